@@ -18,6 +18,7 @@ from ._truncation import (
     Budget,
     Range,
     TruncationMode,
+    context_ranges,
     kept_ranges,
     leval_word_count,
     require_room,
@@ -175,8 +176,7 @@ class PromptBuilder:
 
     def _context_ranges(self, draft: _Draft, ids: list[int], budget: Budget) -> tuple[Range, ...]:
         """Only the context is cut, at its middle: the tokens of what stands before and after it all survive."""
-        excess = len(ids) - budget.max_prompt_len
-        if excess <= 0:
+        if len(ids) <= budget.max_prompt_len:
             return (Range(0, len(ids)),)
         context = draft.request.context
         start = draft.text.find(context) if context else -1
@@ -189,13 +189,7 @@ class PromptBuilder:
         first = self._past(before, ids)
         after = self._tokenizer.encode(draft.text[start + len(context) :])
         last = len(ids) - self._past(after[::-1], ids[::-1], is_reversed=True)
-        room = (last - first) - excess
-        if room <= 0:
-            raise SampleError(
-                f"instruction and question alone take {len(ids) - (last - first)} tokens and the budget is "
-                f"{budget.max_prompt_len}; raise --max-seq-len"
-            )
-        return (Range(0, first + room - room // 2), Range(last - room // 2, len(ids)))
+        return context_ranges(len(ids), Range(first, last), budget)
 
     def _past(self, border: list[int], ids: list[int], *, is_reversed: bool = False) -> int:
         """How many of `ids` spell all of `border`, whose last tokens may have merged with what follows it.

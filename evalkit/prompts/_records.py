@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evalkit.tasks import Decoding
 
-from ._truncation import Range
+from ._truncation import Range, drops_tokens
 
 __all__ = ["Ledger", "Prompt", "TokenIds", "digest_ids", "token_array"]
 
@@ -48,7 +48,7 @@ class Ledger:
     @property
     def is_truncated(self) -> bool:
         """Whether any token was dropped."""
-        return sum(span.tokens for span in self.kept) < self.before
+        return drops_tokens(self.before, self.kept)
 
     @property
     def head(self) -> int:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.errors import SampleError, UserError
+from evalkit.errors import UserError
 from evalkit.tasks import MARK, Fill, Request, encode_inside
 
 from ._chat import ChatFormat
 from ._records import Ledger, Prompt, TokenIds, token_array
 from ._tokenizer import PromptTokenizer
-from ._truncation import Budget, Range, TruncationMode, kept_ranges
+from ._truncation import Budget, Range, TruncationMode, context_ranges, kept_ranges
 
 __all__ = ["splice"]
 
@@ -49,7 +49,7 @@ def splice(
         raise UserError(f"truncation {mode} cuts texts, but these prompts are made of tokens; use middle")
     whole = _whole(request, fill, chat, tokenizer)
     if mode is TruncationMode.CONTEXT_MIDDLE:
-        kept = _context_middle(whole, budget)
+        kept = context_ranges(len(whole.ids), whole.context, budget)
     else:
         kept = kept_ranges(mode, len(whole.ids), budget)
     ids = whole.ids if len(kept) == 1 and kept[0].tokens == len(whole.ids) else _joined(whole.ids, kept)
@@ -75,23 +75,6 @@ def _whole(request: Request, fill: Fill, chat: ChatFormat, tokenizer: PromptToke
         raise AssertionError(f"{request.sample.id}: prompt of {len(ids)} tokens, {fill.length} were asked for")
     evidence = tuple(Range(len(head) + start, len(head) + stop) for start, stop in filled.evidence)
     return _Spliced(ids, Range(len(head), len(head) + len(filled.ids)), evidence)
-
-
-def _context_middle(whole: _Spliced, budget: Budget) -> tuple[Range, ...]:
-    """Only the context is cut, at its middle."""
-    excess = len(whole.ids) - budget.max_prompt_len
-    if excess <= 0:
-        return (Range(0, len(whole.ids)),)
-    room = whole.context.tokens - excess
-    if room <= 0:
-        raise SampleError(
-            f"instruction and question alone take {len(whole.ids) - whole.context.tokens} tokens and the budget is "
-            f"{budget.max_prompt_len}; raise --max-seq-len"
-        )
-    return (
-        Range(0, whole.context.start + room - room // 2),
-        Range(whole.context.stop - room // 2, len(whole.ids)),
-    )
 
 
 def _joined(ids: TokenIds, kept: tuple[Range, ...]) -> TokenIds:

@@ -6,7 +6,7 @@ Facts and odd cases: `docs/truncation.md`, which also maps each upstream dialect
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,8 @@ __all__ = [
     "Budget",
     "Range",
     "TruncationMode",
+    "context_ranges",
+    "drops_tokens",
     "kept_ranges",
     "leval_word_count",
     "parse_mode",
@@ -112,10 +114,32 @@ def require_room(budget: Budget) -> None:
 def kept_ranges(mode: TruncationMode, tokens: int, budget: Budget) -> tuple[Range, ...]:
     """The ranges of a prompt of `tokens` tokens that `mode` keeps under `budget`, in order.
 
-    `context-middle` has the same arithmetic as `middle`, applied to the context alone.
+    `context-middle` has the same arithmetic as `middle`, applied to the context alone: see `context_ranges`.
     Raises `SampleError` for mode `none` and a prompt that does not fit.
     """
     return tuple(span for span in _RULES[mode](tokens, budget) if span.tokens > 0)
+
+
+def drops_tokens(before: int, kept: Iterable[tuple[int, int]]) -> bool:
+    """Whether the half-open ranges `kept` leave out any of `before` tokens."""
+    return sum(stop - start for start, stop in kept) < before
+
+
+def context_ranges(tokens: int, context: Range, budget: Budget) -> tuple[Range, ...]:
+    """What `context-middle` keeps of a prompt of `tokens` tokens: all but the middle of its context, if need be.
+
+    Raises `SampleError` where what stands around the context fills the budget alone.
+    """
+    excess = tokens - budget.max_prompt_len
+    if excess <= 0:
+        return _whole(tokens)
+    room = context.tokens - excess
+    if room <= 0:
+        raise SampleError(
+            f"instruction and question alone take {tokens - context.tokens} tokens and the budget is "
+            f"{budget.max_prompt_len}; raise --max-seq-len"
+        )
+    return (Range(0, context.start + room - room // 2), Range(context.stop - room // 2, tokens))
 
 
 def leval_word_count(words: int, max_length: int, count_tokens: Callable[[int], int]) -> int:

@@ -33,8 +33,7 @@ def plan_json(session: Session, job: Job, plan: Plan, done: frozenset[int]) -> d
             for task in job.tasks
         },
         "rope_groups": sum(any(plan.prompts[i].benchmark == job.name for i in group.order) for group in plan.groups),
-        "partial": bool(job.missing)
-        or not all(place.pinned for files in job.files.values() for place in files.values()),
+        "partial": bool(job.missing or job.unpinned),
         "missing": list(job.missing),
         "skipped": list(job.skipped),
     }

@@ -83,11 +83,6 @@ class Job:
         origin = source(self.benchmark.spec.source)
         return [name for name in self.unpinned if origin.file(name).sha256 is not None]
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether tasks or records of the full benchmark are not at hand."""
-        return bool(self.missing or self.altered)
-
     def samples(self, task: str) -> Iterator[Sample]:
         """The samples of one task that this run asks, streaming."""
         paths = {name: located.path for name, located in self.files[task].items()}

@@ -112,6 +112,7 @@ class _Worker:
         self._model = model
         self._monitor = monitor
         self._outcome = outcome
+        self._is_engine_noted = False
 
     def run(self, plan: Plan) -> None:
         done = frozenset(prompt.index for prompt in plan.prompts if self._is_done(prompt))
@@ -141,8 +142,9 @@ class _Worker:
 
     def _note_engine(self) -> None:
         """Record what the backend runs with, which it knows with its first answer; a change on resume is a warning."""
-        if self._outcome.facts:
+        if self._is_engine_noted:
             return
+        self._is_engine_noted = True
         self._outcome.facts = self._model.adapter.facts
         for name, store in self._stores.items():
             for warning in store.note_engine(self._outcome.facts):

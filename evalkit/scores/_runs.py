@@ -11,6 +11,7 @@ from typing import Any
 
 from evalkit.data import locate, source
 from evalkit.errors import DataError
+from evalkit.prompts import drops_tokens
 from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, read_records_of_run, write_atomically
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
@@ -73,7 +74,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
             continue  # a later step has not been asked yet
         answers.append(Answer(sample.id, sample.document, texts[-1], sample.references, sample.facts))
         ledgers = [record.ledger for record in records if record.ledger is not None]
-        if any(_is_truncated(ledger) for ledger in ledgers):
+        if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
             truncated.add(sample.id)
         if any(ledger.evidence_kept is False for ledger in ledgers):
             lost.add(sample.id)
@@ -88,11 +89,6 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         ledgers=last_ledgers,
         has_ledger=True,
     )
-
-
-def _is_truncated(ledger: LedgerRecord) -> bool:
-    """Whether a token was dropped; modes that cut texts count `before` without the chat format and `after` with it."""
-    return sum(stop - start for start, stop in ledger.kept) < ledger.before
 
 
 def _recorded_samples(
