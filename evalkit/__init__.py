@@ -7,12 +7,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._api import evaluate, plan, score_predictions
-    from ._results import EvaluationResult, PlanResult
-    from .cards import Card, load_card
-    from .errors import EvalkitError, SampleError, UserError
-    from .runs import RunSettings
-    from .scores import BenchmarkScores, TaskScore
+    from evalkit._api import evaluate, plan, score_predictions
+    from evalkit._results import EvaluationResult, PlanResult
+    from evalkit.cards import Card, load_card
+    from evalkit.errors import EvalkitError, SampleError, UserError
+    from evalkit.runs import RunSettings
+    from evalkit.scores import BenchmarkScores, TaskScore
 
 __all__ = [
     "BenchmarkScores",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from evalkit._results import EvaluationResult, PlanResult
 from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_parts, write_tables
 from evalkit.runs import (
     Monitor,
@@ -16,6 +17,7 @@ from evalkit.runs import (
     read_records_of_run,
     read_settings,
 )
+from evalkit.runs._monitor import SilentMonitor
 from evalkit.scores import (
     BenchmarkScores,
     find_outputs,
@@ -26,9 +28,6 @@ from evalkit.scores import (
     write_scores,
 )
 from evalkit.tasks import BenchmarkSpec, load_benchmark, load_spec
-
-from ._monitor import SilentMonitor
-from ._results import EvaluationResult, PlanResult
 
 __all__ = ["evaluate", "plan", "plan_opened", "report_run", "run_session", "score_predictions", "spec_of_run"]
 

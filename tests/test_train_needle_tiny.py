@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.paths import shipped
-from evalkit.tasks._needle_grammar import Language, haystack, joiner, needle, prompt
+from evalkit.tasks.needle._grammar import Language, haystack, joiner, needle, prompt
 
 torch = pytest.importorskip("torch", reason="training needs the extra 'hf'")
 transformers = pytest.importorskip("transformers", reason="training needs the extra 'hf'")

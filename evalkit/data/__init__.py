@@ -8,21 +8,24 @@ for record in read_records(file.path):
 """
 
 from evalkit.data._json_array import read_array
-from evalkit.data._literals import Symbol, assignments, call, evaluate
 from evalkit.data._locate import Located, MissingFileError, fetch, locate
-from evalkit.data._obtain import Progress, Report
-from evalkit.data._opencompass import (
-    COLLECTIONS,
-    DatasetConfig,
-    Turn,
-    UpstreamCheck,
-    dataset_configs,
-    verify_upstream,
-    wheel_text,
-)
 from evalkit.data._records import Record, read_records, require, require_strings
 from evalkit.data._sources import GitOrigin, HubOrigin, Origin, Source, SourceFile, WheelOrigin, source, sources
 from evalkit.data._verify import FileCheck, FileState, verify
+from evalkit.data.fetching import Progress, Report
+from evalkit.data.upstream import (
+    COLLECTIONS,
+    DatasetConfig,
+    Symbol,
+    Turn,
+    UpstreamCheck,
+    assignments,
+    call,
+    dataset_configs,
+    evaluate,
+    verify_upstream,
+    wheel_text,
+)
 
 __all__ = [
     "COLLECTIONS",

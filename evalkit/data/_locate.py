@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.data._files import sha256_of
-from evalkit.data._obtain import Report, count_records, obtain
 from evalkit.data._places import Place, expected_digest, find
 from evalkit.data._sources import Source, SourceFile
+from evalkit.data.fetching import Report, count_records, obtain
 from evalkit.errors import DataError
 
 __all__ = ["Located", "MissingFileError", "fetch", "locate"]

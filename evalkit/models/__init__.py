@@ -1,10 +1,9 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._base import BackendOptions, Completion, GenerationRequest, ModelAdapter
-from ._doctor import LiveCheck, examine
-from ._endpoint_client import endpoint_key
-from ._endpoint_tokenizer import is_address, served_card, served_model, served_tokenizer
 from ._load import backend_names, load_model
+from ._self_check import LiveCheck, examine
+from .endpoint import endpoint_key, is_address, served_card, served_model, served_tokenizer
 
 __all__ = [
     "BackendOptions",

@@ -30,7 +30,7 @@ def _vllm(card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> Mo
 
 
 def _endpoint(card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> ModelAdapter:
-    from .openai import EndpointModel
+    from .endpoint import EndpointModel
 
     return EndpointModel(card, tokenizer, options)
 

@@ -1,11 +1,6 @@
 """Reports: tables, published scores."""
 
 from ._buckets import buckets_table
-from ._figures import compare_heatmaps, write_figures
-from ._heatmap import Panel, draw_heatmap, draw_side_by_side
-from ._heatmap_data import HeatCell, HeatGrid, combine, grid_of, grids_of, write_cells
-from ._heatmap_groups import LengthAxis
-from ._heatmap_paint import PALETTES, Palette
 from ._parts import part_frame, write_parts
 from ._plan_table import plan_json, plan_table
 from ._published import (
@@ -17,6 +12,22 @@ from ._published import (
     published_sources,
 )
 from ._tables import caption, protocols_table, score_frame, terminal_table, write_tables
+from .heatmaps import (
+    PALETTES,
+    HeatCell,
+    HeatGrid,
+    LengthAxis,
+    Palette,
+    Panel,
+    combine,
+    compare_heatmaps,
+    draw_heatmap,
+    draw_side_by_side,
+    grid_of,
+    grids_of,
+    write_cells,
+    write_figures,
+)
 
 __all__ = [
     "PALETTES",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from evalkit.models import BackendOptions, LiveCheck, examine, load_model
 from evalkit.prompts import chat_format
 
-from ._served import settle_model, settle_tokenizer
+from ._model import settle_model, settle_tokenizer
 from ._session import with_overrides
 from ._settings import RunSettings
 

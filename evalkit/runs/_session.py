@@ -20,7 +20,7 @@ from evalkit.tasks import (
 )
 
 from ._job import Job, make_job
-from ._served import length_notes, settle_lengths, settle_model, settle_tokenizer
+from ._model import length_notes, settle_lengths, settle_model, settle_tokenizer
 from ._settings import RunSettings
 
 __all__ = ["Job", "Session", "open_session", "with_overrides"]

@@ -1,10 +1,10 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
 from ._interval import cluster_interval, content_seed
-from ._outputs import FORMATS, find_outputs, output_benchmark, read_outputs
 from ._records import BenchmarkScores, BucketScore, GroupScore, OverallScore, ScoreRow, TaskScore, TruncationScore
 from ._runs import score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
+from .outputs import FORMATS, find_outputs, output_benchmark, read_outputs
 
 __all__ = [
     "FORMATS",

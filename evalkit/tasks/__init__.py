@@ -1,12 +1,12 @@
 """Tasks: benchmark data in, samples and requests out, and how each task is scored."""
 
 from ._benchmark import Benchmark, NotedBenchmark, SizedBenchmark, load_benchmark, load_benchmarks
-from ._fill import MARK, Encoder, Fill, Filled
-from ._haystack import encode_inside
+from ._context import MARK, Encoder, Fill, Filled
 from ._options import join_options, option_identity, resolve_options
 from ._records import Answer, Decoding, Message, Request, Sample
 from ._scorer import Scorer, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmark_names, load_spec
+from .needle._haystack import encode_inside
 
 __all__ = [
     "MARK",

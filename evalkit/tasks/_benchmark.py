@@ -67,8 +67,8 @@ class NotedBenchmark(Protocol):
 _KINDS = {
     "leval": "evalkit.tasks.leval:LEval",
     "longbench": "evalkit.tasks.longbench:LongBench",
-    "longbench-v2": "evalkit.tasks.longbench_v2:LongBenchV2",
-    "needle-grid": "evalkit.tasks.needle_grid:NeedleGrid",
+    "longbench-v2": "evalkit.tasks.longbench:LongBenchV2",
+    "needle-grid": "evalkit.tasks.needle:NeedleGrid",
     "needlebench": "evalkit.tasks.needlebench:NeedleBench",
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ._fill import Fill
+    from ._context import Fill
 
 __all__ = ["Answer", "Decoding", "Message", "Request", "Sample"]
 

@@ -19,7 +19,7 @@ from samples import Row, Text, probe_row
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from evalkit.tasks._needle_grammar import Language
+from evalkit.tasks.needle._grammar import Language
 
 __all__ = ["LENGTHS", "Accuracy", "Cell", "grid", "main", "report", "score"]
 

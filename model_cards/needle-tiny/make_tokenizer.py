@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from evalkit.tasks import _grammar_en, _grammar_zh
-from evalkit.tasks._needle_grammar import haystack, needle
+from evalkit.tasks.needle import _grammar_en, _grammar_zh
+from evalkit.tasks.needle._grammar import haystack, needle
 
 VOCABULARY = 4096
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<|user|>", "<|assistant|>")

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
 
-from evalkit.tasks import _grammar_en, _grammar_zh
-from evalkit.tasks._needle_grammar import TRAINING_SEEDS, Language, Needle, haystack, joiner, needle, needles, prompt
+from evalkit.tasks.needle import _grammar_en, _grammar_zh
+from evalkit.tasks.needle._grammar import TRAINING_SEEDS, Language, Needle, haystack, joiner, needle, needles, prompt
 
 __all__ = ["Row", "Text", "dense", "echo", "probe_row", "training_row"]
 

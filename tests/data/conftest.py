@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.data import GitOrigin, Source, SourceFile
-from evalkit.data import _http as http_module
+from evalkit.data.fetching import _http as http_module
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BODY = b"".join(b'{"number": %d, "text": "%s"}\n' % (number, b"x" * 4000) for number in range(50))

@@ -14,7 +14,7 @@ from evalkit.models import BackendOptions, GenerationRequest
 from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
 
 if TYPE_CHECKING:
-    from evalkit.models.huggingface import HuggingFaceModel
+    from evalkit.models.huggingface._adapter import HuggingFaceModel
 
 Load = Callable[..., "HuggingFaceModel"]
 NEW = 6
@@ -27,7 +27,7 @@ def load() -> Load:
     def open_model(folder: Path, **options: Any) -> HuggingFaceModel:
         import torch
 
-        from evalkit.models.huggingface import HuggingFaceModel
+        from evalkit.models.huggingface._adapter import HuggingFaceModel
 
         torch.set_num_threads(1)
         card = load_card(folder)

@@ -20,11 +20,11 @@ sys.path.insert(0, str(ROOT))
 
 from evalkit.cards import Card  # noqa: E402
 from evalkit.models import BackendOptions, Completion, GenerationRequest  # noqa: E402
-from evalkit.models import _endpoint_client as client  # noqa: E402
-from evalkit.models.openai import EndpointModel  # noqa: E402
+from evalkit.models.endpoint import _client as client  # noqa: E402
+from evalkit.models.endpoint._adapter import EndpointModel  # noqa: E402
 from evalkit.prompts import load_tokenizer, token_array  # noqa: E402
 from evalkit.rope import RopeSetting  # noqa: E402
-from tests.models.scripted_server import FAULTS, ScriptedServer, answer_to  # noqa: E402
+from tests.models.endpoint.scripted_server import FAULTS, ScriptedServer, answer_to  # noqa: E402
 
 PERMANENT = "null-content"  # what every 50th prompt meets however often it is asked
 TIMEOUT_SECONDS = 2.0

@@ -20,7 +20,7 @@ from evalkit.cards import load_card
 from evalkit.paths import shipped
 from evalkit.prompts import PromptBuilder, PromptTokenizer, TruncationMode, chat_format, load_tokenizer
 from evalkit.tasks import Benchmark, Sample, load_benchmark
-from evalkit.tasks._needle_grammar import haystack
+from evalkit.tasks.needle._grammar import haystack
 
 PROTOCOL = "keyword"
 SENTENCES = 26_000  # more than 256,000 tokens at 13 tokens each

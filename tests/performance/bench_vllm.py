@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalkit.models import GenerationRequest
-    from evalkit.models.vllm import VllmModel
+    from evalkit.models.vllm._adapter import VllmModel
     from evalkit.runs import Session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ def main() -> None:
 
 def bench(card: str, max_seq_len: int, limit: int) -> None:
     from evalkit.models import BackendOptions
-    from evalkit.models.vllm import VllmModel
+    from evalkit.models.vllm._adapter import VllmModel
 
     with tempfile.TemporaryDirectory() as folder:
         session = open_with(card, max_seq_len, limit, Path(folder) / "run0", "vllm")
@@ -95,9 +95,9 @@ def requests_of(session: Session) -> tuple[list[GenerationRequest], int]:
 def report_overhead(
     model: VllmModel, card: str, max_seq_len: int, limit: int, requests: list[GenerationRequest], folder: Path
 ) -> None:
-    from evalkit._monitor import SilentMonitor
-    from evalkit.models._vllm_order import deepest_first
+    from evalkit.models.vllm._order import deepest_first
     from evalkit.runs import execute
+    from evalkit.runs._monitor import SilentMonitor
 
     engine = model._engine
     ordered = deepest_first(requests)
@@ -175,8 +175,8 @@ def report_reuse(model: VllmModel, session: Session, requests: list[GenerationRe
 
 
 def report_agreement(run: Path, session: Session, card: str, max_seq_len: int, limit: int, folder: Path) -> None:
-    from evalkit._monitor import SilentMonitor
     from evalkit.runs import execute, plan_session
+    from evalkit.runs._monitor import SilentMonitor
 
     other = open_with(card, max_seq_len, limit, folder / "hf", "hf")
     execute(other, SilentMonitor())

@@ -32,7 +32,7 @@ def processes() -> Iterator[ForkServerContext]:
         [
             "transformers.models.llama.modeling_llama",
             "evalkit._api",
-            "evalkit.models.huggingface",
+            "evalkit.models.huggingface._adapter",
             "evalkit.cli",
             "pandas",
         ]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from evalkit import metrics
 
+from .._first_option import first_option
 from .._records import Answer
 from .._scorer import Scorer
-from ..longbench_v2_choice import first_option
 from ._sets import AtcTask, GridTask
 
 __all__ = ["CIRCULAR_COLUMNS", "task_scorer"]

@@ -1,0 +1,230 @@
+"""The endpoint adapter: any OpenAI-compatible server, many requests at once, each outcome recorded as it comes.
+
+Prompts go as token ids where the server takes them, as text where it does not, and as messages where the card says that
+the server formats them. What the server counts is compared with what was planned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from evalkit.cards import Card
+from evalkit.errors import SampleError, UserError
+from evalkit.prompts import PromptTokenizer, parse_messages
+from evalkit.rope import RopeSetting
+
+from .._base import BackendOptions, Completion, GenerationRequest
+from ..vllm._rope import fresh_overrides
+from ._answers import AnswerReader, CountComparison
+from ._client import Client, Failure
+from ._cost import Purse
+from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
+from ._protocol import Answer, TryAgainError, is_model_named
+from ._thread import pump
+
+__all__ = ["EndpointModel"]
+
+MOST_STOP_STRINGS = 4  # what the API allows; the rest is cut here
+PROBE_PROMPT_TOKENS = 8
+
+
+class EndpointModel:
+    """A model behind an OpenAI-compatible API."""
+
+    name = "openai"
+
+    def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
+        if card.endpoint is None:
+            raise UserError(
+                f"{card.name}: --backend openai needs the address of a server: --base-url http://HOST:PORT/v1"
+            )
+        self._card = card
+        self._endpoint = card.endpoint
+        self._tokenizer = tokenizer
+        self._options = options
+        self._purse = Purse(card.endpoint.prices, options.max_cost)
+        self._server: Server | None = None
+        self._abilities: Abilities | None = None
+        self._reader = AnswerReader(card, tokenizer)
+        self._counts = CountComparison(card, tokenizer, options.note)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Address, model, window, and how prompts were sent."""
+        facts: dict[str, Any] = {"base_url": self._endpoint.base_url, "model": self._endpoint.model}
+        if self._server is not None and self._abilities is not None:
+            facts |= {
+                "window": self._server.window,
+                "is_vllm": self._server.is_vllm,
+                "transport": self._abilities.transport,
+                "answers_as": self._abilities.answers_as,
+            }
+        return facts
+
+    @property
+    def spent(self) -> float:
+        """What the answers so far have cost."""
+        return self._purse.spent
+
+    def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
+        """Answer the requests, each as its answer comes; refuse a rope group that the server does not run."""
+        refusal = self._refusal(rope, requests)
+        if refusal is not None:
+            for request in requests:
+                yield Completion(request.index, finish_reason="error", error=refusal)
+            return
+        self._open(requests)
+        yield from pump(functools.partial(self._work, requests))
+        self._purse.check()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _refusal(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> str | None:
+        """Why the server does not run this group, and the command that starts one that does; None where it does."""
+        own = self._endpoint.rope or "native"
+        is_plain = self._card.rope.theta is not None and self._card.rope.scaling is None
+        names = {"native", RopeSetting("default", self._card.rope.theta).key} if is_plain else {"native"}
+        if rope.key == own or (own in names and rope.key in names):
+            return None
+        window = max(len(request.ids) + request.max_new_tokens for request in requests)
+        if rope.rope_type == "yarn":  # its table in vLLM ends there; what is longer, only --backend vllm can run
+            window = min(window, int((rope.original_length or window) * (rope.factor or 1.0)))
+        weights = self._card.weights_path or self._card.weights or self._endpoint.model
+        overrides = json.dumps(fresh_overrides(rope, window))
+        return (
+            f"the server runs RoPE {own} and this prompt needs {rope.key}: start one with `vllm serve {weights} "
+            f"--max-model-len {window} --hf-overrides '{overrides}'` and run again with --engine rope={rope.key}"
+        )
+
+    def _open(self, requests: Sequence[GenerationRequest]) -> Abilities:
+        """What the server can do, asked once, before anything is sent."""
+        if self._abilities is not None:
+            return self._abilities
+        self._server = server = find_server(self._endpoint)
+        if self._card.chat == "server":
+            found = probe_chat(self._endpoint, server)
+        else:
+            # The beginning of a real prompt: short, and with the BOS that real prompts have.
+            ids = [] if self._has_no_tokens else requests[0].ids[:PROBE_PROMPT_TOKENS].tolist()
+            found = probe_completions(self._endpoint, server, ids, self._text(ids) if ids else "a b c")
+        for note in found.notes:
+            self._options.note(note)
+        if not is_model_named(found.answers_as, server.model):
+            self._options.note(f"{server.model} is answered by a model that calls itself {found.answers_as}")
+        self._abilities = found
+        return found
+
+    @property
+    def _has_no_tokens(self) -> bool:
+        return self._tokenizer.unit == "characters"
+
+    async def _work(self, requests: Sequence[GenerationRequest], emit: Callable[[Completion], None]) -> None:
+        """Hand out completions as they come, from as many workers as may ever send at once."""
+        waiting = iter(requests)
+
+        async def work(client: Client) -> None:
+            for request in waiting:
+                if not self._purse.reserve(len(request.ids), request.max_new_tokens):
+                    return
+                emit(await self._answer(client, request))
+
+        async with Client(self._endpoint) as client:
+            workers = [asyncio.create_task(work(client)) for _ in range(min(self._endpoint.concurrency, len(requests)))]
+            try:
+                await asyncio.gather(*workers)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _answer(self, client: Client, request: GenerationRequest) -> Completion:
+        start = time.perf_counter()
+        outcome = self._too_long(request) or await self._ask(client, request)
+        seconds = time.perf_counter() - start
+        charged = None
+        if isinstance(outcome, Answer):
+            charged = (
+                outcome.prompt_tokens or len(request.ids),
+                outcome.output_tokens or 0,
+                outcome.cached_tokens or 0,
+            )
+        self._purse.settle(len(request.ids), request.max_new_tokens, charged)
+        if isinstance(outcome, Failure):
+            return Completion(request.index, finish_reason="error", seconds=seconds, error=outcome.reason)
+        self._counts.compare(len(request.ids), outcome.prompt_tokens)
+        return Completion(
+            request.index,
+            text=self._reader.text(request, outcome),
+            output_tokens=self._reader.output_tokens(request, outcome),
+            finish_reason="length" if outcome.finish_reason == "length" else "stop",
+            seconds=seconds,
+            cached_tokens=outcome.cached_tokens,
+            prompt_tokens=outcome.prompt_tokens,
+        )
+
+    def _too_long(self, request: GenerationRequest) -> Failure | None:
+        """The refusal of a prompt that is known not to fit; nothing is sent."""
+        window = self._server.window if self._server is not None else None
+        if window is None and self._card.weights is None:
+            window = self._card.context_length  # a hosted model's; other people's servers may well extrapolate
+        needed = len(request.ids) + request.max_new_tokens + self._endpoint.markup_tokens
+        if window is None or self._has_no_tokens or needed <= window:
+            return None
+        parts = f"{len(request.ids)} + {request.max_new_tokens} new"
+        if self._endpoint.markup_tokens:
+            parts += f" + {self._endpoint.markup_tokens} for the chat format"
+        hint = "; lower --max-seq-len" + (" or serve with --max-model-len" if self._card.weights is not None else "")
+        return Failure(f"prompt and answer take {needed} tokens ({parts}) and the server's window is {window}{hint}")
+
+    async def _ask(self, client: Client, request: GenerationRequest) -> Answer | Failure:
+        assert self._abilities is not None
+        try:
+            prompt = self._prompt(request, self._abilities.transport)
+        except SampleError as error:
+            return Failure(str(error))
+        path = "/chat/completions" if self._abilities.transport == "chat" else "/completions"
+
+        def judge(answer: Answer) -> None:
+            self._check_model(answer)
+            self._reader.check_length(request, answer)
+
+        return await client.ask(path, lambda: self._payload(request, prompt), judge)
+
+    def _prompt(self, request: GenerationRequest, transport: str) -> dict[str, Any]:
+        if transport == "ids":
+            return {"prompt": request.ids.tolist()}
+        text = self._text(request.ids.tolist())
+        if transport == "text":
+            return {"prompt": text}
+        return {"messages": [{"role": each.role, "content": each.content} for each in parse_messages(text)]}
+
+    def _text(self, ids: list[int]) -> str:
+        """The prompt as text, without the BOS that the server's tokenizer adds by itself."""
+        bos = self._tokenizer.bos_id
+        adds_bos = bos is not None and (self._card.chat == "server" or bos in self._tokenizer.prefix_ids)
+        return self._tokenizer.decode(ids[1:] if adds_bos and ids[:1] == [bos] else ids, skip_special=False)
+
+    def _payload(self, request: GenerationRequest, prompt: dict[str, Any]) -> dict[str, Any]:
+        assert self._abilities is not None and self._server is not None
+        payload = {
+            "model": self._server.model,
+            **prompt,
+            self._abilities.limit_field: request.max_new_tokens,
+            "temperature": 0,
+            **self._abilities.extras,
+        }
+        if self._abilities.extras:  # vLLM, seen to understand its own fields
+            payload |= self._reader.vllm_fields(request)
+        stop = self._reader.stop_strings(request, is_vllm=bool(self._abilities.extras))
+        return payload | ({"stop": stop[:MOST_STOP_STRINGS]} if stop else {})
+
+    def _check_model(self, answer: Answer) -> None:
+        assert self._abilities is not None and self._server is not None
+        if not is_model_named(answer.model, self._server.model, self._abilities.answers_as):
+            raise TryAgainError(f"{self._server.model} was asked and {answer.model} answered")

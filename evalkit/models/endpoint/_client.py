@@ -1,0 +1,186 @@
+"""Asking an OpenAI-compatible server many things at once, and getting one outcome for each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from evalkit.cards import Endpoint
+from evalkit.errors import UserError
+
+from ._protocol import (
+    Answer,
+    RefusedError,
+    ThrottledError,
+    TryAgainError,
+    UnusableServerError,
+    parse_answer,
+    raise_for_status,
+)
+from ._throttle import Throttle
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Client", "Failure", "client_arguments", "endpoint_key", "root_of"]
+
+ATTEMPTS = 6
+BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 30.0
+PATIENCE_SECONDS = 900.0  # how long a throttled request is kept alive
+GONE_AFTER = 8  # requests in a row that found nobody there: the server is gone, the rest need not be tried
+LARGEST_BODY = 32 * 2**20
+CONNECT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that got no answer."""
+
+    reason: str
+    """Why."""
+
+
+def endpoint_key(endpoint: Endpoint) -> str:
+    """The key of an endpoint, from the environment; `UserError` where it is needed and missing."""
+    key = os.environ.get(endpoint.key_env, "").strip()
+    if not key and endpoint.is_key_required:
+        raise UserError(f"{endpoint.base_url} wants a key: set {endpoint.key_env} in the environment")
+    if any(ord(sign) < 33 or ord(sign) > 126 for sign in key):
+        raise UserError(f"{endpoint.key_env} is not a key: it holds blanks or signs that no header can carry")
+    return key
+
+
+def root_of(endpoint: Endpoint) -> str:
+    """The server's address without the API version: where `/tokenize` and `/version` are."""
+    return endpoint.base_url.removesuffix("/v1")
+
+
+def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
+    """What every `httpx` client for the endpoint is made with."""
+    key = endpoint_key(endpoint)
+    return {
+        "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "follow_redirects": False,  # a redirect would carry the key to another host
+        "trust_env": urlsplit(endpoint.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},  # proxies
+    }
+
+
+class Client:
+    """Sends requests with bounded patience. Use as an asynchronous context manager."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._key = endpoint_key(endpoint)
+        self._throttle = Throttle(endpoint.concurrency)
+        self._nobody_there = 0
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Client:
+        import httpx
+
+        limits = httpx.Limits(max_connections=self._endpoint.concurrency, max_keepalive_connections=None)
+        timeout = httpx.Timeout(self._endpoint.timeout_seconds, connect=CONNECT_SECONDS)
+        self._http = httpx.AsyncClient(limits=limits, timeout=timeout, **client_arguments(self._endpoint))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def ask(
+        self, path: str, payload: Callable[[], dict[str, Any]], judge: Callable[[Answer], None]
+    ) -> Answer | Failure:
+        """The server's answer, or why there is none; raises `UserError` where no request can be answered any more.
+
+        `judge` may reject an answer by raising one of the wire errors.
+        """
+        began = asyncio.get_running_loop().time()
+        attempts, throttled = 0, 0
+        while True:
+            try:
+                async with self._throttle.slot() as sent:
+                    try:
+                        answer = parse_answer(await self._post(path, payload()))
+                    except ThrottledError as error:
+                        self._throttle.complained(sent, self._pause(throttled, error.wait))
+                        raise
+                    judge(answer)
+                    self._throttle.succeeded()
+                self._nobody_there = 0
+                return answer
+            except RefusedError as error:
+                return self._failure(str(error))
+            except UnusableServerError as error:
+                raise self._unusable(str(error)) from None
+            except ThrottledError as error:
+                throttled += 1
+                if asyncio.get_running_loop().time() - began > PATIENCE_SECONDS:
+                    return self._failure(f"{error} (for {PATIENCE_SECONDS:.0f} s)")
+            except TryAgainError as error:
+                attempts += 1
+                if attempts == ATTEMPTS:
+                    return self._give_up(error)
+                await asyncio.sleep(self._pause(attempts - 1, None))
+
+    def _pause(self, earlier: int, asked: float | None) -> float:
+        """Seconds to wait: what the server asks for, or a random share of a growing limit."""
+        if asked is not None:
+            if asked > PATIENCE_SECONDS:
+                raise self._unusable(f"it asks to wait {asked:.0f} s")
+            return asked + random.uniform(0, 0.1 * BACKOFF_SECONDS)  # not all at the very same moment
+        return random.uniform(0.5, 1.0) * min(BACKOFF_SECONDS * 2.0**earlier, LONGEST_BACKOFF_SECONDS)
+
+    async def _post(self, path: str, payload: dict[str, Any]) -> bytes:
+        import httpx
+
+        assert self._http is not None
+        try:
+            async with asyncio.timeout(self._endpoint.timeout_seconds):
+                async with self._http.stream("POST", f"{self._endpoint.base_url}{path}", json=payload) as response:
+                    body = await _bounded(response)
+        except TimeoutError:
+            raise TryAgainError(f"no answer within {self._endpoint.timeout_seconds:g} s") from None
+        except httpx.ConnectError as error:
+            raise _NobodyThereError(f"nobody answers at {self._endpoint.base_url} ({error})") from None
+        except httpx.HTTPError as error:
+            raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
+        headers = response.headers
+        raise_for_status(response.status_code, body, headers.get("Retry-After"), headers.get("Location", ""))
+        return body
+
+    def _give_up(self, error: TryAgainError) -> Failure:
+        self._nobody_there = self._nobody_there + 1 if isinstance(error, _NobodyThereError) else 0
+        if self._nobody_there >= GONE_AFTER:
+            raise self._unusable(str(error))
+        return self._failure(f"{error} ({ATTEMPTS} attempts)")
+
+    def _failure(self, reason: str) -> Failure:
+        return Failure(self._without_key(reason))
+
+    def _unusable(self, reason: str) -> UserError:
+        hint = f"check {self._endpoint.key_env} and the address; what is finished is kept, the same command continues"
+        return UserError(f"{self._endpoint.base_url}: {self._without_key(reason)}; {hint}")
+
+    def _without_key(self, text: str) -> str:
+        """The text as it may be stored: a server that echoes the key does not get it into a record."""
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+class _NobodyThereError(TryAgainError):
+    """No connection could be made."""
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    """The body, as far as it is of a size that an answer can have."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise TryAgainError(f"the answer is larger than {LARGEST_BODY // 2**20} MiB")
+    return bytes(body)

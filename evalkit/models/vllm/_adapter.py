@@ -1,0 +1,177 @@
+"""The vLLM adapter: one engine for the whole run, all prompts of a rope group in one submission.
+
+The engine batches, caches prefixes and schedules by itself; what is decided here is the order it is fed in, that the
+RoPE setting in force is the planned one, and that every answer is handed on as it finishes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from evalkit.cards import Card
+from evalkit.errors import UserError
+from evalkit.prompts import PromptTokenizer
+from evalkit.rope import RopeSetting, Rotation
+
+from .._base import BackendOptions, Completion, FinishReason, GenerationRequest
+from .._penalties import Penalties
+from .._stopping import AnswerEnd, end_ids
+from ._engine import check_rotation, configured_generation, put_in_force, read_rotations, start_engine
+from ._order import deepest_first
+
+__all__ = ["VllmModel"]
+
+# Requests handed to the engine ahead of those it runs: it never waits for one, and token lists of a whole benchmark
+# (28 bytes a token in Python) do not pile up in memory. Admission is first come, first served either way.
+LOOK_AHEAD = 2
+
+
+class VllmModel:
+    """A causal language model run by vLLM inside this process or its workers."""
+
+    name = "vllm"
+
+    def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
+        self._card = card
+        self._tokenizer = tokenizer
+        self._options = options
+        self._eos_ids: frozenset[int] = frozenset()
+        self._penalties = Penalties()
+        self._engine: Any = None
+        self._in_force: RopeSetting | None = None
+        self._facts: dict[str, Any] = {}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """dtype, device, window, block size, RoPE as found in the engine, and whether prefixes are reused."""
+        return dict(self._facts)
+
+    @property
+    def rotations(self) -> list[Rotation]:
+        """What each rotary embedding does now, read from the engine; empty before the first prompt."""
+        return [] if self._engine is None else read_rotations(self._engine)
+
+    def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
+        """Answer the requests, given in trie order, each as soon as it is finished."""
+        self._switch(rope)
+        waiting = iter(deepest_first(requests))
+        under_way: dict[str, GenerationRequest] = {}
+        last = time.perf_counter()
+        try:
+            while True:
+                yield from self._admit(waiting, under_way)
+                if not under_way:
+                    return
+                for output in self._step():
+                    if output.finished and output.request_id in under_way:
+                        now = time.perf_counter()
+                        yield self._completion(under_way.pop(output.request_id), output, now - last)
+                        last = now
+        finally:
+            if under_way and self._engine is not None:
+                self._engine.llm_engine.abort_request(list(under_way))
+
+    def _step(self) -> list[Any]:
+        """What the engine finished in its next step; `UserError` where it has died, with what to do."""
+        try:
+            outputs: list[Any] = self._engine.llm_engine.step()
+        except Exception as error:  # of every kind: device, memory, a worker that was killed
+            self._engine = None
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise UserError(f"vLLM stopped: {reason}; finished records are kept, the same command goes on") from error
+        return outputs
+
+    def close(self) -> None:
+        """Stop the engine and its workers."""
+        if self._engine is None:
+            return
+        self._engine.llm_engine.engine_core.shutdown()
+        self._engine = None
+
+    def _switch(self, rope: RopeSetting) -> None:
+        """Have an engine with that setting in force, proven, and nothing of another setting in its cache."""
+        if self._engine is None:
+            self._engine = start_engine(self._card, self._options, rope)
+            configured, self._penalties = configured_generation(self._card, self._options)
+            self._eos_ids = end_ids(configured, self._tokenizer)
+        elif rope == self._in_force:
+            self._engine.reset_prefix_cache()
+            return
+        if rope.rope_type != "native" or self._in_force is not None:
+            put_in_force(self._engine, rope, self._card)
+        is_verified = check_rotation(self._engine, self._card, rope)
+        self._in_force = rope
+        self._facts = self._engine_facts() | {"rope_verified": is_verified}
+
+    def _engine_facts(self) -> dict[str, Any]:
+        import vllm
+
+        settings = self._engine.llm_engine.vllm_config
+        return {
+            "engine": vllm.__version__,
+            "dtype": str(settings.model_config.dtype).removeprefix("torch."),
+            "device": settings.device_config.device_type,
+            "tensor_parallel": settings.parallel_config.tensor_parallel_size,
+            "pipeline_parallel": settings.parallel_config.pipeline_parallel_size,
+            "quantization": settings.model_config.quantization,
+            "repetition_penalty": self._penalties.repetition,
+            "block_size": settings.cache_config.block_size,
+            "prefix_reuse": "on" if settings.cache_config.enable_prefix_caching else "switched off",
+        }
+
+    def _admit(self, waiting: Iterator[GenerationRequest], under_way: dict[str, GenerationRequest]) -> list[Completion]:
+        """Hand on requests until the engine has enough to choose from; completions of those it refuses."""
+        enough = LOOK_AHEAD * self._engine.llm_engine.vllm_config.scheduler_config.max_num_seqs
+        refused = []
+        while len(under_way) < enough and (request := next(waiting, None)) is not None:
+            name = str(request.index)
+            try:
+                prompt = {"prompt_token_ids": request.ids.tolist()}
+                self._engine.llm_engine.add_request(name, prompt, self._sampling(request))
+                under_way[name] = request
+            except ValueError as error:  # this prompt, not the engine
+                reason = f"vLLM refused the prompt: {' '.join(str(error).split())[:300]}"
+                refused.append(Completion(request.index, finish_reason="error", error=reason))
+        return refused
+
+    def _stop(self, request: GenerationRequest) -> list[str]:
+        return [text for text in (*self._card.stop, *request.stop) if text]
+
+    def _end(self, request: GenerationRequest) -> AnswerEnd:
+        return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.decoding)
+
+    def _sampling(self, request: GenerationRequest) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        stop = self._stop(request)
+        return SamplingParams(
+            temperature=0.0,
+            repetition_penalty=self._penalties.repetition,
+            max_tokens=request.max_new_tokens,
+            stop=stop,
+            stop_token_ids=sorted(self._end(request).ids),
+            min_tokens=request.decoding.min_new_tokens,
+            detokenize=bool(stop),  # the text is made of the ids below, as every backend makes it
+            skip_special_tokens=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    def _completion(self, request: GenerationRequest, output: Any, seconds: float) -> Completion:
+        answer = output.outputs[0]
+        generated = list(answer.token_ids)
+        if answer.finish_reason not in {"stop", "length"}:
+            reason = f"vLLM ended the request without an answer ({answer.finish_reason})"
+            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason)
+        finish: FinishReason = "stop" if answer.finish_reason == "stop" else "length"
+        return Completion(
+            request.index,
+            text=self._end(request).text(generated),
+            output_tokens=len(generated),
+            finish_reason=finish,
+            seconds=seconds,
+            cached_tokens=output.num_cached_tokens,
+            prompt_tokens=len(output.prompt_token_ids),
+        )

@@ -1,0 +1,158 @@
+"""The inside of a heatmap: cells, their marks, the line of column means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ._grid import HeatCell, HeatGrid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+__all__ = ["GREY", "INK", "MOST_FLAT_LABELS", "PALETTES", "Palette", "Style", "colours", "paint", "window_place"]
+
+Palette = Literal["published", "colour-blind"]
+PALETTES: dict[Palette, tuple[str, ...] | str] = {
+    "published": ("#F0496E", "#EBB839", "#0CD79F"),  # OpenCompass, summarizers/needlebench.py: 0, 50, 100
+    "colour-blind": "cividis",  # made to look alike with and without colour vision deficiency
+}
+
+NO_DATA = "#e4e4e4"
+INK, GREY = "#222222", "#555555"
+MOST_FLAT_LABELS = 12  # of columns; more are turned upright
+
+
+@dataclass(frozen=True)
+class Style:
+    """Sizes that differ between a figure of its own and a panel."""
+
+    palette: Palette
+    text: float
+    decimals: int
+    window: int | None
+
+
+def paint(axes: Axes, grid: HeatGrid, style: Style) -> Any:
+    """Cells, marks and the line of means; what a colour bar is made of."""
+    import numpy as np
+
+    scores = [[grid.cell(length, depth).score for length in grid.lengths] for depth in grid.depths]
+    values = np.ma.masked_invalid(np.array(scores, dtype=np.float64))
+    many = max(len(grid.lengths), len(grid.depths))
+    image = axes.pcolormesh(
+        values, cmap=colours(style.palette), vmin=0, vmax=100, edgecolors="white", linewidth=0.8 if many <= 15 else 0.3
+    )
+    axes.set_facecolor(NO_DATA)
+    axes.invert_yaxis()
+    for row, depth in enumerate(grid.depths):
+        for column, length in enumerate(grid.lengths):
+            _mark(axes, column, row, grid.cell(length, depth), style)
+    _ticks(axes, grid, style)
+    _window_line(axes, grid, style)
+    _mean_line(axes, grid, style)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=2.5, color="#999999", labelcolor=INK)
+    return image
+
+
+def colours(palette: Palette) -> Colormap:
+    import matplotlib
+    from matplotlib.colors import LinearSegmentedColormap
+
+    chosen = PALETTES[palette]
+    if isinstance(chosen, str):
+        return matplotlib.colormaps[chosen]
+    return LinearSegmentedColormap.from_list(palette, list(chosen))
+
+
+def _mark(axes: Axes, column: int, row: int, cell: HeatCell, style: Style) -> None:
+    """Hatches a cell that lost its needle (closer where all its samples did), crosses one without data."""
+    from matplotlib.patches import Rectangle
+
+    if cell.n == 0:
+        axes.text(column + 0.5, row + 0.5, "×", ha="center", va="center", fontsize=style.text, color="#9a9a9a")
+    if cell.cut:
+        hatch = "/////" if cell.cut >= cell.n else "//"
+        ink = "#ffffffa0" if _is_dark(cell, style) else "#00000088"
+        axes.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch=hatch, edgecolor=ink, linewidth=0))
+
+
+def _is_dark(cell: HeatCell, style: Style) -> bool:
+    """Whether black lines would be lost on the cell's colour."""
+    red, green, blue, _ = colours(style.palette)((cell.score or 0.0) / 100)
+    return cell.score is not None and 0.299 * red + 0.587 * green + 0.114 * blue < 0.4  # luma, ITU-R BT.601
+
+
+def _ticks(axes: Axes, grid: HeatGrid, style: Style) -> None:
+    columns, rows = len(grid.lengths), len(grid.depths)
+    step = 1 if rows <= 13 else 2 if rows <= 40 else -(-rows // 20)
+    shown = range(0, rows, step)
+    axes.set_yticks([row + 0.5 for row in shown], [f"{grid.depths[row]:.4g}" for row in shown], fontsize=style.text)
+    step = -(-columns // 40)
+    shown = range(0, columns, step)
+    upright = columns > MOST_FLAT_LABELS or (style.decimals == 0 and columns > 8)
+    names = _length_names(grid.lengths)
+    axes.set_xticks(
+        [column + 0.5 for column in shown],
+        [names[column] for column in shown],
+        fontsize=style.text if columns <= 20 else style.text - 1.5,
+        rotation=90 if upright else 0,
+    )
+
+
+def _length_names(lengths: Sequence[float]) -> list[str]:
+    """Lengths as people say them: `9K` where all are whole thousands, else with their digits."""
+    if all(length >= 1000 and length % 1000 == 0 for length in lengths):
+        return [f"{length / 1000:.0f}K" for length in lengths]
+    return [f"{length:,.0f}" for length in lengths]
+
+
+def window_place(grid: HeatGrid, window: int | None) -> int:
+    """Columns before the first length that the model was not made for; 0 where there is no such length."""
+    inside = sum(length <= window for length in grid.lengths) if window is not None else 0
+    return inside if inside < len(grid.lengths) else 0
+
+
+def _window_line(axes: Axes, grid: HeatGrid, style: Style) -> None:
+    """A dashed line behind the last length that the model was made for, named where there is room."""
+    place = window_place(grid, style.window)
+    if not place:
+        return
+    axes.axvline(place, color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
+    if style.decimals:
+        axes.annotate(
+            f"made for {style.window:,} tokens", (place, 0), xytext=(0, 4), textcoords="offset points", fontsize=7.5,
+            ha="center", va="bottom", color=INK,
+        )  # fmt: skip
+
+
+def _mean_line(axes: Axes, grid: HeatGrid, style: Style) -> None:
+    """The mean over depths of every length, as a line on the scale of the colour bar, its values printed."""
+    from matplotlib.patheffects import withStroke
+
+    means = [grid.column_mean(length) for length in grid.lengths]
+    points = [(column + 0.5, mean) for column, mean in enumerate(means) if mean is not None]
+    scale = axes.twinx()
+    scale.set_ylim(0, 100)
+    scale.axis("off")
+    outline = [withStroke(linewidth=3.2, foreground="#00000090")]
+    scale.plot(
+        *zip(*points, strict=True), color="white", linewidth=1.6, marker="o", markersize=3.5, clip_on=False,
+        path_effects=outline,
+    )  # fmt: skip
+    columns = len(points)
+    if style.decimals == 0 and columns > MOST_FLAT_LABELS:
+        return  # a panel has no room for so many numbers; its own figure prints them
+    upright = columns > MOST_FLAT_LABELS
+    for place, mean in points:
+        is_high = mean > 50
+        scale.annotate(
+            f"{mean:.{style.decimals}f}", (place, mean), xytext=(0, -7 if is_high else 7), textcoords="offset points",
+            ha="center", va="top" if is_high else "bottom", rotation=90 if upright else 0, color="white",
+            fontsize=style.text - (2 if columns > 20 else 0.5), fontweight="bold",
+            bbox={"boxstyle": "round,pad=0.16", "facecolor": "#000000a0", "edgecolor": "none"},
+        )  # fmt: skip

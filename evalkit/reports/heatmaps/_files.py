@@ -1,0 +1,85 @@
+"""The figures of a run folder: a heatmap and its cells for every task that has lengths and depths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalkit.errors import UserError
+from evalkit.runs import Manifest, read_manifest
+from evalkit.scores import BenchmarkScores, ScoreRow, score_run
+from evalkit.tasks import BenchmarkSpec
+
+from ._cells import Palette
+from ._figure import Panel, draw_heatmap, draw_side_by_side
+from ._grid import HeatGrid, grids_of, write_cells
+from ._groups import GroupGrid, LengthAxis, group_grids, on_axis
+
+__all__ = ["compare_heatmaps", "write_figures"]
+
+
+def write_figures(
+    folder: Path,
+    scores: BenchmarkScores,
+    rows: Sequence[ScoreRow],
+    spec: BenchmarkSpec,
+    palette: Palette = "published",
+    axis: LengthAxis = "nominal",
+) -> list[Path]:
+    """`figures/NAME.png` and `.svg` with `tables/NAME-cells.csv` of each task, its languages, and groups of tasks.
+
+    Their paths; none where the benchmark has no lengths and depths. Other axes than the nominal one are in the names.
+    """
+    grids = grids_of(on_axis(rows, axis))
+    if not grids:
+        return []
+    manifest = read_manifest(folder)
+    named = {name: GroupGrid(name, grid) for name, grid in grids.items()} | group_grids(grids, spec)
+    paths: list[Path] = []
+    for name, (label, grid) in named.items():
+        file = name if axis == "nominal" else f"{name}-{axis}-tokens"
+        cells = folder / "tables" / f"{file}-cells.csv"
+        write_cells(cells, grid)
+        title = str(manifest.settings.get("title", scores.model))
+        subtitle = f"{spec.title} · {label} · protocol {scores.protocol}"
+        stem = folder / "figures" / file
+        paths += [cells, *draw_heatmap(stem, grid, title, subtitle, window=_window(manifest), palette=palette)]
+    return paths
+
+
+def compare_heatmaps(stem: Path, folders: Sequence[Path], palette: Palette = "published") -> list[Path]:
+    """`stem`.png and `.svg` with the first heatmap of every run side by side, on one colour scale."""
+    manifests = [read_manifest(folder) for folder in folders]
+    names = [_name(manifest) for manifest in manifests]
+    if len(set(names)) < len(names):
+        names = [folder.resolve().name for folder in folders]  # runs of one label are told apart by their folders
+    panels = [Panel(_first_grid(folder), name) for folder, name in zip(folders, names, strict=True)]
+    windows = {_window(manifest) for manifest in manifests}
+    titles = {str(manifest.settings.get("title", "")) for manifest in manifests}
+    benchmarks = dict.fromkeys(str(manifest.identity["benchmark"]) for manifest in manifests)
+    return draw_side_by_side(
+        stem,
+        panels,
+        titles.pop() if len(titles) == 1 else "Runs side by side",
+        ", ".join(benchmarks),
+        window=windows.pop() if len(windows) == 1 else None,
+        palette=palette,
+    )
+
+
+def _first_grid(folder: Path) -> HeatGrid:
+    _, rows = score_run(folder)
+    grids = grids_of(rows)
+    if not grids:
+        raise UserError(f"{folder}: its benchmark has no lengths and depths, so there is no heatmap to compare")
+    return next(iter(grids.values()))
+
+
+def _name(manifest: Manifest) -> str:
+    """What tells a run from the others: model and label, a RoPE setting being part of the label."""
+    return f"{manifest.identity['model']} · {manifest.settings['label']}"
+
+
+def _window(manifest: Manifest) -> int | None:
+    value = manifest.settings.get("context_length")
+    return int(value) if value is not None else None

@@ -1,0 +1,9 @@
+"""Needle grids: one fact hidden at a depth of a haystack of a length, in tokens exactly, and asked for.
+
+Every rule and its source: `docs/benchmarks/needle.md`.
+"""
+
+from ._benchmark import NeedleContext, NeedleGrid
+from ._haystack import Haystack
+
+__all__ = ["Haystack", "NeedleContext", "NeedleGrid"]

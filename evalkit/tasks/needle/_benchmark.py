@@ -1,0 +1,199 @@
+"""Needle grids: one fact hidden at a depth of a haystack of a length, in tokens exactly, and asked for.
+
+    Read the text and answer the question in one sentence.
+
+    The sailor and the baker sailed back to the city because the road was closed. … The locker that belongs to Mona has
+    the number 39352. … The tired clerk
+
+    Question: Which number has the locker that belongs to Mona?
+
+A grid is haystacks × needles × lengths × depths × repeats. Text and needles are evalkit's own, without end, or the
+user's. Length is the whole prompt in tokens, chat wrapping included, the answer not. Every rule and its source:
+`docs/benchmarks/needle.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit import metrics
+from evalkit.errors import UserError
+
+from .._context import MARK, Encoder, Filled
+from .._records import Answer, Message, Request, Sample
+from .._scorer import Scorer
+from .._spec import BenchmarkSpec
+from ._axes import read_axes
+from ._grammar import Language, prompt
+from ._haystack import Haystack, encode_inside
+from ._length_tokenizer import length_tokenizer
+from ._texts import GridText
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["NeedleContext", "NeedleGrid"]
+
+TASK = "single"
+
+
+class NeedleGrid:
+    """A grid of single-needle retrieval."""
+
+    def __init__(self, spec: BenchmarkSpec, options: Mapping[str, str]) -> None:
+        self._options = options
+        self._axes = read_axes(options)
+        self._texts = [GridText(options, language) for language in self._axes.languages]
+        samples = len(list(self._axes.cells())) * sum(len(text.needles(0)) for text in self._texts)
+        task = spec.tasks[TASK].model_copy(update={"expected": dict.fromkeys(spec.protocols, samples)})
+        self.spec = spec.model_copy(update={"tasks": {TASK: task}})
+
+    @cached_property
+    def _counter(self) -> Encoder | None:
+        """The tokenizer that lengths are measured with; None = the model's own."""
+        name = self._options["length-tokenizer"]
+        return length_tokenizer(name) if name else None
+
+    def files(self, task: str) -> Sequence[str]:  # noqa: ARG002
+        """None: the text is made here, or is the user's."""
+        return ()
+
+    def samples(self, task: str, protocol: str, files: Mapping[str, Path]) -> Iterator[Sample]:  # noqa: ARG002
+        """The cells in order of language, length, depth and needle, their repeats last."""
+        for text in self._texts:
+            for cell in self._axes.cells():
+                for index, needle in enumerate(text.needles(cell.repeat)):
+                    place = f"{text.language}-{cell.length}-{cell.depth:g}-{index}-{cell.repeat}"
+                    yield Sample(
+                        id=f"{self.spec.name}/{task}/{place}",
+                        task=task,
+                        document=f"{self.spec.name}/{text.language}/haystack{cell.repeat}",
+                        fields={"question": needle.question},
+                        references=(needle.answer,),
+                        facts={
+                            "length": cell.length, "depth": cell.depth, "needle": index, "repeat": cell.repeat,
+                            "language": text.language, "keyword": needle.keyword,
+                        },
+                        evidence=(needle.statement,),
+                    )  # fmt: skip
+
+    def request(self, sample: Sample, protocol: str, previous: Sequence[str]) -> Request | None:
+        """The one question of the sample, its context yet to be made."""
+        if previous:
+            return None
+        layout = _layout(sample.fields["question"], sample.facts["language"], self._options["question-position"])
+        text = next(text for text in self._texts if text.language == sample.facts["language"])
+        context = NeedleContext(
+            text.haystack(sample.facts["repeat"]),
+            sample.evidence[0],
+            sample.facts["length"],
+            sample.facts["depth"],
+            self._options["insertion"],
+        )
+        limit = int(self.spec.protocol(protocol).options["max_new_tokens"])
+        if self._counter is None:
+            return Request(sample, 0, (Message("user", layout),), layout, limit, context=MARK, fill=context)
+        body = _as_text(context, layout, self._counter)
+        whole = layout.replace(MARK, body)
+        return Request(sample, 0, (Message("user", whole),), whole, limit, context=body)
+
+    def window(self, protocol: str, max_new_tokens: int | None) -> int | None:
+        """The longest length and its answer; None where another tokenizer counts."""
+        if self._counter is not None:
+            return None
+        limit = max_new_tokens or int(self.spec.protocol(protocol).options["max_new_tokens"])
+        return max(self._axes.lengths) + limit
+
+    def extremes(self, protocol: str) -> Iterator[Request]:
+        """The longest prompt, so that its haystack is encoded in one go, then the shortest ones of every needle."""
+        samples = [each for each in self.samples(TASK, protocol, {}) if each.facts["depth"] == self._axes.depths[0]]
+        longest, shortest = max(self._axes.lengths), min(self._axes.lengths)
+        chosen = [next(each for each in samples if each.facts["length"] == longest)]
+        chosen += [each for each in samples if each.facts["length"] == shortest]
+        for sample in chosen:
+            request = self.request(sample, protocol, ())
+            if request is not None:
+                yield request
+
+    def scorer(self, task: str, protocol: str, answers: Sequence[Answer]) -> Scorer:  # noqa: ARG002
+        """Whether the keyword stands in the answer, or how near the answer is to the right one."""
+        if self.spec.protocol(protocol).scoring == "edit-distance":
+            return Scorer("edit_similarity", _similarity, ("edit_similarity",))
+        return Scorer("keyword", _keyword, ("keyword",))
+
+
+@dataclass(frozen=True, slots=True)
+class NeedleContext:
+    """A context with one needle, made once the tokens around it are counted."""
+
+    haystack: Haystack
+    """Text around the needle."""
+    needle: str
+    """The sentence to hide."""
+    length: int
+    """Tokens of the whole prompt."""
+    depth: float
+    """Where the needle begins, in percent of the haystack: 0 = before it, 100 = behind it."""
+    insertion: str
+    """`sentence` = at the last end of a sentence before that place, `token` = right there."""
+
+    def fill(self, encoder: Encoder, around: int) -> Filled:
+        """Haystack and needle in `length` − `around` tokens."""
+        import numpy as np
+
+        opener, inner = encode_inside(encoder, [self.needle, self.haystack.blank + self.needle])
+        tokens = self.length - around - len(inner)
+        if tokens < 0:
+            raise UserError(
+                f"length {self.length}: too short, instruction, question and needle take {around + len(inner)} tokens; "
+                "ask for more with --lengths"
+            )
+        place = self._place(encoder, tokens)
+        if place == 0:
+            text = self.haystack.prefix(encoder, self.length - around - len(opener), is_joined=True)
+            return Filled(np.concatenate([_ids(opener), text]), ((0, len(opener)),))
+        text = self.haystack.prefix(encoder, tokens)
+        ids = np.concatenate([text[:place], _ids(inner), text[place:]])
+        return Filled(ids, ((place, place + len(inner)),))
+
+    def _place(self, encoder: Encoder, tokens: int) -> int:
+        """Index in tokens. A needle at the very end is appended, as the first needle tests did."""
+        place = int(tokens * self.depth / 100)
+        if self.insertion == "token" or self.depth == 100:
+            return place
+        return self.haystack.sentence_end(encoder, place, tokens)
+
+
+def _ids(ids: Sequence[int]) -> NDArray[np.int32]:
+    import numpy as np
+
+    return np.asarray(ids, dtype=np.int32)
+
+
+def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> str:
+    """The context as text, for lengths that another tokenizer than the model's counts."""
+    around = sum(len(ids) for ids in encode_inside(counter, [part for part in layout.split(MARK) if part]))
+    return counter.decode(context.fill(counter, around).ids.tolist(), skip_special=False)
+
+
+def _layout(question: str, language: Language, position: str) -> str:
+    """The grammar's prompt around the mark, its question moved to where it is wanted."""
+    whole = prompt(MARK, question, language)
+    start, end = whole.split(MARK)
+    if position == "end":
+        return whole
+    asked_first = f"{start}{end.strip()}\n\n{MARK}"
+    return asked_first if position == "start" else asked_first + end
+
+
+def _keyword(answer: Answer) -> tuple[float, ...]:
+    return (metrics.needle_keyword(answer.prediction, [answer.facts["keyword"]]),)
+
+
+def _similarity(answer: Answer) -> tuple[float, ...]:
+    return (metrics.needle_similarity(answer.prediction, answer.references),)

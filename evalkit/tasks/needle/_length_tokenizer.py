@@ -1,0 +1,79 @@
+"""Tokenizers that lengths are measured with besides the model's own: a `tokenizer.json`, or a tiktoken encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import MissingDependencyError, UserError
+
+from .._context import Encoder
+
+__all__ = ["length_tokenizer"]
+
+
+def length_tokenizer(name: str) -> Encoder:
+    """The tokenizer of that file, model folder or tiktoken encoding; `UserError` where there is none."""
+    path = Path(name).expanduser()
+    path = path / "tokenizer.json" if path.is_dir() else path
+    return _from_file(path) if path.suffix == ".json" else _from_tiktoken(name)
+
+
+class _FileTokenizer:
+    """A `tokenizer.json` of the tokenizers library."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special)
+        return text
+
+
+class _TiktokenTokenizer:
+    """A tiktoken encoding."""
+
+    def __init__(self, encoding: Any) -> None:
+        self._encoding = encoding
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        batch: list[list[int]] = self._encoding.encode_ordinary_batch(list(texts))
+        return batch
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:  # noqa: ARG002, plain text has no special ids
+        text: str = self._encoding.decode(list(ids))
+        return text
+
+
+def _from_file(path: Path) -> Encoder:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingDependencyError("tokenizers", "hf", f"measuring lengths with {path}") from error
+    try:
+        return _FileTokenizer(Tokenizer.from_file(str(path)))
+    except Exception as error:  # the library raises plain Exception
+        raise UserError(f"length-tokenizer {path}: cannot be read ({' '.join(str(error).split())[:120]})") from error
+
+
+def _from_tiktoken(name: str) -> Encoder:
+    try:
+        import tiktoken
+    except ImportError as error:
+        raise MissingDependencyError("tiktoken", "tiktoken", f"measuring lengths with {name}") from error
+    if name not in tiktoken.list_encoding_names():
+        known = ", ".join(tiktoken.list_encoding_names())
+        raise UserError(f"length-tokenizer {name}: no tokenizer.json, no model folder, and no encoding ({known})")
+    try:
+        return _TiktokenTokenizer(tiktoken.get_encoding(name))
+    except Exception as error:  # whatever its download raises
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"length-tokenizer {name}: its vocabulary cannot be had ({reason}); "
+            "set TIKTOKEN_CACHE_DIR to a folder that has it"
+        ) from error

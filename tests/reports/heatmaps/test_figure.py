@@ -1,0 +1,154 @@
+"""Heatmaps: what stands in the picture, at every size, and the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evalkit.errors import UserError
+from evalkit.reports import PALETTES, HeatCell, HeatGrid, Palette, Panel, draw_heatmap, draw_side_by_side
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def grid(columns: int, rows: int, score: Callable[[int, int], float | None] = lambda x, y: 10.0 * x + y) -> HeatGrid:
+    cells = []
+    for x in range(columns):
+        for y in range(rows):
+            value = score(x, y)
+            cells.append(HeatCell(1000 * (x + 1), y * 100 / max(1, rows - 1), value, 4 if value is not None else 0))
+    return HeatGrid(tuple(cells))
+
+
+def words(path: Path) -> list[str]:
+    """The texts of an SVG, in order."""
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", path.read_text(encoding="utf-8"))
+    return [text.strip() for text in texts if text.strip()]
+
+
+def test_a_heatmap_is_a_png_and_an_svg(tmp_path: Path) -> None:
+    """Both are written, folders made where needed."""
+    paths = draw_heatmap(tmp_path / "new" / "map", grid(3, 3), "Model", "about")
+
+    assert (["map.png", "map.svg"], True) == ([path.name for path in paths], paths[0].read_bytes().startswith(PNG))
+
+
+def test_the_picture_says_what_it_shows(tmp_path: Path) -> None:
+    """Title, subtitle, lengths, depths, the mean of every column, and the counts."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(3, 3), "Model", "needle grid")
+
+    assert {
+        "Model", "needle grid", "1K", "2K", "3K", "0", "50", "100", "1.00", "11.00", "21.00",
+        "Prompt length (tokens)", "Depth of the needle (%)", "Mean of the column means 11.00 · 4 samples per cell",
+    } <= set(words(svg))  # fmt: skip
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (3, 3), (8, 11), (32, 17), (35, 35)])
+def test_every_size_has_all_its_means(tmp_path: Path, columns: int, rows: int) -> None:
+    """From one cell to 35 × 35, each column's mean is printed with two decimals."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(columns, rows, lambda x, y: 90.0 + x / 4), "Model")  # noqa: ARG005
+
+    means = [f"{90 + x / 4:.2f}" for x in range(columns)]
+    assert means == [word for word in words(svg) if word in means]
+
+
+def test_a_needle_that_was_cut_is_hatched_and_said(tmp_path: Path) -> None:
+    """A cell whose needle truncation removed has a hatch; other pictures have none."""
+    whole = grid(3, 3)
+    cut = HeatGrid((*whole.cells[1:], HeatCell(1000, 0, 0.0, 4, cut=4)))
+
+    _, svg = draw_heatmap(tmp_path / "cut", cut, "Model")
+    _, plain = draw_heatmap(tmp_path / "whole", whole, "Model")
+
+    assert (True, False, True) == (
+        "<pattern" in svg.read_text(),
+        "<pattern" in plain.read_text(),
+        any("hatched: truncation removed the needle (1 cell)" in word for word in words(svg)),
+    )
+
+
+def test_hatches_are_white_on_dark_cells(tmp_path: Path) -> None:
+    """In the colour-blind map low scores are dark; black lines would not be seen."""
+    cut = HeatGrid((HeatCell(1000, 0, 0.0, 4, cut=4),))
+
+    _, dark = draw_heatmap(tmp_path / "dark", cut, "Model", palette="colour-blind")
+    _, light = draw_heatmap(tmp_path / "light", cut, "Model", palette="published")
+
+    strokes = [re.search(r"<pattern.*?stroke: (#\w+)", path.read_text(), re.DOTALL) for path in (dark, light)]
+    assert ["#ffffff", "#000000"] == [found and found[1] for found in strokes]
+
+
+def test_cells_without_data_are_marked_and_counted(tmp_path: Path) -> None:
+    """A cross in each, and their number below."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(3, 3, lambda x, y: None if x == y else 50.0), "Model")
+
+    found = words(svg)
+    assert (3, True) == (found.count("×"), any("×: no data (3 cells)" in word for word in found))
+
+
+def test_the_window_is_marked_where_lengths_exceed_it(tmp_path: Path) -> None:
+    """The line names the tokens that the model was made for; without longer lengths there is none."""
+    _, beyond = draw_heatmap(tmp_path / "beyond", grid(3, 3), "Model", window=2048)
+    _, inside = draw_heatmap(tmp_path / "inside", grid(3, 3), "Model", window=4096)
+
+    assert (True, False) == tuple(any(word.startswith("made for") for word in words(path)) for path in (beyond, inside))
+
+
+def test_the_same_grid_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Figures can be committed: no date, no random ids."""
+    first = draw_heatmap(tmp_path / "one" / "map", grid(4, 4), "Model")
+    second = draw_heatmap(tmp_path / "two" / "map", grid(4, 4), "Model")
+
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+@pytest.mark.parametrize("palette", list(PALETTES))
+def test_every_colour_map_can_be_had(tmp_path: Path, palette: Palette) -> None:
+    """The published colours and the colour-blind-safe ones both draw."""
+    png, _ = draw_heatmap(tmp_path / palette, grid(3, 3), "Model", palette=palette)
+
+    assert png.read_bytes().startswith(PNG)
+
+
+def test_the_published_colours_run_from_red_over_yellow_to_green() -> None:
+    """0 and 100 have the colours of the published figure; 50 is within one step of 255."""
+    from matplotlib.colors import to_hex
+
+    from evalkit.reports.heatmaps._cells import colours
+
+    published = colours("published")
+
+    assert ["#f0496e", "#eab839", "#0cd79f"] == [to_hex(published(share)) for share in (0.0, 0.5, 1.0)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_runs_lie_side_by_side_on_one_scale(tmp_path: Path, count: int) -> None:
+    """Each panel has its name and mean, and there is one colour bar for all."""
+    panels = [Panel(grid(4, 4, lambda _, __, low=low: low), f"run {low}") for low in range(count)]  # type: ignore[misc]
+
+    _, svg = draw_side_by_side(tmp_path / "side", panels, "Model", "needle grid", window=2000)
+
+    found = words(svg)
+    wanted = [text for low in range(count) for text in (f"run {low}", f"mean {low}.0")]
+    assert (wanted, 1) == (
+        sorted((word for word in found if word in wanted), key=wanted.index),
+        found.count("Score of a cell; mean over depths (line)"),
+    )
+
+
+def test_a_grid_without_scores_is_drawn_empty(tmp_path: Path) -> None:
+    """Where every sample failed there is a picture that says so."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(2, 2, lambda _, __: None), "Model")
+
+    assert "×: no data (4 cells)" in words(svg)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """A file where the folder should be is the user's to solve."""
+    (tmp_path / "figures").write_text("in the way")
+
+    with pytest.raises(UserError, match="figures: figures cannot be written"):
+        draw_heatmap(tmp_path / "figures" / "map", grid(3, 3), "Model")

@@ -1,0 +1,296 @@
+"""Needle grids: the length asked for, the needle where it belongs, the user's own text and needles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalkit.errors import UserError
+from evalkit.paths import shipped
+from evalkit.prompts import ChatFormat, Prompt, PromptBuilder, PromptTokenizer, TruncationMode
+from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
+from evalkit.tasks.needle._benchmark import NeedleContext
+from evalkit.tasks.needle._haystack import Haystack
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+class Characters:
+    """An encoder with one token per character."""
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[ord(character) for character in text] for text in texts]
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:  # noqa: ARG002
+        return "".join(map(chr, ids))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(new_tokenizer: Callable[..., PreTrainedTokenizerFast]) -> PromptTokenizer:
+    return PromptTokenizer(new_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def builder(tokenizer: PromptTokenizer) -> PromptBuilder:
+    return PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 10**6)
+
+
+def samples_of(grid: Benchmark) -> list[Sample]:
+    return list(grid.samples("single", "keyword", {}))
+
+
+def prompts_of(grid: Benchmark, builder: PromptBuilder) -> Iterator[tuple[Sample, Prompt]]:
+    for sample in samples_of(grid):
+        request = grid.request(sample, "keyword", ())
+        assert request is not None
+        yield sample, next(builder.build([request]))
+
+
+def context_of(depth: float, insertion: str, tokens: int = 60) -> str:
+    """The context of a needle in a text of ten-character sentences, in characters."""
+    text = Haystack("of a test", lambda: iter(["It rained."] + [" It rained."] * 50), " ")
+    filled = NeedleContext(text, "NEEDLE.", tokens, depth, insertion).fill(Characters(), 0)
+    return Characters().decode(filled.ids.tolist(), skip_special=False)
+
+
+def test_a_grid_is_the_product_of_its_axes() -> None:
+    """Languages × lengths × depths × needles × repeats."""
+    grid = load_benchmark(
+        "needle", {"lengths": "200,300", "depths": "0:100:50", "repeats": "4", "lang": "en,zh", "needle-count": "5"}
+    )
+
+    ids = [sample.id for sample in samples_of(grid)]
+
+    assert (2 * 2 * 3 * 5 * 4, len(ids)) == (len(ids), len(set(ids)))
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "lengths", "depths"),
+    [
+        ("needle", 165, (256, 1024, 3), (0, 100, 11)),
+        ("needle-xverse-256k", 2176, (8000, 256_000, 32), (0, 100, 17)),
+        ("needle-classic", 1225, (1000, 16_000, 35), (0, 100, 35)),
+    ],
+)
+def test_shipped_grids_have_the_sizes_they_state(
+    name: str, samples: int, lengths: tuple[int, int, int], depths: tuple[int, int, int]
+) -> None:
+    """The number of samples in the YAML file is what the options make, and so are the axes."""
+    grid = load_benchmark(name)
+
+    facts = [sample.facts for sample in samples_of(grid)]
+    found = [sorted({fact[axis] for fact in facts}) for axis in ("length", "depth")]
+
+    stated = json.dumps(grid.spec.tasks["single"].expected)
+    assert json.dumps({"keyword": samples, "edit-distance": samples}) == stated
+    assert (samples, lengths, depths) == (len(facts), *((axis[0], axis[-1], len(axis)) for axis in found))
+
+
+def test_ids_do_not_depend_on_the_rest_of_the_grid() -> None:
+    """A cell has the same sample in a small grid and in a large one, so a run can go on with more cells."""
+    small = load_benchmark("needle", {"lengths": "256", "depths": "50", "repeats": "1"})
+    large = load_benchmark("needle", {"lengths": "128,256", "depths": "0:100:25", "repeats": "3"})
+
+    assert set(samples_of_ids(small)) <= set(samples_of_ids(large))
+
+
+def samples_of_ids(grid: Benchmark) -> list[tuple[str, tuple[str, ...]]]:
+    return [(sample.id, sample.evidence) for sample in samples_of(grid)]
+
+
+def test_cells_of_one_repeat_differ_in_length_and_depth_alone() -> None:
+    """Needle and haystack belong to the repeat, so cells can be compared."""
+    grid = load_benchmark("needle", {"repeats": "2"})
+
+    facts = {(sample.document, sample.evidence, sample.facts["repeat"]) for sample in samples_of(grid)}
+
+    assert len(facts) == 2
+
+
+def test_another_seed_gives_other_needles() -> None:
+    """The seed decides, and nothing else does."""
+    grids = [load_benchmark("needle", {"seed": seed}) for seed in ("0", "0", "1")]
+
+    first, again, other = (samples_of(grid)[0].evidence for grid in grids)
+
+    assert (True, False) == (first == again, first == other)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("insertion", ["sentence", "token"])
+@pytest.mark.parametrize("position", ["end", "start", "both"])
+def test_every_prompt_has_exactly_its_length_and_its_needle(
+    builder: PromptBuilder, tokenizer: PromptTokenizer, lang: str, insertion: str, position: str
+) -> None:
+    """The length counts the whole prompt with its chat wrapping; the needle stands in it at every depth."""
+    grid = load_benchmark(
+        "needle",
+        {
+            "lengths": "600,901",
+            "depths": "0,33,100",
+            "repeats": "2",
+            "lang": lang,
+            "insertion": insertion,
+            "question-position": position,
+        },
+    )
+
+    for sample, prompt in prompts_of(grid, builder):
+        text = tokenizer.decode(prompt.ids.tolist(), skip_special=False)
+        times = text.count(sample.fields["question"])
+        assert (sample.facts["length"], True, 2 if position == "both" else 1) == (
+            len(prompt.ids),
+            sample.evidence[0] in text,
+            times,
+        )
+
+
+def test_splicing_gives_the_tokens_of_the_whole_text(builder: PromptBuilder, tokenizer: PromptTokenizer) -> None:
+    """Between sentences, spliced tokens are those that encoding the whole prompt would give."""
+    grid = load_benchmark("needle", {"lengths": "500", "depths": "0:100:20", "repeats": "2"})
+
+    for _, prompt in prompts_of(grid, builder):
+        ids = prompt.ids.tolist()
+        assert tokenizer.encode(tokenizer.decode(ids, skip_special=False)) == ids
+
+
+def test_the_question_comes_first_where_it_is_wanted(builder: PromptBuilder, tokenizer: PromptTokenizer) -> None:
+    """`start` puts the question before the text and ends with the text."""
+    grid = load_benchmark("needle", {"lengths": "400", "depths": "50", "repeats": "1", "question-position": "start"})
+    sample, prompt = next(prompts_of(grid, builder))
+
+    text = tokenizer.decode(prompt.ids.tolist(), skip_special=False)
+
+    assert text.index(sample.fields["question"]) < text.index(sample.evidence[0])
+
+
+@pytest.mark.parametrize(
+    ("depth", "insertion", "context"),
+    [
+        (0, "sentence", "NEEDLE. It rained. It rained. It rained. It rained. It raine"),
+        (0, "token", "NEEDLE. It rained. It rained. It rained. It rained. It raine"),
+        (10, "sentence", "NEEDLE. It rained. It rained. It rained. It rained. It raine"),
+        (10, "token", "It ra NEEDLE.ined. It rained. It rained. It rained. It raine"),
+        (50, "sentence", "It rained. It rained. NEEDLE. It rained. It rained. It raine"),
+        (50, "token", "It rained. It rained. It r NEEDLE.ained. It rained. It raine"),
+        (100, "sentence", "It rained. It rained. It rained. It rained. It raine NEEDLE."),
+        (100, "token", "It rained. It rained. It rained. It rained. It raine NEEDLE."),
+    ],
+)
+def test_the_needle_stands_where_the_rule_says(depth: float, insertion: str, context: str) -> None:
+    """At its share of the haystack's tokens, moved back to the end of a sentence, or exactly there; 100 appends."""
+    assert context == context_of(depth, insertion)
+
+
+@settings(max_examples=60)
+@given(st.floats(0, 100), st.sampled_from(["sentence", "token"]), st.integers(8, 300))
+def test_a_context_has_its_length_and_one_needle(depth: float, insertion: str, tokens: int) -> None:
+    """Whatever depth and length, the tokens are as many as asked for and the needle is whole."""
+    context = context_of(depth, insertion, tokens)
+
+    assert (tokens, 1) == (len(context), context.count("NEEDLE."))
+
+
+def test_a_deeper_needle_never_stands_earlier() -> None:
+    """Depth is monotonous."""
+    places = [context_of(depth, "sentence", 200).index("NEEDLE") for depth in range(101)]
+
+    assert places == sorted(places)
+
+
+def test_a_length_without_room_for_the_needle_is_refused() -> None:
+    """The message has the length and what it would take."""
+    with pytest.raises(UserError, match="length 5: too short, instruction, question and needle take 8 tokens"):
+        context_of(50, "sentence", 5)
+
+
+def test_truncation_that_cuts_the_needle_is_in_the_ledger(tokenizer: PromptTokenizer) -> None:
+    """A middle cut removes needles of the middle, not those at the ends."""
+    grid = load_benchmark("needle", {"lengths": "900", "depths": "0,50,100", "repeats": "1"})
+    builder = PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 700)
+
+    kept = [(len(prompt.ids), prompt.ledger and prompt.ledger.evidence_kept) for _, prompt in prompts_of(grid, builder)]
+
+    assert kept == [(636, True), (636, False), (636, True)]
+
+
+def test_a_mode_that_cuts_texts_is_refused(tokenizer: PromptTokenizer) -> None:
+    """These prompts are made of tokens; there is no text to cut."""
+    grid = load_benchmark("needle", {"lengths": "900"})
+    builder = PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.LEVAL_OFFICIAL, 700)
+
+    with pytest.raises(UserError, match="leval-official cuts texts"):
+        next(prompts_of(grid, builder))
+
+
+def test_context_middle_keeps_the_question_whole(tokenizer: PromptTokenizer) -> None:
+    """Only the haystack gives way."""
+    grid = load_benchmark("needle", {"lengths": "900", "depths": "50", "repeats": "1"})
+    builder = PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.CONTEXT_MIDDLE, 400)
+
+    sample, prompt = next(prompts_of(grid, builder))
+    text = tokenizer.decode(prompt.ids.tolist(), skip_special=False)
+
+    assert (336, True) == (len(prompt.ids), text.endswith(f"{sample.fields['question']}\n[assistant]"))
+
+
+def test_another_tokenizer_may_count(builder: PromptBuilder) -> None:
+    """With a named tokenizer the user's turn has the length in its tokens; the prompt's own count is another."""
+    pytest.importorskip("tokenizers", reason="tokenizer files need the extra 'hf'")
+    from tokenizers import Tokenizer
+
+    path = shipped("model_cards") / "needle-tiny" / "tokenizer.json"
+    counter = Tokenizer.from_file(str(path))
+    grid = load_benchmark("needle", {"lengths": "400", "depths": "0,50", "repeats": "1", "length-tokenizer": str(path)})
+
+    for sample, prompt in prompts_of(grid, builder):
+        request = grid.request(sample, "keyword", ())
+        assert request is not None
+        length = len(counter.encode(request.text, add_special_tokens=False).ids)
+        assert (400, True) == (length, len(prompt.ids) > 400)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lengths": "0"}, "--lengths 0: 0 is not a whole number"),
+        ({"lengths": "10.5"}, "--lengths 10.5: 10.5 is not a whole number"),
+        ({"lengths": "256,256"}, "--lengths 256,256: 256 is given twice"),
+        ({"lengths": "9" * 20}, "is not a whole number of tokens from 1 to 100,000,000"),
+        ({"depths": "-1"}, "--depths -1: -1 is outside 0 to 100"),
+        ({"depths": "0:110:10"}, "--depths 0:110:10: 110 is outside"),
+        ({"repeats": "0"}, "--repeats 0: must be 1 or more"),
+        ({"needle-count": "0"}, "needle-count=0: must be 1 or more"),
+        ({"length-tokenizer": "no-such"}, "no tokenizer.json, no model folder, and no encoding"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused(options: dict[str, str], message: str) -> None:
+    """Lengths, depths and counts have their limits; the message names the option and the value."""
+    with pytest.raises(UserError) as caught:
+        grid = load_benchmark("needle", options)
+        grid.request(samples_of(grid)[0], "keyword", ())
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "prediction", "score"),
+    [
+        ("keyword", "I think it is 4823.", 100.0),
+        ("keyword", "The code is 4824.", 0.0),
+        ("edit-distance", "The code is 4823.", 100.0),
+        ("edit-distance", "The code is 4824.", 100 * (1 - 1 / 14)),
+    ],
+)
+def test_protocols_score_the_fact_or_the_sentence(protocol: str, prediction: str, score: float) -> None:
+    """`keyword` asks for the fact alone, `edit-distance` for nearness to the sentence."""
+    grid = load_benchmark("needle")
+    answer = Answer("id", "document", prediction, ("The code is 4823.",), {"keyword": "4823"})
+
+    assert (pytest.approx(score),) == grid.scorer("single", protocol, [answer]).score(answer)
