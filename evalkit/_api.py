@@ -96,7 +96,7 @@ def _finished(folder: Path) -> set[tuple[str, str]]:
 
 def score_predictions(
     path: str | Path,
-    form: str,
+    output_format: str,
     protocol: str | None = None,
     *,
     benchmark: str | None = None,
@@ -105,14 +105,14 @@ def score_predictions(
 ) -> BenchmarkScores:
     """Score outputs that exist: a folder in a published format (`leval`, …) or a run folder (`evalkit`).
 
-    Scores are 0–100. `form` is the format's name; `path` may be relative to `EVALKIT_DATA` or to the download cache.
+    Scores are 0–100. `path` may be relative to `EVALKIT_DATA` or to the download cache.
     `options` are the benchmark's own, such as LongBench's `code-backend`.
     """
-    if form == "evalkit":
+    if output_format == "evalkit":
         return score_run(Path(path), protocol, options)[0]
-    folder = find_outputs(Path(path), form)
-    scored = load_benchmark(benchmark or output_benchmark(folder, form), options)
-    answers = read_outputs(folder, scored, form, ignore_unknown=ignore_unknown)
+    folder = find_outputs(Path(path), output_format)
+    scored = load_benchmark(benchmark or output_benchmark(folder, output_format), options)
+    answers = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
     name = protocol or scored.spec.default_protocol
     scored.spec.protocol(name)
     label = "+".join([name, *(f"{option}-{value}" for option, value in (options or {}).items())])

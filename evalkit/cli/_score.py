@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def score(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of outputs, or a run folder.")],
-    form: Annotated[str, typer.Option("--format", help="evalkit, leval, longbench(-v2), opencompass.")] = "evalkit",
+    output_format: Annotated[
+        str, typer.Option("--format", help="evalkit, leval, longbench(-v2), opencompass.")
+    ] = "evalkit",
     protocol: Annotated[str | None, typer.Option(help="Protocol, or `all` to compare them.")] = None,
     benchmark: Annotated[str | None, typer.Option(help="Benchmark, where the format does not say it.")] = None,
     ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Leave out files of no known task.")] = False,
@@ -31,60 +33,65 @@ def score(
     from ._output import check_target, print_json, print_table
 
     check_target(json)
-    if form == "evalkit" and (benchmark or ignore_unknown):
+    if output_format == "evalkit" and (benchmark or ignore_unknown):
         raise UserError("--benchmark and --ignore-unknown are for outputs made elsewhere; name their --format")
     if by_length:
-        benchmark = _longbench_e(form, benchmark)
+        benchmark = _longbench_e(output_format, benchmark)
     options = {} if code_backend is None else {"code-backend": code_backend}
-    scores = _all_protocols(path, form, protocol, benchmark, ignore_unknown, options)
+    scores = _all_protocols(path, output_format, protocol, benchmark, ignore_unknown, options)
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}
         print_json({"protocols": objects} if protocol == "all" else next(iter(objects.values())), json)
     for result in scores.values():
         warn(result)
     if json != "-":
-        results, spec = list(scores.values()), _spec(path, form, benchmark)
+        results, spec = list(scores.values()), _spec(path, output_format, benchmark)
         print_table(terminal_table(results[0], spec) if len(results) == 1 else protocols_table(results, spec))
         for parts in filter(None, map(buckets_table, results)):
             print_table(parts)
     return 1 if any(task.failed for result in scores.values() for task in result.tasks.values()) else 0
 
 
-def _longbench_e(form: str, benchmark: str | None) -> str:
+def _longbench_e(output_format: str, benchmark: str | None) -> str:
     """The benchmark that `--e` stands for."""
     from evalkit.errors import UserError
 
-    if form != "longbench" or benchmark not in (None, "longbench", "longbench-e"):
+    if output_format != "longbench" or benchmark not in (None, "longbench", "longbench-e"):
         raise UserError("--e: LongBench-E outputs are folders of --format longbench; leave --e or the other option out")
     return "longbench-e"
 
 
 def _all_protocols(
-    path: Path, form: str, protocol: str | None, benchmark: str | None, ignore_unknown: bool, options: dict[str, str]
+    path: Path,
+    output_format: str,
+    protocol: str | None,
+    benchmark: str | None,
+    ignore_unknown: bool,
+    options: dict[str, str],
 ) -> dict[str, BenchmarkScores]:
     """Protocol name → scores: the one asked for, or every one of the benchmark."""
     from evalkit._api import report_run, score_predictions
 
-    if form == "evalkit" and protocol is None and not options:
+    if output_format == "evalkit" and protocol is None and not options:
         return {"": report_run(path)}
-    names = [protocol] if protocol != "all" else list(_spec(path, form, benchmark).protocols)
+    names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
         name or "": score_predictions(
-            path, form, name, benchmark=benchmark, ignore_unknown=ignore_unknown, options=options
+            path, output_format, name, benchmark=benchmark, ignore_unknown=ignore_unknown, options=options
         )
         for name in names
     }
 
 
-def _spec(path: Path, form: str, benchmark: str | None) -> BenchmarkSpec:
+def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpec:
     """The definition of the benchmark whose outputs these are."""
     from evalkit._api import spec_of_run
     from evalkit.scores import find_outputs, output_benchmark
     from evalkit.tasks import load_spec
 
-    if form == "evalkit":
+    if output_format == "evalkit":
         return spec_of_run(path)
-    return load_spec(benchmark or output_benchmark(find_outputs(path, form), form))
+    return load_spec(benchmark or output_benchmark(find_outputs(path, output_format), output_format))
 
 
 def warn(result: BenchmarkScores) -> None:

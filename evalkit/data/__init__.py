@@ -23,8 +23,8 @@ from evalkit.data.upstream import (
     call,
     dataset_configs,
     evaluate,
+    read_wheel_text,
     verify_upstream,
-    wheel_text,
 )
 
 __all__ = [
@@ -54,11 +54,11 @@ __all__ = [
     "locate",
     "read_array",
     "read_records",
+    "read_wheel_text",
     "require",
     "require_strings",
     "source",
     "sources",
     "verify",
     "verify_upstream",
-    "wheel_text",
 ]

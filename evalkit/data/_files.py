@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evalkit.errors import DataError
 
-__all__ = ["refusals", "sha256_of", "sync", "write_json"]
+__all__ = ["sha256_of", "sync", "write_json", "writing_errors"]
 
 _ADVICE = {
     errno.ENOSPC: "free some space, or set EVALKIT_CACHE to a folder on another disk",
@@ -51,7 +51,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 @contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
+def writing_errors(path: Path) -> Iterator[None]:
     """A full disk or a folder that cannot be written becomes a `DataError` that names the path and the way out."""
     try:
         yield

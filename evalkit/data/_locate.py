@@ -8,7 +8,7 @@ from typing import NamedTuple
 from evalkit.data._files import sha256_of
 from evalkit.data._places import Place, expected_digest, find
 from evalkit.data._sources import Source, SourceFile
-from evalkit.data.fetching import Report, count_records, obtain
+from evalkit.data.fetching import Report, count_records, fetch_file
 from evalkit.errors import DataError
 
 __all__ = ["Located", "MissingFileError", "fetch", "locate"]
@@ -47,13 +47,13 @@ def locate(
     place = find(source, file, folder)
     if place is None and file.archive is not None:
         archive = locate(source, file.archive, folder=folder, partial=partial, download=download, report=report)
-        place = Place(obtain(source, file, report, _pinned(source, archive)), "cache")
+        place = Place(fetch_file(source, file, report, _pinned(source, archive)), "cache")
     if place is None and not download:
         raise MissingFileError(
             f"{source.name} file {file.path} is not on this machine: "
             f"run: evalkit data fetch {source.name}, or name the folder that has it with --data"
         )
-    return _checked(source, file, place or Place(obtain(source, file, report), "cache"), partial=partial)
+    return _checked(source, file, place or Place(fetch_file(source, file, report), "cache"), partial=partial)
 
 
 def fetch(source: Source, report: Report) -> list[Located]:

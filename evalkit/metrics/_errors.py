@@ -8,4 +8,4 @@ __all__ = ["UnscorableError"]
 
 
 class UnscorableError(EvalkitError):
-    """The official scorer raises on this prediction or reference: the sample fails, it does not score 0."""
+    """The official scorer raises on this prediction or target: the sample fails, it does not score 0."""

@@ -1,4 +1,4 @@
-"""What several metric families share: the best of several references, and bag F1."""
+"""What several metric families share: the best of several targets, and bag F1."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from evalkit.metrics._errors import UnscorableError
 __all__ = ["bag_f1", "best_of", "harmonic_mean"]
 
 
-def best_of(score: Callable[[str, str], float], prediction: str, references: Sequence[str]) -> float:
-    """The highest score of the prediction against any reference; without a reference there is none."""
-    if not references:
-        raise UnscorableError("the sample has no reference answer")
-    return max(score(prediction, reference) for reference in references)
+def best_of(score: Callable[[str, str], float], prediction: str, targets: Sequence[str]) -> float:
+    """The highest score of the prediction against any target; without a target there is none."""
+    if not targets:
+        raise UnscorableError("the sample has no target answer")
+    return max(score(prediction, target) for target in targets)
 
 
 def harmonic_mean(precision: float, recall: float) -> float:
@@ -22,9 +22,9 @@ def harmonic_mean(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 
 
-def bag_f1(prediction: Iterable[str], reference: Iterable[str]) -> float:
+def bag_f1(prediction: Iterable[str], target: Iterable[str]) -> float:
     """F1 (0–1) of two bags of tokens; 0 when they share none, also when both are empty."""
-    predicted, expected = Counter(prediction), Counter(reference)
+    predicted, expected = Counter(prediction), Counter(target)
     common = (predicted & expected).total()
     if not common:
         return 0.0

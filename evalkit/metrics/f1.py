@@ -26,10 +26,10 @@ def normalized_words(text: str) -> tuple[str, ...]:
     return tuple(_ARTICLES.sub(" ", bare).split())
 
 
-def word_f1(prediction: str, references: Sequence[str]) -> float:
-    """Bag F1 (0–100) of the normalised words, best over references."""
-    return 100.0 * best_of(_f1, prediction, references)
+def word_f1(prediction: str, targets: Sequence[str]) -> float:
+    """Bag F1 (0–100) of the normalised words, best over targets."""
+    return 100.0 * best_of(_f1, prediction, targets)
 
 
-def _f1(prediction: str, reference: str) -> float:
-    return bag_f1(normalized_words(prediction), normalized_words(reference))
+def _f1(prediction: str, target: str) -> float:
+    return bag_f1(normalized_words(prediction), normalized_words(target))

@@ -1,9 +1,9 @@
 """L-Eval's own exam scoring on the 0–100 scale: `Evaluation/auto_eval.py` and `Evaluation/em.py` at cd34b050.
 
-Each exam first turns prediction and reference into short strings (`official_*`), then compares them by exact match.
+Each exam first turns prediction and target into short strings (`official_*`), then compares them by exact match.
 The rules are rough on purpose: published scores were made with them. For example, with choices A to D:
 
-    prediction "A and C", reference "AC": coursera reads "A", a part of the right set, and gives 25 points.
+    prediction "A and C", target "AC": coursera reads "A", a part of the right set, and gives 25 points.
 
 Other tasks of the suite are scored by `word_f1` and by the plain means of `rouge1`, `rouge2` and `rouge_l`.
 """
@@ -43,38 +43,38 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def leval_exact_match(prediction: str, references: Sequence[str]) -> float:
-    """100, 25 (some of the right letters, none wrong) or 0, best over references."""
-    return 100.0 * best_of(_exact_match, prediction, references)
+def leval_exact_match(prediction: str, targets: Sequence[str]) -> float:
+    """100, 25 (some of the right letters, none wrong) or 0, best over targets."""
+    return 100.0 * best_of(_exact_match, prediction, targets)
 
 
-def leval_coursera(prediction: str, references: Sequence[str]) -> float:
+def leval_coursera(prediction: str, targets: Sequence[str]) -> float:
     """Score (0–100) of a multiple choice with one or several right letters."""
-    return leval_exact_match(official_choices(prediction), [official_reference_choices(each) for each in references])
+    return leval_exact_match(official_choices(prediction), [official_reference_choices(each) for each in targets])
 
 
-def leval_quality(prediction: str, references: Sequence[str]) -> float:
-    """Score (0–100) of a choice of one letter; the reference is an option such as `(B) because …`."""
-    return leval_exact_match(official_choice(prediction), [official_reference_choices(each) for each in references])
+def leval_quality(prediction: str, targets: Sequence[str]) -> float:
+    """Score (0–100) of a choice of one letter; the target is an option such as `(B) because …`."""
+    return leval_exact_match(official_choice(prediction), [official_reference_choices(each) for each in targets])
 
 
-def leval_tpo(prediction: str, references: Sequence[str]) -> float:
+def leval_tpo(prediction: str, targets: Sequence[str]) -> float:
     """Score (0–100) of a choice of one letter."""
-    return leval_quality(prediction, references)
+    return leval_quality(prediction, targets)
 
 
-def leval_gsm100(prediction: str, references: Sequence[str]) -> float:
+def leval_gsm100(prediction: str, targets: Sequence[str]) -> float:
     """Score (0–100) of a number in a worked answer."""
-    return leval_exact_match(official_number(prediction), references)
+    return leval_exact_match(official_number(prediction), targets)
 
 
-def leval_codeu(prediction: str, references: Sequence[str]) -> float:
+def leval_codeu(prediction: str, targets: Sequence[str]) -> float:
     """Score (0–100) of a predicted program output."""
 
-    def score(answer: str, reference: str) -> float:
-        return _exact_match(official_code_output(answer, reference), _clean_code_output(reference))
+    def score(answer: str, target: str) -> float:
+        return _exact_match(official_code_output(answer, target), _clean_code_output(target))
 
-    return 100.0 * best_of(score, prediction, references)
+    return 100.0 * best_of(score, prediction, targets)
 
 
 class SciFiScores(NamedTuple):
@@ -86,16 +86,16 @@ class SciFiScores(NamedTuple):
     """What is true in the real world."""
 
 
-def leval_sci_fi(prediction: str, references: Sequence[str]) -> float:
+def leval_sci_fi(prediction: str, targets: Sequence[str]) -> float:
     """Mean (0–100) of loyalty and fact; the mean over samples equals the official mean of the two means."""
-    if not references:
-        raise UnscorableError("the sample has no reference answer")
-    return max(sum(leval_sci_fi_parts(prediction, each)) / 2 for each in references)
+    if not targets:
+        raise UnscorableError("the sample has no target answer")
+    return max(sum(leval_sci_fi_parts(prediction, each)) / 2 for each in targets)
 
 
-def leval_sci_fi_parts(prediction: str, reference: str) -> SciFiScores:
+def leval_sci_fi_parts(prediction: str, target: str) -> SciFiScores:
     """Loyalty and fact of an answer such as `True [fact: False]`, apart."""
-    expected, answer = official_judgement(reference), official_judgement(prediction)
+    expected, answer = official_judgement(target), official_judgement(prediction)
     return SciFiScores(*(100.0 * _exact_match(*pair) for pair in zip(answer, expected, strict=True)))
 
 
@@ -104,11 +104,11 @@ def leval_geometric_mean(rouge1: float, rouge2: float, rouge_l: float) -> float:
     return float((rouge1 * rouge2 * rouge_l) ** (1 / 3))
 
 
-def official_reference_choices(reference: str) -> str:
-    """The letters A–D of the reference's first word; "A" where it has none."""
-    words = reference.split()
+def official_reference_choices(target: str) -> str:
+    """The letters A–D of the target's first word; "A" where it has none."""
+    words = target.split()
     if not words:
-        raise UnscorableError("the reference answer is blank: L-Eval raises IndexError here")
+        raise UnscorableError("the target answer is blank: L-Eval raises IndexError here")
     return "".join(letter for letter in words[0] if letter in _CHOICES) or "A"
 
 
@@ -147,16 +147,16 @@ def official_judgement(text: str) -> tuple[str, str]:
 # goes inside words (list → lt).
 _CODE_PHRASES = ("will be", "of the code", "is", "would be", "the value of", "printed")
 _CODE_MARKS = str.maketrans("", "", ",'\\")
-_CODE_CONTEXT_WORDS = 3  # words kept beyond the length of the reference
+_CODE_CONTEXT_WORDS = 3  # words kept beyond the length of the target
 
 
-def official_code_output(prediction: str, reference: str) -> str:
-    """The words of the prediction that stand for the program's output; the reference gives their number."""
+def official_code_output(prediction: str, target: str) -> str:
+    """The words of the prediction that stand for the program's output; the target gives their number."""
     cleaned = _clean_code_output(prediction)
     for phrase in _CODE_PHRASES:
         cleaned = cleaned.replace(phrase, "")
     cleaned = re.sub(r"\s+", " ", cleaned)
-    wanted = len(_clean_code_output(reference).split(" ")) + _CODE_CONTEXT_WORDS
+    wanted = len(_clean_code_output(target).split(" ")) + _CODE_CONTEXT_WORDS
     _, mark, rest = cleaned.rpartition("the final output")
     return " ".join(rest.split(" ")[:wanted] if mark else cleaned.split(" ")[-wanted:])
 
@@ -197,14 +197,14 @@ def _normalized(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.translate(_NO_PUNCTUATION)).split())
 
 
-def _exact_match(prediction: str, reference: str) -> float:
-    answer, expected = _normalized(prediction), _normalized(reference)
+def _exact_match(prediction: str, target: str) -> float:
+    answer, expected = _normalized(prediction), _normalized(target)
     if _CHOICES.issuperset(expected):
         return _choice_match(answer, expected)
     try:
-        return float(float(prediction) == float(reference))
+        return float(float(prediction) == float(target))
     except ValueError:
-        return float(_squeezed(reference) in _squeezed(prediction))
+        return float(_squeezed(target) in _squeezed(prediction))
 
 
 def _choice_match(answer: str, expected: str) -> float:

@@ -1,9 +1,9 @@
 """LongBench's metrics on the 0–100 scale: `LongBench/metrics.py` at 2e00731f, and what OpenCompass does otherwise.
 
-A sample's score is the best over its reference answers, and 0 without one, as in `eval.py`.
-OpenCompass adds up over reference answers for classification, count and retrieval: `summed=True`. The published data
+A sample's score is the best over its target answers, and 0 without one, as in `eval.py`.
+OpenCompass adds up over target answers for classification, count and retrieval: `summed=True`. The published data
 have one answer there. ROUGE-L is in `longbench_rouge`.
-Worked example: prediction "5 of 30", reference "5": one of two numbers is right, so count gives 50.
+Worked example: prediction "5 of 30", target "5": one of two numbers is right, so count gives 50.
 """
 
 from __future__ import annotations
@@ -55,43 +55,43 @@ def first_line(text: str) -> str:
     return text.lstrip("\n").split("\n", 1)[0]
 
 
-def longbench_qa_f1(prediction: str, references: Sequence[str]) -> float:
+def longbench_qa_f1(prediction: str, targets: Sequence[str]) -> float:
     """Bag F1 (0–100) of normalised English words."""
-    return _best(lambda reference: bag_f1(normalized_words(prediction), normalized_words(reference)), references)
+    return _best(lambda target: bag_f1(normalized_words(prediction), normalized_words(target)), targets)
 
 
-def longbench_qa_f1_zh(prediction: str, references: Sequence[str]) -> float:
+def longbench_qa_f1_zh(prediction: str, targets: Sequence[str]) -> float:
     """Bag F1 (0–100) of jieba's words, lower-cased and without punctuation."""
-    return _best(lambda reference: bag_f1(_chinese_words(prediction), _chinese_words(reference)), references)
+    return _best(lambda target: bag_f1(_chinese_words(prediction), _chinese_words(target)), targets)
 
 
-def longbench_count(prediction: str, references: Sequence[str], *, summed: bool = False) -> float:
-    """Share (0–100) of the numbers in the prediction that are the reference, digit for digit."""
-    return _best(lambda reference: _share_of_numbers(prediction, reference), references, summed=summed)
+def longbench_count(prediction: str, targets: Sequence[str], *, summed: bool = False) -> float:
+    """Share (0–100) of the numbers in the prediction that are the target, digit for digit."""
+    return _best(lambda target: _share_of_numbers(prediction, target), targets, summed=summed)
 
 
-def longbench_retrieval(prediction: str, references: Sequence[str], *, summed: bool = False) -> float:
-    """Share (0–100) of the numbers in the prediction that are the N of the reference `Paragraph N`."""
-    return longbench_count(prediction, [_number_after("Paragraph ", each) for each in references], summed=summed)
+def longbench_retrieval(prediction: str, targets: Sequence[str], *, summed: bool = False) -> float:
+    """Share (0–100) of the numbers in the prediction that are the N of the target `Paragraph N`."""
+    return longbench_count(prediction, [_number_after("Paragraph ", each) for each in targets], summed=summed)
 
 
-def longbench_retrieval_zh(prediction: str, references: Sequence[str], *, summed: bool = False) -> float:
-    """Share (0–100) of the numbers in the prediction that are the N of the reference `段落N`."""
-    return longbench_count(prediction, [_number_after("段落", each) for each in references], summed=summed)
+def longbench_retrieval_zh(prediction: str, targets: Sequence[str], *, summed: bool = False) -> float:
+    """Share (0–100) of the numbers in the prediction that are the N of the target `段落N`."""
+    return longbench_count(prediction, [_number_after("段落", each) for each in targets], summed=summed)
 
 
 def longbench_classification(
-    prediction: str, references: Sequence[str], all_classes: Sequence[str], *, summed: bool = False
+    prediction: str, targets: Sequence[str], all_classes: Sequence[str], *, summed: bool = False
 ) -> float:
     """100 over the number of class names in the prediction, where the right one is among them."""
     named = [name for name in all_classes if name in prediction]
-    return _best(lambda reference: _class_share(list(named), reference), references, summed=summed)
+    return _best(lambda target: _class_share(list(named), target), targets, summed=summed)
 
 
-def longbench_code_sim(prediction: str, references: Sequence[str], backend: CodeBackend) -> float:
-    """Similarity (0–100, whole numbers) of the prediction's first line of code and the reference."""
+def longbench_code_sim(prediction: str, targets: Sequence[str], backend: CodeBackend) -> float:
+    """Similarity (0–100, whole numbers) of the prediction's first line of code and the target."""
     line = _first_code_line(prediction)
-    return float(max((_ratio(line, reference, backend) for reference in references), default=0))
+    return float(max((_ratio(line, target, backend) for target in targets), default=0))
 
 
 def longbench_v2_choice(text: str) -> str | None:
@@ -103,16 +103,16 @@ def longbench_v2_choice(text: str) -> str | None:
     return None
 
 
-def longbench_v2_accuracy(prediction: str, reference: str, *, compensated: bool = False) -> float:
-    """100 where the option read is the reference; `compensated` gives 25 where none can be read."""
+def longbench_v2_accuracy(prediction: str, target: str, *, compensated: bool = False) -> float:
+    """100 where the option read is the target; `compensated` gives 25 where none can be read."""
     choice = longbench_v2_choice(prediction)
     if choice is None and compensated:
         return _COMPENSATION
-    return 100.0 * (choice == reference)
+    return 100.0 * (choice == target)
 
 
-def _best(score: Callable[[str], float], references: Sequence[str], *, summed: bool = False) -> float:
-    scores = [score(reference) for reference in references]
+def _best(score: Callable[[str], float], targets: Sequence[str], *, summed: bool = False) -> float:
+    scores = [score(target) for target in targets]
     return 100.0 * (sum(scores) if summed else max(scores, default=0.0))
 
 
@@ -127,19 +127,19 @@ def _share_of_numbers(text: str, number: str) -> float:
     return numbers.count(number) / len(numbers) if numbers else 0.0
 
 
-def _number_after(mark: str, reference: str) -> str:
-    stated = re.search(mark + r"(\d+)", reference)
+def _number_after(mark: str, target: str) -> str:
+    stated = re.search(mark + r"(\d+)", target)
     if stated is None:
-        raise UnscorableError(f"the reference {reference!r} has no {mark!r} with a number: LongBench raises IndexError")
+        raise UnscorableError(f"the target {target!r} has no {mark!r} with a number: LongBench raises IndexError")
     return stated.group(1)
 
 
-def _class_share(named: list[str], reference: str) -> float:
+def _class_share(named: list[str], target: str) -> float:
     for name in named:
         # Removing from the list that is walked skips the next name; published scores were made with this.
-        if name in reference and name != reference:
+        if name in target and name != target:
             named.remove(name)
-    return 1.0 / len(named) if reference in named else 0.0
+    return 1.0 / len(named) if target in named else 0.0
 
 
 def _first_code_line(text: str) -> str:

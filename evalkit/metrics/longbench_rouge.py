@@ -36,9 +36,9 @@ class RougeReport(NamedTuple):
     """A ROUGE-L score and whether the official scorer failed on the way to it."""
 
     score: float
-    """Best over references, 0–100."""
+    """Best over targets, 0–100."""
     is_recursion_hit: bool
-    """A reference needed more recursive calls than allowed and counts as 0."""
+    """A target needed more recursive calls than allowed and counts as 0."""
 
 
 class _Sentence(NamedTuple):
@@ -51,50 +51,50 @@ class _Text(NamedTuple):
     vocabulary: frozenset[str]
 
 
-def longbench_rouge_l(prediction: str, references: Sequence[str]) -> float:
-    """ROUGE-L (0–100) as LongBench scores English, best over references."""
-    return longbench_rouge_l_report(prediction, references).score
+def longbench_rouge_l(prediction: str, targets: Sequence[str]) -> float:
+    """ROUGE-L (0–100) as LongBench scores English, best over targets."""
+    return longbench_rouge_l_report(prediction, targets).score
 
 
-def longbench_rouge_l_zh(prediction: str, references: Sequence[str]) -> float:
-    """ROUGE-L (0–100) of jieba's words as LongBench scores Chinese, best over references."""
-    return longbench_rouge_l_zh_report(prediction, references).score
+def longbench_rouge_l_zh(prediction: str, targets: Sequence[str]) -> float:
+    """ROUGE-L (0–100) of jieba's words as LongBench scores Chinese, best over targets."""
+    return longbench_rouge_l_zh_report(prediction, targets).score
 
 
-def opencompass_longbench_rouge_l_zh(prediction: str, references: Sequence[str]) -> float:
-    """ROUGE-L (0–100) as OpenCompass scores Chinese: it segments the segmented prediction again for each reference.
+def opencompass_longbench_rouge_l_zh(prediction: str, targets: Sequence[str]) -> float:
+    """ROUGE-L (0–100) as OpenCompass scores Chinese: it segments the segmented prediction again for each target.
 
-    jieba splits some words once more when they stand alone, so a later reference can score otherwise than in LongBench.
+    jieba splits some words once more when they stand alone, so a later target can score otherwise than in LongBench.
     """
     scores = [0.0]
-    for reference in references:
+    for target in targets:
         prediction = _segmented(prediction)
-        scores.append(_score(prediction, _segmented(reference), OFFICIAL_RECURSION_CALLS).score)
+        scores.append(_score(prediction, _segmented(target), OFFICIAL_RECURSION_CALLS).score)
     return max(scores)
 
 
 def longbench_rouge_l_report(
-    prediction: str, references: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS
+    prediction: str, targets: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS
 ) -> RougeReport:
     """The English score with its recursion report; `recursion_calls=None` lifts the limit."""
-    outcomes = [_score(prediction, reference, recursion_calls) for reference in references]
+    outcomes = [_score(prediction, target, recursion_calls) for target in targets]
     best = max((outcome.score for outcome in outcomes), default=0.0)
     return RougeReport(best, any(outcome.is_recursion_hit for outcome in outcomes))
 
 
 def longbench_rouge_l_zh_report(
-    prediction: str, references: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS
+    prediction: str, targets: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS
 ) -> RougeReport:
     """The Chinese score with its recursion report; `recursion_calls=None` lifts the limit."""
-    return longbench_rouge_l_report(_segmented(prediction), [_segmented(each) for each in references], recursion_calls)
+    return longbench_rouge_l_report(_segmented(prediction), [_segmented(each) for each in targets], recursion_calls)
 
 
 def _segmented(text: str) -> str:
     return " ".join(words(text))
 
 
-def _score(prediction: str, reference: str, recursion_calls: int | None) -> RougeReport:
-    predicted, expected = _read(prediction), _read(reference)
+def _score(prediction: str, target: str, recursion_calls: int | None) -> RougeReport:
+    predicted, expected = _read(prediction), _read(target)
     if not predicted.sentences or not expected.sentences:
         return RougeReport(0.0, False)  # `rouge` raises and metrics.py gives 0
     common = _common_words(predicted, expected, recursion_calls)

@@ -1,6 +1,6 @@
 """NeedleBench scorers, versions 1 and 2, on the 0–100 scale.
 
-A reference is upstream's own string: a needle and its keyword, joined by `*`. Worked example:
+A target is upstream's own string: a needle and its keyword, joined by `*`. Worked example:
 
     "\\nHidden on Saffron Island is the legendary Emerald Orb.\\n*Emerald Orb"
 
@@ -39,27 +39,27 @@ NEEDLEBENCH_ROTATIONS = ("ABCD", "BCDA", "CDAB", "DABC")
 """The four rotations of the options of a choice question; the first is the original order."""
 
 
-def needlebench_single_v1(prediction: str, reference: str, *, use_trim: bool = False) -> float:
+def needlebench_single_v1(prediction: str, target: str, *, use_trim: bool = False) -> float:
     """100 where the keyword stands in the prediction, else a fifth of the edit similarity to the needle.
 
     `use_trim` shortens the prediction to about the needle's length first; no published set-up does.
     """
-    needle, keyword = _needle_and_keyword(reference)
+    needle, keyword = _needle_and_keyword(target)
     if keyword in prediction:
         return 100.0
     likeness = _likeness(re.sub(r"\s+", "", prediction), re.sub(r"\s+", "", needle), use_trim=use_trim)
     return MISSED_KEYWORD_WEIGHT * likeness
 
 
-def needlebench_single_v2(prediction: str, reference: str) -> float:
+def needlebench_single_v2(prediction: str, target: str) -> float:
     """100 where the keyword stands in the prediction, else 0."""
-    return 100.0 * (_needle_and_keyword(reference)[1] in prediction)
+    return 100.0 * (_needle_and_keyword(target)[1] in prediction)
 
 
-def _needle_and_keyword(reference: str) -> tuple[str, str]:
-    parts = reference.split("*")
+def _needle_and_keyword(target: str) -> tuple[str, str]:
+    parts = target.split("*")
     if len(parts) < 2:
-        raise UnscorableError(f"the reference {reference!r} has no '*' before a keyword: the evaluator fails here")
+        raise UnscorableError(f"the target {target!r} has no '*' before a keyword: the evaluator fails here")
     return parts[0], parts[1]
 
 
@@ -85,29 +85,29 @@ def _trimmed(prediction: str, needle: str) -> str:
     return cut if end < 0 else cut[: end + 1]
 
 
-def needlebench_multi_reasoning_v1(prediction: str, reference: str) -> float:
+def needlebench_multi_reasoning_v1(prediction: str, target: str) -> float:
     """The share of the answer's words that stand in the prediction, both in lower case."""
-    parts = reference.split("*")
+    parts = target.split("*")
     if len(parts) != 2:
-        raise UnscorableError(f"the reference {reference!r} is not ANSWER*ANSWER: the evaluator fails here")
+        raise UnscorableError(f"the target {target!r} is not ANSWER*ANSWER: the evaluator fails here")
     words, text = parts[1].lower().split(), prediction.lower()
     return sum(word in text for word in words) * (100 / len(words)) if words else 0.0
 
 
-def needlebench_retrieved_by_depth(prediction: str, reference: str, depths: Sequence[int]) -> dict[int, float]:
+def needlebench_retrieved_by_depth(prediction: str, target: str, depths: Sequence[int]) -> dict[int, float]:
     """Depth → 100 per keyword of that depth that stands in the prediction; a depth given twice can reach 200.
 
-    `depths` are those of the task's first reference, as upstream takes them for every sample.
+    `depths` are those of the task's first target, as upstream takes them for every sample.
     """
     found = dict.fromkeys(depths, 0.0)
-    for keyword, depth in zip(reference.split("#")[0].split("*"), depths, strict=False):
+    for keyword, depth in zip(target.split("#")[0].split("*"), depths, strict=False):
         found[depth] += 100.0 * (keyword in prediction)
     return found
 
 
-def needlebench_atc_v2(prediction: str, reference: str) -> float:
-    """100 where the cleaned last boxed text of the prediction is the reference, else 0."""
-    return 100.0 * (needlebench_atc_answer(prediction).strip() == reference.strip())
+def needlebench_atc_v2(prediction: str, target: str) -> float:
+    """100 where the cleaned last boxed text of the prediction is the target, else 0."""
+    return 100.0 * (needlebench_atc_answer(prediction).strip() == target.strip())
 
 
 def needlebench_atc_answer(prediction: str) -> str:

@@ -54,34 +54,32 @@ def general_postprocess(text: str) -> str:
     return " ".join(_ARTICLES.sub("", _PUNCTUATION.sub("", clause)).split())
 
 
-def second_character(reference: str) -> str:
-    """The letter of a reference such as "(B) because …", as the quality data set is loaded."""
-    if len(reference) < 2:
-        raise UnscorableError(
-            f"the reference {reference!r} has no second character: OpenCompass raises IndexError here"
-        )
-    return reference[1]
+def second_character(target: str) -> str:
+    """The letter of a target such as "(B) because …", as the quality data set is loaded."""
+    if len(target) < 2:
+        raise UnscorableError(f"the target {target!r} has no second character: OpenCompass raises IndexError here")
+    return target[1]
 
 
-def without_commas(reference: str) -> str:
+def without_commas(target: str) -> str:
     """A number without thousands separators, as the gsm100 data set is loaded."""
-    return reference.replace(",", "")
+    return target.replace(",", "")
 
 
-def opencompass_accuracy(prediction: str, reference: str) -> float:
+def opencompass_accuracy(prediction: str, target: str) -> float:
     """AccEvaluator: 100 for equal strings, else 0. Post-process the prediction first."""
-    return 100.0 * (prediction == reference)
+    return 100.0 * (prediction == target)
 
 
-def opencompass_leval_em(prediction: str, reference: str) -> float:
-    """LEvalEMEvaluator: 100 where the reference, as it is or post-processed, lies in the post-processed prediction.
+def opencompass_leval_em(prediction: str, target: str) -> float:
+    """LEvalEMEvaluator: 100 where the target, as it is or post-processed, lies in the post-processed prediction.
 
     The pipeline post-processes the prediction once before this, which changes nothing but an odd nested case.
     """
     answer = general_postprocess(prediction)
-    return 100.0 * (general_postprocess(reference) in answer or reference in answer)
+    return 100.0 * (general_postprocess(target) in answer or target in answer)
 
 
-def opencompass_em(prediction: str, reference: str) -> float:
-    """EMEvaluator: 100 where the post-processed prediction is the reference, as it is or post-processed."""
-    return 100.0 * (general_postprocess(prediction) in (general_postprocess(reference), reference))
+def opencompass_em(prediction: str, target: str) -> float:
+    """EMEvaluator: 100 where the post-processed prediction is the target, as it is or post-processed."""
+    return 100.0 * (general_postprocess(prediction) in (general_postprocess(target), target))

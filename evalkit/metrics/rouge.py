@@ -36,24 +36,24 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(text.lower()))
 
 
-def rouge1(prediction: str, references: Sequence[str]) -> float:
-    """ROUGE-1 F-measure (0–100), best over references."""
-    return 100.0 * best_of(_rouge1, prediction, references)
+def rouge1(prediction: str, targets: Sequence[str]) -> float:
+    """ROUGE-1 F-measure (0–100), best over targets."""
+    return 100.0 * best_of(_rouge1, prediction, targets)
 
 
-def rouge2(prediction: str, references: Sequence[str]) -> float:
-    """ROUGE-2 F-measure (0–100), best over references."""
-    return 100.0 * best_of(_rouge2, prediction, references)
+def rouge2(prediction: str, targets: Sequence[str]) -> float:
+    """ROUGE-2 F-measure (0–100), best over targets."""
+    return 100.0 * best_of(_rouge2, prediction, targets)
 
 
-def rouge_l(prediction: str, references: Sequence[str]) -> float:
-    """ROUGE-L F-measure (0–100) of the whole texts, best over references."""
-    return 100.0 * best_of(_rouge_l, prediction, references)
+def rouge_l(prediction: str, targets: Sequence[str]) -> float:
+    """ROUGE-L F-measure (0–100) of the whole texts, best over targets."""
+    return 100.0 * best_of(_rouge_l, prediction, targets)
 
 
-def rouge_lsum(prediction: str, references: Sequence[str]) -> float:
-    """Summary-level ROUGE-L F-measure (0–100), sentences at line feeds, best over references."""
-    return 100.0 * best_of(_rouge_lsum, prediction, references)
+def rouge_lsum(prediction: str, targets: Sequence[str]) -> float:
+    """Summary-level ROUGE-L F-measure (0–100), sentences at line feeds, best over targets."""
+    return 100.0 * best_of(_rouge_lsum, prediction, targets)
 
 
 def bootstrap_medians(columns: Sequence[Sequence[float]]) -> list[float]:
@@ -80,12 +80,12 @@ def _bootstrap_median(values: npt.NDArray[np.float64], generator: np.random.Rand
     return float(np.percentile(np.concatenate(means), 50))
 
 
-def _rouge1(prediction: str, reference: str) -> float:
-    return _overlap(Counter(_tokens(prediction)), Counter(_tokens(reference)))
+def _rouge1(prediction: str, target: str) -> float:
+    return _overlap(Counter(_tokens(prediction)), Counter(_tokens(target)))
 
 
-def _rouge2(prediction: str, reference: str) -> float:
-    return _overlap(Counter(_bigrams(prediction)), Counter(_bigrams(reference)))
+def _rouge2(prediction: str, target: str) -> float:
+    return _overlap(Counter(_bigrams(prediction)), Counter(_bigrams(target)))
 
 
 def _bigrams(text: str) -> Iterator[tuple[str, str]]:
@@ -101,16 +101,16 @@ def _f_measure(hits: int, predicted: int, expected: int) -> float:
     return harmonic_mean(hits / max(predicted, 1), hits / max(expected, 1))
 
 
-def _rouge_l(prediction: str, reference: str) -> float:
+def _rouge_l(prediction: str, target: str) -> float:
     from rapidfuzz.distance import LCSseq
 
-    predicted, expected = _tokens(prediction), _tokens(reference)
+    predicted, expected = _tokens(prediction), _tokens(target)
     return _f_measure(LCSseq.similarity(predicted, expected), len(predicted), len(expected))
 
 
-def _rouge_lsum(prediction: str, reference: str) -> float:
+def _rouge_lsum(prediction: str, target: str) -> float:
     predicted = [_tokens(line) for line in prediction.split("\n")]
-    expected = [_tokens(line) for line in reference.split("\n")]
+    expected = [_tokens(line) for line in target.split("\n")]
     covered = Counter(token for sentence in expected for token in _union_lcs(sentence, predicted))
     # A predicted word is spent once: rouge_score/rouge_scorer.py, _summary_level_lcs, as ROUGE-1.5.5 does.
     hits = (covered & Counter(token for line in predicted for token in line)).total()

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from evalkit.prompts import TokenIds
 from evalkit.rope import RopeSetting
-from evalkit.tasks import Decoding
+from evalkit.tasks import StopRule
 
 __all__ = ["BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
 
@@ -55,7 +55,7 @@ class GenerationRequest:
     """Generation limit, in tokens."""
     stop: tuple[str, ...] = ()
     """Strings that end the answer; they are not part of it."""
-    decoding: Decoding = field(default_factory=Decoding)
+    stop_rule: StopRule = field(default_factory=StopRule)
     """How else the answer ends, and how it is read."""
 
 
@@ -89,7 +89,7 @@ class ModelAdapter(Protocol):
         """Backend name, as on the command line."""
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def engine_info(self) -> dict[str, Any]:
         """What the backend really runs with and a reader of the run must know: dtype, device, window, threads."""
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:

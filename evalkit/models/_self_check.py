@@ -52,15 +52,15 @@ def examine(
     model: ModelAdapter, card: Card, tokenizer: PromptTokenizer, chat: ChatFormat, window: int
 ) -> Iterator[LiveCheck]:
     """Each check as it is done; the model is loaded by the first that asks it something."""
-    patient = _Patient(model, tokenizer, chat)
-    yield patient.check_bos()
-    yield patient.check_template()
-    yield patient.check_window(window)
+    checks = _SelfCheck(model, tokenizer, chat)
+    yield checks.check_bos()
+    yield checks.check_template()
+    yield checks.check_window(window)
     yield _check_rope(model, card)
-    yield from patient.check_answers()
+    yield from checks.check_answers()
 
 
-class _Patient:
+class _SelfCheck:
     """A model and how it is spoken to."""
 
     def __init__(self, model: ModelAdapter, tokenizer: PromptTokenizer, chat: ChatFormat) -> None:
@@ -98,7 +98,7 @@ class _Patient:
         unit = self._tokenizer.encode(self._stem) or [0]
         ids = (self._prompt("Hello").tolist() + unit * (window // len(unit) + 1))[: max(1, window - NEW_TOKENS)]
         done = self._ask([token_array(ids)])[0]
-        serves = self._model.facts.get("window")
+        serves = self._model.engine_info.get("window")
         if done.error is not None:
             return LiveCheck("window", False, f"{len(ids)} tokens: {done.error}")
         is_known_short = isinstance(serves, int) and serves < window

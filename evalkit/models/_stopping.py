@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit.prompts import PromptTokenizer
-from evalkit.tasks import Decoding
+from evalkit.tasks import StopRule
 
 __all__ = ["AnswerEnd", "end_ids"]
 
-DEFAULT = Decoding()
+DEFAULT = StopRule()
 
 
 def end_ids(configured: int | Sequence[int] | None, tokenizer: PromptTokenizer) -> frozenset[int]:
@@ -29,12 +29,12 @@ class AnswerEnd:
         tokenizer: PromptTokenizer,
         eos_ids: frozenset[int],
         stop: Sequence[str],
-        decoding: Decoding = DEFAULT,
+        stop_rule: StopRule = DEFAULT,
     ) -> None:
         self._tokenizer = tokenizer
         self._eos_ids = eos_ids
-        self._decoding = decoding
-        last = tokenizer.encode(decoding.ends_at_token_of)[-1:] if decoding.ends_at_token_of else []
+        self._stop_rule = stop_rule
+        last = tokenizer.encode(stop_rule.ends_at_token_of)[-1:] if stop_rule.ends_at_token_of else []
         self.ids = eos_ids.union(last)
         """Tokens that end the answer."""
         self._stop = tuple(text for text in stop if text)
@@ -43,7 +43,7 @@ class AnswerEnd:
 
     def forbidden(self, generated: int) -> frozenset[int]:
         """Tokens that may not come next, behind that many generated ones."""
-        return self.ids if generated < self._decoding.min_new_tokens else frozenset()
+        return self.ids if generated < self._stop_rule.min_new_tokens else frozenset()
 
     def reached(self, generated: list[int]) -> bool:
         """Whether the answer is complete with the last token."""
@@ -60,6 +60,6 @@ class AnswerEnd:
         Other special tokens stay in the text, as OpenCompass's wrapper leaves them, unless the protocol skips them.
         """
         body = generated[:-1] if generated and generated[-1] in self._eos_ids else generated
-        text = self._tokenizer.decode(body, skip_special=self._decoding.skips_special_tokens)
+        text = self._tokenizer.decode(body, skip_special=self._stop_rule.skips_special_tokens)
         ends = [text.find(stop) for stop in self._stop if stop in text]
         return text[: min(ends)] if ends else text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from evalkit.prompts import Ledger, Prompt, TokenIds
 from evalkit.rope import RopeSetting
-from evalkit.tasks import Decoding
+from evalkit.tasks import StopRule
 
 from ._spool import TokenSpool
 from ._trie import shared_prefixes, trie_order, unique_tokens
@@ -48,7 +48,7 @@ class PlannedPrompt:
     """Setting of the prompt's rope group."""
     error: str | None
     """Why it cannot be run."""
-    decoding: Decoding = field(default_factory=Decoding)
+    stop_rule: StopRule = field(default_factory=StopRule)
     """How the answer ends and is read."""
 
 
@@ -170,7 +170,7 @@ def _planned(index: int, benchmark: str, prompt: Prompt, spool: TokenSpool, rope
         stop=prompt.stop,
         rope=rope(tokens + prompt.max_new_tokens),
         error=prompt.error,
-        decoding=prompt.decoding,
+        stop_rule=prompt.stop_rule,
     )
 
 

@@ -90,8 +90,10 @@ class PromptBuilder:
         try:
             require_room(self._budget(request))
             _require_text(request)
-            if request.fill is not None:
-                return splice(request, request.fill, self._chat, self._tokenizer, self._mode, self._budget(request))
+            if request.context_builder is not None:
+                return splice(
+                    request, request.context_builder, self._chat, self._tokenizer, self._mode, self._budget(request)
+                )
             short, cut = self._cut_text(request, is_wrapped)
         except SampleError as error:
             return self._failed(request, error)
@@ -114,7 +116,7 @@ class PromptBuilder:
         budget = self._budget(request)
         return Prompt(
             request.sample.id, request.sample.task, request.step, token_array(ids), ledger, budget.max_new_tokens,
-            request.stop, decoding=request.decoding,
+            request.stop, stop_rule=request.stop_rule,
         )  # fmt: skip
 
     def _failed(self, request: Request, error: SampleError) -> Prompt:

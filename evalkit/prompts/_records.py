@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.tasks import Decoding
+from evalkit.tasks import StopRule
 
 from ._truncation import Range, drops_tokens
 
@@ -82,7 +82,7 @@ class Prompt:
     """Stop strings."""
     error: str | None = None
     """Why this sample cannot be run."""
-    decoding: Decoding = field(default_factory=Decoding)
+    stop_rule: StopRule = field(default_factory=StopRule)
     """How the answer ends and is read."""
 
     @property

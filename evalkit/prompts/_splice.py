@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.errors import UserError
-from evalkit.tasks import MARK, Fill, Request, encode_inside
+from evalkit.tasks import CONTEXT_MARK, ContextBuilder, Request, encode_inside
 
 from ._chat import ChatFormat
 from ._records import Ledger, Prompt, TokenIds, token_array
@@ -35,19 +35,19 @@ class _Spliced(NamedTuple):
 
 def splice(
     request: Request,
-    fill: Fill,
+    builder: ContextBuilder,
     chat: ChatFormat,
     tokenizer: PromptTokenizer,
     mode: TruncationMode,
     budget: Budget,
 ) -> Prompt:
-    """The prompt of a request with its context made by `fill`, truncated, with its ledger.
+    """The prompt of a request with its context made by `builder`, truncated, with its ledger.
 
     Raises `UserError` where the length asked for cannot be made, or the mode needs texts.
     """
     if mode in ON_TEXTS:
         raise UserError(f"truncation {mode} cuts texts, but these prompts are made of tokens; use middle")
-    whole = _whole(request, fill, chat, tokenizer)
+    whole = _whole(request, builder, chat, tokenizer)
     if mode is TruncationMode.CONTEXT_MIDDLE:
         kept = context_ranges(len(whole.ids), whole.context, budget)
     else:
@@ -57,24 +57,24 @@ def splice(
     ledger = Ledger(mode, len(whole.ids), len(ids), kept, is_kept if whole.evidence else None)
     sample = request.sample
     return Prompt(sample.id, sample.task, request.step, ids, ledger, budget.max_new_tokens, request.stop,
-        decoding=request.decoding,
+        stop_rule=request.stop_rule,
     )  # fmt: skip
 
 
-def _whole(request: Request, fill: Fill, chat: ChatFormat, tokenizer: PromptTokenizer) -> _Spliced:
+def _whole(request: Request, builder: ContextBuilder, chat: ChatFormat, tokenizer: PromptTokenizer) -> _Spliced:
     is_wrapped = chat.kind != "none" and request.is_wrapped
     text = chat.wrap(request.messages, tokenizer) if is_wrapped else request.text
-    before, mark, after = text.partition(MARK)
-    if not mark or MARK in after:
+    before, mark, after = text.partition(CONTEXT_MARK)
+    if not mark or CONTEXT_MARK in after:
         raise UserError("the chat template does not show each message once; pass another with --chat")
     head = token_array(tokenizer.start(tokenizer.encode(before), is_wrapped=is_wrapped))
     tail = token_array(encode_inside(tokenizer, [after])[0])
-    filled = fill.fill(tokenizer, len(head) + len(tail))
-    ids = np.concatenate([head, filled.ids, tail])
-    if len(ids) != fill.length:
-        raise AssertionError(f"{request.sample.id}: prompt of {len(ids)} tokens, {fill.length} were asked for")
-    evidence = tuple(Range(len(head) + start, len(head) + stop) for start, stop in filled.evidence)
-    return _Spliced(ids, Range(len(head), len(head) + len(filled.ids)), evidence)
+    built = builder.build(tokenizer, len(head) + len(tail))
+    ids = np.concatenate([head, built.ids, tail])
+    if len(ids) != builder.length:
+        raise AssertionError(f"{request.sample.id}: prompt of {len(ids)} tokens, {builder.length} were asked for")
+    evidence = tuple(Range(len(head) + start, len(head) + stop) for start, stop in built.evidence)
+    return _Spliced(ids, Range(len(head), len(head) + len(built.ids)), evidence)
 
 
 def _joined(ids: TokenIds, kept: tuple[Range, ...]) -> TokenIds:

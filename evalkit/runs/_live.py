@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from evalkit.models import BackendOptions, LiveCheck, examine, load_model
 from evalkit.prompts import chat_format
 
-from ._model import settle_model, settle_tokenizer
+from ._model import resolve_model, resolve_tokenizer
 from ._session import with_overrides
 from ._settings import RunSettings
 
@@ -16,9 +16,9 @@ __all__ = ["check_live"]
 
 def check_live(settings: RunSettings, note: Callable[[str], None]) -> Iterator[LiveCheck]:
     """What holds and what does not on the loaded model, each as it is found; `benchmarks` may be empty."""
-    settings, card = settle_model(settings)
+    settings, card = resolve_model(settings)
     card = with_overrides(card, settings)
-    tokenizer = settle_tokenizer(settings, card)
+    tokenizer = resolve_tokenizer(settings, card)
     window = settings.max_seq_len or card.default_max_seq_len
     options = BackendOptions(
         dtype=card.dtype,

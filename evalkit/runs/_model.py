@@ -15,7 +15,7 @@ from evalkit.prompts import PromptTokenizer, load_tokenizer
 
 from ._settings import RunSettings
 
-__all__ = ["UNKNOWN_WINDOW", "length_notes", "settle_lengths", "settle_model", "settle_tokenizer"]
+__all__ = ["UNKNOWN_WINDOW", "length_notes", "resolve_lengths", "resolve_model", "resolve_tokenizer"]
 
 UNKNOWN_WINDOW = 2**31 - 1  # code points; the server refuses what it cannot take
 FROM_ELSEWHERE = {"base_url", "prices", "is_key_required"}  # fields of an endpoint that are no --engine setting
@@ -23,7 +23,7 @@ FROM_ELSEWHERE = {"base_url", "prices", "is_key_required"}  # fields of an endpo
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 
-def settle_model(settings: RunSettings) -> tuple[RunSettings, Card]:
+def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
     """The settings with their backend decided, and the card with its engine or its endpoint complete."""
     settings, card = _found(settings)
     if settings.max_cost is not None and (card.endpoint is None or card.endpoint.prices is None):
@@ -84,7 +84,7 @@ def _reason(error: ValidationError) -> str:
     return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
 
 
-def settle_tokenizer(settings: RunSettings, card: Card) -> PromptTokenizer:
+def resolve_tokenizer(settings: RunSettings, card: Card) -> PromptTokenizer:
     """The tokenizer of the card's model; of the server, where only that one knows it."""
     if settings.backend == "openai":
         return served_tokenizer(card, trust_remote_code=settings.trust_remote_code)
@@ -93,7 +93,7 @@ def settle_tokenizer(settings: RunSettings, card: Card) -> PromptTokenizer:
     return load_tokenizer(card, trust_remote_code=settings.trust_remote_code)
 
 
-def settle_lengths(settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> tuple[RunSettings, Card]:
+def resolve_lengths(settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> tuple[RunSettings, Card]:
     """Settings and card that cut nothing where nobody knows the model's tokenizer."""
     if tokenizer.unit == "tokens":
         return settings, card

@@ -60,7 +60,7 @@ class RunOutcome:
     """What a paid endpoint charged for the answers of this call."""
     currency: str | None = None
     """Currency of `spent`; None where nobody names prices."""
-    facts: dict[str, Any] = field(default_factory=dict)
+    engine_info: dict[str, Any] = field(default_factory=dict)
     """What the backend ran with; empty where nothing was left to run."""
 
 
@@ -92,7 +92,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
         work.run(plan)
         for step in range(1, max(job.steps for job in session.jobs)):
             work.run(make_plan(_built(_next_requests(session, stores, step)), session.rope_of()))
-        outcome.facts = model.facts
+        outcome.engine_info = model.engine_info
     return outcome
 
 
@@ -145,9 +145,9 @@ class _Worker:
         if self._is_engine_noted:
             return
         self._is_engine_noted = True
-        self._outcome.facts = self._model.adapter.facts
+        self._outcome.engine_info = self._model.adapter.engine_info
         for name, store in self._stores.items():
-            for warning in store.note_engine(self._outcome.facts):
+            for warning in store.note_engine(self._outcome.engine_info):
                 self._monitor.note(f"{name}: {warning}")
 
     def _is_done(self, prompt: PlannedPrompt) -> bool:
@@ -214,8 +214,8 @@ class _LazyModel:
         return self._adapter
 
     @property
-    def facts(self) -> dict[str, Any]:
-        return self._adapter.facts if self._adapter is not None else {}
+    def engine_info(self) -> dict[str, Any]:
+        return self._adapter.engine_info if self._adapter is not None else {}
 
     def close(self) -> None:
         if self._adapter is not None:
@@ -290,7 +290,7 @@ def _all_options(job: Job) -> dict[str, str]:
 
 
 def _generation_request(plan: Plan, prompt: PlannedPrompt) -> GenerationRequest:
-    return GenerationRequest(prompt.index, plan.ids(prompt.index), prompt.max_new_tokens, prompt.stop, prompt.decoding)
+    return GenerationRequest(prompt.index, plan.ids(prompt.index), prompt.max_new_tokens, prompt.stop, prompt.stop_rule)
 
 
 def _first_prompts(session: Session) -> Iterator[tuple[str, Prompt]]:

@@ -20,7 +20,7 @@ from evalkit.tasks import (
 )
 
 from ._job import Job, make_job
-from ._model import length_notes, settle_lengths, settle_model, settle_tokenizer
+from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
 from ._settings import RunSettings
 
 __all__ = ["Job", "Session", "open_session", "with_overrides"]
@@ -73,7 +73,7 @@ def open_session(settings: RunSettings) -> Session:
     """Find and check everything. Raises a `UserError` for the first thing that is wrong."""
     settings.check()
     rope = parse_rope(settings.rope)
-    settings, card = settle_model(settings)
+    settings, card = resolve_model(settings)
     if settings.backend not in backend_names():
         raise UnknownNameError("backend", str(settings.backend), backend_names())
     card = with_overrides(card, settings)
@@ -81,8 +81,8 @@ def open_session(settings: RunSettings) -> Session:
     names = [benchmark.spec.name for benchmark in benchmarks]
     if len(set(names)) < len(names):
         raise UserError(f"a benchmark is named twice: {', '.join(names)}")
-    tokenizer = settle_tokenizer(settings, card)
-    settings, card = settle_lengths(settings, card, tokenizer)
+    tokenizer = resolve_tokenizer(settings, card)
+    settings, card = resolve_lengths(settings, card, tokenizer)
     jobs = tuple(make_job(benchmark, settings, card, tokenizer) for benchmark in benchmarks)
     notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
     return Session(settings, card, tokenizer, rope, jobs, notes)

@@ -109,14 +109,14 @@ class RunStore:
         write_atomically(path, manifest.model_dump_json(indent=2) + "\n")
         return warnings
 
-    def note_engine(self, facts: dict[str, Any]) -> list[str]:
+    def note_engine(self, info: dict[str, Any]) -> list[str]:
         """Write into the manifest what the backend really runs with; warnings about what changed on resume."""
         manifest = read_manifest(self.folder)
         earlier = manifest.environment.get("engine") or {}
-        environment = {**manifest.environment, "engine": {**earlier, **facts}}
+        environment = {**manifest.environment, "engine": {**earlier, **info}}
         manifest = manifest.model_copy(update={"environment": environment})
         write_atomically(self.folder / "run.json", manifest.model_dump_json(indent=2) + "\n")
-        return _changes(earlier, facts)
+        return _changes(earlier, info)
 
     def append(self, record: SampleRecord) -> None:
         """Store one record. It survives the death of this process as soon as this returns."""

@@ -40,7 +40,7 @@ class ScoreRow:
     """Metric, or the column of a metric made of several."""
     score: float | None
     """0–100; null where the sample does not enter this metric's mean."""
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     """Where the sample stands in the benchmark, as far as it has such axes: length, depth, language…"""
     prompt_tokens: int | None = None
     """Prompt tokens before truncation; null where the outputs were made elsewhere."""

@@ -72,7 +72,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         texts = [record.text or "" for record in records]
         if len(texts) < benchmark.spec.protocol(protocol).steps and benchmark.request(sample, protocol, texts):
             continue  # a later step has not been asked yet
-        answers.append(Answer(sample.id, sample.document, texts[-1], sample.references, sample.facts))
+        answers.append(Answer(sample.id, sample.document, texts[-1], sample.targets, sample.metadata))
         ledgers = [record.ledger for record in records if record.ledger is not None]
         if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
             truncated.add(sample.id)

@@ -123,7 +123,7 @@ def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswer
 def _scored(scorer: Scorer, answers: Sequence[Answer]) -> _Scored:
     scored = _Scored()
     for answer in answers:
-        if scorer.asks is not None and not scorer.asks(answer):
+        if scorer.includes is not None and not scorer.includes(answer):
             continue
         try:
             row = scorer.score(answer)
@@ -179,7 +179,7 @@ def _truncation(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> Truncati
 def _rows(
     task: str, protocol: str, scorer: Scorer, scored: _Scored, ledgers: Mapping[str, LedgerRecord]
 ) -> list[ScoreRow]:
-    places: Sequence[Mapping[str, Any]] = scorer.column_facts or [{}] * len(scorer.columns)
+    places: Sequence[Mapping[str, Any]] = scorer.column_metadata or [{}] * len(scorer.columns)
     evidence: Sequence[int | None] = scorer.column_evidence or [None] * len(scorer.columns)
     rows = []
     for answer, values in zip(scored.answers, scored.rows, strict=True):
@@ -208,4 +208,4 @@ def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:
 
 
 def _axes(answer: Answer) -> dict[str, Any]:
-    return {name: answer.facts[name] for name in AXES if name in answer.facts}
+    return {name: answer.metadata[name] for name in AXES if name in answer.metadata}

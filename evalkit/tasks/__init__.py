@@ -1,22 +1,21 @@
 """Tasks: benchmark data in, samples and requests out, and how each task is scored."""
 
 from ._benchmark import Benchmark, NotedBenchmark, SizedBenchmark, load_benchmark, load_benchmarks
-from ._context import MARK, Encoder, Fill, Filled
+from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder
 from ._options import join_options, option_identity, resolve_options
-from ._records import Answer, Decoding, Message, Request, Sample
+from ._records import Answer, Message, Request, Sample, StopRule
 from ._scorer import Scorer, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmark_names, load_spec
 from .needle._haystack import encode_inside
 
 __all__ = [
-    "MARK",
+    "CONTEXT_MARK",
     "Answer",
     "Benchmark",
     "BenchmarkSpec",
-    "Decoding",
+    "BuiltContext",
+    "ContextBuilder",
     "Encoder",
-    "Fill",
-    "Filled",
     "GroupSpec",
     "Message",
     "NotedBenchmark",
@@ -26,6 +25,7 @@ __all__ = [
     "Sample",
     "Scorer",
     "SizedBenchmark",
+    "StopRule",
     "TaskSpec",
     "benchmark_names",
     "encode_inside",

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int32]
 
-__all__ = ["MARK", "Encoder", "Fill", "Filled"]
+__all__ = ["CONTEXT_MARK", "BuiltContext", "ContextBuilder", "Encoder"]
 
-MARK = "\ue000context\ue000"
+CONTEXT_MARK = "\ue000context\ue000"
 """Stands in a request's texts where the filled part goes; private-use characters, which no text contains."""
 
 
@@ -32,7 +32,7 @@ class Encoder(Protocol):
         """The text of ids."""
 
 
-class Filled(NamedTuple):
+class BuiltContext(NamedTuple):
     """A part of a prompt, made."""
 
     ids: Ids
@@ -41,12 +41,12 @@ class Filled(NamedTuple):
     """Half-open ranges of them that hold the needles."""
 
 
-class Fill(Protocol):
+class ContextBuilder(Protocol):
     """Makes the part."""
 
     @property
     def length(self) -> int:
         """Tokens that the whole prompt shall have, chat wrapping included, generation not."""
 
-    def fill(self, encoder: Encoder, around: int) -> Filled:
+    def build(self, encoder: Encoder, fixed_tokens: int) -> BuiltContext:
         """The part that makes the prompt as long as it shall be, given the tokens that stand around it."""

@@ -11,7 +11,7 @@ import functools
 import re
 import warnings
 
-from evalkit.data import evaluate, wheel_text
+from evalkit.data import evaluate, read_wheel_text
 from evalkit.errors import DataError
 
 __all__ = ["first_option"]
@@ -40,7 +40,7 @@ def _patterns(options: str) -> tuple[re.Pattern[str], ...]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # upstream writes its patterns as plain strings
         warnings.simplefilter("ignore", DeprecationWarning)
-        tree = ast.parse(wheel_text(FILE), filename=FILE)
+        tree = ast.parse(read_wheel_text(FILE), filename=FILE)
     values = {name: node for name, node in _assigned(tree) if name in LISTS}
     patterns: list[str] = []
     for name in LISTS:

@@ -16,10 +16,10 @@ from evalkit.errors import DataError
 
 from ._records import Message, Request, Sample
 
-__all__ = ["Turn", "ask", "chat_messages", "fill", "plain_text"]
+__all__ = ["PromptTurn", "ask", "chat_messages", "fill", "plain_text"]
 
 
-class Turn(NamedTuple):
+class PromptTurn(NamedTuple):
     """One entry of an OpenCompass template."""
 
     role: str
@@ -38,27 +38,27 @@ def ask(
     limit = config.max_new_tokens if config.max_new_tokens is not None else max_new_tokens
     if limit is None:
         raise DataError(f"{config.abbr}: the pinned release states no max_out_len")
-    turns = fill([Turn(turn.role, turn.prompt) for turn in (*config.begin, *config.round)], columns)
+    turns = fill([PromptTurn(turn.role, turn.prompt) for turn in (*config.begin, *config.round)], columns)
     messages, text = chat_messages(turns), plain_text(turns)
     return Request(sample, 0, messages, text, limit, context=sample.fields["context"])
 
 
-def fill(turns: Sequence[Turn], columns: Mapping[str, str]) -> list[Turn]:
+def fill(turns: Sequence[PromptTurn], columns: Mapping[str, str]) -> list[PromptTurn]:
     """The turns with every `{column}` replaced, column by column in the order of `columns`."""
     filled = []
     for role, prompt in turns:
         for name, value in columns.items():
             prompt = prompt.replace("{" + name + "}", value)
-        filled.append(Turn(role, prompt))
+        filled.append(PromptTurn(role, prompt))
     return filled
 
 
-def plain_text(turns: Sequence[Turn]) -> str:
+def plain_text(turns: Sequence[PromptTurn]) -> str:
     """What a base model receives: the non-empty texts, joined by newlines."""
     return "\n".join(turn.prompt for turn in turns if turn.prompt)
 
 
-def chat_messages(turns: Sequence[Turn]) -> tuple[Message, ...]:
+def chat_messages(turns: Sequence[PromptTurn]) -> tuple[Message, ...]:
     """What a chat model receives: SYSTEM spoken by the user, neighbours joined, the extra newline at each end."""
     merged: list[tuple[str, list[str]]] = []
     for role, prompt in turns:

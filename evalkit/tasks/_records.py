@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ._context import Fill
+    from ._context import ContextBuilder
 
-__all__ = ["Answer", "Decoding", "Message", "Request", "Sample"]
+__all__ = ["Answer", "Message", "Request", "Sample", "StopRule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,16 @@ class Sample:
     """Id of the document asked about. Samples of one document are one cluster in every statistic."""
     fields: Mapping[str, str]
     """Columns that prompts are filled with, in the order of the upstream dataset."""
-    references: tuple[str, ...]
+    targets: tuple[str, ...]
     """Gold answers, raw."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     """What scoring or grouping needs beyond the text: position in the document, nominal length, depth…"""
     evidence: tuple[str, ...] = ()
     """Strings whose survival truncation is checked for: the needle, or a gold answer that stands in the text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decoding:
+class StopRule:
     """Where a protocol ends and reads answers otherwise than OpenCompass does, which is the default."""
 
     skips_special_tokens: bool = False
@@ -70,13 +70,13 @@ class Request:
     """Generation limit of the protocol, in tokens."""
     context: str = ""
     """The part of the prompt that context truncation may shorten (the document); empty where there is none."""
-    fill: Fill | None = None
-    """Makes the part of the prompt that stands at `MARK` in its texts; None where the texts are all there is."""
+    context_builder: ContextBuilder | None = None
+    """Makes the part that stands at `CONTEXT_MARK` in the texts; None where the texts are all there is."""
     is_wrapped: bool = True
     """Whether the protocol sends this task through the chat format."""
     stop: tuple[str, ...] = ()
     """Extra stop strings of the protocol."""
-    decoding: Decoding = Decoding()
+    stop_rule: StopRule = StopRule()
     """How the answer ends and is read."""
 
 
@@ -90,7 +90,7 @@ class Answer:
     """Cluster of the sample."""
     prediction: str
     """The model's text, raw."""
-    references: tuple[str, ...]
+    targets: tuple[str, ...]
     """Gold answers, raw."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """As in `Sample.facts`."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """As in `Sample.metadata`."""

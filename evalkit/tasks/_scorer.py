@@ -38,8 +38,8 @@ class Scorer:
     point: Callable[[NDArray[np.float64]], float] | None = None
     """Task score from the columns, shape (samples, columns), where it is not made of means; intervals use `combine`."""
 
-    column_facts: tuple[Mapping[str, Any], ...] = ()
-    """What each column adds to the facts of its rows, such as the depth of one of several needles; empty = nothing."""
+    column_metadata: tuple[Mapping[str, Any], ...] = ()
+    """What each column adds to its rows' metadata, such as the depth of one of several needles; empty = nothing."""
     column_evidence: tuple[int, ...] = ()
     """Index in `Sample.evidence` of the needle that each column asks for; empty = every column asks for all."""
     bucket: Callable[[Answer], str | tuple[str, ...]] | None = None
@@ -48,12 +48,12 @@ class Scorer:
     """All ranges, in printed order."""
     effective_at: float | None = None
     """Mean that a length must reach to count for the effective length, where `bucket_names` are lengths in tokens."""
-    asks: Callable[[Answer], bool] | None = None
+    includes: Callable[[Answer], bool] | None = None
     """Whether the protocol has a sample at all; others are left out of every count. None = it has all."""
     notes: Callable[[Sequence[Answer]], list[str]] | None = None
     """What a reader of the task's score should know, found in the scored answers."""
 
 
 def single(metric: str, score: Callable[[str, Sequence[str]], float]) -> Scorer:
-    """A scorer whose task score is the plain mean of `score(prediction, references)`."""
-    return Scorer(metric, lambda answer: (score(answer.prediction, answer.references),), (metric,))
+    """A scorer whose task score is the plain mean of `score(prediction, targets)`."""
+    return Scorer(metric, lambda answer: (score(answer.prediction, answer.targets),), (metric,))

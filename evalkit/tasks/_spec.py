@@ -40,7 +40,7 @@ class TaskSpec(_Record):
     """The task's name in OpenCompass; empty where it lacks the task."""
     expected: dict[str, int | None] = {}
     """Protocol → number of samples of the full task; null where the data is not published in full."""
-    facts: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     """What the benchmark's module needs to know about the task."""
 
 
@@ -95,7 +95,7 @@ class OptionSpec(_Record):
     """`list` and `count`: it only chooses samples, so that a run may go on with other values; `report`: it only
     changes what is reported. None of these is part of identity."""
     selects: str = ""
-    """Fact of a task that must be among the values for the task to be run; empty = it selects no tasks."""
+    """Setting of a task that must be among the values for the task to be run; empty = it selects no tasks."""
 
 
 class BenchmarkSpec(_Record):
@@ -139,7 +139,7 @@ class BenchmarkSpec(_Record):
         return members or [self.task_name(name)]
 
     def selected(self, options: Mapping[str, str]) -> list[str]:
-        """The tasks whose facts are among the values of every option that selects tasks, in order."""
+        """The tasks whose settings are among the values of every option that selects tasks, in order."""
         limits = {
             option.selects: expand(options[name])
             for name, option in self.options.items()
@@ -148,7 +148,7 @@ class BenchmarkSpec(_Record):
         return [
             name
             for name, task in self.tasks.items()
-            if all(str(task.facts.get(fact)) in values for fact, values in limits.items())
+            if all(str(task.settings.get(setting)) in values for setting, values in limits.items())
         ]
 
     def members(self, group: str) -> list[str]:

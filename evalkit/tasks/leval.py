@@ -50,8 +50,8 @@ Clean = Callable[[str], str]
 def _accuracy(clean_prediction: Clean, clean_reference: Clean = str) -> Callable[[str, Sequence[str]], float]:
     """OpenCompass's accuracy after a task's post-processing of both sides."""
 
-    def score(prediction: str, references: Sequence[str]) -> float:
-        return metrics.opencompass_accuracy(clean_prediction(prediction), clean_reference(references[0]))
+    def score(prediction: str, targets: Sequence[str]) -> float:
+        return metrics.opencompass_accuracy(clean_prediction(prediction), clean_reference(targets[0]))
 
     return score
 
@@ -84,12 +84,12 @@ class LEval:
 
     def _sample(self, task: str, index: int, document: int, record: Record, question: str, output: str) -> Sample:
         fields = {"question": question, "context": require(record, "input", str)}
-        if "length" in self.spec.tasks[task].facts.get("columns", ()):
-            fields["length"] = str(len(output.split()))  # of the reference: it leaks into the prompt by design
+        if "length" in self.spec.tasks[task].settings.get("columns", ()):
+            fields["length"] = str(len(output.split()))  # of the target: it leaks into the prompt by design
         name = f"{self.spec.name}/{task}"
-        facts = {"index": index, "evaluation": require(record, "evaluation", str)}
-        evidence = (output,) if self.spec.tasks[task].facts.get("extractive") else ()
-        return Sample(f"{name}/{index}", task, f"{name}/doc{document}", fields, (output,), facts, evidence)
+        metadata = {"index": index, "evaluation": require(record, "evaluation", str)}
+        evidence = (output,) if self.spec.tasks[task].settings.get("extractive") else ()
+        return Sample(f"{name}/{index}", task, f"{name}/doc{document}", fields, (output,), metadata, evidence)
 
     def request(self, sample: Sample, protocol: str, previous: Sequence[str]) -> Request | None:
         """The one question of the sample; `UserError` under a protocol that evalkit cannot generate for."""
@@ -104,7 +104,7 @@ class LEval:
             **sample.fields,
             "answer": "",
             "subdivision": f"{upstream}_test",
-            "idx": str(sample.facts["index"]),
+            "idx": str(sample.metadata["index"]),
         }
         return ask(config, sample, columns)
 
@@ -127,7 +127,7 @@ def _official_scorer(task: str, answers: Sequence[Answer]) -> Scorer:
 
     `auto_eval.py` leaves out the records that only people or a model judge (`human`, `LLM`).
     """
-    kind = next((str(answer.facts.get("evaluation")) for answer in reversed(answers) if _is_official(answer)), None)
+    kind = next((str(answer.metadata.get("evaluation")) for answer in reversed(answers) if _is_official(answer)), None)
     if task in OFFICIAL_EXAMS:
         return single("exact_match", OFFICIAL_EXAMS[task])
     if task == "sci_fi":
@@ -135,29 +135,29 @@ def _official_scorer(task: str, answers: Sequence[Answer]) -> Scorer:
     if task == "topic_retrieval_longchat":
         return Scorer("exact_match", _by_sentence, ("first", "second", "third"), _mean)
     if kind == "rouge":
-        return Scorer("rouge_geometric_mean", _rouge_columns, ROUGE, _geometric_mean, asks=_is_official)
+        return Scorer("rouge_geometric_mean", _rouge_columns, ROUGE, _geometric_mean, includes=_is_official)
     if kind in ("f1", None):  # None: no answer that could be scored, so none will be
-        return replace(single("f1", metrics.word_f1), asks=_is_official)
+        return replace(single("f1", metrics.word_f1), includes=_is_official)
     raise DataError(f"{task}: field 'evaluation' is {kind!r} in the last record; the official rules score f1 and rouge")
 
 
 def _is_official(answer: Answer) -> bool:
     """Whether the official rules score the sample without a judge."""
-    return answer.facts.get("evaluation") not in JUDGED
+    return answer.metadata.get("evaluation") not in JUDGED
 
 
 def _by_sentence(answer: Answer) -> tuple[float, ...]:
     """Three separate means, one for each of the three questions of a conversation."""
-    value = metrics.leval_exact_match(answer.prediction, answer.references)
-    return tuple(value if answer.facts["index"] % 3 == sentence else math.nan for sentence in range(3))
+    value = metrics.leval_exact_match(answer.prediction, answer.targets)
+    return tuple(value if answer.metadata["index"] % 3 == sentence else math.nan for sentence in range(3))
 
 
 def _rouge_columns(answer: Answer) -> tuple[float, ...]:
-    prediction, references = answer.prediction, answer.references
+    prediction, targets = answer.prediction, answer.targets
     return (
-        metrics.rouge1(prediction, references),
-        metrics.rouge2(prediction, references),
-        metrics.rouge_l(prediction, references),
+        metrics.rouge1(prediction, targets),
+        metrics.rouge2(prediction, targets),
+        metrics.rouge_l(prediction, targets),
     )
 
 
@@ -178,12 +178,12 @@ def _opencompass_scorer(task: str) -> Scorer:
     return Scorer("rouge1", _rouge1, ("rouge1",), point=_bootstrap_median)
 
 
-def _opencompass_topic(prediction: str, references: Sequence[str]) -> float:
-    return metrics.opencompass_leval_em(metrics.general_postprocess(prediction), references[0])
+def _opencompass_topic(prediction: str, targets: Sequence[str]) -> float:
+    return metrics.opencompass_leval_em(metrics.general_postprocess(prediction), targets[0])
 
 
 def _rouge1(answer: Answer) -> tuple[float, ...]:
-    return (metrics.rouge1(answer.prediction, answer.references),)
+    return (metrics.rouge1(answer.prediction, answer.targets),)
 
 
 def _bootstrap_median(columns: NDArray[np.float64]) -> float:

@@ -92,11 +92,14 @@ def echo(index: int, length: int, text: Text) -> Row:
     """Questions without a haystack, as many as fit; only the words of the answers count, among them the name."""
     seed = TRAINING_SEEDS.start + index % len(TRAINING_SEEDS)
     language: Language = "zh" if index % 10 < 3 else "en"
-    facts = needles(seed, 1 + length // 20, language, training=True)
-    questions, answers = text.encode([fact.question for fact in facts]), text.encode([fact.answer for fact in facts])
+    metadata = needles(seed, 1 + length // 20, language, training=True)
+    questions, answers = (
+        text.encode([fact.question for fact in metadata]),
+        text.encode([fact.answer for fact in metadata]),
+    )
     row = Row()
     row.add([text.bos])
-    for question, answer, fact in zip(questions, answers, facts, strict=True):
+    for question, answer, fact in zip(questions, answers, metadata, strict=True):
         if len(row.ids) + len(question) + len(answer) + 3 > length:
             break
         row.add([text.user, *question, text.assistant])
@@ -112,11 +115,11 @@ def training_row(index: int, length: int, text: Text) -> Row:
     rng = random.Random(f"layout/{seed}")
     language: Language = "zh" if rng.random() < 0.3 else "en"
     other: Language = rng.choice(("en", "zh")) if rng.random() < 0.15 else language
-    facts = needles(seed, rng.randint(1, max(1, min(6, length // 60))), other, training=True)
+    metadata = needles(seed, rng.randint(1, max(1, min(6, length // 60))), other, training=True)
     pile = Pile(
         tuple(itertools.islice(haystack(seed, language, training=True), 2 + length // 8)),
-        facts,
-        depths=tuple(_depth(rng) for _ in facts),
+        metadata,
+        depths=tuple(_depth(rng) for _ in metadata),
         blank=joiner(language),
         cut=rng.random() < 0.5,
     )
@@ -136,7 +139,7 @@ class Pile:
     """A haystack and what is hidden in it."""
 
     sentences: tuple[str, ...]
-    facts: tuple[Needle, ...]
+    metadata: tuple[Needle, ...]
     depths: tuple[float, ...]
     """Where each needle goes: 0 is before the first sentence, 1 after the last."""
     blank: str
@@ -150,16 +153,16 @@ def conversation(pile: Pile, length: int, text: Text, layout: str = "") -> Row:
 
     `layout` is a prompt with {context} and {question}; without it, the grammar's own.
     """
-    question, language = pile.facts[0].question, pile.facts[0].language
+    question, language = pile.metadata[0].question, pile.metadata[0].language
     whole = layout.format(context="\0", question=question) if layout else prompt("\0", question, language)
     head, tail = text.encode(whole.split("\0"))
-    asked = [tail, *text.encode([fact.question for fact in pile.facts[1:]])]
-    answers = text.encode([fact.answer for fact in pile.facts])
+    asked = [tail, *text.encode([fact.question for fact in pile.metadata[1:]])]
+    answers = text.encode([fact.answer for fact in pile.metadata])
     # Bos; for each turn its two markers and eos.
     spare = length - 1 - len(head) - sum(len(part) + 1 for part in asked + answers) - len(answers)
     row = Row()
     row.add([text.bos, text.user, *head, *_context(pile, spare, text)])
-    for turn, (words, answer, fact) in enumerate(zip(asked, answers, pile.facts, strict=True)):
+    for turn, (words, answer, fact) in enumerate(zip(asked, answers, pile.metadata, strict=True)):
         row.add([text.user] * (turn > 0) + words + [text.assistant])
         row.add(answer, _answer_weights(answer, fact, text))
         row.add([text.eos], REST_WEIGHT)
@@ -168,14 +171,14 @@ def conversation(pile: Pile, length: int, text: Text, layout: str = "") -> Row:
 
 def _context(pile: Pile, spare: int, text: Text) -> list[int]:
     """The ids of as many sentences as `spare` tokens hold beside the needles, and the needles among them."""
-    openers = [pile.sentences[0], *(fact.statement for fact in pile.facts)]
+    openers = [pile.sentences[0], *(fact.statement for fact in pile.metadata)]
     joined = text.encode([pile.blank + opener for opener in openers])
     # Whichever comes first loses its blank, and its first word may then take more tokens.
     growth = max(len(bare) - len(ids) for bare, ids in zip(text.encode(openers), joined, strict=True))
     statements = joined[1:]
     spare -= sum(len(ids) for ids in statements) + max(0, growth)
     if spare < 0:
-        raise ValueError(f"{len(pile.facts)} needles and their questions leave no room for a haystack")
+        raise ValueError(f"{len(pile.metadata)} needles and their questions leave no room for a haystack")
     pieces: list[tuple[str, list[int]]] = []
     for sentence, ids in zip(pile.sentences, text.encode([pile.blank + each for each in pile.sentences]), strict=True):
         if len(ids) > spare:
@@ -185,7 +188,7 @@ def _context(pile: Pile, spare: int, text: Text) -> list[int]:
         pieces.append((sentence, ids))
         spare -= len(ids)
     count = len(pieces)
-    order = sorted(zip(pile.depths, pile.facts, statements, strict=True), key=lambda each: -each[0])
+    order = sorted(zip(pile.depths, pile.metadata, statements, strict=True), key=lambda each: -each[0])
     for depth, fact, ids in order:
         pieces.insert(round(depth * count), (fact.statement, ids))
     first, *rest = pieces

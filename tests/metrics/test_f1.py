@@ -17,7 +17,7 @@ def test_words_are_normalized_as_squad_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "prediction", "references"),
+    ("expected", "prediction", "targets"),
     [
         (100.0, "PARIS!!!", ["Paris."]),
         (0.0, "", [""]),
@@ -26,14 +26,14 @@ def test_words_are_normalized_as_squad_does() -> None:
         (200 / 3, "x", ["nothing here", "x y"]),
     ],
 )
-def test_scores(expected: float, prediction: str, references: list[str]) -> None:
-    """Shared words count as often as both texts have them; the best reference counts."""
-    assert expected == pytest.approx(word_f1(prediction, references))
+def test_scores(expected: float, prediction: str, targets: list[str]) -> None:
+    """Shared words count as often as both texts have them; the best target counts."""
+    assert expected == pytest.approx(word_f1(prediction, targets))
 
 
 @given(st.text(), st.text())
 def test_the_score_is_symmetric_and_bounded(first: str, second: str) -> None:
-    """Swapping prediction and reference changes nothing, and the score lies in 0–100."""
+    """Swapping prediction and target changes nothing, and the score lies in 0–100."""
     score = word_f1(first, [second])
 
     assert score == word_f1(second, [first])
@@ -41,6 +41,6 @@ def test_the_score_is_symmetric_and_bounded(first: str, second: str) -> None:
 
 
 def test_a_sample_without_a_reference_is_not_scored() -> None:
-    """No reference is a failure, not a zero."""
+    """No target is a failure, not a zero."""
     with pytest.raises(UnscorableError):
         word_f1("text", [])

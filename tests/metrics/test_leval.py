@@ -20,7 +20,7 @@ from evalkit.metrics.leval import official_choice, official_choices, official_co
 
 
 @pytest.mark.parametrize(
-    ("expected", "prediction", "reference"),
+    ("expected", "prediction", "target"),
     [
         (100.0, "AB", "AB"),
         (25.0, "A", "AB"),
@@ -33,9 +33,9 @@ from evalkit.metrics.leval import official_choice, official_choices, official_co
         (0.0, "x", ""),
     ],
 )
-def test_exact_match(expected: float, prediction: str, reference: str) -> None:
+def test_exact_match(expected: float, prediction: str, target: str) -> None:
     """Letters may be partly right, numbers compare as numbers, other texts by containment."""
-    assert expected == leval_exact_match(prediction, [reference])
+    assert expected == leval_exact_match(prediction, [target])
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_a_number_is_read(expected: str, prediction: str) -> None:
 
 
 def test_code_output_is_cut_around_the_final_output() -> None:
-    """Only as many words as the reference has, and three more, are kept after the last final output."""
+    """Only as many words as the target has, and three more, are kept after the last final output."""
     output = official_code_output("So the final output is [1, 2] and nothing else at all", "[3, 4]")
 
     assert " [1 2] and nothing" == output
 
 
 def test_scores_of_tasks_use_the_best_reference() -> None:
-    """Every exam metric accepts several references."""
+    """Every exam metric accepts several targets."""
     scores = [
         leval_coursera("A. x\nB. y", ["C", "AB"]),
         leval_quality("C", ["(B) no", "(C) yes"]),
@@ -102,18 +102,18 @@ def test_sci_fi_scores_both_halves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "prediction", "reference"),
+    ("metric", "prediction", "target"),
     [
         (leval_sci_fi, "True", "True [fact: False]"),
         (leval_coursera, "A", " "),
         (leval_quality, "A", ""),
     ],
 )
-def test_what_the_official_code_cannot_score_fails(metric: object, prediction: str, reference: str) -> None:
+def test_what_the_official_code_cannot_score_fails(metric: object, prediction: str, target: str) -> None:
     """Where the official code raises IndexError the sample fails."""
     assert callable(metric)
     with pytest.raises(UnscorableError, match="IndexError"):
-        metric(prediction, [reference])
+        metric(prediction, [target])
 
 
 def test_the_geometric_mean_is_zero_when_a_part_is() -> None:

@@ -76,7 +76,7 @@ def test_a_reference_without_its_mark_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "prediction", "reference", "classes"),
+    ("expected", "prediction", "target", "classes"),
     [
         (100.0, "Type: State", "State", ["State", "City"]),
         (50.0, "State or City", "State", ["State", "City"]),
@@ -86,9 +86,9 @@ def test_a_reference_without_its_mark_fails() -> None:
         (0.0, "State", "State", []),
     ],
 )
-def test_classification_shares_the_point(expected: float, prediction: str, reference: str, classes: list[str]) -> None:
+def test_classification_shares_the_point(expected: float, prediction: str, target: str, classes: list[str]) -> None:
     """Every class that is named takes a share; parts of the right name are dropped, but every second one stays."""
-    assert expected == longbench_classification(prediction, [reference], classes)
+    assert expected == longbench_classification(prediction, [target], classes)
 
 
 def test_opencompass_adds_up_over_answers() -> None:
@@ -101,7 +101,7 @@ def test_opencompass_adds_up_over_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "prediction", "reference"),
+    ("expected", "prediction", "target"),
     [
         (100.0, "\n```python\n# note\nreturn x\n```", "return x"),
         (0.0, "x = 1  # set", "x = 1"),
@@ -112,10 +112,10 @@ def test_opencompass_adds_up_over_answers() -> None:
 )
 @pytest.mark.parametrize("backend", ["difflib", "levenshtein"])
 def test_code_is_compared_by_its_first_plain_line(
-    expected: float, prediction: str, reference: str, backend: CodeBackend
+    expected: float, prediction: str, target: str, backend: CodeBackend
 ) -> None:
     """Lines with a comment or a code fence are passed over; the ratio is in whole percent."""
-    assert expected == longbench_code_sim(prediction, [reference], backend)
+    assert expected == longbench_code_sim(prediction, [target], backend)
 
 
 def test_code_backends_differ() -> None:

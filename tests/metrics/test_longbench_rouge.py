@@ -29,21 +29,21 @@ def peer() -> Any:
     return pytest.importorskip("rouge").Rouge(metrics=["rouge-l"])
 
 
-def peer_score(prediction: str, reference: str) -> float:
+def peer_score(prediction: str, target: str) -> float:
     """Its ROUGE-L F-measure, 0 where it raises."""
     try:
-        return float(100 * peer().get_scores([prediction], [reference])[0]["rouge-l"]["f"])
+        return float(100 * peer().get_scores([prediction], [target])[0]["rouge-l"]["f"])
     except (ValueError, ZeroDivisionError):
         return 0.0
 
 
 @given(TEXTS | st.text(max_size=40), TEXTS)
 @settings(deadline=None)
-def test_scores_equal_those_of_rouge(prediction: str, reference: str) -> None:
+def test_scores_equal_those_of_rouge(prediction: str, target: str) -> None:
     """On any two texts the score is that of `rouge`, and 0 where it refuses them."""
-    expected = peer_score(prediction, reference)
+    expected = peer_score(prediction, target)
 
-    score = longbench_rouge_l(prediction, [reference])
+    score = longbench_rouge_l(prediction, [target])
 
     assert expected == pytest.approx(score, abs=1e-9)
 
@@ -55,7 +55,7 @@ def test_a_sentence_of_white_space_is_one_empty_word(expected: float, prediction
 
 
 def test_the_best_reference_counts() -> None:
-    """The score over several references is the highest single one."""
+    """The score over several targets is the highest single one."""
     scores = [longbench_rouge_l("a b c", [each]) for each in ("x", "a b", "a b c d")]
 
     assert max(scores) == longbench_rouge_l("a b c", ["x", "a b", "a b c d"])
@@ -92,11 +92,11 @@ def test_chinese_is_cut_into_words_first() -> None:
 
 
 def test_opencompass_segments_again_for_each_reference() -> None:
-    """The first reference scores as in LongBench; for a later one jieba has split 他国 into 他 and 国."""
+    """The first target scores as in LongBench; for a later one jieba has split 他国 into 他 and 国."""
     text = "驻在他国某个城市"
     assert "他国" in words(text)
 
-    scores = [opencompass_longbench_rouge_l_zh(text, references) for references in ([text], ["x", text], [])]
+    scores = [opencompass_longbench_rouge_l_zh(text, targets) for targets in ([text], ["x", text], [])]
 
     assert pytest.approx(100.0, abs=1e-5) == scores[0] == longbench_rouge_l_zh(text, ["x", text])
     assert scores[1] < 90.0

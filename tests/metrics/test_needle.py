@@ -17,7 +17,7 @@ def test_the_keyword_counts_letter_for_letter(prediction: str, score: float) -> 
 
 
 def test_one_of_several_keywords_is_enough() -> None:
-    """Several references are alternatives."""
+    """Several targets are alternatives."""
     assert needle_keyword("tram 28", ["bus 12", "tram 28"]) == 100.0
 
 
@@ -37,11 +37,11 @@ def test_similarity_of_nothing_to_something_is_zero() -> None:
 
 
 def test_the_nearest_reference_counts() -> None:
-    """Over several references the best one decides."""
+    """Over several targets the best one decides."""
     assert needle_similarity("ab", ["xy", "ab"]) == 100.0
 
 
 def test_a_sample_without_reference_cannot_be_scored() -> None:
-    """No reference is no zero."""
+    """No target is no zero."""
     with pytest.raises(UnscorableError):
         needle_similarity("ab", [])

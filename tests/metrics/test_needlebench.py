@@ -41,11 +41,11 @@ def test_nothing_against_nothing_is_alike() -> None:
 
 def test_trimming_cuts_what_follows_the_needle() -> None:
     """With it, a repeated needle is as good as one."""
-    reference = "abcdefghij*X"
+    target = "abcdefghij*X"
 
-    plain = needlebench_single_v1("abcdefghijabcdefghij", reference)
+    plain = needlebench_single_v1("abcdefghijabcdefghij", target)
 
-    assert (10, 20) == (plain, needlebench_single_v1("abcdefghijabcdefghij", reference, use_trim=True))
+    assert (10, 20) == (plain, needlebench_single_v1("abcdefghijabcdefghij", target, use_trim=True))
 
 
 def test_version_2_gives_all_or_nothing() -> None:

@@ -70,5 +70,5 @@ def test_evaluators_differ_in_what_they_call_equal() -> None:
 
 
 def test_an_empty_reference_lies_in_every_prediction() -> None:
-    """The substring test accepts anything for a reference of articles and punctuation."""
+    """The substring test accepts anything for a target of articles and punctuation."""
     assert 100.0 == opencompass_leval_em("anything", "the ...")

@@ -26,29 +26,29 @@ def peer() -> Any:
 
 @given(TEXTS, TEXTS)
 @settings(deadline=None)
-def test_every_kind_equals_rouge_score(prediction: str, reference: str) -> None:
+def test_every_kind_equals_rouge_score(prediction: str, target: str) -> None:
     """On any two texts all four kinds equal those of `rouge_score`."""
-    expected = {kind: 100 * score.fmeasure for kind, score in peer().score(reference, prediction).items()}
+    expected = {kind: 100 * score.fmeasure for kind, score in peer().score(target, prediction).items()}
 
-    scores = {kind: metric(prediction, [reference]) for kind, metric in METRICS.items()}
+    scores = {kind: metric(prediction, [target]) for kind, metric in METRICS.items()}
 
     assert expected == pytest.approx(scores, abs=1e-9)
 
 
 @given(TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
 @settings(deadline=None)
-def test_several_references_give_the_best(prediction: str, references: list[str]) -> None:
-    """The score over several references is the highest single one, per kind."""
-    expected = {kind: 100 * score.fmeasure for kind, score in peer().score_multi(references, prediction).items()}
+def test_several_references_give_the_best(prediction: str, targets: list[str]) -> None:
+    """The score over several targets is the highest single one, per kind."""
+    expected = {kind: 100 * score.fmeasure for kind, score in peer().score_multi(targets, prediction).items()}
 
-    scores = {kind: metric(prediction, references) for kind, metric in METRICS.items()}
+    scores = {kind: metric(prediction, targets) for kind, metric in METRICS.items()}
 
     assert expected == pytest.approx(scores, abs=1e-9)
 
 
 def test_a_sample_without_a_reference_is_not_scored() -> None:
-    """No reference is a failure, not a zero."""
-    with pytest.raises(UnscorableError, match="no reference"):
+    """No target is a failure, not a zero."""
+    with pytest.raises(UnscorableError, match="no target"):
         rouge1("text", [])
 
 

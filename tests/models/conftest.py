@@ -64,7 +64,7 @@ def ask() -> Callable[..., list[GenerationRequest]]:
 
 
 @pytest.fixture(scope="session")
-def reference() -> Callable[..., list[list[int]]]:
+def target() -> Callable[..., list[list[int]]]:
     """What transformers' own greedy `generate` adds to each prompt, one model load and one prompt at a time."""
 
     def generate(folder: Path, ids: Sequence[Sequence[int]], new: int = NEW) -> list[list[int]]:

@@ -25,7 +25,7 @@ class Healthy:
     name = "fake"
 
     def __init__(self, card: Card) -> None:
-        self.facts: dict[str, Any] = {}
+        self.engine_info: dict[str, Any] = {}
         self.rotations = [rotation(RopeSetting("default", card.rope.theta), card.architecture.head_dim or 2)]
         self.asked = 0
 

@@ -45,12 +45,12 @@ def test_accuracy_of_letters_matches(mismatches: Mismatches) -> None:
 
 
 def test_accuracy_of_numbers_matches(mismatches: Mismatches) -> None:
-    """The gsm100 post-processor, its reference and the accuracy match."""
+    """The gsm100 post-processor, its target and the accuracy match."""
 
     def matches(row: Row) -> bool:
-        answer, reference = gsm100_postprocess(row["prediction"]), without_commas(row["references"][0])
+        answer, target = gsm100_postprocess(row["prediction"]), without_commas(row["references"][0])
         expected = (row["extra"]["processed_pred"], row["extra"]["processed_gt"], row["score"])
-        return expected == (answer, reference, opencompass_accuracy(answer, reference))
+        return expected == (answer, target, opencompass_accuracy(answer, target))
 
     assert [] == mismatches("opencompass_leval_gsm100.json", matches)
 
@@ -102,7 +102,7 @@ def test_bootstrap_medians_match(mismatches: Mismatches, leval_predictions: Call
         if corpus is None:
             return None
         pairs = list(zip(*corpus, strict=True))
-        columns = [[metric(answer, [reference]) for answer, reference in pairs] for metric in _ROUGE.values()]
+        columns = [[metric(answer, [target]) for answer, target in pairs] for metric in _ROUGE.values()]
         expected = [row["extra"][kind] for kind in _ROUGE]
         return bool(expected == pytest.approx(bootstrap_medians(columns), abs=1e-9))
 

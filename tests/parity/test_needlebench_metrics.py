@@ -46,9 +46,7 @@ def test_retrieval_is_scored_by_depth(name: str, mismatches: Callable[[str, Chec
     def agrees(row: Row) -> bool:
         depths = [int(depth) for depth in row["references"][0].split("#")[1].split("*")]
         pairs = zip(row["prediction"], row["references"], strict=True)
-        found = [
-            metrics.needlebench_retrieved_by_depth(prediction, reference, depths) for prediction, reference in pairs
-        ]
+        found = [metrics.needlebench_retrieved_by_depth(prediction, target, depths) for prediction, target in pairs]
         means = {depth: sum(each[depth] for each in found) / len(found) for depth in found[0]}
         wanted = {depth: row["extra"][f"Depth{depth}"] for depth in means}
         overall = sum(means.values()) / len(means)
@@ -62,8 +60,8 @@ def test_choices_are_scored_over_their_rotations(mismatches: Callable[[str, Chec
 
     def agrees(row: Row) -> bool:
         questions: dict[str, tuple[dict[str, str], str]] = {}
-        for letter, reference in zip(row["prediction"], row["references"], strict=True):
-            index, gold, pattern = reference.split("--")
+        for letter, target in zip(row["prediction"], row["references"], strict=True):
+            index, gold, pattern = target.split("--")
             chosen, _ = questions.setdefault(index, ({}, pattern["ABCD".index(gold)]))
             chosen[pattern] = letter
         found = [metrics.needlebench_circular(chosen, gold) for chosen, gold in questions.values()]

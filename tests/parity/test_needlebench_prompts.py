@@ -72,7 +72,7 @@ def test_prompts_are_upstreams(
     golden_report: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Prompt and reference of every row; unseeded draws are made with the golden prompts' own generator."""
+    """Prompt and target of every row; unseeded draws are made with the golden prompts' own generator."""
     monkeypatch.setattr(_grid, "retrieval_generator", lambda *_: random.Random(UPSTREAM_SEED))
     monkeypatch.setattr(_atc, "free_generator", lambda *_: random.Random(UPSTREAM_SEED))
     wanted = rows(name)
@@ -107,7 +107,7 @@ def _place(name: str, row: Row) -> tuple[Place, Key]:
 
 
 def _matched(place: Place, members: dict[Key, Row], files: Path) -> Iterator[Row]:
-    """The rows whose prompts and references evalkit makes too."""
+    """The rows whose prompts and targets evalkit makes too."""
     benchmark = _load(*place)
     data = {file: files / file for file in benchmark.files(place[1])}
     for sample in benchmark.samples(place[1], "opencompass", data):
@@ -119,7 +119,7 @@ def _matched(place: Place, members: dict[Key, Row], files: Path) -> Iterator[Row
 
 def _agrees(request: Request, row: Row) -> bool:
     messages = [{"role": message.role, "content": message.content} for message in request.messages]
-    if (row["reference"],) != request.sample.references:
+    if (row["reference"],) != request.sample.targets:
         return False
     if row["kind"] == "atc_choice":
         text = json.dumps(messages, ensure_ascii=False, separators=(",", ":"))
@@ -137,10 +137,14 @@ def _sha256(text: str) -> str:
 
 
 def _key(sample: Sample) -> Key:
-    facts = sample.facts
-    if "length" in facts:
-        return facts["length"], facts.get("depth"), facts["repeat"]
-    return facts["needles"], facts.get("rotation") or facts.get("question_type"), int(sample.document.split("/")[-1])
+    metadata = sample.metadata
+    if "length" in metadata:
+        return metadata["length"], metadata.get("depth"), metadata["repeat"]
+    return (
+        metadata["needles"],
+        metadata.get("rotation") or metadata.get("question_type"),
+        int(sample.document.split("/")[-1]),
+    )
 
 
 def _load(name: str, task: str) -> NeedleBench:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.data import DatasetConfig, dataset_configs, locate, source, verify_upstream, wheel_text
+from evalkit.data import DatasetConfig, dataset_configs, locate, read_wheel_text, source, verify_upstream
 from evalkit.errors import DataError
 
 # max_out_len by OpenCompass abbreviation: facts of the release, checked so that a reading mistake shows.
@@ -124,4 +124,4 @@ def test_what_is_cached_equals_the_wheel() -> None:
 
 def test_a_module_of_the_wheel_can_be_read_as_text() -> None:
     """The loader of the needle test is there for later parsing."""
-    assert "class NeedleBenchOriginDataset" in wheel_text("opencompass/datasets/needlebench/origin.py")
+    assert "class NeedleBenchOriginDataset" in read_wheel_text("opencompass/datasets/needlebench/origin.py")

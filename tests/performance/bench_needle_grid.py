@@ -44,7 +44,7 @@ def build_all(benchmark: Benchmark, builder: PromptBuilder, samples: list[Sample
 
 def encode_again(tokenizer: PromptTokenizer, text: str, sample: Sample, characters_per_token: float) -> int:
     """Tokens of one prompt whose haystack is encoded for it alone."""
-    length, depth = sample.facts["length"], sample.facts["depth"]
+    length, depth = sample.metadata["length"], sample.metadata["depth"]
     ids = tokenizer.encode(text[: int(length * characters_per_token * 1.05)])
     needle, question = tokenizer.encode(sample.evidence[0]), tokenizer.encode(sample.fields["question"])
     room = length - len(needle) - len(question)

@@ -35,8 +35,8 @@ def ours(benchmark: NeedleBench, task: str, files: Mapping[str, Path], repeats: 
     for sample in benchmark.samples(task, "opencompass", files):
         request = benchmark.request(sample, "opencompass", ())
         assert request is not None
-        if sample.facts["repeat"] < repeats:
-            yield (sample.facts["length"], sample.facts["depth"], sample.facts["repeat"]), request.context
+        if sample.metadata["repeat"] < repeats:
+            yield (sample.metadata["length"], sample.metadata["depth"], sample.metadata["repeat"]), request.context
 
 
 def anew(task: GridTask, files: Mapping[str, Path], repeats: int) -> Iterator[tuple[Cell, str]]:
@@ -81,7 +81,7 @@ def main() -> None:
     started = perf_counter()
     count = differing = 0
     for task in TASKS:
-        described = task_of(benchmark.spec.tasks[task].facts)
+        described = task_of(benchmark.spec.tasks[task].settings)
         assert isinstance(described, GridTask)
         for cell, context in anew(described, {each: folder / each for each in benchmark.files(task)}, int(repeats)):
             count += 1

@@ -158,7 +158,7 @@ def report_reuse(model: VllmModel, session: Session, requests: list[GenerationRe
 
     longest = max(len(request.ids) for request in requests)
     found = {each.index: each for each in model.generate(session.rope_of()(longest), requests)}
-    block = model.facts["block_size"]
+    block = model.engine_info["block_size"]
     computed = sum(len(request.ids) - (found[request.index].cached_tokens or 0) for request in requests)
     unique = rounded = 0
     before: Any = requests[0].ids[:0]

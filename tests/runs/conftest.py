@@ -36,7 +36,7 @@ class Watcher:
 class Adapter:
     """A model that answers from the prompt's digest, and remembers what it was asked."""
 
-    name, facts = "fake", {"device": "none"}
+    name, engine_info = "fake", {"device": "none"}
 
     def __init__(self, failing: Sequence[int] = (), stop_after: int | None = None) -> None:
         self.asked: list[list[int]] = []

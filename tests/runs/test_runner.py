@@ -168,7 +168,7 @@ def test_a_prompt_that_cannot_be_built_is_a_failed_sample_recorded_once(start: S
 class Lazy:
     """A backend that loses every second request, or answers one twice."""
 
-    name, facts = "lazy", {}
+    name, engine_info = "lazy", {}
 
     def __init__(self, *, twice: bool = False) -> None:
         self._twice = twice

@@ -11,10 +11,10 @@ from evalkit.metrics import UnscorableError
 from evalkit.tasks import Answer, BenchmarkSpec, Scorer, single
 
 
-def _score(prediction: str, references: Sequence[str]) -> float:
+def _score(prediction: str, targets: Sequence[str]) -> float:
     if prediction == "refused":
         raise UnscorableError("the official code fails here")
-    return 100.0 if prediction in references else 0.0
+    return 100.0 if prediction in targets else 0.0
 
 
 class Quiz:
@@ -49,9 +49,9 @@ def quiz() -> Callable[..., Any]:
 def answers() -> Callable[..., list[Answer]]:
     """Maker of answers to questions whose right answer is `yes`: `answers("yes", "no")`, two a document."""
 
-    def make(*predictions: str, task: str = "a", facts: Sequence[Mapping[str, Any]] | None = None) -> list[Answer]:
+    def make(*predictions: str, task: str = "a", metadata: Sequence[Mapping[str, Any]] | None = None) -> list[Answer]:
         return [
-            Answer(f"quiz/{task}/{index}", f"doc{index // 2}", text, ("yes",), facts[index] if facts else {})
+            Answer(f"quiz/{task}/{index}", f"doc{index // 2}", text, ("yes",), metadata[index] if metadata else {})
             for index, text in enumerate(predictions)
         ]
 

@@ -50,7 +50,7 @@ def test_a_task_where_everything_failed_has_no_score(quiz: Quiz, answers: Answer
 
 def test_samples_a_protocol_does_not_have_are_in_no_count(quiz: Quiz, answers: Answers) -> None:
     """Left out is not failed."""
-    scorer = Scorer("m", lambda _: (100.0,), ("m",), asks=lambda answer: answer.prediction != "skip")
+    scorer = Scorer("m", lambda _: (100.0,), ("m",), includes=lambda answer: answer.prediction != "skip")
 
     task = scored(quiz(scorer), {"a": TaskAnswers(answers("x", "skip", "skip"))}).tasks["a"]
 
@@ -143,11 +143,13 @@ def test_scores_by_length_list_every_range(quiz: Quiz, answers: Answers) -> None
     """In the benchmark's order, the empty ones with null."""
     scorer = Scorer(
         "m", lambda answer: (100.0 * (answer.prediction == "yes"),), ("m",),
-        bucket=lambda answer: str(answer.facts["range"]), bucket_names=("short", "mid", "long"),
+        bucket=lambda answer: str(answer.metadata["range"]), bucket_names=("short", "mid", "long"),
     )  # fmt: skip
-    facts = [{"range": name} for name in ("long", "short", "long")]
+    metadata = [{"range": name} for name in ("long", "short", "long")]
 
-    buckets = scored(quiz(scorer), {"a": TaskAnswers(answers("yes", "yes", "no", facts=facts))}).tasks["a"].buckets
+    buckets = (
+        scored(quiz(scorer), {"a": TaskAnswers(answers("yes", "yes", "no", metadata=metadata))}).tasks["a"].buckets
+    )
 
     assert buckets is not None
     assert [("short", 100.0, 1), ("mid", None, 0), ("long", 50.0, 2)] == [
@@ -156,10 +158,10 @@ def test_scores_by_length_list_every_range(quiz: Quiz, answers: Answers) -> None
 
 
 def test_a_row_is_one_number_of_one_sample(quiz: Quiz, answers: Answers) -> None:
-    """With the axes that figures are drawn against, and no other facts."""
-    facts = [{"length": 4000, "depth": 50, "index": 0}]
+    """With the axes that figures are drawn against, and no other metadata."""
+    metadata = [{"length": 4000, "depth": 50, "index": 0}]
 
-    _, (row,) = score_benchmark(quiz(), "full", {"a": TaskAnswers(answers("yes", facts=facts))}, model="tiny")
+    _, (row,) = score_benchmark(quiz(), "full", {"a": TaskAnswers(answers("yes", metadata=metadata))}, model="tiny")
 
     assert ScoreRow("quiz/a/0", "a", "full", "exact", 100.0, {"length": 4000, "depth": 50}) == row
 

@@ -28,7 +28,7 @@ def first_option_postprocess(text: str, options: str, cushion=True) -> str:
 def wheel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Upstream's file, made up; its text is the list's one item."""
     text = [UPSTREAM]
-    monkeypatch.setattr(module, "wheel_text", lambda _: text[0])
+    monkeypatch.setattr(module, "read_wheel_text", lambda _: text[0])
     module._patterns.cache_clear()
     yield text
     module._patterns.cache_clear()

@@ -55,8 +55,8 @@ def test_a_sample_is_one_question_of_one_document(leval: Benchmark, write: Write
 
     assert [f"leval/financial_qa/{index}" for index in range(4)] == [sample.id for sample in read]
     assert [0, 0, 1, 1] == [int(sample.document[-1]) for sample in read]
-    assert [("Frantzen went",), ("1998",)] * 2 == [sample.references for sample in read]
-    assert ["f1", "f1", "human", "human"] == [sample.facts["evaluation"] for sample in read]
+    assert [("Frantzen went",), ("1998",)] * 2 == [sample.targets for sample in read]
+    assert ["f1", "f1", "human", "human"] == [sample.metadata["evaluation"] for sample in read]
 
 
 def test_open_questions_carry_the_length_of_their_answer(leval: Benchmark, write: Write) -> None:
@@ -150,10 +150,10 @@ def test_official_prompts_are_refused_with_the_reason(leval: Benchmark, write: W
 
 
 def answers(*rows: tuple[str, str, str]) -> list[Answer]:
-    """Answers of (prediction, reference, evaluation)."""
+    """Answers of (prediction, target, evaluation)."""
     return [
-        Answer(f"leval/x/{index}", f"doc{index}", prediction, (reference,), {"index": index, "evaluation": kind})
-        for index, (prediction, reference, kind) in enumerate(rows)
+        Answer(f"leval/x/{index}", f"doc{index}", prediction, (target,), {"index": index, "evaluation": kind})
+        for index, (prediction, target, kind) in enumerate(rows)
     ]
 
 
@@ -163,7 +163,7 @@ def score(leval: Benchmark, task: str, protocol: str, given: Sequence[Answer]) -
 
 
 @pytest.mark.parametrize(
-    ("task", "prediction", "reference", "official", "opencompass"),
+    ("task", "prediction", "target", "official", "opencompass"),
     [
         ("coursera", "both A. and B. fit", "AB", 100.0, 0.0),  # OpenCompass takes the first run of letters
         ("coursera", "A", "AB", 25.0, 0.0),  # the official rule gives a quarter for a part
@@ -173,10 +173,10 @@ def score(leval: Benchmark, task: str, protocol: str, given: Sequence[Answer]) -
     ],
 )
 def test_closed_tasks_are_scored_by_each_protocols_own_rule(
-    leval: Benchmark, task: str, prediction: str, reference: str, official: float, opencompass: float
+    leval: Benchmark, task: str, prediction: str, target: str, official: float, opencompass: float
 ) -> None:
     """The same answer, two numbers; both as published code computes them."""
-    given = answers((prediction, reference, "exam"))
+    given = answers((prediction, target, "exam"))
 
     scores = [score(leval, task, protocol, given).score for protocol in ("official", "opencompass")]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from evalkit.tasks import Message
-from evalkit.tasks._opencompass import Turn, chat_messages, fill, plain_text
+from evalkit.tasks._opencompass import PromptTurn, chat_messages, fill, plain_text
 
-TURNS = [Turn("SYSTEM", "Read."), Turn("HUMAN", "{context}\n{question}"), Turn("BOT", "")]
+TURNS = [PromptTurn("SYSTEM", "Read."), PromptTurn("HUMAN", "{context}\n{question}"), PromptTurn("BOT", "")]
 
 
 def test_columns_are_replaced_one_after_the_other() -> None:
@@ -15,12 +15,14 @@ def test_columns_are_replaced_one_after_the_other() -> None:
     filled = fill(TURNS, columns)
 
     expected = "Story of X and {question}.\nWho is Story of X and {question}.?"
-    assert [Turn("SYSTEM", "Read."), Turn("HUMAN", expected), Turn("BOT", "")] == filled
+    assert [PromptTurn("SYSTEM", "Read."), PromptTurn("HUMAN", expected), PromptTurn("BOT", "")] == filled
 
 
 def test_braces_of_no_column_stay() -> None:
     """Code and formulas in a document are not templates."""
-    assert [Turn("HUMAN", "{x} {} {{context}}")] == fill([Turn("HUMAN", "{x} {} {{context}}")], {"question": "q"})
+    assert [PromptTurn("HUMAN", "{x} {} {{context}}")] == fill(
+        [PromptTurn("HUMAN", "{x} {} {{context}}")], {"question": "q"}
+    )
 
 
 def test_a_chat_model_gets_one_user_message_with_a_final_newline() -> None:
@@ -33,12 +35,12 @@ def test_a_chat_model_gets_one_user_message_with_a_final_newline() -> None:
 def test_examples_become_turns_of_their_own() -> None:
     """A model's turn has no extra newline; empty turns are dropped and their neighbours joined."""
     turns = [
-        Turn("HUMAN", "Q1"),
-        Turn("BOT", "A1"),
-        Turn("HUMAN", ""),
-        Turn("HUMAN", "Q2"),
-        Turn("SYSTEM", "S"),
-        Turn("BOT", ""),
+        PromptTurn("HUMAN", "Q1"),
+        PromptTurn("BOT", "A1"),
+        PromptTurn("HUMAN", ""),
+        PromptTurn("HUMAN", "Q2"),
+        PromptTurn("SYSTEM", "S"),
+        PromptTurn("BOT", ""),
     ]
 
     messages = chat_messages(turns)

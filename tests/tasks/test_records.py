@@ -34,12 +34,12 @@ def test_a_record_does_not_change(record: Any) -> None:
 
 def test_a_sample_without_evidence_has_none() -> None:
     """Facts and evidence are empty unless a task gives them."""
-    assert ({}, ()) == (dict(SAMPLE.facts), SAMPLE.evidence)
+    assert ({}, ()) == (dict(SAMPLE.metadata), SAMPLE.evidence)
 
 
 def test_a_single_metric_is_one_column_and_its_mean() -> None:
     """What most tasks need."""
-    scorer = single("length", lambda prediction, references: float(len(prediction) + len(references[0])))
+    scorer = single("length", lambda prediction, targets: float(len(prediction) + len(targets[0])))
 
     assert ((8.0,), ("length",)) == (scorer.score(Answer("a", "d", "text", ("gold",))), scorer.columns)
     assert 5.0 == scorer.combine([5.0])

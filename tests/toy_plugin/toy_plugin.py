@@ -55,12 +55,12 @@ class ToyBenchmark:
         return Request(sample, step, (Message("user", text),), text, max_new_tokens=6, context=story)
 
     def scorer(self, task: str, protocol: str, answers: Sequence[Answer]) -> Scorer:  # noqa: ARG002
-        """Share of characters that the answer has in common with the reference, so that scores vary."""
+        """Share of characters that the answer has in common with the target, so that scores vary."""
         return single("overlap", _overlap)
 
 
-def _overlap(prediction: str, references: Sequence[str]) -> float:
-    return 100.0 * len(set(prediction) & set(references[0])) / len(set(prediction + references[0]))
+def _overlap(prediction: str, targets: Sequence[str]) -> float:
+    return 100.0 * len(set(prediction) & set(targets[0])) / len(set(prediction + targets[0]))
 
 
 class ToyModel:
@@ -69,7 +69,7 @@ class ToyModel:
     name = "toy"
 
     def __init__(self, *_: object) -> None:
-        self.facts: dict[str, Any] = {"device": "none"}
+        self.engine_info: dict[str, Any] = {"device": "none"}
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:  # noqa: ARG002
         """One completion for each request."""

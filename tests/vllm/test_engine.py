@@ -107,7 +107,7 @@ def test_shared_stems_are_computed_once(engine: ModelAdapter, tokenizer: PromptT
 
     found = list(engine.generate(SETTINGS["none"], requests_for(prompts)))
 
-    block = engine.facts["block_size"]
+    block = engine.engine_info["block_size"]
     computed = sum(len(prompts[each.index]) - (each.cached_tokens or 0) for each in found)
     stems = 2000 // block * block  # what follows the last whole block is computed for every question
     unique = len(documents) * (stems + len(tails) * (-(-(2025 - stems) // block) * block))
@@ -146,7 +146,7 @@ def test_that_the_rotation_was_compared_is_reported(engine: ModelAdapter, prompt
     """The facts of a run say that the rotation found in the engine is the planned one."""
     list(engine.generate(SETTINGS["yarn"], requests_for(prompts[:1])))
 
-    assert engine.facts["rope_verified"]
+    assert engine.engine_info["rope_verified"]
 
 
 def test_a_rotation_that_is_not_the_planned_one_is_refused(engine: ModelAdapter, card: Card) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from evalkit.data._files import refusals, sha256_of, sync
+from evalkit.data._files import sha256_of, sync, writing_errors
 from evalkit.data._places import cached, expected_digest, record_digest
 from evalkit.data._records import read_records
 from evalkit.data._sources import GitOrigin, HubOrigin, Source, SourceFile
@@ -17,7 +17,7 @@ from evalkit.data.fetching._http import download, raw_address
 from evalkit.errors import DataError
 from evalkit.paths import cache_root
 
-__all__ = ["Progress", "Report", "count_records", "obtain"]
+__all__ = ["Progress", "Report", "count_records", "fetch_file"]
 
 LOCK_TIMEOUT_SECONDS = 600
 
@@ -36,15 +36,15 @@ class Progress(NamedTuple):
 Report = Callable[[Progress], None]
 
 
-def obtain(source: Source, file: SourceFile, report: Report | None = None, archive: Path | None = None) -> Path:
+def fetch_file(source: Source, file: SourceFile, report: Report | None = None, archive: Path | None = None) -> Path:
     """The file in the cache, downloaded (or unpacked from `archive`) if no other process did so meanwhile."""
     target = cached(source, file)
     part = target.with_name(target.name + ".part")
-    with refusals(target):
+    with writing_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(source):
             if not target.is_file():
-                _bring_verified(source, file, part, report, archive)
+                _fetch_verified(source, file, part, report, archive)
                 part.replace(target)
     return target
 
@@ -61,16 +61,16 @@ def _lock(source: Source) -> Iterator[None]:
         raise DataError(f"another process has been downloading {source.name} for long: wait for it ({path})") from error
 
 
-def _bring_verified(source: Source, file: SourceFile, part: Path, report: Report | None, archive: Path | None) -> None:
+def _fetch_verified(source: Source, file: SourceFile, part: Path, report: Report | None, archive: Path | None) -> None:
     was_begun = part.exists()
     if archive is not None:
         extract_member(archive, file.upstream, part)
     else:
-        _bring(source, file, part, report, again=False)
+        _fetch_bytes(source, file, part, report, again=False)
     problem = _problem(source, file, part)
     if problem and archive is None and (was_begun or isinstance(source.origin, HubOrigin)):
         part.unlink()  # the beginning, or the hub's own cache, may be what is damaged: once more, from nothing
-        _bring(source, file, part, report, again=True)
+        _fetch_bytes(source, file, part, report, again=True)
         problem = _problem(source, file, part)
     if problem:
         part.unlink()
@@ -80,7 +80,7 @@ def _bring_verified(source: Source, file: SourceFile, part: Path, report: Report
         record_digest(source, file, sha256_of(part))
 
 
-def _bring(source: Source, file: SourceFile, part: Path, report: Report | None, *, again: bool) -> None:
+def _fetch_bytes(source: Source, file: SourceFile, part: Path, report: Report | None, *, again: bool) -> None:
     origin = source.origin
 
     def on_bytes(received: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from evalkit.data._files import refusals
+from evalkit.data._files import writing_errors
 from evalkit.data._sources import GitOrigin, SourceFile
 from evalkit.errors import DataError
 
@@ -110,7 +110,7 @@ def _continues(answer: httpx.Response, start: int, part: Path) -> bool:
 
 
 def _store(answer: httpx.Response, part: Path, append: bool, size: int | None, on_bytes: OnBytes) -> None:
-    with refusals(part), part.open("ab" if append else "wb") as stream:
+    with writing_errors(part), part.open("ab" if append else "wb") as stream:
         for chunk in answer.iter_bytes():  # no chunk size: what a cut line brought must not wait in a buffer
             stream.write(chunk)
             on_bytes(stream.tell())

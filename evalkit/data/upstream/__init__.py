@@ -7,8 +7,8 @@ from ._opencompass import (
     Turn,
     UpstreamCheck,
     dataset_configs,
+    read_wheel_text,
     verify_upstream,
-    wheel_text,
 )
 
 __all__ = [
@@ -21,6 +21,6 @@ __all__ = [
     "call",
     "dataset_configs",
     "evaluate",
+    "read_wheel_text",
     "verify_upstream",
-    "wheel_text",
 ]

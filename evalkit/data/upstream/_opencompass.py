@@ -17,14 +17,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from evalkit.data._files import refusals, write_json
+from evalkit.data._files import write_json, writing_errors
 from evalkit.data._locate import locate
 from evalkit.data._sources import source
 from evalkit.data.upstream._literals import Symbol, assignments, evaluate
 from evalkit.errors import DataError, UnknownNameError
 from evalkit.paths import cache_root
 
-__all__ = ["COLLECTIONS", "DatasetConfig", "Turn", "UpstreamCheck", "dataset_configs", "verify_upstream", "wheel_text"]
+__all__ = [
+    "COLLECTIONS",
+    "DatasetConfig",
+    "Turn",
+    "UpstreamCheck",
+    "dataset_configs",
+    "read_wheel_text",
+    "verify_upstream",
+]
 
 COLLECTIONS: Mapping[str, str] = {
     "leval": "opencompass/configs/datasets/leval/leval.py",
@@ -117,7 +125,7 @@ def dataset_configs(collection: str) -> dict[str, DatasetConfig]:
     if kept is None:
         kept = _read(collection)
         path = _cache_path(collection)
-        with refusals(path):
+        with writing_errors(path):
             write_json(path, kept.model_dump(mode="json"))
     return {config.abbr: config for config in kept.datasets}
 
@@ -127,7 +135,7 @@ def verify_upstream() -> list[UpstreamCheck]:
     return [_verify(collection) for collection in COLLECTIONS]
 
 
-def wheel_text(path_inside: str) -> str:
+def read_wheel_text(path_inside: str) -> str:
     """The text of one file of the pinned OpenCompass wheel, e.g. `opencompass/datasets/needlebench/origin.py`."""
     with _open_wheel() as wheel:
         return _text(wheel, path_inside)

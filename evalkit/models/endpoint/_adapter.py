@@ -20,12 +20,12 @@ from evalkit.rope import RopeSetting
 
 from .._base import BackendOptions, Completion, GenerationRequest
 from ..vllm._rope import fresh_overrides
-from ._answers import AnswerReader, CountComparison
+from ._answers import CountComparison, ReplyReader
 from ._client import Client, Failure
-from ._cost import Purse
+from ._cost import CostLimit
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
-from ._protocol import Answer, TryAgainError, is_model_named
-from ._thread import pump
+from ._protocol import Reply, TryAgainError, is_model_named
+from ._thread import run_in_thread
 
 __all__ = ["EndpointModel"]
 
@@ -47,40 +47,40 @@ class EndpointModel:
         self._endpoint = card.endpoint
         self._tokenizer = tokenizer
         self._options = options
-        self._purse = Purse(card.endpoint.prices, options.max_cost)
+        self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
-        self._reader = AnswerReader(card, tokenizer)
+        self._reader = ReplyReader(card, tokenizer)
         self._counts = CountComparison(card, tokenizer, options.note)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def engine_info(self) -> dict[str, Any]:
         """Address, model, window, and how prompts were sent."""
-        facts: dict[str, Any] = {"base_url": self._endpoint.base_url, "model": self._endpoint.model}
+        info: dict[str, Any] = {"base_url": self._endpoint.base_url, "model": self._endpoint.model}
         if self._server is not None and self._abilities is not None:
-            facts |= {
+            info |= {
                 "window": self._server.window,
                 "is_vllm": self._server.is_vllm,
                 "transport": self._abilities.transport,
                 "answers_as": self._abilities.answers_as,
             }
-        return facts
+        return info
 
     @property
     def spent(self) -> float:
         """What the answers so far have cost."""
-        return self._purse.spent
+        return self._cost_limit.spent
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
-        """Answer the requests, each as its answer comes; refuse a rope group that the server does not run."""
+        """Reply the requests, each as its answer comes; refuse a rope group that the server does not run."""
         refusal = self._refusal(rope, requests)
         if refusal is not None:
             for request in requests:
                 yield Completion(request.index, finish_reason="error", error=refusal)
             return
         self._open(requests)
-        yield from pump(functools.partial(self._work, requests))
-        self._purse.check()
+        yield from run_in_thread(functools.partial(self._work, requests))
+        self._cost_limit.check()
 
     def close(self) -> None:
         """Nothing is held."""
@@ -130,7 +130,7 @@ class EndpointModel:
 
         async def work(client: Client) -> None:
             for request in waiting:
-                if not self._purse.reserve(len(request.ids), request.max_new_tokens):
+                if not self._cost_limit.reserve(len(request.ids), request.max_new_tokens):
                     return
                 emit(await self._answer(client, request))
 
@@ -148,13 +148,13 @@ class EndpointModel:
         outcome = self._too_long(request) or await self._ask(client, request)
         seconds = time.perf_counter() - start
         charged = None
-        if isinstance(outcome, Answer):
+        if isinstance(outcome, Reply):
             charged = (
                 outcome.prompt_tokens or len(request.ids),
                 outcome.output_tokens or 0,
                 outcome.cached_tokens or 0,
             )
-        self._purse.settle(len(request.ids), request.max_new_tokens, charged)
+        self._cost_limit.settle(len(request.ids), request.max_new_tokens, charged)
         if isinstance(outcome, Failure):
             return Completion(request.index, finish_reason="error", seconds=seconds, error=outcome.reason)
         self._counts.compare(len(request.ids), outcome.prompt_tokens)
@@ -182,7 +182,7 @@ class EndpointModel:
         hint = "; lower --max-seq-len" + (" or serve with --max-model-len" if self._card.weights is not None else "")
         return Failure(f"prompt and answer take {needed} tokens ({parts}) and the server's window is {window}{hint}")
 
-    async def _ask(self, client: Client, request: GenerationRequest) -> Answer | Failure:
+    async def _ask(self, client: Client, request: GenerationRequest) -> Reply | Failure:
         assert self._abilities is not None
         try:
             prompt = self._prompt(request, self._abilities.transport)
@@ -190,7 +190,7 @@ class EndpointModel:
             return Failure(str(error))
         path = "/chat/completions" if self._abilities.transport == "chat" else "/completions"
 
-        def judge(answer: Answer) -> None:
+        def judge(answer: Reply) -> None:
             self._check_model(answer)
             self._reader.check_length(request, answer)
 
@@ -224,7 +224,7 @@ class EndpointModel:
         stop = self._reader.stop_strings(request, is_vllm=bool(self._abilities.extras))
         return payload | ({"stop": stop[:MOST_STOP_STRINGS]} if stop else {})
 
-    def _check_model(self, answer: Answer) -> None:
+    def _check_model(self, answer: Reply) -> None:
         assert self._abilities is not None and self._server is not None
         if not is_model_named(answer.model, self._server.model, self._abilities.answers_as):
             raise TryAgainError(f"{self._server.model} was asked and {answer.model} answered")

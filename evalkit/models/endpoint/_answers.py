@@ -9,15 +9,15 @@ from evalkit.cards import Card
 from evalkit.prompts import PromptTokenizer
 
 from .._base import GenerationRequest
-from ._protocol import Answer, RefusedError
+from ._protocol import RefusedError, Reply
 
-__all__ = ["AnswerReader", "CountComparison"]
+__all__ = ["CountComparison", "ReplyReader"]
 
 SLACK_TOKENS = 2  # a text tokenised again may split otherwise than it was generated
 SEAM_TOKENS = 4  # likewise where truncation joined two texts
 
 
-class AnswerReader:
+class ReplyReader:
     """Reads the answers to requests for one model."""
 
     def __init__(self, card: Card, tokenizer: PromptTokenizer) -> None:
@@ -27,32 +27,32 @@ class AnswerReader:
 
     def vllm_fields(self, request: GenerationRequest) -> dict[str, Any]:
         """What vLLM alone can be told of how the answer ends."""
-        decoding = request.decoding
+        stop_rule = request.stop_rule
         ids = self._ending_ids(request)
         return {
-            **({"min_tokens": decoding.min_new_tokens} if decoding.min_new_tokens else {}),
+            **({"min_tokens": stop_rule.min_new_tokens} if stop_rule.min_new_tokens else {}),
             **({"stop_token_ids": ids} if ids else {}),
-            **({"skip_special_tokens": True} if decoding.skips_special_tokens else {}),
+            **({"skip_special_tokens": True} if stop_rule.skips_special_tokens else {}),
         }
 
     def stop_strings(self, request: GenerationRequest, *, is_vllm: bool) -> list[str]:
         """Strings that end the answer; where a server cannot be told of a token, its text stands in."""
-        ending = request.decoding.ends_at_token_of
+        ending = request.stop_rule.ends_at_token_of
         stand_in = (ending,) if ending and not (is_vllm and self._has_tokens) else ()
         return [text for text in (*self._card.stop, *request.stop, *stand_in) if text]
 
-    def text(self, request: GenerationRequest, answer: Answer) -> str:
+    def text(self, request: GenerationRequest, answer: Reply) -> str:
         """The answer, made of its token ids where they are known: then equal tokens give equal texts everywhere."""
         text = answer.text
         if answer.token_ids is not None and self._has_tokens:
             ids = list(answer.token_ids)
             if answer.finish_reason == "stop" and self._is_ended_by_token(request, answer):
                 ids = ids[:-1]
-            text = self._tokenizer.decode(ids, skip_special=request.decoding.skips_special_tokens)
+            text = self._tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
         ends = [text.find(stop) for stop in (*self._card.stop, *request.stop) if stop and stop in text]
         return text[: min(ends)] if ends else text
 
-    def output_tokens(self, request: GenerationRequest, answer: Answer) -> int:
+    def output_tokens(self, request: GenerationRequest, answer: Reply) -> int:
         """Tokens generated: by ids, by the server's count where it can be true, else counted in the text."""
         if answer.token_ids is not None:
             return len(answer.token_ids)
@@ -60,7 +60,7 @@ class AnswerReader:
             return answer.output_tokens
         return len(self._tokenizer.encode(answer.text)) if self._has_tokens else 0
 
-    def check_length(self, request: GenerationRequest, answer: Answer) -> None:
+    def check_length(self, request: GenerationRequest, answer: Reply) -> None:
         """Raise `RefusedError` for an answer longer than allowed: it follows no protocol, so it is not scored."""
         limit, counted = request.max_new_tokens, answer.output_tokens
         if answer.token_ids is not None:
@@ -78,10 +78,10 @@ class AnswerReader:
         return len(self._tokenizer.encode(text)) if self._has_tokens else len(text.encode())
 
     def _ending_ids(self, request: GenerationRequest) -> list[int]:
-        ending = request.decoding.ends_at_token_of
+        ending = request.stop_rule.ends_at_token_of
         return self._tokenizer.encode(ending)[-1:] if ending and self._has_tokens else []
 
-    def _is_ended_by_token(self, request: GenerationRequest, answer: Answer) -> bool:
+    def _is_ended_by_token(self, request: GenerationRequest, answer: Reply) -> bool:
         """Whether the last id is the end-of-text token; a token that the protocol names stays in the text."""
         return not isinstance(answer.stop_reason, str) and answer.stop_reason not in self._ending_ids(request)
 

@@ -14,12 +14,12 @@ from evalkit.cards import Endpoint
 from evalkit.errors import UserError
 
 from ._protocol import (
-    Answer,
     RefusedError,
+    Reply,
     ThrottledError,
     TryAgainError,
     UnusableServerError,
-    parse_answer,
+    parse_reply,
     raise_for_status,
 )
 from ._throttle import Throttle
@@ -94,8 +94,8 @@ class Client:
             await self._http.aclose()
 
     async def ask(
-        self, path: str, payload: Callable[[], dict[str, Any]], judge: Callable[[Answer], None]
-    ) -> Answer | Failure:
+        self, path: str, payload: Callable[[], dict[str, Any]], judge: Callable[[Reply], None]
+    ) -> Reply | Failure:
         """The server's answer, or why there is none; raises `UserError` where no request can be answered any more.
 
         `judge` may reject an answer by raising one of the wire errors.
@@ -106,9 +106,9 @@ class Client:
             try:
                 async with self._throttle.slot() as sent:
                     try:
-                        answer = parse_answer(await self._post(path, payload()))
+                        answer = parse_reply(await self._post(path, payload()))
                     except ThrottledError as error:
-                        self._throttle.complained(sent, self._pause(throttled, error.wait))
+                        self._throttle.throttled(sent, self._pause(throttled, error.wait))
                         raise
                     judge(answer)
                     self._throttle.succeeded()

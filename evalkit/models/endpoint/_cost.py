@@ -5,10 +5,10 @@ from __future__ import annotations
 from evalkit.cards import Prices
 from evalkit.errors import UserError
 
-__all__ = ["Purse"]
+__all__ = ["CostLimit"]
 
 
-class Purse:
+class CostLimit:
     """Counts cost; a request is sent only while its worst case still fits under the limit."""
 
     def __init__(self, prices: Prices | None, limit: float | None) -> None:

@@ -16,12 +16,12 @@ from evalkit.errors import UnknownNameError, UserError
 from ._client import ATTEMPTS, BACKOFF_SECONDS, CONNECT_SECONDS, PATIENCE_SECONDS, client_arguments, root_of
 from ._protocol import (
     THROTTLING,
-    Answer,
     RefusedError,
+    Reply,
     ThrottledError,
     TryAgainError,
     UnusableServerError,
-    parse_answer,
+    parse_reply,
     raise_for_status,
 )
 
@@ -204,19 +204,19 @@ def _body(model: str, prompt: dict[str, Any], limit: str, extras: dict[str, Any]
     return {"model": model, **prompt, limit: PROBE_TOKENS, "temperature": 0, **extras}
 
 
-def _ask(endpoint: Endpoint, path: str, body: dict[str, Any]) -> Answer:
+def _ask(endpoint: Endpoint, path: str, body: dict[str, Any]) -> Reply:
     """The answer to one request; `RefusedError` where the server does not take it."""
     import httpx
 
     timeout = httpx.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS)
 
-    def attempt() -> Answer:
+    def attempt() -> Reply:
         try:
             response = http.post(f"{endpoint.base_url}{path}", json=body)
         except httpx.HTTPError as error:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
         raise_for_status(response.status_code, response.content, response.headers.get("Retry-After"))
-        return parse_answer(response.content)
+        return parse_reply(response.content)
 
     with httpx.Client(timeout=timeout, **client_arguments(endpoint)) as http:
         try:
@@ -227,7 +227,7 @@ def _ask(endpoint: Endpoint, path: str, body: dict[str, Any]) -> Answer:
             raise RefusedError(str(error)) from None
 
 
-def _check_limit(endpoint: Endpoint, answer: Answer) -> None:
+def _check_limit(endpoint: Endpoint, answer: Reply) -> None:
     if answer.output_tokens is not None and answer.output_tokens > PROBE_TOKENS:
         raise UserError(
             f"{endpoint.base_url} ignores the generation limit: {answer.output_tokens} tokens where {PROBE_TOKENS} "

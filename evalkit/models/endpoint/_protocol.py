@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "Answer",
     "RefusedError",
+    "Reply",
     "ThrottledError",
     "TryAgainError",
     "UnusableServerError",
     "error_message",
     "is_model_named",
-    "parse_answer",
+    "parse_reply",
     "raise_for_status",
     "wait_seconds",
 ]
@@ -56,7 +56,7 @@ class UnusableServerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a server answered."""
 
     text: str
@@ -77,7 +77,7 @@ class Answer:
     """vLLM: the string or token that ended the answer; None for the end-of-text token."""
 
 
-def parse_answer(body: bytes) -> Answer:
+def parse_reply(body: bytes) -> Reply:
     """The answer in a response of status 200; `TryAgainError` where there is none in it."""
     data = _object(body)
     if not data.get("choices") and data.get("error"):
@@ -98,14 +98,14 @@ def parse_answer(body: bytes) -> Answer:
     return _answer(data, choice, text, finish)
 
 
-def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], text: str, finish: str) -> Answer:
+def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], text: str, finish: str) -> Reply:
     usage: dict[str, Any] = data["usage"] if isinstance(data.get("usage"), dict) else {}
     details = usage.get("prompt_tokens_details")
     prompt = _count(usage.get("prompt_tokens"))
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
     ids = choice.get("token_ids")
     model = data.get("model")
-    return Answer(
+    return Reply(
         text=text,
         finish_reason=finish,
         model=model if isinstance(model, str) else "",

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["pump"]
+__all__ = ["run_in_thread"]
 
 _Item = TypeVar("_Item")
 Work = Callable[[Callable[[_Item], None]], Awaitable[None]]
 """Asynchronous work that hands each result to the function it is given."""
 
 
-def pump(work: Work[_Item]) -> Iterator[_Item]:
+def run_in_thread(work: Work[_Item]) -> Iterator[_Item]:
     """What the work hands out, as it does; leaving early cancels the work and waits for its end.
 
     A thread of its own, because the caller may itself run inside an event loop (a notebook does).

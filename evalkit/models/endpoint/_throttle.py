@@ -57,7 +57,7 @@ class Throttle:
         """A request was answered."""
         self._width = min(self._most, self._width + (1.0 if self._is_searching else 1.0 / self._width))
 
-    def complained(self, began: float, wait: float) -> None:
+    def throttled(self, began: float, wait: float) -> None:
         """The server refused a request that was sent at `began`, and asks everybody to wait."""
         now = self._now()
         self._not_before = max(self._not_before, now + wait)

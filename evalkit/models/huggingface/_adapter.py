@@ -52,7 +52,7 @@ class HuggingFaceModel:
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def engine_info(self) -> dict[str, Any]:
         """dtype, device, attention, threads, and whether prefixes are reused."""
         import torch
 
@@ -94,7 +94,7 @@ class HuggingFaceModel:
         del self._model
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
-        end = AnswerEnd(self._tokenizer, self._eos_ids, (*self._stop, *request.stop), request.decoding)
+        end = AnswerEnd(self._tokenizer, self._eos_ids, (*self._stop, *request.stop), request.stop_rule)
         if self._rotary.is_order_dependent:
             self._rotary.reset()
             self._cache.clear()

@@ -44,7 +44,7 @@ class VllmModel:
         self._facts: dict[str, Any] = {}
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def engine_info(self) -> dict[str, Any]:
         """dtype, device, window, block size, RoPE as found in the engine, and whether prefixes are reused."""
         return dict(self._facts)
 
@@ -140,7 +140,7 @@ class VllmModel:
         return [text for text in (*self._card.stop, *request.stop) if text]
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
-        return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.decoding)
+        return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.stop_rule)
 
     def _sampling(self, request: GenerationRequest) -> Any:
         from vllm import SamplingParams
@@ -153,7 +153,7 @@ class VllmModel:
             max_tokens=request.max_new_tokens,
             stop=stop,
             stop_token_ids=sorted(self._end(request).ids),
-            min_tokens=request.decoding.min_new_tokens,
+            min_tokens=request.stop_rule.min_new_tokens,
             detokenize=bool(stop),  # the text is made of the ids below, as every backend makes it
             skip_special_tokens=False,
             output_kind=RequestOutputKind.FINAL_ONLY,

@@ -75,14 +75,15 @@ def grids_of(rows: Iterable[ScoreRow]) -> dict[str, HeatGrid]:
     """Name → grid: of each task whose rows have length and depth, and of its languages where it has several."""
     by_task: dict[str, list[ScoreRow]] = {}
     for row in rows:
-        if {"length", "depth"} <= row.facts.keys():
+        if {"length", "depth"} <= row.metadata.keys():
             by_task.setdefault(row.task, []).append(row)
     grids: dict[str, HeatGrid] = {}
     for task, members in by_task.items():
         scored = [row for row in members if row.metric == members[0].metric]  # a task may have further columns
-        languages = {str(row.facts["language"]): None for row in scored if "language" in row.facts}
+        languages = {str(row.metadata["language"]): None for row in scored if "language" in row.metadata}
         parts = {
-            language: grid_of(row for row in scored if row.facts.get("language") == language) for language in languages
+            language: grid_of(row for row in scored if row.metadata.get("language") == language)
+            for language in languages
         }
         if len(parts) < 2:
             grids[task] = grid_of(scored)
@@ -93,14 +94,14 @@ def grids_of(rows: Iterable[ScoreRow]) -> dict[str, HeatGrid]:
 
 
 def _nominal(row: ScoreRow) -> float:
-    return float(row.facts["length"])
+    return float(row.metadata["length"])
 
 
 def grid_of(rows: Iterable[ScoreRow], length: Callable[[ScoreRow], float] = _nominal) -> HeatGrid:
     """The cells of rows of one metric; `length` decides the column that a row belongs to."""
     members: dict[tuple[float, float], list[ScoreRow]] = {}
     for row in rows:
-        members.setdefault((length(row), float(row.facts["depth"])), []).append(row)
+        members.setdefault((length(row), float(row.metadata["depth"])), []).append(row)
     return HeatGrid(tuple(_cell(place, group) for place, group in members.items()))
 
 

@@ -59,13 +59,13 @@ def on_axis(rows: Sequence[ScoreRow], axis: LengthAxis) -> list[ScoreRow]:
     tokens: dict[object, list[int]] = {}
     for row in rows:
         seen = row.prompt_tokens if axis == "prompt" else row.kept_tokens
-        if seen is not None and "length" in row.facts:
-            tokens.setdefault(row.facts["length"], []).append(seen)
+        if seen is not None and "length" in row.metadata:
+            tokens.setdefault(row.metadata["length"], []).append(seen)
     means = {length: round(sum(found) / len(found)) for length, found in tokens.items()}
     return [
-        replace(row, facts={**row.facts, "length": means[row.facts["length"]]})
+        replace(row, metadata={**row.metadata, "length": means[row.metadata["length"]]})
         for row in rows
-        if row.facts.get("length") in means
+        if row.metadata.get("length") in means
     ]
 
 

@@ -130,13 +130,13 @@ def _rows(path: Path) -> dict[int, dict[str, Any]]:
 
 def _answer(benchmark: Benchmark, task: str, index: int, row: dict[str, Any], path: Path) -> Answer:
     name, prediction, gold = f"{benchmark.spec.name}/{task}/{index}", row.get("prediction"), row["gold"]
-    facts: dict[str, Any] = {"index": index}
+    metadata: dict[str, Any] = {"index": index}
     if isinstance(gold, dict):
-        facts["all_classes"] = gold.get("all_classes")
+        metadata["all_classes"] = gold.get("all_classes")
         gold = gold.get("answers")
-    references = (gold,) if isinstance(gold, str) else gold
+    targets = (gold,) if isinstance(gold, str) else gold
     if not isinstance(prediction, str):
         raise DataError(f"{path}: row {index}: 'prediction' is not a text")
-    if not isinstance(references, list | tuple) or not all(isinstance(text, str) for text in references):
+    if not isinstance(targets, list | tuple) or not all(isinstance(text, str) for text in targets):
         raise DataError(f"{path}: row {index}: 'gold' is neither a text nor a list of texts")
-    return Answer(name, name, prediction, tuple(references), facts)
+    return Answer(name, name, prediction, tuple(targets), metadata)

@@ -37,15 +37,15 @@ class OutputFormat(NamedTuple):
     or not at all, where they carry all that is needed."""
 
 
-def find_outputs(path: Path, form: str = "") -> Path:
+def find_outputs(path: Path, output_format: str = "") -> Path:
     """The folder of outputs in that format: see `_folder`; within OpenCompass's output folder, the model's."""
     folder = _folder(path)
-    return model_folder(folder) if form == "opencompass" else folder
+    return model_folder(folder) if output_format == "opencompass" else folder
 
 
-def output_benchmark(folder: Path, form: str) -> str:
+def output_benchmark(folder: Path, output_format: str) -> str:
     """The benchmark whose outputs a folder holds, where the user names none."""
-    return guess_benchmark(folder) if form == "opencompass" else form
+    return guess_benchmark(folder) if output_format == "opencompass" else output_format
 
 
 def _folder(path: Path) -> Path:
@@ -62,15 +62,15 @@ def _folder(path: Path) -> Path:
 
 
 def read_outputs(
-    folder: Path, benchmark: Benchmark, form: str, *, ignore_unknown: bool = False
+    folder: Path, benchmark: Benchmark, output_format: str, *, ignore_unknown: bool = False
 ) -> dict[str, TaskAnswers]:
     """Task → answers of every task file in the folder.
 
     A file that is no task of the benchmark is a `DataError`, or left out with `ignore_unknown`.
     """
-    if form not in FORMATS:
-        raise UnknownNameError("format", form, [*FORMATS, "evalkit"])
-    find, parse, match = FORMATS[form]
+    if output_format not in FORMATS:
+        raise UnknownNameError("format", output_format, [*FORMATS, "evalkit"])
+    find, parse, match = FORMATS[output_format]
     found = {}
     for task, path in find(folder, benchmark, ignore_unknown):
         found[task] = parse(benchmark, task, path)
@@ -116,11 +116,11 @@ def _leval(benchmark: Benchmark, task: str, path: Path) -> list[Answer]:
 def _leval_answer(benchmark: Benchmark, task: str, index: int, record: Record, field: str) -> Answer:
     name = f"{benchmark.spec.name}/{task}/{index}"
     gold = record.fields.get("gt")
-    references = tuple(gold) if isinstance(gold, list) and all(isinstance(text, str) for text in gold) else ()
-    if not references:
-        references = (require(record, "gt", str),)
-    facts = {"index": index, "evaluation": require(record, "evaluation", str)}
-    return Answer(name, name, require(record, field, str), references, facts)
+    targets = tuple(gold) if isinstance(gold, list) and all(isinstance(text, str) for text in gold) else ()
+    if not targets:
+        targets = (require(record, "gt", str),)
+    metadata = {"index": index, "evaluation": require(record, "evaluation", str)}
+    return Answer(name, name, require(record, field, str), targets, metadata)
 
 
 def _longbench(benchmark: Benchmark, task: str, path: Path) -> list[Answer]:
@@ -130,12 +130,12 @@ def _longbench(benchmark: Benchmark, task: str, path: Path) -> list[Answer]:
 
 def _longbench_answer(benchmark: Benchmark, task: str, index: int, record: Record) -> Answer:
     name = f"{benchmark.spec.name}/{task}/{index}"
-    facts: dict[str, Any] = {"index": index}
-    if benchmark.spec.tasks[task].facts.get("metric") == "classification":
-        facts["all_classes"] = require_strings(record, "all_classes")
+    metadata: dict[str, Any] = {"index": index}
+    if benchmark.spec.tasks[task].settings.get("metric") == "classification":
+        metadata["all_classes"] = require_strings(record, "all_classes")
     if record.fields.get("length") is not None:  # only LongBench-E needs it; older prediction files lack it
-        facts["length"] = require(record, "length", int)
-    return Answer(name, name, require(record, "pred", str), tuple(require_strings(record, "answers")), facts)
+        metadata["length"] = require(record, "length", int)
+    return Answer(name, name, require(record, "pred", str), tuple(require_strings(record, "answers")), metadata)
 
 
 def _only_file(folder: Path, benchmark: Benchmark, _: bool) -> Iterator[tuple[str, Path]]:
@@ -174,13 +174,13 @@ FORMATS: dict[str, OutputFormat] = {
 
 
 def _with_documents(benchmark: Benchmark, task: str, answers: list[Answer], *, by_row: bool) -> TaskAnswers:
-    """The answers with the documents and facts of their samples, where the benchmark's data is at hand and agrees."""
+    """The answers with documents and metadata of their samples, where the benchmark's data is at hand and agrees."""
     samples = _samples_behind(benchmark, task, answers, by_row=by_row)
     if samples is None:
         return TaskAnswers(answers, cluster_unit="sample")
     return TaskAnswers(
         [
-            replace(answer, document=sample.document, facts={**sample.facts, **answer.facts})
+            replace(answer, document=sample.document, metadata={**sample.metadata, **answer.metadata})
             for answer, sample in zip(answers, samples, strict=True)
         ]
     )
@@ -204,6 +204,6 @@ def _samples_behind(benchmark: Benchmark, task: str, answers: Sequence[Answer], 
 
 
 def _is_behind(sample: Sample, answer: Answer, by_row: bool) -> bool:
-    if by_row and sample.facts["index"] != answer.facts["index"]:
+    if by_row and sample.metadata["index"] != answer.metadata["index"]:
         return False
-    return sample.references == answer.references
+    return sample.targets == answer.targets

@@ -21,7 +21,7 @@ from evalkit.data import Record, dataset_configs, locate, read_records, require,
 from evalkit.errors import DataError
 
 from .._opencompass import ask
-from .._records import Answer, Decoding, Message, Request, Sample
+from .._records import Answer, Message, Request, Sample, StopRule
 from .._scorer import Scorer
 from .._spec import BenchmarkSpec
 from ._scoring import Rules, make_scorer
@@ -32,8 +32,8 @@ CONFIG = "longbench_config"
 
 # LongBench/pred.py at 2e00731f: answers are decoded without special tokens; samsum also ends at the newline token, and
 # not before one token was made, because models go on with dialogues of their own.
-DECODING = Decoding(skips_special_tokens=True)
-ONE_LINE = Decoding(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1)
+DECODING = StopRule(skips_special_tokens=True)
+ONE_LINE = StopRule(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1)
 
 
 class LongBench:
@@ -53,20 +53,20 @@ class LongBench:
             yield self._sample(task, index, record)
 
     def _sample(self, task: str, index: int, record: Record) -> Sample:
-        rules = self.spec.tasks[task].facts
+        rules = self.spec.tasks[task].settings
         context, answers = require(record, "context", str), tuple(require_strings(record, "answers"))
         name = f"{self.spec.name}/{task}"
-        facts: dict[str, Any] = {"index": index, "length": require(record, "length", int)}
-        facts["language"] = require(record, "language", str)
+        metadata: dict[str, Any] = {"index": index, "length": require(record, "length", int)}
+        metadata["language"] = require(record, "language", str)
         if rules["metric"] == "classification":
-            facts["all_classes"] = require_strings(record, "all_classes")
+            metadata["all_classes"] = require_strings(record, "all_classes")
         return Sample(
             f"{name}/{index}",
             task,
             f"{name}/{_digest(context)}",  # several questions may be asked about one document
             {"input": require(record, "input", str), "context": context},
             answers,
-            facts,
+            metadata,
             answers if rules.get("extractive") else (),
         )
 
@@ -82,7 +82,7 @@ class LongBench:
         return self._opencompass_request(sample, rows)
 
     def _official_request(self, sample: Sample) -> Request:
-        rules = self.spec.tasks[sample.task].facts
+        rules = self.spec.tasks[sample.task].settings
         text = _official("dataset2prompt")[sample.task].format(**sample.fields)
         return Request(
             sample,
@@ -92,7 +92,7 @@ class LongBench:
             max_new_tokens=_official("dataset2maxlen")[sample.task],
             context=sample.fields["context"],
             is_wrapped=rules.get("wrapped", True),
-            decoding=ONE_LINE if rules.get("one_line") else DECODING,
+            stop_rule=ONE_LINE if rules.get("one_line") else DECODING,
         )
 
     def _opencompass_request(self, sample: Sample, rows: Mapping[str, str]) -> Request:
@@ -103,8 +103,10 @@ class LongBench:
 
     def scorer(self, task: str, protocol: str, answers: Sequence[Answer]) -> Scorer:
         """The metric of the task under the protocol's rules, which the options may change."""
-        facts = self.spec.tasks[task].facts
-        return make_scorer(facts["metric"], self._rules(protocol), answers, first_line=facts.get("first_line", False))
+        settings = self.spec.tasks[task].settings
+        return make_scorer(
+            settings["metric"], self._rules(protocol), answers, first_line=settings.get("first_line", False)
+        )
 
     def _rules(self, protocol: str) -> Rules:
         definition = self.spec.protocol(protocol)
@@ -118,7 +120,7 @@ class LongBench:
 
 def _row_columns(upstream: str, sample: Sample) -> dict[str, str]:
     """What OpenCompass adds to every row; a document that holds these names in braces is changed by it."""
-    return {"subdivision": f"{upstream}_test", "idx": str(sample.facts["index"])}
+    return {"subdivision": f"{upstream}_test", "idx": str(sample.metadata["index"])}
 
 
 def _digest(text: str) -> str:

@@ -68,22 +68,22 @@ def make_scorer(metric: str, rules: Rules, answers: Sequence[Answer], *, first_l
 
 def bucket_of(answer: Answer) -> str:
     """The length range of an answer's record."""
-    length = answer.facts.get("length")
+    length = answer.metadata.get("length")
     if not isinstance(length, int):
         raise DataError(f"{answer.id}: no 'length' with the answer; scores by length need it in every record")
     return BUCKETS[sum(length >= end for end in BUCKET_ENDS)]
 
 
 def _plain(score: Callable[[str, Sequence[str]], float]) -> Callable[[Rules, Sequence[Answer]], Metric]:
-    return lambda _rules, _answers: lambda text, answer: score(text, answer.references)
+    return lambda _rules, _answers: lambda text, answer: score(text, answer.targets)
 
 
 def _summed(score: Callable[..., float]) -> Callable[[Rules, Sequence[Answer]], Metric]:
-    return lambda rules, _: lambda text, answer: score(text, answer.references, summed=rules.sums_references)
+    return lambda rules, _: lambda text, answer: score(text, answer.targets, summed=rules.sums_references)
 
 
 def _code(rules: Rules, _: Sequence[Answer]) -> Metric:
-    return lambda text, answer: metrics.longbench_code_sim(text, answer.references, rules.code_backend)
+    return lambda text, answer: metrics.longbench_code_sim(text, answer.targets, rules.code_backend)
 
 
 def _classification(rules: Rules, answers: Sequence[Answer]) -> Metric:
@@ -92,26 +92,26 @@ def _classification(rules: Rules, answers: Sequence[Answer]) -> Metric:
 
     def measure(text: str, answer: Answer) -> float:
         classes = _classes(last or answer)
-        return metrics.longbench_classification(text, answer.references, classes, summed=rules.sums_references)
+        return metrics.longbench_classification(text, answer.targets, classes, summed=rules.sums_references)
 
     return measure
 
 
 def _classes(answer: Answer) -> Sequence[str]:
-    classes = answer.facts.get("all_classes")
+    classes = answer.metadata.get("all_classes")
     if not classes:
         raise DataError(f"{answer.id}: no 'all_classes' with the answer; this task cannot be scored without them")
     return tuple(classes)
 
 
 def _rouge(rules: Rules, _: Sequence[Answer]) -> Metric:
-    return lambda text, answer: _report(text, answer.references, rules.recursion_calls, False).score
+    return lambda text, answer: _report(text, answer.targets, rules.recursion_calls, False).score
 
 
 def _rouge_zh(rules: Rules, _: Sequence[Answer]) -> Metric:
     if rules.dialect == "opencompass":
-        return lambda text, answer: metrics.opencompass_longbench_rouge_l_zh(text, answer.references)
-    return lambda text, answer: _report(text, answer.references, rules.recursion_calls, True).score
+        return lambda text, answer: metrics.opencompass_longbench_rouge_l_zh(text, answer.targets)
+    return lambda text, answer: _report(text, answer.targets, rules.recursion_calls, True).score
 
 
 METRICS: dict[str, Callable[[Rules, Sequence[Answer]], Metric]] = {
@@ -132,21 +132,21 @@ ROUGE = {"rouge_l": False, "rouge_l_zh": True}
 
 
 @lru_cache(maxsize=2048)  # the notes of a task ask for the reports of its scores again
-def _report(text: str, references: tuple[str, ...], calls: int | None, chinese: bool) -> metrics.RougeReport:
+def _report(text: str, targets: tuple[str, ...], calls: int | None, chinese: bool) -> metrics.RougeReport:
     report = metrics.longbench_rouge_l_zh_report if chinese else metrics.longbench_rouge_l_report
-    return report(text, references, calls)
+    return report(text, targets, calls)
 
 
 def _recursion_notes(answers: Sequence[Answer], rules: Rules, read: Callable[[str], str], chinese: bool) -> list[str]:
     calls = rules.recursion_calls
     if calls is None:
         return []
-    hits = sum(_is_hit(read(answer.prediction), answer.references, calls, chinese) for answer in answers)
+    hits = sum(_is_hit(read(answer.prediction), answer.targets, calls, chinese) for answer in answers)
     reason = f"more than {calls} recursive calls, where the package `rouge` fails and the published scorer gives 0"
     return [f"{hits} of {len(answers)} samples need {reason}"] if hits else []
 
 
-def _is_hit(text: str, references: tuple[str, ...], calls: int, chinese: bool) -> bool:
+def _is_hit(text: str, targets: tuple[str, ...], calls: int, chinese: bool) -> bool:
     """Whether a gold answer counts as 0 for its length; a walk has no more steps than both texts have characters."""
-    longest = max((len(reference) for reference in references), default=0)
-    return len(text) + longest > calls and _report(text, references, calls, chinese).is_recursion_hit
+    longest = max((len(target) for target in targets), default=0)
+    return len(text) + longest > calls and _report(text, targets, calls, chinese).is_recursion_hit

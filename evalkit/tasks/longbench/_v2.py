@@ -22,7 +22,7 @@ from evalkit.errors import DataError
 
 from .._first_option import first_option
 from .._opencompass import ask
-from .._records import Answer, Decoding, Message, Request, Sample
+from .._records import Answer, Message, Request, Sample, StopRule
 from .._scorer import Scorer
 from .._spec import BenchmarkSpec
 
@@ -67,10 +67,10 @@ class LongBenchV2:
         document = hashlib.sha256(fields["context"].encode("utf-8", "surrogatepass")).hexdigest()[:16]
         if retrieves:
             fields["context"] = _retrieved(record)
-        facts = {"index": index, **{key: fields[key] for key in ("difficulty", "length")}}
-        facts["domain"] = require(record, "domain", str)
+        metadata = {"index": index, **{key: fields[key] for key in ("difficulty", "length")}}
+        metadata["domain"] = require(record, "domain", str)
         answer = require(record, "answer", str)
-        return Sample(f"{name}/{index}", task, f"{name}/{document}", fields, (answer,), facts)
+        return Sample(f"{name}/{index}", task, f"{name}/{document}", fields, (answer,), metadata)
 
     def request(self, sample: Sample, protocol: str, previous: Sequence[str]) -> Request | None:
         """The question; under a chain-of-thought protocol first the reasoning, then the answer."""
@@ -106,7 +106,7 @@ def _official_request(sample: Sample, template: str, tokens: int, previous: Sequ
         text=text,
         max_new_tokens=tokens,
         context=sample.fields["context"].strip() if holds_text else "",
-        decoding=Decoding(skips_special_tokens=True),
+        stop_rule=StopRule(skips_special_tokens=True),
     )
 
 
@@ -118,7 +118,7 @@ def _opencompass_request(sample: Sample, tokens: int) -> Request:
         config.output_column: "",
         **{column: sample.fields[column] for column in COLUMNS[2:]},
         "subdivision": f"{UPSTREAM}_test",
-        "idx": str(sample.facts["index"]),
+        "idx": str(sample.metadata["index"]),
     }
     return ask(config, sample, columns, tokens)
 
@@ -150,14 +150,14 @@ def _official_score(answer: Answer) -> tuple[float, ...]:
     """pred.py drops empty answers, so that they do not count at all."""
     if not answer.prediction:
         raise metrics.UnscorableError("pred.py of LongBench v2 drops empty answers")
-    return (metrics.longbench_v2_accuracy(answer.prediction.strip(), answer.references[0]),)
+    return (metrics.longbench_v2_accuracy(answer.prediction.strip(), answer.targets[0]),)
 
 
 def _opencompass_score(answer: Answer) -> tuple[float, ...]:
     options = dataset_configs("longbenchv2")[UPSTREAM].pred_postprocessor_options["options"]
-    return (100.0 * (first_option(answer.prediction, options) == answer.references[0]),)
+    return (100.0 * (first_option(answer.prediction, options) == answer.targets[0]),)
 
 
 def _breakdown(answer: Answer) -> tuple[str, ...]:
     """The difficulty and the length of an answer's question, as far as they are known."""
-    return tuple(str(answer.facts[name]) for name in ("difficulty", "length") if name in answer.facts)
+    return tuple(str(answer.metadata[name]) for name in ("difficulty", "length") if name in answer.metadata)

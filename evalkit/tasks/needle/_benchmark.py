@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from evalkit import metrics
 from evalkit.errors import UserError
 
-from .._context import MARK, Encoder, Filled
+from .._context import CONTEXT_MARK, BuiltContext, Encoder
 from .._records import Answer, Message, Request, Sample
 from .._scorer import Scorer
 from .._spec import BenchmarkSpec
@@ -74,8 +74,8 @@ class NeedleGrid:
                         task=task,
                         document=f"{self.spec.name}/{text.language}/haystack{cell.repeat}",
                         fields={"question": needle.question},
-                        references=(needle.answer,),
-                        facts={
+                        targets=(needle.answer,),
+                        metadata={
                             "length": cell.length, "depth": cell.depth, "needle": index, "repeat": cell.repeat,
                             "language": text.language, "keyword": needle.keyword,
                         },
@@ -86,20 +86,22 @@ class NeedleGrid:
         """The one question of the sample, its context yet to be made."""
         if previous:
             return None
-        layout = _layout(sample.fields["question"], sample.facts["language"], self._options["question-position"])
-        text = next(text for text in self._texts if text.language == sample.facts["language"])
+        layout = _layout(sample.fields["question"], sample.metadata["language"], self._options["question-position"])
+        text = next(text for text in self._texts if text.language == sample.metadata["language"])
         context = NeedleContext(
-            text.haystack(sample.facts["repeat"]),
+            text.haystack(sample.metadata["repeat"]),
             sample.evidence[0],
-            sample.facts["length"],
-            sample.facts["depth"],
+            sample.metadata["length"],
+            sample.metadata["depth"],
             self._options["insertion"],
         )
         limit = int(self.spec.protocol(protocol).options["max_new_tokens"])
         if self._counter is None:
-            return Request(sample, 0, (Message("user", layout),), layout, limit, context=MARK, fill=context)
+            return Request(
+                sample, 0, (Message("user", layout),), layout, limit, context=CONTEXT_MARK, context_builder=context
+            )
         body = _as_text(context, layout, self._counter)
-        whole = layout.replace(MARK, body)
+        whole = layout.replace(CONTEXT_MARK, body)
         return Request(sample, 0, (Message("user", whole),), whole, limit, context=body)
 
     def window(self, protocol: str, max_new_tokens: int | None) -> int | None:
@@ -111,10 +113,10 @@ class NeedleGrid:
 
     def extremes(self, protocol: str) -> Iterator[Request]:
         """The longest prompt, so that its haystack is encoded in one go, then the shortest ones of every needle."""
-        samples = [each for each in self.samples(TASK, protocol, {}) if each.facts["depth"] == self._axes.depths[0]]
+        samples = [each for each in self.samples(TASK, protocol, {}) if each.metadata["depth"] == self._axes.depths[0]]
         longest, shortest = max(self._axes.lengths), min(self._axes.lengths)
-        chosen = [next(each for each in samples if each.facts["length"] == longest)]
-        chosen += [each for each in samples if each.facts["length"] == shortest]
+        chosen = [next(each for each in samples if each.metadata["length"] == longest)]
+        chosen += [each for each in samples if each.metadata["length"] == shortest]
         for sample in chosen:
             request = self.request(sample, protocol, ())
             if request is not None:
@@ -142,24 +144,24 @@ class NeedleContext:
     insertion: str
     """`sentence` = at the last end of a sentence before that place, `token` = right there."""
 
-    def fill(self, encoder: Encoder, around: int) -> Filled:
-        """Haystack and needle in `length` − `around` tokens."""
+    def build(self, encoder: Encoder, fixed_tokens: int) -> BuiltContext:
+        """Haystack and needle in `length` − `fixed_tokens` tokens."""
         import numpy as np
 
         opener, inner = encode_inside(encoder, [self.needle, self.haystack.blank + self.needle])
-        tokens = self.length - around - len(inner)
+        tokens = self.length - fixed_tokens - len(inner)
         if tokens < 0:
             raise UserError(
-                f"length {self.length}: too short, instruction, question and needle take {around + len(inner)} tokens; "
-                "ask for more with --lengths"
+                f"length {self.length}: too short, instruction, question and needle take "
+                f"{fixed_tokens + len(inner)} tokens; ask for more with --lengths"
             )
         place = self._place(encoder, tokens)
         if place == 0:
-            text = self.haystack.prefix(encoder, self.length - around - len(opener), is_joined=True)
-            return Filled(np.concatenate([_ids(opener), text]), ((0, len(opener)),))
+            text = self.haystack.prefix(encoder, self.length - fixed_tokens - len(opener), is_joined=True)
+            return BuiltContext(np.concatenate([_ids(opener), text]), ((0, len(opener)),))
         text = self.haystack.prefix(encoder, tokens)
         ids = np.concatenate([text[:place], _ids(inner), text[place:]])
-        return Filled(ids, ((place, place + len(inner)),))
+        return BuiltContext(ids, ((place, place + len(inner)),))
 
     def _place(self, encoder: Encoder, tokens: int) -> int:
         """Index in tokens. A needle at the very end is appended, as the first needle tests did."""
@@ -177,23 +179,25 @@ def _ids(ids: Sequence[int]) -> NDArray[np.int32]:
 
 def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> str:
     """The context as text, for lengths that another tokenizer than the model's counts."""
-    around = sum(len(ids) for ids in encode_inside(counter, [part for part in layout.split(MARK) if part]))
-    return counter.decode(context.fill(counter, around).ids.tolist(), skip_special=False)
+    fixed_tokens = sum(
+        len(ids) for ids in encode_inside(counter, [part for part in layout.split(CONTEXT_MARK) if part])
+    )
+    return counter.decode(context.build(counter, fixed_tokens).ids.tolist(), skip_special=False)
 
 
 def _layout(question: str, language: Language, position: str) -> str:
     """The grammar's prompt around the mark, its question moved to where it is wanted."""
-    whole = prompt(MARK, question, language)
-    start, end = whole.split(MARK)
+    whole = prompt(CONTEXT_MARK, question, language)
+    start, end = whole.split(CONTEXT_MARK)
     if position == "end":
         return whole
-    asked_first = f"{start}{end.strip()}\n\n{MARK}"
+    asked_first = f"{start}{end.strip()}\n\n{CONTEXT_MARK}"
     return asked_first if position == "start" else asked_first + end
 
 
 def _keyword(answer: Answer) -> tuple[float, ...]:
-    return (metrics.needle_keyword(answer.prediction, [answer.facts["keyword"]]),)
+    return (metrics.needle_keyword(answer.prediction, [answer.metadata["keyword"]]),)
 
 
 def _similarity(answer: Answer) -> tuple[float, ...]:
-    return (metrics.needle_similarity(answer.prediction, answer.references),)
+    return (metrics.needle_similarity(answer.prediction, answer.targets),)

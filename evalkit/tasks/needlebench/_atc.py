@@ -55,8 +55,8 @@ def atc_samples(benchmark: str, name: str, task: AtcTask, files: Mapping[str, Pa
             task=name,
             document=f"{benchmark}/{name}/{sample.story}",
             fields=sample.fields,
-            references=(sample.reference,),
-            facts={"language": task.language, **sample.facts},
+            targets=(sample.target,),
+            metadata={"language": task.language, **sample.metadata},
         )
 
 
@@ -65,8 +65,8 @@ class _Asked(NamedTuple):
 
     story: str
     fields: dict[str, str]
-    reference: str
-    facts: dict[str, object]
+    target: str
+    metadata: dict[str, object]
 
 
 def free_generator(benchmark: str, name: str, count: int, seed: str) -> random.Random:
@@ -97,9 +97,9 @@ def _choice(benchmark: str, name: str, task: AtcTask, known: Sequence[str], seed
             options = _options(line.people, known, generator)
             for pattern in NEEDLEBENCH_ROTATIONS:
                 text = question + "\n" + _lettered([options["ABCD".index(letter)] for letter in pattern])
-                facts = {"needles": count, "question": f"{count}/{repeat}", "rotation": pattern}
-                reference = f"{repeat}--{'ABCD'[pattern.index('A')]}--{pattern}"
-                yield _Asked(f"{count}/{repeat}", {"question": text}, reference, facts)
+                metadata = {"needles": count, "question": f"{count}/{repeat}", "rotation": pattern}
+                target = f"{repeat}--{'ABCD'[pattern.index('A')]}--{pattern}"
+                yield _Asked(f"{count}/{repeat}", {"question": text}, target, metadata)
 
 
 def _options(people: Sequence[str], known: Sequence[str], generator: random.Random) -> list[str]:
@@ -139,8 +139,8 @@ def _asked(task: AtcTask, kind: str, count: int, repeat: int, generator: random.
     template = template_text(task.code, f"{ask.template}_{UPSTREAM_SUFFIXES[task.language]}")
     values = {field: known_values[value] for field, value in ask.fields.items()}
     prompt = template.format(shuffled_story="".join(line.sentences), **values)
-    facts = {"needles": count, "question_type": kind}
-    return _Asked(f"{count}/{kind}/{repeat}", {"prompt": prompt}, known_values[ask.answer], facts)
+    metadata = {"needles": count, "question_type": kind}
+    return _Asked(f"{count}/{kind}/{repeat}", {"prompt": prompt}, known_values[ask.answer], metadata)
 
 
 _FORMS: Mapping[str, Callable[[str, str, AtcTask, Sequence[str], str], Iterator[_Asked]]] = {

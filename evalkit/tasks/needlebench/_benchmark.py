@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evalkit.errors import UserError
 
-from .._opencompass import Turn, chat_messages, fill, plain_text
+from .._opencompass import PromptTurn, chat_messages, fill, plain_text
 from .._options import option_number
 from .._records import Answer, Request, Sample
 from .._scorer import Scorer
@@ -31,10 +31,10 @@ class NeedleBench:
         self.spec = spec
         self._seed = str(option_number("seed", options["seed"]))
         self._effective_at = _threshold(options["threshold"])
-        self._tasks = {name: task_of(task.facts) for name, task in spec.tasks.items()}
+        self._tasks = {name: task_of(task.settings) for name, task in spec.tasks.items()}
 
     def files(self, task: str) -> Sequence[str]:
-        """Haystack and needles, or the names that stories are told about."""
+        """LineHaystack and needles, or the names that stories are told about."""
         described = self._tasks[task]
         if isinstance(described, AtcTask):
             return (NAMES_FILE,)
@@ -95,7 +95,7 @@ def _lengths(lengths: Sequence[int]) -> str:
     return f"length{'' if len(lengths) == 1 else 's'} {', '.join(map(str, lengths))}"
 
 
-def _turns(task: GridTask | AtcTask, fields: Mapping[str, str]) -> list[Turn]:
+def _turns(task: GridTask | AtcTask, fields: Mapping[str, str]) -> list[PromptTurn]:
     """The filled template; upstream blanks the answer in it."""
     template = task.template
     if isinstance(task, GridTask):

@@ -16,7 +16,7 @@ from .._records import Sample
 from ._insertion import context_tokens, reasoning_positions, retrieval_positions, single_position
 from ._needles import Reasoning, chain, draw_unique, names, needles, reasonings, seed_from
 from ._sets import GridTask
-from ._tokens import Encoder, Haystack, Pieces
+from ._tokens import Cl100kEncoder, LineHaystack, Pieces
 from ._upstream import joined_questions, kinship, reasoning_question
 
 __all__ = ["GridFields", "grid_samples", "retrieval_generator", "spread"]
@@ -42,13 +42,13 @@ class GridFields(Mapping[str, str]):
 
 
 @dataclass(frozen=True)
-class _Hidden:
+class _CellContent:
     """What one repeat hides, and what it asks."""
 
     needles: tuple[str, ...]
-    reference: str
+    target: str
     fields: Mapping[str, str]
-    facts: Mapping[str, Any]
+    metadata: Mapping[str, Any]
 
 
 def grid_samples(benchmark: str, name: str, task: GridTask, files: Mapping[str, Path], seed: str) -> Iterator[Sample]:
@@ -57,22 +57,22 @@ def grid_samples(benchmark: str, name: str, task: GridTask, files: Mapping[str, 
     A repeat's haystack is made once for all its cells. Depths are visited spread out, so that the first few samples
     (`--limit`) already show the whole grid.
     """
-    haystack = Haystack(files[task.haystack], task.repeats, Encoder())
-    hide = _HIDERS[task.form](benchmark, task, files[task.needle_file], seed)
+    haystack = LineHaystack(files[task.haystack], task.repeats, Cl100kEncoder())
+    content_of = _CONTENT_MAKERS[task.form](benchmark, task, files[task.needle_file], seed)
     depths = [0] if task.form == "multi_retrieval" else spread(task.depths)
     cells = itertools.product(range(task.repeats), depths, task.lengths)
     for index, (repeat, depth, length) in enumerate(cells):
-        hidden = hide(repeat, length)
+        content = content_of(repeat, length)
         axes = {} if task.form == "multi_retrieval" else {"depth": depth}
         yield Sample(
             id=f"{benchmark}/{name}/{index}",
             task=name,
             document=f"{benchmark}/{task.language}/seed{repeat}",
-            fields=GridFields(_context(haystack, task, repeat, length, depth, hidden.needles), **hidden.fields),
-            references=(hidden.reference,),
-            facts={"length": length, **axes, "language": task.language, "needles": task.needles, "repeat": repeat}
-            | dict(hidden.facts),
-            evidence=hidden.needles,
+            fields=GridFields(_context(haystack, task, repeat, length, depth, content.needles), **content.fields),
+            targets=(content.target,),
+            metadata={"length": length, **axes, "language": task.language, "needles": task.needles, "repeat": repeat}
+            | dict(content.metadata),
+            evidence=content.needles,
         )
 
 
@@ -89,13 +89,13 @@ def spread(depths: Sequence[int]) -> list[int]:
 
 
 def _context(
-    haystack: Haystack, task: GridTask, repeat: int, length: int, depth: int, hidden: Sequence[str]
+    haystack: LineHaystack, task: GridTask, repeat: int, length: int, depth: int, content: Sequence[str]
 ) -> Context:
     """Builds the document of a sample: haystack tokens with the needles between newlines among them."""
 
     def build() -> str:
         encoder = haystack.encoder
-        tokens = [encoder.encode(f"\n{needle}\n") for needle in hidden]
+        tokens = [encoder.encode(f"\n{needle}\n") for needle in content]
         sizes = [len(needle) for needle in tokens]
         stream = haystack.stream(repeat, max(task.lengths))
         total = min(context_tokens(length, task.buffer, sum(sizes)), len(stream))
@@ -115,38 +115,38 @@ def _positions(task: GridTask, total: int, depth: int, sizes: Sequence[int]) -> 
     return reasoning_positions(total, depth, task.diff, sizes)
 
 
-Hide = Callable[[int, int], _Hidden]
-"""From repeat and length to what is hidden."""
+ContentMaker = Callable[[int, int], _CellContent]
+"""From repeat and length to what is content."""
 
 
-def _single(benchmark: str, task: GridTask, path: Path, seed: str) -> Hide:  # noqa: ARG001
+def _single(benchmark: str, task: GridTask, path: Path, seed: str) -> ContentMaker:  # noqa: ARG001
     found = needles(path, task.language)
 
-    def hide(repeat: int, length: int) -> _Hidden:  # noqa: ARG001
+    def content_of(repeat: int, length: int) -> _CellContent:  # noqa: ARG001
         needle = random.Random(repeat).choice(found)
-        reference = f"\n{needle.text}\n*{needle.keyword}"
-        return _Hidden((needle.text,), reference, {"retrieval_question": needle.question}, {})
+        target = f"\n{needle.text}\n*{needle.keyword}"
+        return _CellContent((needle.text,), target, {"retrieval_question": needle.question}, {})
 
-    return hide
+    return content_of
 
 
-def _multi_retrieval(benchmark: str, task: GridTask, path: Path, seed: str) -> Hide:
+def _multi_retrieval(benchmark: str, task: GridTask, path: Path, seed: str) -> ContentMaker:
     drawn = {
         length: draw_unique(path, task.language, len(task.depths), retrieval_generator(benchmark, task, length, seed))
         for length in task.lengths
     }
     depths = "*".join(map(str, task.depths))
 
-    def hide(repeat: int, length: int) -> _Hidden:
+    def content_of(repeat: int, length: int) -> _CellContent:
         shuffled = list(drawn[length])
         random.Random(repeat).shuffle(shuffled)
         entries = [{"retrieval_question": needle.question} for needle in shuffled]
         question = joined_questions(f"{task.code}/parallel.py", task.language, entries)
-        reference = "*".join(needle.keyword for needle in shuffled) + f"#{depths}"
+        target = "*".join(needle.keyword for needle in shuffled) + f"#{depths}"
         texts = tuple(needle.text for needle in shuffled)
-        return _Hidden(texts, reference, {"retrieval_question": question}, {"depths": task.depths})
+        return _CellContent(texts, target, {"retrieval_question": question}, {"depths": task.depths})
 
-    return hide
+    return content_of
 
 
 def retrieval_generator(benchmark: str, task: GridTask, length: int, seed: str) -> random.Random:
@@ -154,7 +154,7 @@ def retrieval_generator(benchmark: str, task: GridTask, length: int, seed: str) 
     return random.Random(seed_from(benchmark, task.language, len(task.depths), length, seed))
 
 
-def _multi_reasoning(benchmark: str, task: GridTask, path: Path, seed: str) -> Hide:  # noqa: ARG001
+def _multi_reasoning(benchmark: str, task: GridTask, path: Path, seed: str) -> ContentMaker:  # noqa: ARG001
     draw = _chains if task.metric == "atc_v2" else _records
     drawn = [_reasoning(item) for item in draw(task, path)]
     return lambda repeat, _: drawn[repeat]
@@ -177,14 +177,14 @@ def _chains(task: GridTask, path: Path) -> Iterator[Reasoning]:
         yield Reasoning(tuple(line.sentences), question, line.people[0], youngest)
 
 
-def _reasoning(drawn: Reasoning) -> _Hidden:
+def _reasoning(drawn: Reasoning) -> _CellContent:
     """Version 1 keeps `answer*answer`, version 2 the bare name."""
-    reference = drawn.answer if drawn.person else f"{drawn.answer}*{drawn.answer}"
+    target = drawn.answer if drawn.person else f"{drawn.answer}*{drawn.answer}"
     fields = {"retrieval_question": drawn.question} | ({"last_person": drawn.person} if drawn.person else {})
-    return _Hidden(drawn.needles, reference, fields, {})
+    return _CellContent(drawn.needles, target, fields, {})
 
 
-_HIDERS: Mapping[str, Callable[[str, GridTask, Path, str], Hide]] = {
+_CONTENT_MAKERS: Mapping[str, Callable[[str, GridTask, Path, str], ContentMaker]] = {
     "single": _single,
     "multi_retrieval": _multi_retrieval,
     "multi_reasoning": _multi_reasoning,

@@ -8,7 +8,7 @@ __all__ = ["context_tokens", "reasoning_positions", "retrieval_positions", "sing
 
 
 def context_tokens(length: int, buffer: int, needle_tokens: int) -> int:
-    """Haystack tokens of a sample: the nominal length without the buffer and the needles; never below 0."""
+    """LineHaystack tokens of a sample: the nominal length without the buffer and the needles; never below 0."""
     return max(length - buffer - needle_tokens, 0)
 
 

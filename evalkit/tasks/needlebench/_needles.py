@@ -1,4 +1,4 @@
-"""What is hidden in the haystacks: needles, reasoning chains and kinship stories, drawn as upstream draws them.
+"""What is content in the haystacks: needles, reasoning chains and kinship stories, drawn as upstream draws them.
 
 Every draw is seeded. Where upstream uses the global generator unseeded, the caller passes a generator seeded from
 content.
@@ -19,11 +19,21 @@ from evalkit.errors import DataError
 
 from ._upstream import LANGUAGES, Kinship
 
-__all__ = ["Chain", "Needle", "Reasoning", "chain", "draw_unique", "names", "needles", "reasonings", "seed_from"]
+__all__ = [
+    "Chain",
+    "Reasoning",
+    "RetrievalNeedle",
+    "chain",
+    "draw_unique",
+    "names",
+    "needles",
+    "reasonings",
+    "seed_from",
+]
 
 
 @dataclass(frozen=True)
-class Needle:
+class RetrievalNeedle:
     """One sentence to be found, and the question about it."""
 
     text: str
@@ -41,7 +51,7 @@ class Reasoning:
     """Sentences that answer a question only together."""
 
     needles: tuple[str, ...]
-    """The sentences, in the order they are hidden in."""
+    """The sentences, in the order they are content in."""
     question: str
     """The question."""
     answer: str
@@ -65,7 +75,7 @@ def seed_from(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "big")
 
 
-def needles(path: Path, language: str) -> list[Needle]:
+def needles(path: Path, language: str) -> list[RetrievalNeedle]:
     """The needles of a language in file order; `DataError` where there is none."""
     found = [needle for needle in _lines(path, language) if needle is not None]
     if not found:
@@ -73,14 +83,14 @@ def needles(path: Path, language: str) -> list[Needle]:
     return found
 
 
-def draw_unique(path: Path, language: str, count: int, generator: random.Random) -> list[Needle]:
+def draw_unique(path: Path, language: str, count: int, generator: random.Random) -> list[RetrievalNeedle]:
     """`count` needles of different subjects and keywords, drawn by shuffling the whole file.
 
     As `get_unique_entries` of parallel.py: lines of all languages are shuffled, then the first that fit are taken.
     """
     lines = list(_lines(path, language))
     generator.shuffle(lines)
-    drawn: list[Needle] = []
+    drawn: list[RetrievalNeedle] = []
     for needle in lines:
         if needle is not None and all(
             needle.subject != other.subject and needle.keyword != other.keyword for other in drawn
@@ -94,12 +104,12 @@ def draw_unique(path: Path, language: str, count: int, generator: random.Random)
     )
 
 
-def _lines(path: Path, language: str) -> Iterator[Needle | None]:
+def _lines(path: Path, language: str) -> Iterator[RetrievalNeedle | None]:
     """A needle for each line of that language, None for each of another one."""
     fields = ("needle", "retrieval_question", "arg2", "arg1")
     for record in read_records(path):
         is_wanted = require(record, "language", str) == LANGUAGES[language]
-        yield Needle(*(require(record, field, str) for field in fields)) if is_wanted else None
+        yield RetrievalNeedle(*(require(record, field, str) for field in fields)) if is_wanted else None
 
 
 def reasonings(path: Path, needle_count: int, repeats: int) -> Iterator[Reasoning]:

@@ -28,7 +28,7 @@ PLAIN: Mapping[str, tuple[str, Rule]] = {
     "multi_reasoning_v1": ("keyword_share", metrics.needlebench_multi_reasoning_v1),
     "atc_v2": ("boxed_name", metrics.needlebench_atc_v2),
 }
-"""Metric of the table → printed name and rule of prediction and reference."""
+"""Metric of the table → printed name and rule of prediction and target."""
 
 
 def task_scorer(task: GridTask | AtcTask, answers: Sequence[Answer], effective_at: float) -> Scorer:
@@ -51,7 +51,7 @@ def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float)
     distinct = tuple(dict.fromkeys(depths))
 
     def score(answer: Answer) -> tuple[float, ...]:
-        found = metrics.needlebench_retrieved_by_depth(answer.prediction, answer.references[0], depths)
+        found = metrics.needlebench_retrieved_by_depth(answer.prediction, answer.targets[0], depths)
         return tuple(found[depth] for depth in distinct)
 
     return Scorer(
@@ -59,7 +59,7 @@ def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float)
         score,
         tuple(f"depth_{depth}" for depth in distinct),
         combine=_mean,
-        column_facts=tuple({"depth": depth} for depth in distinct),
+        column_metadata=tuple({"depth": depth} for depth in distinct),
         column_evidence=tuple(depths.index(depth) for depth in distinct),
         bucket=_length,
         bucket_names=lengths,
@@ -68,26 +68,26 @@ def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float)
 
 
 def _first_depths(answers: Sequence[Answer]) -> tuple[int, ...]:
-    """The depths that the first reference names: upstream takes them for all samples of a data set."""
-    return tuple(int(depth) for depth in answers[0].references[0].split("#")[1].split("*")) if answers else ()
+    """The depths that the first target names: upstream takes them for all samples of a data set."""
+    return tuple(int(depth) for depth in answers[0].targets[0].split("#")[1].split("*")) if answers else ()
 
 
 def _circular_scorer(task: AtcTask, answers: Sequence[Answer]) -> Scorer:
     chosen = {answer.id: first_option(answer.prediction, "ABCD") for answer in answers}
     questions: dict[str, dict[str, Answer]] = {}
     for answer in answers:
-        questions.setdefault(answer.facts["question"], {})[answer.facts["rotation"]] = answer
+        questions.setdefault(answer.metadata["question"], {})[answer.metadata["rotation"]] = answer
 
     def score(answer: Answer) -> tuple[float, ...]:
         """A rotation's own columns; those of the whole question stand with its original order, if none is missing."""
-        rotations = questions[answer.facts["question"]]
+        rotations = questions[answer.metadata["question"]]
         is_whole = len(rotations) == len(metrics.NEEDLEBENCH_ROTATIONS)
-        is_original = answer.facts["rotation"] == metrics.NEEDLEBENCH_ROTATIONS[0]
+        is_original = answer.metadata["rotation"] == metrics.NEEDLEBENCH_ROTATIONS[0]
         found: dict[str, float] = {}
         if is_original and is_whole:
             found = metrics.needlebench_circular({each: chosen[other.id] for each, other in rotations.items()}, "A")
         letter = chosen[answer.id]
-        right = 100.0 * (letter == answer.references[0].split("--")[1])
+        right = 100.0 * (letter == answer.targets[0].split("--")[1])
         found |= {"acc_4": right} | ({"acc_1": right} if is_original else {})
         found |= {f"prior_{option}": 100.0 * ((letter or "-") == option) for option in "ABCD-"}
         return tuple(found.get(column, math.nan) for column in CIRCULAR_COLUMNS)
@@ -99,7 +99,7 @@ def _maximum_needles(rule: Rule) -> Callable[[Sequence[Answer]], list[str]]:
     def notes(answers: Sequence[Answer]) -> list[str]:
         scores: dict[int, list[float]] = {}
         for answer in answers:
-            scores.setdefault(answer.facts["needles"], []).append(rule(answer.prediction, answer.references[0]))
+            scores.setdefault(answer.metadata["needles"], []).append(rule(answer.prediction, answer.targets[0]))
         if not scores:
             return []
         count = metrics.needlebench_maximum_needles(
@@ -111,15 +111,15 @@ def _maximum_needles(rule: Rule) -> Callable[[Sequence[Answer]], list[str]]:
 
 
 def _plain(rule: Rule) -> Callable[[Answer], tuple[float, ...]]:
-    return lambda answer: (rule(answer.prediction, answer.references[0]),)
+    return lambda answer: (rule(answer.prediction, answer.targets[0]),)
 
 
 def _length(answer: Answer) -> str:
-    return str(answer.facts["length"])
+    return str(answer.metadata["length"])
 
 
 def _count(answer: Answer) -> str:
-    return str(answer.facts["needles"])
+    return str(answer.metadata["needles"])
 
 
 def _texts(numbers: Sequence[int]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class GridTask(_Record):
     """A task whose samples are the cells of a grid of lengths and depths, several times."""
 
     form: GridForm
-    """What is hidden and asked."""
+    """What is content and asked."""
     metric: str
     """Name of the scorer."""
     language: Language
@@ -153,27 +153,27 @@ def _extent(row: _Set) -> str:
     return f"{len(numbers)} steps from {numbers[0]:,} to {numbers[-1]:,} {what}." if numbers else ""
 
 
-def task_of(facts: Mapping[str, Any]) -> GridTask | AtcTask:
-    """The typed description of a task, from `TaskSpec.facts`."""
-    return AtcTask.model_validate(facts) if facts["form"] in ATC_QUESTIONS else GridTask.model_validate(facts)
+def task_of(settings: Mapping[str, Any]) -> GridTask | AtcTask:
+    """The typed description of a task, from `TaskSpec.settings`."""
+    return AtcTask.model_validate(settings) if settings["form"] in ATC_QUESTIONS else GridTask.model_validate(settings)
 
 
 def _task(
     name: str, row: _Set, family: _Family, entry: Mapping[str, Any], protocols: Mapping[str, Any]
 ) -> dict[str, Any]:
-    facts = {"code": family.code, "template": family.template, **entry["facts"]}
+    settings = {"code": family.code, "template": family.template, **entry["settings"]}
     try:
-        form, language = facts["form"], facts["language"]
-        facts |= {"metric": family.metrics[form]}
-        facts |= _atc(row, family, form) if form in ATC_QUESTIONS else _grid(row, family, facts, form, language)
+        form, language = settings["form"], settings["language"]
+        settings |= {"metric": family.metrics[form]}
+        settings |= _atc(row, family, form) if form in ATC_QUESTIONS else _grid(row, family, settings, form, language)
     except KeyError as error:
         raise DataError(f"set {name}: its tasks need {error}, which neither it nor its family gives") from error
-    task = task_of(facts)
-    return {**entry, "facts": task.model_dump(), "expected": dict.fromkeys(protocols, task.samples)}
+    task = task_of(settings)
+    return {**entry, "settings": task.model_dump(), "expected": dict.fromkeys(protocols, task.samples)}
 
 
-def _grid(row: _Set, family: _Family, facts: Mapping[str, Any], form: str, language: str) -> dict[str, Any]:
-    depths = facts.get("depths", row.depths)
+def _grid(row: _Set, family: _Family, settings: Mapping[str, Any], form: str, language: str) -> dict[str, Any]:
+    depths = settings.get("depths", row.depths)
     return {
         "haystack": family.haystacks[language],
         "needle_file": family.needle_files[form][language],
@@ -181,7 +181,7 @@ def _grid(row: _Set, family: _Family, facts: Mapping[str, Any], form: str, langu
         "depths": depths,
         "buffer": row.buffers[language][form],
         "repeats": family.repeats[form],
-        "needles": len(depths) if form == "multi_retrieval" else facts.get("needles", 1),
+        "needles": len(depths) if form == "multi_retrieval" else settings.get("needles", 1),
         "diff": family.diff,
     }
 

@@ -1,7 +1,7 @@
 """Haystacks measured in cl100k tokens: every line encoded once, every prompt cut and spliced as bytes.
 
 Upstream encodes the lines of a haystack for each prompt, concatenates and cuts the tokens, splices the needle's tokens
-in and decodes the whole. Decoding tokens is concatenating their bytes, so a line's bytes and the byte where each of its
+in and decodes the whole. StopRule tokens is concatenating their bytes, so a line's bytes and the byte where each of its
 tokens ends say all that is needed, and a prompt costs two slices and one UTF-8 decoding.
 """
 
@@ -23,7 +23,7 @@ from evalkit.data import read_records, require
 from evalkit.errors import DataError
 from evalkit.paths import cache_root, data_root
 
-__all__ = ["Encoder", "Haystack", "Pieces", "TokenBytes"]
+__all__ = ["Cl100kEncoder", "LineHaystack", "Pieces", "TokenBytes"]
 
 MODEL = "gpt-4"  # `tokenizer_model` of every upstream configuration: cl100k_base
 VOCABULARY_FILE = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"  # cl100k_base in tiktoken's cache: sha1 of its address
@@ -78,7 +78,7 @@ class Pieces:
         return b"".join(piece.source.cut(piece.start, piece.stop) for piece in self._pieces).decode("utf-8", "replace")
 
 
-class Encoder:
+class Cl100kEncoder:
     """tiktoken's cl100k encoding, loaded when the first text needs it."""
 
     def encode(self, text: str) -> TokenBytes:
@@ -89,10 +89,10 @@ class Encoder:
         return TokenBytes(text.encode("utf-8"), ends)
 
 
-class Haystack:
+class LineHaystack:
     """The lines of one haystack file in the orders that the repeats shuffle them into."""
 
-    def __init__(self, path: Path, repeats: int, encoder: Encoder) -> None:
+    def __init__(self, path: Path, repeats: int, encoder: Cl100kEncoder) -> None:
         self._texts = [require(record, "text", str) for record in read_records(path)]
         self._lines: dict[int, TokenBytes] = {}
         self._orders = list(_orders(len(self._texts), repeats))

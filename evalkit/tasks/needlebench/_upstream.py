@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from evalkit.data import assignments, call, evaluate, wheel_text
+from evalkit.data import assignments, call, evaluate, read_wheel_text
 from evalkit.errors import DataError
 
-from .._opencompass import Turn
+from .._opencompass import PromptTurn
 
 __all__ = [
     "LANGUAGES",
@@ -104,7 +104,7 @@ def template_text(file: str, name: str) -> str:
 
 
 @functools.cache
-def question_turns(file: str, name: str) -> tuple[Turn, ...]:
+def question_turns(file: str, name: str) -> tuple[PromptTurn, ...]:
     """The turns of a configuration's prompt template, placeholders unfilled."""
     value = _constant(file, name)
     for key in ("prompt_template", "template", "round"):
@@ -113,7 +113,7 @@ def question_turns(file: str, name: str) -> tuple[Turn, ...]:
 
 
 @functools.cache
-def few_shot_turns(file: str, name: str, turns: int) -> tuple[Turn, ...]:
+def few_shot_turns(file: str, name: str, turns: int) -> tuple[PromptTurn, ...]:
     """The last `turns` turns of one list of examples; the very last asks the question itself."""
     value = _constant(file, "few_shot_prompts")
     for key in ("single_choice_prompts", name):
@@ -153,7 +153,7 @@ def _functions(file: str) -> dict[str, ast.FunctionDef]:
 def _module(file: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # upstream has escapes in plain strings that Python warns about
-        return ast.parse(wheel_text(f"opencompass/{file}"), filename=file)
+        return ast.parse(read_wheel_text(f"opencompass/{file}"), filename=file)
 
 
 def _assigned(file: str, name: str) -> ast.Assign | None:
@@ -186,10 +186,10 @@ def _strings(value: object, file: str) -> list[str]:
     return [_text(item, file) for item in value]
 
 
-def _turns(value: object, file: str) -> tuple[Turn, ...]:
+def _turns(value: object, file: str) -> tuple[PromptTurn, ...]:
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
         raise DataError(f"{file}: a prompt template was expected: the upstream release changed")
-    return tuple(Turn(_text(turn.get("role"), file), _text(turn.get("prompt"), file)) for turn in value)
+    return tuple(PromptTurn(_text(turn.get("role"), file), _text(turn.get("prompt"), file)) for turn in value)
 
 
 def _plain_template(text: str, file: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.data import Source, Turn, dataset_configs, source, verify_upstream, wheel_text
+from evalkit.data import Source, Turn, dataset_configs, read_wheel_text, source, verify_upstream
 from evalkit.data.upstream import _opencompass as module
 from evalkit.errors import DataError, UnknownNameError
 
@@ -170,14 +170,14 @@ def test_verify_says_what_has_not_been_read_yet() -> None:
 @pytest.mark.usefixtures("wheels")
 def test_any_file_of_the_wheel_can_be_read_as_text() -> None:
     """The text comes back unchanged."""
-    assert TASK == wheel_text(f"{ROOT}/leval/toy/toy_gen_123abc.py")
+    assert TASK == read_wheel_text(f"{ROOT}/leval/toy/toy_gen_123abc.py")
 
 
 @pytest.mark.usefixtures("wheels")
 def test_a_file_that_the_wheel_lacks_is_named() -> None:
     """The message has the wheel and the path."""
     with pytest.raises(DataError, match=r"opencompass-0\.5\.4-py3-none-any\.whl has no file nothing\.py"):
-        wheel_text("nothing.py")
+        read_wheel_text("nothing.py")
 
 
 def test_an_unknown_collection_suggests_the_nearest() -> None:

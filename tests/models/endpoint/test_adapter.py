@@ -15,7 +15,7 @@ from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint._adapter import EndpointModel
 from evalkit.prompts import PromptTokenizer, WithoutSpecialTokens, load_tokenizer, token_array
 from evalkit.rope import RopeSetting
-from evalkit.tasks import Decoding
+from evalkit.tasks import StopRule
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer, answer_to
 
 NATIVE = RopeSetting("native")
@@ -135,9 +135,9 @@ def test_greedy_and_nothing_that_only_some_servers_know(server: ScriptedServer) 
 def test_vllm_gets_its_own_fields(server: ScriptedServer) -> None:
     """A vLLM server is told to add no second BOS, to keep special tokens, and when a token ends the answer."""
     server.behaviour.owned_by = "vllm"
-    decoding = Decoding(ends_at_token_of="\n", min_new_tokens=1)
+    decoding = StopRule(ends_at_token_of="\n", min_new_tokens=1)
 
-    ask(card_for(server), requests_for(["a"], decoding=decoding))
+    ask(card_for(server), requests_for(["a"], stop_rule=decoding))
 
     sent = server.payloads[-1]
     assert (False, False, True) == tuple(
@@ -149,7 +149,7 @@ def test_vllm_gets_its_own_fields(server: ScriptedServer) -> None:
 
 def test_an_ending_token_becomes_a_stop_string_elsewhere(server: ScriptedServer) -> None:
     """Where a server cannot be told of a token, its text ends the answer."""
-    ask(card_for(server), requests_for(["a"], decoding=Decoding(ends_at_token_of="\n")))
+    ask(card_for(server), requests_for(["a"], stop_rule=StopRule(ends_at_token_of="\n")))
 
     assert ["\n"] == server.payloads[-1]["stop"]
 

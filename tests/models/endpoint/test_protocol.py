@@ -16,7 +16,7 @@ from evalkit.models.endpoint._protocol import (
     UnusableServerError,
     error_message,
     is_model_named,
-    parse_answer,
+    parse_reply,
     raise_for_status,
     wait_seconds,
 )
@@ -32,7 +32,7 @@ def completion(**changes: Any) -> bytes:
 
 def test_an_answer_is_read_with_its_counts() -> None:
     """Text, reason, model and the server's three counts come out as they went in."""
-    answer = parse_answer(completion())
+    answer = parse_reply(completion())
 
     assert ("yes", "stop", "toy") == (answer.text, answer.finish_reason, answer.model)
     assert (7, 2, 5) == (answer.prompt_tokens, answer.output_tokens, answer.cached_tokens)
@@ -42,7 +42,7 @@ def test_a_chat_answer_is_its_message() -> None:
     """The text of a chat answer stands in its message; an empty one is an answer too."""
     body = completion(choice={"text": None, "message": {"role": "assistant", "content": ""}})
 
-    assert "" == parse_answer(body).text
+    assert "" == parse_reply(body).text
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_chat_answer_is_its_message() -> None:
 )
 def test_nonsense_counts_are_no_counts(usage: object) -> None:
     """A usage that cannot be true is left out; the answer stands."""
-    answer = parse_answer(completion(usage=usage))
+    answer = parse_reply(completion(usage=usage))
 
     assert ("yes", None, None, None) == (
         answer.text, answer.prompt_tokens, answer.output_tokens, answer.cached_tokens
@@ -63,7 +63,7 @@ def test_more_cached_than_sent_is_no_count() -> None:
     """A cache hit longer than the prompt is not believed."""
     usage = USAGE | {"prompt_tokens_details": {"cached_tokens": 8}}
 
-    assert parse_answer(completion(usage=usage)).cached_tokens is None
+    assert parse_reply(completion(usage=usage)).cached_tokens is None
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_more_cached_than_sent_is_no_count() -> None:
 def test_what_is_no_answer_is_asked_again(body: bytes, reason: str) -> None:
     """A body of status 200 without an answer in it is a fault that may pass, never a text."""
     with pytest.raises(TryAgainError, match=reason):
-        parse_answer(body)
+        parse_reply(body)
 
 
 def test_a_withheld_answer_is_refused() -> None:
     """A content filter's verdict does not change by asking again."""
     with pytest.raises(RefusedError, match="content filter"):
-        parse_answer(completion(choice={"finish_reason": "content_filter"}))
+        parse_reply(completion(choice={"finish_reason": "content_filter"}))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_burst_of_complaints_halves_once() -> None:
         async with throttle.slot() as sent:
             pass
         for _ in range(10):
-            throttle.complained(sent, 0.0)
+            throttle.throttled(sent, 0.0)
 
     assert 8 == play(burst).width
 
@@ -64,7 +64,7 @@ def test_it_grows_slowly_after_a_complaint() -> None:
         for _ in range(12):
             throttle.succeeded()
         async with throttle.slot() as sent:
-            throttle.complained(sent, 0.0)
+            throttle.throttled(sent, 0.0)
         for _ in range(9):
             throttle.succeeded()
 
@@ -77,7 +77,7 @@ def test_it_never_stops_altogether() -> None:
     async def storm(throttle: Throttle) -> None:
         for _ in range(20):
             async with throttle.slot() as sent:
-                throttle.complained(sent, 0.0)
+                throttle.throttled(sent, 0.0)
 
     assert 1 == play(storm).width
 
@@ -89,7 +89,7 @@ def test_everybody_waits_as_long_as_the_server_asks() -> None:
     async def asked(throttle: Throttle) -> None:
         loop = asyncio.get_running_loop()
         async with throttle.slot() as sent:
-            throttle.complained(sent, 0.05)
+            throttle.throttled(sent, 0.05)
         began = loop.time()
         async with throttle.slot():
             waited.append(loop.time() - began)

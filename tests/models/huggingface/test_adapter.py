@@ -58,12 +58,12 @@ def change_weights(folder: Path, change: Callable[[dict[str, Any]], None]) -> No
 
 @pytest.mark.parametrize("kind", ["Llama", "Qwen2", "Mistral"])
 def test_answers_are_those_of_transformers_own_generate(
-    kind: str, save_model: SaveModel, load: Load, ask: Ask, reference: Reference, prompts: list[list[int]],
+    kind: str, save_model: SaveModel, load: Load, ask: Ask, target: Reference, prompts: list[list[int]],
     tokenizer: PromptTokenizer,
 ) -> None:  # fmt: skip
     """Greedy, in float32, with prefix reuse on: every answer, token for token."""
     folder = save_model(kind=kind)
-    expected = [read(tokenizer, ids) for ids in reference(folder, prompts)]
+    expected = [read(tokenizer, ids) for ids in target(folder, prompts)]
 
     found = texts(load(folder), sorted_requests(ask(prompts)))
 
@@ -73,7 +73,7 @@ def test_answers_are_those_of_transformers_own_generate(
 
 @pytest.mark.parametrize("penalty", [{"repetition_penalty": 1.6}, {"no_repeat_ngram_size": 1}])
 def test_penalties_of_the_generation_configuration_count_as_in_generate(
-    penalty: dict[str, Any], save_model: SaveModel, load: Load, ask: Ask, reference: Reference,
+    penalty: dict[str, Any], save_model: SaveModel, load: Load, ask: Ask, target: Reference,
     prompts: list[list[int]], tokenizer: PromptTokenizer,
 ) -> None:  # fmt: skip
     """Published set-ups only switch sampling off, so a model's own penalties apply; here they change answers."""
@@ -81,7 +81,7 @@ def test_penalties_of_the_generation_configuration_count_as_in_generate(
     plain = texts(load(folder), ask(prompts, max_new_tokens=12))
     path = folder / "generation_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **penalty}))
-    expected = [read(tokenizer, ids) for ids in reference(folder, prompts, 12)]
+    expected = [read(tokenizer, ids) for ids in target(folder, prompts, 12)]
 
     found = texts(load(folder), ask(prompts, max_new_tokens=12))
 
@@ -130,10 +130,10 @@ def test_an_identical_prompt_recomputes_one_token(
 
 
 def test_a_prompt_that_continues_an_answer_reuses_the_answer(
-    load: Load, tiny_model: Path, ask: Ask, reference: Reference, prompts: list[list[int]]
+    load: Load, tiny_model: Path, ask: Ask, target: Reference, prompts: list[list[int]]
 ) -> None:
     """What was generated and fed back is in the cache too; only the last generated token was never fed back."""
-    (answer,) = reference(tiny_model, [prompts[0]])
+    (answer,) = target(tiny_model, [prompts[0]])
 
     _, second = answers(load(tiny_model), ask([prompts[0], [*prompts[0], *answer, 5]])).values()
 
@@ -163,11 +163,11 @@ def test_the_generation_limit_is_exact(
 
 
 def test_an_end_of_text_token_ends_the_answer_and_is_not_part_of_it(
-    save_model: SaveModel, load: Load, ask: Ask, reference: Reference, tiny_model: Path, prompts: list[list[int]],
+    save_model: SaveModel, load: Load, ask: Ask, target: Reference, tiny_model: Path, prompts: list[list[int]],
     tokenizer: PromptTokenizer,
 ) -> None:  # fmt: skip
     """The generation configuration's own token counts, besides the tokenizer's."""
-    (plain,) = reference(tiny_model, prompts[:1])
+    (plain,) = target(tiny_model, prompts[:1])
     folder = save_model(eos_token_id=[1, plain[2]])
 
     done = answers(load(folder), ask(prompts[:1]))[0]
@@ -196,14 +196,14 @@ def test_a_model_with_dynamic_scaling_answers_each_prompt_as_if_it_were_the_firs
     save_model: SaveModel,
     load: Load,
     ask: Ask,
-    reference: Reference,
+    target: Reference,
     prompts: list[list[int]],
     tokenizer: PromptTokenizer,
 ) -> None:
     """Its base follows the longest position seen, so nothing is carried from one prompt to the next."""
     rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
     folder = save_model(max_position_embeddings=48, rope_parameters=rope)
-    expected = [read(tokenizer, ids) for ids in reference(folder, prompts)]
+    expected = [read(tokenizer, ids) for ids in target(folder, prompts)]
     model, requests = load(folder), ask(prompts)
 
     for order in (requests, requests[::-1]):
@@ -215,19 +215,19 @@ def test_a_model_with_a_sliding_window_reuses_nothing_and_says_so(
     save_model: SaveModel,
     load: Load,
     ask: Ask,
-    reference: Reference,
+    target: Reference,
     prompts: list[list[int]],
     tokenizer: PromptTokenizer,
 ) -> None:
     """A cache that forgot tokens cannot be cropped; answers are still transformers' own."""
     folder = save_model(kind="Mistral", sliding_window=16)
-    expected = [read(tokenizer, ids) for ids in reference(folder, prompts)]
+    expected = [read(tokenizer, ids) for ids in target(folder, prompts)]
 
     model = load(folder)
 
     assert expected == texts(model, ask(prompts))
     assert {0} == {done.cached_tokens for done in answers(model, ask(prompts)).values()}
-    assert "forget" in model.facts["prefix_reuse"]
+    assert "forget" in model.engine_info["prefix_reuse"]
 
 
 def test_logits_that_are_no_numbers_fail_the_sample(
@@ -244,10 +244,10 @@ def test_logits_that_are_no_numbers_fail_the_sample(
 
 
 def test_logits_that_break_in_the_middle_of_an_answer_fail_that_sample_only(
-    save_model: SaveModel, load: Load, ask: Ask, reference: Reference, tiny_model: Path, prompts: list[list[int]]
+    save_model: SaveModel, load: Load, ask: Ask, target: Reference, tiny_model: Path, prompts: list[list[int]]
 ) -> None:
     """The half answer is dropped, and the next prompt starts from a clean cache."""
-    first, other = reference(tiny_model, [prompts[0], prompts[4]])
+    first, other = target(tiny_model, [prompts[0], prompts[4]])
     poison = next(token for token in first[:-1] if token not in {*prompts[0], *prompts[4], *other})
     folder = save_model()
     change_weights(folder, lambda tensors: tensors["model.embed_tokens.weight"][poison].fill_(float("nan")))
@@ -310,10 +310,10 @@ def test_a_token_the_model_does_not_have_fails_that_sample_only(load: Load, tiny
 
 def test_facts_say_what_the_run_really_used(load: Load, tiny_model: Path) -> None:
     """For the manifest: number format, device, attention, threads, reuse."""
-    facts = load(tiny_model, is_reusing_prefixes=False, dtype="bfloat16").facts
+    info = load(tiny_model, is_reusing_prefixes=False, dtype="bfloat16").engine_info
 
     assert ("bfloat16", "cpu", "sdpa", 1, "switched off") == (
-        facts["dtype"], facts["device"], facts["attention"], facts["threads"], facts["prefix_reuse"]
+        info["dtype"], info["device"], info["attention"], info["threads"], info["prefix_reuse"]
     )  # fmt: skip
 
 

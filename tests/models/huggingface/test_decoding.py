@@ -10,13 +10,13 @@ from evalkit.models import GenerationRequest
 from evalkit.models._stopping import AnswerEnd
 from evalkit.prompts import PromptTokenizer, token_array
 from evalkit.rope import RopeSetting
-from evalkit.tasks import Decoding
+from evalkit.tasks import StopRule
 
 if TYPE_CHECKING:
     from evalkit.models.huggingface._adapter import HuggingFaceModel
 
 EOS = frozenset({1})
-LINE = Decoding(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1)
+LINE = StopRule(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1)
 
 
 def test_an_answer_may_end_at_the_token_of_a_text(tokenizer: PromptTokenizer) -> None:
@@ -50,7 +50,7 @@ def test_a_model_that_would_end_at_once_answers_something(
     """With a least length of one the likeliest other token comes first; the request is otherwise answered as always."""
     model, ids = load(tiny_model), token_array([0, *tokenizer.encode("Which word is number 2?")])
     (plain,) = model.generate(RopeSetting("native"), [GenerationRequest(0, ids, 4)])
-    first = Decoding(ends_at_token_of=plain.text[:1] or "\n", min_new_tokens=1)
+    first = StopRule(ends_at_token_of=plain.text[:1] or "\n", min_new_tokens=1)
     model._eos_ids = frozenset({tokenizer.encode(plain.text)[0]})
 
     (cut,) = model.generate(RopeSetting("native"), [GenerationRequest(0, ids, 4)])

@@ -25,10 +25,10 @@ def golden_heatmap() -> dict[str, Any]:
 
 def row(length: int, depth: float, score: float | None, **changes: object) -> ScoreRow:
     """A row of the task `single`."""
-    facts = {"length": length, "depth": depth} | (
+    metadata = {"length": length, "depth": depth} | (
         {"language": changes.pop("language")} if "language" in changes else {}
     )
-    values = {"id": "x", "task": "single", "protocol": "p", "metric": "keyword", "score": score, "facts": facts}
+    values = {"id": "x", "task": "single", "protocol": "p", "metric": "keyword", "score": score, "metadata": metadata}
     return ScoreRow(**values | changes)  # type: ignore[arg-type]
 
 

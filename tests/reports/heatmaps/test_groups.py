@@ -56,8 +56,8 @@ def test_lengths_may_be_those_of_the_model() -> None:
     """Each nominal length becomes the mean of its prompts, before or after truncation."""
     rows = [row(1000, 1100, 1000), row(1000, 1300, 1000), row(2000, 2500, 1500)]
 
-    assert [1200, 1200, 2500] == [each.facts["length"] for each in on_axis(rows, "prompt")]
-    assert [1000, 1000, 1500] == [each.facts["length"] for each in on_axis(rows, "kept")]
+    assert [1200, 1200, 2500] == [each.metadata["length"] for each in on_axis(rows, "prompt")]
+    assert [1000, 1000, 1500] == [each.metadata["length"] for each in on_axis(rows, "kept")]
 
 
 def test_the_nominal_axis_changes_nothing() -> None:

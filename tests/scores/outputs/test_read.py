@@ -32,10 +32,10 @@ def write(bare: Path) -> Write:
 
 
 def answers(folder: Path, **options: Any) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
-    """Task → id, prediction and references of each answer."""
+    """Task → id, prediction and targets of each answer."""
     read = read_outputs(folder, load_benchmark("leval"), "leval", **options)
     return {
-        task: [(answer.id, answer.prediction, answer.references) for answer in given.answers]
+        task: [(answer.id, answer.prediction, answer.targets) for answer in given.answers]
         for task, given in read.items()
     }
 

@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.data import DatasetConfig, Turn, source
 from evalkit.errors import DataError
-from evalkit.tasks import Decoding, Sample, load_benchmark, load_spec
+from evalkit.tasks import Sample, StopRule, load_benchmark, load_spec
 from evalkit.tasks.longbench import _benchmark as module
 
 RECORD = {
@@ -85,8 +85,8 @@ def test_longbench_e_has_thirteen_of_the_tasks_under_their_names() -> None:
 def test_six_tasks_go_without_chat_format_and_four_count_their_first_line() -> None:
     """The lists of upstream's pred.py and eval.py."""
     tasks = load_spec("longbench").tasks
-    unwrapped = {name for name, task in tasks.items() if not task.facts.get("wrapped", True)}
-    first_line = {name for name, task in tasks.items() if task.facts.get("first_line")}
+    unwrapped = {name for name, task in tasks.items() if not task.settings.get("wrapped", True)}
+    first_line = {name for name, task in tasks.items() if task.settings.get("first_line")}
 
     assert {"trec", "triviaqa", "samsum", "lsht"} == first_line
     assert {*first_line, "lcc", "repobench-p"} == unwrapped
@@ -97,8 +97,8 @@ def test_a_record_becomes_one_sample(sample: MiniSample) -> None:
     made = sample("trec")
 
     assert "longbench/trec/0" == made.id
-    assert ("A", "B") == made.references
-    assert {"index": 0, "length": 3, "language": "en", "all_classes": ["A", "B", "C"]} == made.facts
+    assert ("A", "B") == made.targets
+    assert {"index": 0, "length": 3, "language": "en", "all_classes": ["A", "B", "C"]} == made.metadata
 
 
 def test_questions_about_one_text_share_a_document(sample: MiniSample) -> None:
@@ -146,8 +146,8 @@ def test_the_official_rules_for_few_shot_tasks(sample: MiniSample) -> None:
     trec, samsum = (benchmark.request(sample(task), "official", ()) for task in ("trec", "samsum"))
 
     assert trec is not None and samsum is not None
-    assert (False, Decoding(skips_special_tokens=True)) == (trec.is_wrapped, trec.decoding)
-    assert Decoding(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1) == samsum.decoding
+    assert (False, StopRule(skips_special_tokens=True)) == (trec.is_wrapped, trec.stop_rule)
+    assert StopRule(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1) == samsum.stop_rule
 
 
 @pytest.mark.usefixtures("opencompass")
@@ -158,7 +158,7 @@ def test_opencompass_scans_inserted_text_again(sample: MiniSample) -> None:
     assert request is not None
     assert "The {input} text.|Who The {input} text.?||0|LongBench_trec_test" == request.text
     assert request.text + "\n" == request.messages[0].content
-    assert (True, Decoding()) == (request.is_wrapped, request.decoding)
+    assert (True, StopRule()) == (request.is_wrapped, request.stop_rule)
 
 
 @pytest.mark.usefixtures("opencompass")

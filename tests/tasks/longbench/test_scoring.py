@@ -15,9 +15,9 @@ from evalkit.tasks.longbench._scoring import BUCKETS, bucket_of
 DEEP = " ".join(f"w{number}" for number in range(1200))
 
 
-def answer(prediction: str, references: Sequence[str], **facts: Any) -> Answer:
+def answer(prediction: str, targets: Sequence[str], **metadata: Any) -> Answer:
     """An answer as outputs give it."""
-    return Answer("longbench/task/0", "longbench/task/0", prediction, tuple(references), facts)
+    return Answer("longbench/task/0", "longbench/task/0", prediction, tuple(targets), metadata)
 
 
 def scorer(task: str, protocol: str, answers: Sequence[Answer] = (), backend: str = "protocol") -> Scorer:
@@ -31,7 +31,7 @@ def value(task: str, protocol: str, given: Answer, backend: str = "protocol") ->
 
 
 @pytest.mark.parametrize(
-    ("task", "prediction", "reference"),
+    ("task", "prediction", "target"),
     [
         ("hotpotqa", "the Eiffel tower", "Eiffel Tower"),
         ("multifieldqa_zh", "北京。", "北京"),
@@ -44,9 +44,9 @@ def value(task: str, protocol: str, given: Answer, backend: str = "protocol") ->
     ],
 )
 @pytest.mark.parametrize("protocol", ["official", "opencompass", "index"])
-def test_a_right_answer_scores_full_marks(task: str, prediction: str, reference: str, protocol: str) -> None:
+def test_a_right_answer_scores_full_marks(task: str, prediction: str, target: str, protocol: str) -> None:
     """Every metric, under every protocol."""
-    assert 100.0 == pytest.approx(value(task, protocol, answer(prediction, [reference])), abs=1e-5)
+    assert 100.0 == pytest.approx(value(task, protocol, answer(prediction, [target])), abs=1e-5)
 
 
 @pytest.mark.parametrize("task", ["trec", "triviaqa", "samsum", "lsht"])
@@ -151,7 +151,7 @@ def test_a_definition_with_unknown_settings_is_refused(tmp_path: Path) -> None:
         "name: mine\ntitle: Mine\nkind: longbench\nabout: x\nsource: longbench\ndefault_protocol: official\n"
         "options: {code-backend: {about: x, default: protocol}}\n"
         "protocols: {official: {meaning: x, source: x, scoring: official, options: {code: difflib}}}\n"
-        "tasks: {lcc: {group: g, facts: {metric: code_sim}}}\n",
+        "tasks: {lcc: {group: g, settings: {metric: code_sim}}}\n",
         encoding="utf-8",
     )
 

@@ -138,9 +138,9 @@ def test_a_missing_field_is_named(sample: MakeSample) -> None:
         sample(choice_B=None)
 
 
-def answered(prediction: str, **facts: Any) -> Answer:
+def answered(prediction: str, **metadata: Any) -> Answer:
     """An answer to a question whose right option is C."""
-    return Answer("longbench-v2/questions/0", "d", prediction, ("C",), facts)
+    return Answer("longbench-v2/questions/0", "d", prediction, ("C",), metadata)
 
 
 def score(protocol: str, prediction: str) -> float:

@@ -55,7 +55,7 @@ def prompts_of(grid: Benchmark, builder: PromptBuilder) -> Iterator[tuple[Sample
 def context_of(depth: float, insertion: str, tokens: int = 60) -> str:
     """The context of a needle in a text of ten-character sentences, in characters."""
     text = Haystack("of a test", lambda: iter(["It rained."] + [" It rained."] * 50), " ")
-    filled = NeedleContext(text, "NEEDLE.", tokens, depth, insertion).fill(Characters(), 0)
+    filled = NeedleContext(text, "NEEDLE.", tokens, depth, insertion).build(Characters(), 0)
     return Characters().decode(filled.ids.tolist(), skip_special=False)
 
 
@@ -84,12 +84,12 @@ def test_shipped_grids_have_the_sizes_they_state(
     """The number of samples in the YAML file is what the options make, and so are the axes."""
     grid = load_benchmark(name)
 
-    facts = [sample.facts for sample in samples_of(grid)]
-    found = [sorted({fact[axis] for fact in facts}) for axis in ("length", "depth")]
+    metadata = [sample.metadata for sample in samples_of(grid)]
+    found = [sorted({entry[axis] for entry in metadata}) for axis in ("length", "depth")]
 
     stated = json.dumps(grid.spec.tasks["single"].expected)
     assert json.dumps({"keyword": samples, "edit-distance": samples}) == stated
-    assert (samples, lengths, depths) == (len(facts), *((axis[0], axis[-1], len(axis)) for axis in found))
+    assert (samples, lengths, depths) == (len(metadata), *((axis[0], axis[-1], len(axis)) for axis in found))
 
 
 def test_ids_do_not_depend_on_the_rest_of_the_grid() -> None:
@@ -108,9 +108,9 @@ def test_cells_of_one_repeat_differ_in_length_and_depth_alone() -> None:
     """Needle and haystack belong to the repeat, so cells can be compared."""
     grid = load_benchmark("needle", {"repeats": "2"})
 
-    facts = {(sample.document, sample.evidence, sample.facts["repeat"]) for sample in samples_of(grid)}
+    metadata = {(sample.document, sample.evidence, sample.metadata["repeat"]) for sample in samples_of(grid)}
 
-    assert len(facts) == 2
+    assert len(metadata) == 2
 
 
 def test_another_seed_gives_other_needles() -> None:
@@ -144,7 +144,7 @@ def test_every_prompt_has_exactly_its_length_and_its_needle(
     for sample, prompt in prompts_of(grid, builder):
         text = tokenizer.decode(prompt.ids.tolist(), skip_special=False)
         times = text.count(sample.fields["question"])
-        assert (sample.facts["length"], True, 2 if position == "both" else 1) == (
+        assert (sample.metadata["length"], True, 2 if position == "both" else 1) == (
             len(prompt.ids),
             sample.evidence[0] in text,
             times,
@@ -289,7 +289,7 @@ def test_a_grid_that_cannot_be_is_refused(options: dict[str, str], message: str)
     ],
 )
 def test_protocols_score_the_fact_or_the_sentence(protocol: str, prediction: str, score: float) -> None:
-    """`keyword` asks for the fact alone, `edit-distance` for nearness to the sentence."""
+    """`keyword` asks for the entry alone, `edit-distance` for nearness to the sentence."""
     grid = load_benchmark("needle")
     answer = Answer("id", "document", prediction, ("The code is 4823.",), {"keyword": "4823"})
 

@@ -132,11 +132,11 @@ def test_a_needle_that_the_haystack_holds_already_is_refused(essays: Path, own_n
 
 def test_needles_of_evalkit_avoid_numbers_of_the_users_text(tmp_path: Path) -> None:
     """A number that the text already has is not hidden in it."""
-    first = samples_of(load_benchmark("needle", {"repeats": "1"}))[0].facts["keyword"]
+    first = samples_of(load_benchmark("needle", {"repeats": "1"}))[0].metadata["keyword"]
     path = tmp_path / "text.txt"
     path.write_text(f"There were {first} of them. ")
 
-    second = samples_of(load_benchmark("needle", {"repeats": "1", "haystack": str(path)}))[0].facts["keyword"]
+    second = samples_of(load_benchmark("needle", {"repeats": "1", "haystack": str(path)}))[0].metadata["keyword"]
 
     assert first != second
 

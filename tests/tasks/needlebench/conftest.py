@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.data import wheel_text
+from evalkit.data import read_wheel_text
 from evalkit.errors import DataError
 from evalkit.tasks import Sample, load_benchmark
 from evalkit.tasks.needlebench import NeedleBench, _grid
-from evalkit.tasks.needlebench._tokens import Encoder, TokenBytes
+from evalkit.tasks.needlebench._tokens import Cl100kEncoder, TokenBytes
 
 WORDS = ["alder", "birch", "cedar", "dogwood", "elm", "fir"]
 
 
-class ByteEncoder(Encoder):
+class ByteEncoder(Cl100kEncoder):
     """Every UTF-8 byte is a token, so that lengths in tests can be counted by eye."""
 
     def encode(self, text: str) -> TokenBytes:
@@ -27,7 +27,7 @@ class ByteEncoder(Encoder):
 
 
 @pytest.fixture
-def encode() -> Encoder:
+def encode() -> Cl100kEncoder:
     """The tokenizer of bytes."""
     return ByteEncoder()
 
@@ -74,7 +74,7 @@ def _record(count: int, serial: int) -> dict[str, object]:
 def wheel() -> Iterator[None]:
     """Upstream's wheel can be read: it is at hand, or the package index is."""
     try:
-        wheel_text("opencompass/datasets/needlebench/origin.py")
+        read_wheel_text("opencompass/datasets/needlebench/origin.py")
     except DataError as error:
         if "pip cannot download" not in str(error):
             raise
@@ -85,7 +85,7 @@ def wheel() -> Iterator[None]:
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., NeedleBench]:
     """Loader of a set by name, its lengths counted in bytes: `load("needlebench-4k", seed="1")`."""
-    monkeypatch.setattr(_grid, "Encoder", ByteEncoder)
+    monkeypatch.setattr(_grid, "Cl100kEncoder", ByteEncoder)
 
     def loaded(name: str, **options: str) -> NeedleBench:
         benchmark = load_benchmark(name, options)

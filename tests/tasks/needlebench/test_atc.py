@@ -29,10 +29,10 @@ def test_a_chain_tells_of_each_two_neighbours() -> None:
 
 def test_free_form_asks_for_the_first_name(samples: Samples) -> None:
     """A story of n names has n − 1 sentences about the youngest, whom the question names; answer*answer is gold."""
-    sample = next(each for each in samples("needlebench-atc", "en_ordered") if each.facts["needles"] == 5)
+    sample = next(each for each in samples("needlebench-atc", "en_ordered") if each.metadata["needles"] == 5)
 
-    eldest = sample.references[0].partition("*")[0]
-    assert f"{eldest}*{eldest}" == sample.references[0]
+    eldest = sample.targets[0].partition("*")[0]
+    assert f"{eldest}*{eldest}" == sample.targets[0]
     assert eldest in sample.fields["prompt"]
     assert 990 == len(samples("needlebench-atc", "en_ordered"))
 
@@ -41,7 +41,7 @@ def test_free_form_covers_all_counts_before_it_repeats(samples: Samples) -> None
     """A limit of 33 has one story of each needle count."""
     first = samples("needlebench-atc", "en")[:33]
 
-    assert list(range(2, 99, 3)) == [each.facts["needles"] for each in first]
+    assert list(range(2, 99, 3)) == [each.metadata["needles"] for each in first]
 
 
 def test_free_form_is_seeded_from_content(samples: Samples) -> None:
@@ -55,7 +55,7 @@ def test_a_choice_is_asked_in_four_rotations(samples: Samples) -> None:
     """The gold letter follows the eldest name through the rotations."""
     four = samples("needlebench-atc-choice-20", "en")[:4]
 
-    assert ["0--A--ABCD", "0--D--BCDA", "0--C--CDAB", "0--B--DABC"] == [each.references[0] for each in four]
+    assert ["0--A--ABCD", "0--D--BCDA", "0--C--CDAB", "0--B--DABC"] == [each.targets[0] for each in four]
     assert 1 == len({each.document for each in four})
 
 
@@ -75,16 +75,18 @@ def test_options_begin_with_the_chain(samples: Samples) -> None:
 def test_version_2_asks_four_kinds_of_questions(samples: Samples, kind: str, seed: int, answer: int) -> None:
     """Seeds are repeat + 1 plus 10,000 per kind; the answer is the eldest or youngest of the chain."""
     found = samples("needlebench-atc-v2", "en")
-    sample = next(each for each in found if each.facts == {"language": "en", "needles": 4, "question_type": kind})
+    sample = next(each for each in found if each.metadata == {"language": "en", "needles": 4, "question_type": kind})
 
-    assert (random.Random(seed).sample(NAMES, 5)[answer],) == sample.references
+    assert (random.Random(seed).sample(NAMES, 5)[answer],) == sample.targets
     assert 9 * 10 * 4 == len(found)
 
 
 def test_a_distance_counts_generations(samples: Samples) -> None:
     """Between as many steps as sentences and twice as many, since grandparents count two."""
     found = [
-        each for each in samples("needlebench-atc-v2", "en") if each.facts["question_type"] == "relationship_distance"
+        each
+        for each in samples("needlebench-atc-v2", "en")
+        if each.metadata["question_type"] == "relationship_distance"
     ]
 
-    assert all(each.facts["needles"] <= int(each.references[0]) <= 2 * each.facts["needles"] for each in found)
+    assert all(each.metadata["needles"] <= int(each.targets[0]) <= 2 * each.metadata["needles"] for each in found)

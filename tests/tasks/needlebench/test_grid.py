@@ -1,4 +1,4 @@
-"""Samples of the grids: what is hidden where, in which order, and what a run needs to know about it."""
+"""Samples of the grids: what is content where, in which order, and what a run needs to know about it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ pytestmark = pytest.mark.usefixtures("wheel")
 
 def test_a_single_needle_stands_at_its_depth(samples: Samples) -> None:
     """Between newlines, before int(T × depth / 100) of the T tokens that buffer and needle leave."""
-    sample = next(each for each in samples("needlebench-4k", "single_en") if each.facts["depth"] == 52)
-    total = sample.facts["length"] - 600 - len(f"\n{sample.evidence[0]}\n")
+    sample = next(each for each in samples("needlebench-4k", "single_en") if each.metadata["depth"] == 52)
+    total = sample.metadata["length"] - 600 - len(f"\n{sample.evidence[0]}\n")
 
     context = sample.fields["context"]
 
     assert int(total * (52 / 100)) == context.index(f"\n{sample.evidence[0]}\n")
-    assert sample.facts["length"] - 600 == len(context)
+    assert sample.metadata["length"] - 600 == len(context)
 
 
 def test_the_needle_of_a_repeat_is_drawn_under_its_seed(samples: Samples, folder: Path) -> None:
     """The same needle serves all lengths and depths of a repeat."""
-    found = {(sample.facts["repeat"], sample.evidence[0]) for sample in samples("needlebench-4k", "single_en")}
+    found = {(sample.metadata["repeat"], sample.evidence[0]) for sample in samples("needlebench-4k", "single_en")}
 
     english = needles(folder / "needles.jsonl", "en")
     assert {(repeat, random.Random(repeat).choice(english).text) for repeat in range(10)} == found
@@ -41,7 +41,7 @@ def test_the_needle_of_a_repeat_is_drawn_under_its_seed(samples: Samples, folder
 def test_every_cell_comes_once_per_repeat(samples: Samples) -> None:
     """4 lengths × 20 depths × 10 repeats."""
     cells = [
-        (each.facts["length"], each.facts["depth"], each.facts["repeat"])
+        (each.metadata["length"], each.metadata["depth"], each.metadata["repeat"])
         for each in samples("needlebench-4k", "single_zh")
     ]
 
@@ -52,8 +52,8 @@ def test_the_first_samples_span_the_grid(samples: Samples) -> None:
     """A limit of 20 shows all lengths at five depths, both ends among them."""
     first = samples("needlebench-4k", "single_en")[:20]
 
-    assert {1000, 2000, 3000, 4000} == {each.facts["length"] for each in first}
-    assert {0, 21, 47, 73, 100} == {each.facts["depth"] for each in first}
+    assert {1000, 2000, 3000, 4000} == {each.metadata["length"] for each in first}
+    assert {0, 21, 47, 73, 100} == {each.metadata["depth"] for each in first}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 11, 20])
@@ -71,7 +71,7 @@ def test_samples_of_a_repeat_are_one_cluster(samples: Samples) -> None:
 
 def test_a_length_within_the_buffer_holds_the_needle_alone(samples: Samples) -> None:
     """Version 2 asks 1,000 tokens with a buffer of 3,000: upstream's prompt has no haystack then, and so has ours."""
-    sample = next(each for each in samples("needlebench-v2-32k", "single_en") if each.facts["length"] == 1000)
+    sample = next(each for each in samples("needlebench-v2-32k", "single_en") if each.metadata["length"] == 1000)
 
     assert f"\n{sample.evidence[0]}\n" == sample.fields["context"]
 
@@ -92,7 +92,7 @@ def test_a_retrieval_reference_names_keywords_and_depths(samples: Samples) -> No
     """`kw1*kw2…#d1*d2…`, the needles' own keywords."""
     sample = samples("needlebench-32k", "multi_retrieval_en")[0]
 
-    keywords, depths = sample.references[0].split("#")
+    keywords, depths = sample.targets[0].split("#")
 
     assert "0*10*21*31*42*52*63*73*84*94*100" == depths
     assert [needle.removesuffix(".").rpartition(" ")[2] for needle in sample.evidence] == keywords.split("*")
@@ -116,12 +116,12 @@ def test_the_seed_changes_no_task_that_upstream_seeds(samples: Samples) -> None:
 
 
 def test_reasoning_hides_all_derivations_of_a_record(samples: Samples) -> None:
-    """Three sentences in their order; the reference is the answer twice."""
+    """Three sentences in their order; the target is the answer twice."""
     sample = samples("needlebench-4k", "multi_reasoning_3_en")[0]
 
-    serial = sample.references[0].removeprefix("end ").partition("*")[0]
+    serial = sample.targets[0].removeprefix("end ").partition("*")[0]
     assert tuple(f"Fact {serial}.{step} of 3" for step in range(3)) == sample.evidence
-    assert f"end {serial}*end {serial}" == sample.references[0]
+    assert f"end {serial}*end {serial}" == sample.targets[0]
 
 
 def test_reasoning_of_version_2_is_about_a_chain_of_ancestors(samples: Samples) -> None:
@@ -130,7 +130,7 @@ def test_reasoning_of_version_2_is_about_a_chain_of_ancestors(samples: Samples) 
 
     people = random.Random(0).sample([f"E{index}" for index in range(600)], 4)
     assert 3 == len(sample.evidence)
-    assert (people[0],) == sample.references
+    assert (people[0],) == sample.targets
     assert people[-1] == sample.fields["last_person"]
     assert f"'{people[-1]}'" in sample.fields["retrieval_question"]
 

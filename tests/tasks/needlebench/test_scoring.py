@@ -19,18 +19,18 @@ Samples = Callable[..., list[Sample]]
 
 def answers(samples: Sequence[Sample], predict: Callable[[Sample], str]) -> list[Answer]:
     """What a model that answers by rule said."""
-    return [Answer(each.id, each.document, predict(each), each.references, each.facts) for each in samples]
+    return [Answer(each.id, each.document, predict(each), each.targets, each.metadata) for each in samples]
 
 
 def keyword(sample: Sample) -> str:
     """The keyword of a single needle."""
-    return sample.references[0].split("*")[1]
+    return sample.targets[0].split("*")[1]
 
 
 def test_scores_are_reported_by_length(load: Load, samples: Samples) -> None:
     """A model that finds needles up to 2,000 tokens has an effective length of 2,000."""
     found = samples("needlebench-v2-4k", "single_en")
-    given = answers(found, lambda each: keyword(each) if each.facts["length"] <= 2000 else "")
+    given = answers(found, lambda each: keyword(each) if each.metadata["length"] <= 2000 else "")
 
     score, _ = score_task(load("needlebench-v2-4k"), "single_en", "opencompass", TaskAnswers(given))
 
@@ -44,7 +44,7 @@ def test_scores_are_reported_by_length(load: Load, samples: Samples) -> None:
 def test_the_threshold_decides_the_effective_length(load: Load, samples: Samples) -> None:
     """It is an option, and the length is null where no length reaches it."""
     found = samples("needlebench-v2-4k", "single_en")
-    given = answers(found, lambda each: keyword(each) if each.facts["repeat"] < 8 else "")
+    given = answers(found, lambda each: keyword(each) if each.metadata["repeat"] < 8 else "")
     tasks = TaskAnswers(given)
 
     lengths = [
@@ -71,11 +71,11 @@ def test_version_1_keeps_a_fifth_of_the_likeness(load: Load, samples: Samples) -
 def test_each_retrieved_needle_is_a_row_at_its_depth(load: Load, samples: Samples) -> None:
     """Finding the first two of eleven needles scores 2/11, and their two cells 100."""
     found = samples("needlebench-32k", "multi_retrieval_en")
-    given = answers(found, lambda each: " ".join(each.references[0].split("#")[0].split("*")[:2]) + ".")
+    given = answers(found, lambda each: " ".join(each.targets[0].split("#")[0].split("*")[:2]) + ".")
 
     score, rows = score_task(load("needlebench-32k"), "multi_retrieval_en", "opencompass", TaskAnswers(given))
 
-    cells = {(row.facts["depth"], row.score) for row in rows if row.facts["depth"] <= 21}
+    cells = {(row.metadata["depth"], row.score) for row in rows if row.metadata["depth"] <= 21}
     assert len(found) * 11 == len(rows)
     assert {"keyword_by_depth"} == {row.metric for row in rows}
     assert {(0, 100), (10, 100)} <= cells
@@ -110,7 +110,7 @@ def test_a_question_with_a_missing_rotation_enters_no_circular_column(load: Load
 def test_free_form_notes_the_maximum_of_needles(load: Load, samples: Samples) -> None:
     """A model that follows chains of up to eight names gets stuck at eleven."""
     found = samples("needlebench-atc", "en")
-    given = answers(found, lambda each: keyword(each) if each.facts["needles"] <= 8 else "nobody")
+    given = answers(found, lambda each: keyword(each) if each.metadata["needles"] <= 8 else "nobody")
 
     score, _ = score_task(load("needlebench-atc"), "en", "opencompass", TaskAnswers(given))
 
@@ -129,7 +129,7 @@ def test_a_needle_that_truncation_cut_marks_its_own_row_only(load: Load, samples
 
     _, rows = score_task(load("needlebench-32k"), "multi_retrieval_en", "opencompass", given)
 
-    assert [52] == [row.facts["depth"] for row in rows if row.evidence_kept is False]
+    assert [52] == [row.metadata["depth"] for row in rows if row.evidence_kept is False]
 
 
 pytestmark = pytest.mark.usefixtures("wheel")

@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.errors import DataError
 from evalkit.tasks.needlebench import _tokens
-from evalkit.tasks.needlebench._tokens import VOCABULARY_FILE, Encoder, Haystack, Pieces
+from evalkit.tasks.needlebench._tokens import VOCABULARY_FILE, Cl100kEncoder, LineHaystack, Pieces
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def cl100k(monkeypatch: pytest.MonkeyPatch) -> Any:
     return _tokens._encoding()
 
 
-def test_a_needle_goes_between_two_tokens(encode: Encoder) -> None:
+def test_a_needle_goes_between_two_tokens(encode: Cl100kEncoder) -> None:
     """The text before the position, the needle, the text behind it."""
     pieces = Pieces(encode.encode("abcdef"), 5)
 
@@ -33,7 +33,7 @@ def test_a_needle_goes_between_two_tokens(encode: Encoder) -> None:
     assert "ab--cde" == pieces.text()
 
 
-def test_a_position_past_the_end_appends(encode: Encoder) -> None:
+def test_a_position_past_the_end_appends(encode: Cl100kEncoder) -> None:
     """As slices of lists do, on which upstream relies."""
     pieces = Pieces(encode.encode("abc"), 3)
 
@@ -42,7 +42,7 @@ def test_a_position_past_the_end_appends(encode: Encoder) -> None:
     assert "abc--" == pieces.text()
 
 
-def test_a_later_needle_may_split_an_earlier_one(encode: Encoder) -> None:
+def test_a_later_needle_may_split_an_earlier_one(encode: Cl100kEncoder) -> None:
     """Positions count every token in the text so far, those of needles too."""
     pieces = Pieces(encode.encode("abc"), 3)
     pieces.insert(1, encode.encode("12"))
@@ -52,7 +52,7 @@ def test_a_later_needle_may_split_an_earlier_one(encode: Encoder) -> None:
     assert "a1-2bc" == pieces.text()
 
 
-def test_inserting_is_the_same_as_inserting_into_a_list(encode: Encoder) -> None:
+def test_inserting_is_the_same_as_inserting_into_a_list(encode: Cl100kEncoder) -> None:
     """For any positions, in any order."""
     generator = random.Random(0)
     for _ in range(50):
@@ -65,16 +65,16 @@ def test_inserting_is_the_same_as_inserting_into_a_list(encode: Encoder) -> None
         assert "".join(plain) == pieces.text()
 
 
-def test_a_character_that_a_cut_breaks_is_replaced(encode: Encoder) -> None:
+def test_a_character_that_a_cut_breaks_is_replaced(encode: Cl100kEncoder) -> None:
     """The first of the three bytes of 针 alone becomes U+FFFD."""
     pieces = Pieces(encode.encode("a针"), 2)
 
     assert "a\ufffd" == pieces.text()
 
 
-def test_each_repeat_shuffles_what_the_last_one_left(folder: Path, encode: Encoder) -> None:
+def test_each_repeat_shuffles_what_the_last_one_left(folder: Path, encode: Cl100kEncoder) -> None:
     """Lines are shuffled in place under the repeat's seed, as upstream's loop does."""
-    haystack = Haystack(folder / "PaulGrahamEssays.jsonl", 2, encode)
+    haystack = LineHaystack(folder / "PaulGrahamEssays.jsonl", 2, encode)
     order = list(range(6))
     for repeat in range(2):
         random.seed(repeat)
@@ -85,9 +85,9 @@ def test_each_repeat_shuffles_what_the_last_one_left(folder: Path, encode: Encod
     assert haystack._texts[order[0]].encode() == stream.text
 
 
-def test_a_stream_has_as_many_lines_as_the_length_needs(folder: Path, encode: Encoder) -> None:
+def test_a_stream_has_as_many_lines_as_the_length_needs(folder: Path, encode: Cl100kEncoder) -> None:
     """Lines are whole; their concatenation has no separator."""
-    haystack = Haystack(folder / "PaulGrahamEssays.jsonl", 1, encode)
+    haystack = LineHaystack(folder / "PaulGrahamEssays.jsonl", 1, encode)
 
     stream = haystack.stream(0, 3000)
 
@@ -95,9 +95,9 @@ def test_a_stream_has_as_many_lines_as_the_length_needs(folder: Path, encode: En
     assert len(stream) - 3000 < max(len(text) for text in haystack._texts)
 
 
-def test_a_haystack_that_is_too_short_is_given_whole(folder: Path, encode: Encoder) -> None:
+def test_a_haystack_that_is_too_short_is_given_whole(folder: Path, encode: Cl100kEncoder) -> None:
     """Upstream's essays end at some 430,000 tokens; longer prompts hold them all."""
-    haystack = Haystack(folder / "PaulGrahamEssays.jsonl", 1, encode)
+    haystack = LineHaystack(folder / "PaulGrahamEssays.jsonl", 1, encode)
 
     assert sum(len(text) for text in haystack._texts) == len(haystack.stream(0, 10**9))
 
@@ -107,7 +107,7 @@ def test_bytes_and_borders_are_those_of_tiktoken(cl100k: Any) -> None:
     text = "Hidden on Emerald Island… 在月球上的第一个乐队是虚拟火箭乐队。🚀\n\n"
     tokens = cl100k.encode(text)
 
-    ours = Encoder().encode(text)
+    ours = Cl100kEncoder().encode(text)
 
     assert len(tokens) == len(ours)
     for count in range(len(tokens) + 1):
@@ -126,7 +126,7 @@ def test_a_missing_vocabulary_is_named_in_one_line(monkeypatch: pytest.MonkeyPat
     _tokens._encoding.cache_clear()
 
     with pytest.raises(DataError) as caught:
-        Encoder().encode("a")
+        Cl100kEncoder().encode("a")
 
     advice = f"set TIKTOKEN_CACHE_DIR to a folder that has it as {VOCABULARY_FILE}"
     assert (
