@@ -7,8 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit._api import evaluate, plan, score_predictions
-    from evalkit._results import EvaluationResult, PlanResult
+    from evalkit._api import EvaluationResult, PlanResult, evaluate, plan, score_predictions
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, SampleError, UserError
     from evalkit.runs import RunSettings
@@ -37,8 +36,8 @@ _HOMES = {
     "BenchmarkScores": "scores",
     "Card": "cards",
     "EvalkitError": "errors",
-    "EvaluationResult": "_results",
-    "PlanResult": "_results",
+    "EvaluationResult": "_api",
+    "PlanResult": "_api",
     "RunSettings": "runs",
     "SampleError": "errors",
     "TaskScore": "scores",

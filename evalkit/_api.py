@@ -1,15 +1,18 @@
-"""The public functions: evaluate, plan, score predictions."""
+"""The public functions and what they return: evaluate, plan, score predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from evalkit._results import EvaluationResult, PlanResult
 from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_parts, write_tables
 from evalkit.runs import (
     Monitor,
+    RunOutcome,
     Session,
+    SilentMonitor,
     execute,
     open_session,
     plan_session,
@@ -17,7 +20,6 @@ from evalkit.runs import (
     read_records_of_run,
     read_settings,
 )
-from evalkit.runs._monitor import SilentMonitor
 from evalkit.scores import (
     BenchmarkScores,
     find_outputs,
@@ -29,7 +31,57 @@ from evalkit.scores import (
 )
 from evalkit.tasks import BenchmarkSpec, load_benchmark, load_spec
 
-__all__ = ["evaluate", "plan", "plan_opened", "report_run", "run_session", "score_predictions", "spec_of_run"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "EvaluationResult",
+    "PlanResult",
+    "evaluate",
+    "plan",
+    "plan_opened",
+    "report_run",
+    "run_session",
+    "score_predictions",
+    "spec_of_run",
+]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Scores of one call of `evaluate`, and where everything is."""
+
+    scores: dict[str, BenchmarkScores]
+    """Benchmark name → scores."""
+    folders: dict[str, Path]
+    """Benchmark name → run folder."""
+    outcome: RunOutcome
+    """What this call computed."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per benchmark and task; scores 0–100. Columns as in `BenchmarkScores.to_pandas`."""
+        import pandas as pd
+
+        return pd.concat([scores.to_pandas() for scores in self.scores.values()], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """What a run would cost."""
+
+    benchmarks: dict[str, dict[str, Any]]
+    """Benchmark name → the object of `evalkit plan --json`; counts in samples, tokens and bytes."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per benchmark and task: samples, prompt_tokens, unique_prompt_tokens, truncated, kv_bytes…"""
+        import pandas as pd
+
+        rows = [
+            {"benchmark": name, "task": task, **counts}
+            for name, plan in self.benchmarks.items()
+            for task, counts in plan["tasks"].items()
+        ]
+        return pd.DataFrame(rows)
 
 
 def evaluate(

@@ -9,7 +9,7 @@ import typer
 from . import _options as o
 
 if TYPE_CHECKING:
-    from evalkit._results import EvaluationResult
+    from evalkit._api import EvaluationResult
 
 
 def run(

@@ -7,9 +7,8 @@ for record in read_records(file.path):
     ...
 """
 
-from evalkit.data._json_array import read_array
 from evalkit.data._locate import Located, MissingFileError, fetch, locate
-from evalkit.data._records import Record, read_records, require, require_strings
+from evalkit.data._reading import Record, read_array, read_records, require, require_strings
 from evalkit.data._sources import GitOrigin, HubOrigin, Origin, Source, SourceFile, WheelOrigin, source, sources
 from evalkit.data._verify import FileCheck, FileState, verify
 from evalkit.data.fetching import Progress, Report

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.metrics._errors import UnscorableError
-from evalkit.metrics.f1 import normalized_words, word_f1
+from evalkit.metrics._shared import UnscorableError, normalized_words, word_f1
 from evalkit.metrics.leval import (
     SciFiScores,
     leval_codeu,
@@ -38,10 +37,11 @@ from evalkit.metrics.longbench_rouge import (
     longbench_rouge_l_zh_report,
     opencompass_longbench_rouge_l_zh,
 )
-from evalkit.metrics.needle import needle_keyword, needle_similarity
 from evalkit.metrics.needlebench import (
     NEEDLEBENCH_PASSING_SCORE,
     NEEDLEBENCH_ROTATIONS,
+    needle_keyword,
+    needle_similarity,
     needlebench_atc_answer,
     needlebench_atc_v2,
     needlebench_circular,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
-from evalkit.metrics._errors import UnscorableError
+from evalkit.errors import EvalkitError
 
-__all__ = ["bag_f1", "best_of", "harmonic_mean"]
+__all__ = ["UnscorableError", "bag_f1", "best_of", "harmonic_mean", "normalized_words", "word_f1"]
+
+
+class UnscorableError(EvalkitError):
+    """The official scorer raises on this prediction or target: the sample fails, it does not score 0."""
 
 
 def best_of(score: Callable[[str, str], float], prediction: str, targets: Sequence[str]) -> float:
@@ -29,3 +36,23 @@ def bag_f1(prediction: Iterable[str], target: Iterable[str]) -> float:
     if not common:
         return 0.0
     return harmonic_mean(common / predicted.total(), common / expected.total())
+
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+@lru_cache(maxsize=1024)
+def normalized_words(text: str) -> tuple[str, ...]:
+    """The words that count: lower-cased, without ASCII punctuation, without a, an and the."""
+    bare = text.lower().translate(_NO_PUNCTUATION)
+    return tuple(_ARTICLES.sub(" ", bare).split())
+
+
+def word_f1(prediction: str, targets: Sequence[str]) -> float:
+    """Bag F1 (0–100) of the normalised words, best over targets."""
+    return 100.0 * best_of(_f1, prediction, targets)
+
+
+def _f1(prediction: str, target: str) -> float:
+    return bag_f1(normalized_words(prediction), normalized_words(target))

@@ -15,8 +15,7 @@ import string
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evalkit.metrics._errors import UnscorableError
-from evalkit.metrics._shared import best_of
+from evalkit.metrics._shared import UnscorableError, best_of
 
 __all__ = [
     "SciFiScores",

@@ -15,9 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from evalkit.metrics._chinese import words
-from evalkit.metrics._errors import UnscorableError
-from evalkit.metrics._shared import bag_f1
-from evalkit.metrics.f1 import normalized_words
+from evalkit.metrics._shared import UnscorableError, bag_f1, normalized_words
 
 __all__ = [
     "CodeBackend",

@@ -16,11 +16,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from evalkit.metrics._errors import UnscorableError
+from evalkit.metrics._shared import UnscorableError, best_of
 
 __all__ = [
     "NEEDLEBENCH_PASSING_SCORE",
     "NEEDLEBENCH_ROTATIONS",
+    "needle_keyword",
+    "needle_similarity",
     "needlebench_atc_answer",
     "needlebench_atc_v2",
     "needlebench_circular",
@@ -180,3 +182,23 @@ def needlebench_maximum_needles(scores: Mapping[int, float]) -> int:
             found = earlier
         is_failing, earlier = is_low, count
     return found
+
+
+def needle_keyword(prediction: str, targets: Sequence[str]) -> float:
+    """100 where the prediction contains one of the keywords, letter for letter; else 0."""
+    return 100.0 * any(keyword in prediction for keyword in targets)
+
+
+def needle_similarity(prediction: str, targets: Sequence[str]) -> float:
+    """100 × (1 − Levenshtein distance / longer length), blanks left out, best over targets; 100 for two empty texts.
+
+    The distance part of NeedleBench's single-needle score (OpenCompass, `needlebench/origin.py`), which on its own
+    tells a wrong number in a right sentence from no answer at all.
+    """
+    return 100.0 * best_of(_similarity, prediction, targets)
+
+
+def _similarity(prediction: str, target: str) -> float:
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.normalized_similarity("".join(prediction.split()), "".join(target.split()))

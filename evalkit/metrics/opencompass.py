@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from evalkit.metrics._errors import UnscorableError
+from evalkit.metrics._shared import UnscorableError
 
 __all__ = [
     "first_capital",

@@ -1,7 +1,6 @@
 """Reports: tables, published scores."""
 
-from ._buckets import buckets_table
-from ._parts import part_frame, write_parts
+from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_table
 from ._published import (
     PublishedScore,

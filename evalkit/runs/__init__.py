@@ -1,9 +1,9 @@
 """Runs: what was asked for, what is recorded, and the loop between."""
 
-from ._live import check_live
+from ._monitor import Monitor, SilentMonitor
 from ._records import LedgerRecord, Manifest, SampleRecord
-from ._runner import Monitor, RunOutcome, execute, plan_session
-from ._session import Job, Session, open_session
+from ._runner import RunOutcome, execute, plan_session
+from ._session import Job, Session, check_live, open_session
 from ._settings import RunSettings, read_settings
 from ._store import RunStore, read_manifest, read_records_of_run, write_atomically
 
@@ -17,6 +17,7 @@ __all__ = [
     "RunStore",
     "SampleRecord",
     "Session",
+    "SilentMonitor",
     "check_live",
     "execute",
     "open_session",

@@ -7,37 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from evalkit.errors import RunConflictError
 from evalkit.models import BackendOptions, Completion, GenerationRequest, ModelAdapter, endpoint_key, load_model
-from evalkit.planning import Counts, Plan, PlannedGroup, PlannedPrompt, make_plan
+from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request, join_options
 
 from ._identity import environment, weights_digest
+from ._monitor import Monitor
 from ._records import Manifest, sample_record
 from ._session import Job, Session
 from ._store import RunStore, read_manifest
 
-__all__ = ["Monitor", "RunOutcome", "execute", "plan_session"]
+__all__ = ["RunOutcome", "execute", "plan_session"]
 
 PREVIEW_TOKENS = 24
 
 OpenModel = Callable[[], ModelAdapter]
-
-
-class Monitor(Protocol):
-    """Who watches a run."""
-
-    def note(self, message: str) -> None:
-        """Something the user should know."""
-
-    def planned(self, counts: Counts, pending_tokens: int) -> None:
-        """A round of work is about to begin; `pending_tokens` prompt tokens are to be computed."""
-
-    def finished(self, computed_tokens: int, is_failed: bool) -> None:
-        """One sample step was recorded."""
 
 
 @dataclass

@@ -9,9 +9,10 @@ from typing import Any
 
 from evalkit.cards import Card, ChatTemplate
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import backend_names
+from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
 from evalkit.prompts import (
     PromptTokenizer,
+    chat_format,
 )
 from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
 from evalkit.tasks import (
@@ -23,7 +24,7 @@ from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
 from ._settings import RunSettings
 
-__all__ = ["Job", "Session", "open_session", "with_overrides"]
+__all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
 
 
 @dataclass(frozen=True)
@@ -118,3 +119,23 @@ def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
             yield f"{job.name}: not known to be the pinned data: {', '.join(job.unpinned)}"
         if isinstance(job.benchmark, NotedBenchmark):
             yield from (f"{job.name}: {note}" for note in job.benchmark.notes(job.tasks, job.max_seq_len))
+
+
+def check_live(settings: RunSettings, note: Callable[[str], None]) -> Iterator[LiveCheck]:
+    """What holds and what does not on the loaded model, each as it is found; `benchmarks` may be empty."""
+    settings, card = resolve_model(settings)
+    card = with_overrides(card, settings)
+    tokenizer = resolve_tokenizer(settings, card)
+    window = settings.max_seq_len or card.default_max_seq_len
+    options = BackendOptions(
+        dtype=card.dtype,
+        device=settings.device,
+        trust_remote_code=settings.trust_remote_code,
+        longest_sequence=window,
+        note=note,
+    )
+    model = load_model(settings.backend or "hf", card, tokenizer, options)
+    try:
+        yield from examine(model, card, tokenizer, chat_format(card, tokenizer), window)
+    finally:
+        model.close()

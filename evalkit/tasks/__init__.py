@@ -3,8 +3,7 @@
 from ._benchmark import Benchmark, NotedBenchmark, SizedBenchmark, load_benchmark, load_benchmarks
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder
 from ._options import join_options, option_identity, resolve_options
-from ._records import Answer, Message, Request, Sample, StopRule
-from ._scorer import Scorer, single
+from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmark_names, load_spec
 from .needle._haystack import encode_inside
 

@@ -15,8 +15,7 @@ from typing import Protocol, runtime_checkable
 from evalkit.errors import UnknownNameError, UserError
 
 from ._options import resolve_options
-from ._records import Answer, Request, Sample
-from ._scorer import Scorer
+from ._records import Answer, Request, Sample, Scorer
 from ._spec import BenchmarkSpec, load_spec
 
 __all__ = ["Benchmark", "NotedBenchmark", "SizedBenchmark", "load_benchmark", "load_benchmarks"]

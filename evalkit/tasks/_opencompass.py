@@ -1,22 +1,30 @@
-"""How OpenCompass fills a prompt template and turns it into chat messages.
+"""What OpenCompass does to every benchmark: prompt templates filled, chat messages made, options read from answers.
 
 Followed here: `openicl/icl_prompt_template.py` (columns replaced one after the other, so inserted text is scanned
 again) and the default round of its "with chat template" models (HUMAN, SYSTEM mapped to the user, BOT): a template
 without a SYSTEM turn in its round still gets an empty one, and user texts that follow one another are joined by a
 newline. Every user message therefore ends with one extra newline.
+
+The choice of a multiple-choice answer is `first_option_postprocess` of its text post-processors: the patterns are read
+from the pinned wheel, what is done with them is written here. The last patterns take any letter, so an answer that
+states no option still counts as one more often than under LongBench v2's own rule.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from evalkit.data import DatasetConfig
+from evalkit.data import DatasetConfig, evaluate, read_wheel_text
 from evalkit.errors import DataError
 
 from ._records import Message, Request, Sample
 
-__all__ = ["PromptTurn", "ask", "chat_messages", "fill", "plain_text"]
+__all__ = ["PromptTurn", "ask", "chat_messages", "fill", "first_option", "plain_text"]
 
 
 class PromptTurn(NamedTuple):
@@ -72,3 +80,49 @@ def chat_messages(turns: Sequence[PromptTurn]) -> tuple[Message, ...]:
         Message("user", "\n".join([*texts, ""])) if speaker == "user" else Message("assistant", "\n".join(texts))
         for speaker, texts in merged
     )
+
+
+FILE = "opencompass/utils/text_postprocessors.py"
+FUNCTION = "first_option_postprocess"
+LISTS = ("patterns", "cushion_patterns")  # in the order in which they are tried
+
+
+def first_option(text: str, options: str) -> str:
+    """The first option that a pattern finds in the text; empty where none does."""
+    text = text.strip()
+    for pattern in _patterns(options):
+        found = pattern.search(text)
+        if found is None:
+            continue
+        shown = found.group(1) or found.group(0)
+        for option in options:
+            if option in shown:
+                return option
+    return ""
+
+
+@functools.cache
+def _patterns(options: str) -> tuple[re.Pattern[str], ...]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # upstream writes its patterns as plain strings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        tree = ast.parse(read_wheel_text(FILE), filename=FILE)
+    values = {name: node for name, node in _assigned(tree) if name in LISTS}
+    patterns: list[str] = []
+    for name in LISTS:
+        value = evaluate(values[name], {"options": options}) if name in values else None
+        if not isinstance(value, list) or not all(isinstance(pattern, str) for pattern in value):
+            raise DataError(f"{FILE}: {FUNCTION} has no list {name}: the upstream release changed")
+        patterns += value
+    return tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
+
+
+def _assigned(tree: ast.Module) -> list[tuple[str, ast.expr]]:
+    """Names and values that the function assigns at its top level."""
+    bodies = (node.body for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION)
+    return [
+        (statement.targets[0].id, statement.value)
+        for body in bodies
+        for statement in body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+    ]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalkit.errors import DataError, UnknownNameError
 from evalkit.paths import shipped
 
-from ._series import expand
+from ._options import expand
 
 __all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "benchmark_names", "load_spec"]
 

@@ -21,8 +21,7 @@ from evalkit.data import Record, dataset_configs, read_records, require, require
 from evalkit.errors import DataError, UserError
 
 from ._opencompass import ask
-from ._records import Answer, Request, Sample
-from ._scorer import Scorer, single
+from ._records import Answer, Request, Sample, Scorer, single
 from ._spec import BenchmarkSpec
 
 if TYPE_CHECKING:

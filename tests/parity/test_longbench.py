@@ -15,7 +15,7 @@ import pytest
 from evalkit import score_predictions
 from evalkit.data import locate, source
 from evalkit.tasks import Benchmark, Sample, load_benchmark
-from evalkit.tasks._first_option import first_option
+from evalkit.tasks._opencompass import first_option
 
 Row = dict[str, Any]
 Report = Callable[..., None]

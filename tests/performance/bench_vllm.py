@@ -96,8 +96,7 @@ def report_overhead(
     model: VllmModel, card: str, max_seq_len: int, limit: int, requests: list[GenerationRequest], folder: Path
 ) -> None:
     from evalkit.models.vllm._order import deepest_first
-    from evalkit.runs import execute
-    from evalkit.runs._monitor import SilentMonitor
+    from evalkit.runs import SilentMonitor, execute
 
     engine = model._engine
     ordered = deepest_first(requests)
@@ -175,8 +174,7 @@ def report_reuse(model: VllmModel, session: Session, requests: list[GenerationRe
 
 
 def report_agreement(run: Path, session: Session, card: str, max_seq_len: int, limit: int, folder: Path) -> None:
-    from evalkit.runs import execute, plan_session
-    from evalkit.runs._monitor import SilentMonitor
+    from evalkit.runs import SilentMonitor, execute, plan_session
 
     other = open_with(card, max_seq_len, limit, folder / "hf", "hf")
     execute(other, SilentMonitor())

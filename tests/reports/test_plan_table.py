@@ -58,7 +58,7 @@ def test_the_cache_is_counted_for_the_longest_prompt_with_its_answer(settings: R
 def test_finished_samples_are_counted_as_done(settings: RunSettings) -> None:
     """Those whose prompt is still the same."""
     from evalkit.models import load_model
-    from evalkit.runs._monitor import SilentMonitor
+    from evalkit.runs import SilentMonitor
 
     session = open_session(settings)
     execute(session, SilentMonitor(), lambda: load_model("toy", session.card, session.tokenizer, None))  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from evalkit.errors import DataError
-from evalkit.tasks import _first_option as module
-from evalkit.tasks._first_option import first_option
+from evalkit.tasks import _opencompass as module
+from evalkit.tasks._opencompass import first_option
 
 UPSTREAM = r"""
 def first_option_postprocess(text: str, options: str, cushion=True) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from evalkit.data._files import sha256_of, sync, writing_errors
 from evalkit.data._places import cached, expected_digest, record_digest
-from evalkit.data._records import read_records
+from evalkit.data._reading import read_records
 from evalkit.data._sources import GitOrigin, HubOrigin, Source, SourceFile
 from evalkit.data.fetching._archive import extract_member
 from evalkit.data.fetching._http import download, raw_address

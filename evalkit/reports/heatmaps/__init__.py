@@ -3,8 +3,7 @@
 from ._cells import PALETTES, Palette
 from ._figure import Panel, draw_heatmap, draw_side_by_side
 from ._files import compare_heatmaps, write_figures
-from ._grid import HeatCell, HeatGrid, combine, grid_of, grids_of, write_cells
-from ._groups import LengthAxis
+from ._grid import HeatCell, HeatGrid, LengthAxis, combine, grid_of, grids_of, write_cells
 
 __all__ = [
     "PALETTES",

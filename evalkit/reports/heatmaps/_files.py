@@ -12,8 +12,7 @@ from evalkit.tasks import BenchmarkSpec
 
 from ._cells import Palette
 from ._figure import Panel, draw_heatmap, draw_side_by_side
-from ._grid import HeatGrid, grids_of, write_cells
-from ._groups import GroupGrid, LengthAxis, group_grids, on_axis
+from ._grid import GroupGrid, HeatGrid, LengthAxis, grids_of, group_grids, on_axis, write_cells
 
 __all__ = ["compare_heatmaps", "write_figures"]
 

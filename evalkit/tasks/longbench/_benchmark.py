@@ -21,8 +21,7 @@ from evalkit.data import Record, dataset_configs, locate, read_records, require,
 from evalkit.errors import DataError
 
 from .._opencompass import ask
-from .._records import Answer, Message, Request, Sample, StopRule
-from .._scorer import Scorer
+from .._records import Answer, Message, Request, Sample, Scorer, StopRule
 from .._spec import BenchmarkSpec
 from ._scoring import Rules, make_scorer
 

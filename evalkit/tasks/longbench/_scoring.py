@@ -15,8 +15,7 @@ from typing import Literal
 from evalkit import metrics
 from evalkit.errors import DataError
 
-from .._records import Answer
-from .._scorer import Scorer
+from .._records import Answer, Scorer
 
 __all__ = ["BUCKETS", "Rules", "bucket_of", "make_scorer"]
 

@@ -20,10 +20,8 @@ from evalkit import metrics
 from evalkit.data import Record, dataset_configs, locate, read_array, require, source
 from evalkit.errors import DataError
 
-from .._first_option import first_option
-from .._opencompass import ask
-from .._records import Answer, Message, Request, Sample, StopRule
-from .._scorer import Scorer
+from .._opencompass import ask, first_option
+from .._records import Answer, Message, Request, Sample, Scorer, StopRule
 from .._spec import BenchmarkSpec
 
 __all__ = ["BREAKDOWN", "LongBenchV2"]

@@ -9,8 +9,7 @@ from typing import NamedTuple, cast
 
 from evalkit.errors import UserError
 
-from .._options import option_number, option_numbers
-from .._series import expand
+from .._options import expand, option_number, option_numbers
 from ._grammar import Language
 
 __all__ = ["GridAxes", "GridCell", "read_axes"]

@@ -24,8 +24,7 @@ from evalkit import metrics
 from evalkit.errors import UserError
 
 from .._context import CONTEXT_MARK, BuiltContext, Encoder
-from .._records import Answer, Message, Request, Sample
-from .._scorer import Scorer
+from .._records import Answer, Message, Request, Sample, Scorer
 from .._spec import BenchmarkSpec
 from ._axes import read_axes
 from ._grammar import Language, prompt

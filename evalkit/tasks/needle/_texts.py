@@ -4,18 +4,161 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from evalkit.errors import UserError
+import yaml
+
+from evalkit.data import read_records, require
+from evalkit.errors import DataError, UserError
 
 from .._options import option_number
 from ._grammar import TRAINING_SEEDS, Language, haystack, joiner, needles
 from ._haystack import Haystack
-from ._input import Document, GridNeedle, Order, check_absent, document_haystack, read_documents, read_needles
 
-__all__ = ["GridText"]
+__all__ = [
+    "Document",
+    "GridNeedle",
+    "GridText",
+    "Order",
+    "check_absent",
+    "document_haystack",
+    "read_documents",
+    "read_needles",
+]
+
+TEXT_SUFFIXES = {".txt", ".md"}
+BETWEEN_DOCUMENTS = "\n\n"
+
+
+class Document(NamedTuple):
+    """One text of a haystack."""
+
+    name: str
+    """File, or file and line."""
+    text: str
+    """Its text."""
+
+
+class Order(NamedTuple):
+    """What decides the order of documents."""
+
+    seed: int
+    """Seed of the grid."""
+    repeat: int
+    """Repeat, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridNeedle:
+    """One fact to hide, and how to ask for it."""
+
+    statement: str
+    """The sentence to hide."""
+    question: str
+    """What to ask."""
+    answer: str
+    """The answer that the edit distance is measured to."""
+    keyword: str
+    """What must stand in the model's answer, letter for letter."""
+
+
+def read_documents(path: Path) -> list[Document]:
+    """The texts of a file, a folder or a JSON lines file, in the order of their names; `DataError` where there is none.
+
+    Folders are searched with their subfolders.
+    """
+    if path.suffix == ".jsonl":
+        return [Document(record.place, require(record, "text", str)) for record in read_records(path)]
+    if not path.exists():
+        raise DataError(f"--haystack {path}: no such file or folder")
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in TEXT_SUFFIXES)
+    documents = [Document(str(each), _text(each)) for each in files]
+    if not any(document.text.strip() for document in documents):
+        kinds = ", ".join(f"*{suffix}" for suffix in sorted(TEXT_SUFFIXES))
+        raise DataError(f"--haystack {path}: no text in it; give a text file, a folder with {kinds}, or a *.jsonl file")
+    return documents
+
+
+def document_haystack(documents: Sequence[Document], blank: str, order: Order, *, is_endless: bool) -> Haystack:
+    """The documents as one text, in the order given for repeat 0, shuffled by seed and repeat for the others."""
+
+    def pieces() -> Iterator[str]:
+        texts = [document.text for document in documents]
+        if order.repeat:
+            random.Random(f"haystack/{order.seed}/{order.repeat}").shuffle(texts)
+        following = (BETWEEN_DOCUMENTS + text for text in (itertools.cycle(texts) if is_endless else texts))
+        yield next(following).removeprefix(BETWEEN_DOCUMENTS)
+        yield from following
+
+    name = f"of {len(documents)} texts" if len(documents) > 1 else documents[0].name
+    return Haystack(name, pieces, blank, advice="; give more text, or repeat it with --repeat-haystack")
+
+
+def read_needles(path: Path) -> tuple[GridNeedle, ...]:
+    """The needles of a YAML file; `DataError` naming the entry and the field that is wrong."""
+    try:
+        entries = yaml.load(_text(path), Loader=yaml.BaseLoader)  # scalars stay text: 0123 is no number
+    except yaml.YAMLError as error:
+        raise DataError(f"--needles {path}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not entries:
+        raise DataError(f"--needles {path}: no needles in it; write a list with needle, question and keyword each")
+    if not isinstance(entries, list):
+        raise DataError(f"--needles {path}: expected a list, found {type(entries).__name__}; begin each with '-'")
+    return tuple(_needle(path, number, entry) for number, entry in enumerate(entries, start=1))
+
+
+def check_absent(needles: Sequence[GridNeedle], documents: Sequence[Document]) -> None:
+    """Raise `UserError` where a haystack already says what a needle says, or holds its keyword."""
+    for needle, document in itertools.product(needles, documents):
+        for what, text in (("needle", needle.statement), ("keyword", needle.keyword)):
+            if text in document.text:
+                raise UserError(
+                    f"{document.name}: the haystack already contains the {what} {text[:60]!r}, so an answer could come "
+                    "from there; change the needle or remove the text"
+                )
+
+
+def _needle(path: Path, number: int, entry: Any) -> GridNeedle:
+    place = f"--needles {path}: needle {number}"
+    if not isinstance(entry, dict):
+        raise DataError(f"{place}: expected fields needle, question and keyword, found {entry!r:.60}")
+    unknown = sorted(entry.keys() - {"needle", "question", "keyword", "answer"}, key=str)
+    if unknown:
+        raise DataError(f"{place}: unknown field {unknown[0]!r}; there are needle, question, keyword and answer")
+    field = _reader(place, entry)
+    statement, question, keyword = field("needle"), field("question"), field("keyword")
+    answer = field("answer") if "answer" in entry else statement
+    if keyword not in statement:
+        raise DataError(f"{place}: keyword {keyword!r} does not stand in the needle, so nobody could find it")
+    if keyword in question:
+        raise DataError(f"{place}: keyword {keyword!r} stands in the question, so repeating it would score")
+    return GridNeedle(statement, question, answer, keyword)
+
+
+def _reader(place: str, entry: dict[str, Any]) -> Callable[[str], str]:
+    def field(name: str) -> str:
+        value = entry.get(name)
+        if not isinstance(value, str) or not value.strip():
+            found = "missing" if value is None else f"{value!r:.40}"
+            raise DataError(f"{place}: field {name!r} is {found}; a text is expected")
+        return value.strip()
+
+    return field
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
+
 
 MOST_DRAWS = 100  # of a needle set that the user's text does not contain; one or two do
 

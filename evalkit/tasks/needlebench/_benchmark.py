@@ -9,8 +9,7 @@ from evalkit.errors import UserError
 
 from .._opencompass import PromptTurn, chat_messages, fill, plain_text
 from .._options import option_number
-from .._records import Answer, Request, Sample
-from .._scorer import Scorer
+from .._records import Answer, Request, Sample, Scorer
 from .._spec import BenchmarkSpec
 from ._atc import NAMES_FILE, atc_samples
 from ._grid import grid_samples
@@ -34,7 +33,7 @@ class NeedleBench:
         self._tasks = {name: task_of(task.settings) for name, task in spec.tasks.items()}
 
     def files(self, task: str) -> Sequence[str]:
-        """LineHaystack and needles, or the names that stories are told about."""
+        """Haystack and needles, or the names that stories are told about."""
         described = self._tasks[task]
         if isinstance(described, AtcTask):
             return (NAMES_FILE,)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from evalkit import metrics
 
-from .._first_option import first_option
-from .._records import Answer
-from .._scorer import Scorer
+from .._opencompass import first_option
+from .._records import Answer, Scorer
 from ._sets import AtcTask, GridTask
 
 __all__ = ["CIRCULAR_COLUMNS", "task_scorer"]

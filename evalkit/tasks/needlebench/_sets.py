@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from evalkit.errors import DataError
 
-from .._series import expand
+from .._options import expand
 
 __all__ = ["AtcTask", "GridTask", "Template", "expand_set", "task_of"]
 

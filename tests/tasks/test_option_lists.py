@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import UserError
-from evalkit.tasks._series import expand
+from evalkit.tasks._options import expand
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.reports.heatmaps._grid import HeatCell, HeatGrid
-from evalkit.reports.heatmaps._groups import group_grids, on_axis
+from evalkit.reports.heatmaps._grid import HeatCell, HeatGrid, group_grids, on_axis
 from evalkit.scores import ScoreRow
 from evalkit.tasks import BenchmarkSpec, load_spec
 

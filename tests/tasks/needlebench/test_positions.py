@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.tasks.needlebench._insertion import (
-    context_tokens,
-    reasoning_positions,
-    retrieval_positions,
-    single_position,
-)
+from evalkit.tasks.needlebench._grid import context_tokens, reasoning_positions, retrieval_positions, single_position
 
 
 def test_the_haystack_gets_what_buffer_and_needle_leave() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.data import _json_array, read_array
+from evalkit.data import _reading, read_array
 from evalkit.errors import DataError
 
 OBJECTS = [{"text": "a\nb"}, {"text": '"quoted" \\ é 𝒳 \u2028', "list": [1, {"x": None}]}, {"empty": {}}]
@@ -27,7 +27,7 @@ def test_every_object_is_read_whatever_the_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indent: int | None, is_ascii: bool, chunk: int
 ) -> None:
     """A chunk may end inside a string, an escape or a word."""
-    monkeypatch.setattr(_json_array, "CHUNK", chunk)
+    monkeypatch.setattr(_reading, "CHUNK", chunk)
     path = written(tmp_path, json.dumps([*OBJECTS, {"a": True}], indent=indent, ensure_ascii=is_ascii))
 
     assert [*OBJECTS, {"a": True}] == [record.fields for record in read_array(path)]
@@ -71,8 +71,8 @@ def test_what_is_not_an_array_of_objects_is_named(tmp_path: Path, text: str, com
 
 def test_an_object_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up at a size that no record has."""
-    monkeypatch.setattr(_json_array, "CHUNK", 8)
-    monkeypatch.setattr(_json_array, "LONGEST", 64)
+    monkeypatch.setattr(_reading, "CHUNK", 8)
+    monkeypatch.setattr(_reading, "LONGEST", 64)
     path = written(tmp_path, '[{"a": "' + "x" * 1000)
 
     with pytest.raises(DataError, match="more than 32 characters"):
