@@ -22,6 +22,16 @@ FAULTS = (
     "429", "429-wait", "503", "500", "html", "reset", "stall", "truncated", "wrong-model", "no-choices", "null-content",
     "wrong-usage", "redirect", "huge", "error-200", "aborted",
 )  # fmt: skip
+
+REPLY_SHAPES = {
+    "reasoning-cut": "content null, finish_reason length, all in reasoning_content: R1, Qwen 3, o-series proxies",
+    "empty": "content is an empty text and the answer ended: chat models that have nothing to say",
+    "typed-parts": "content is a list of typed parts: Mistral's, Gemini's and some gateways' servers",
+    "no-finish": "finish_reason is missing: older llama.cpp and home-made servers",
+    "null-finish": "finish_reason is null in a whole answer: gateways that pass on the last streamed piece",
+    "no-usage": "usage is missing: home-made servers",
+}
+"""Answers of status 200 as real servers send them, by script; each with where it is met."""
 HUGE_BYTES = 3 * 2**20
 STALL_SECONDS = 3.0
 KEY = "sk-test-0123456789"
@@ -74,6 +84,12 @@ class Behaviour:
     """Whether it generates as much as it likes."""
     surplus_tokens: int = 0
     """Tokens that its count of a prompt is higher than the true one, per 100 bytes."""
+    reads_at_most: int | None = None
+    """Tokens of a prompt that it reads: drops the rest without a word but its count, as Ollama does."""
+    only_temperature: float | None = None
+    """The one temperature it takes, as o-series models; others are refused."""
+    wants_completion_limit: bool = False
+    """Whether it refuses `max_tokens` in favour of `max_completion_tokens`."""
     seconds: float = 0.0
     """Time it thinks."""
     script: Script = calm
@@ -198,13 +214,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         finally:
             self.server.end()
 
-    def _refusal(self, body: dict[str, Any], prompt: str) -> tuple[int, str, str] | None:
-        """Status, message and code of a request that no server would answer."""
-        if body["model"] not in self.server.behaviour.models:
-            return 404, f"the model {body['model']} does not exist", "model_not_found"
-        window = self.server.behaviour.window
-        if window and len(prompt.encode()) + self._limit(body) > window:
-            return 400, f"This model's maximum context length is {window} tokens", "context_length_exceeded"
+    def _refusal(self, body: dict[str, Any], prompt: str) -> tuple[int, str, str, str | None] | None:
+        """Status, message, code and field of a request that no server would answer."""
+        like = self.server.behaviour
+        if body["model"] not in like.models:
+            return 404, f"the model {body['model']} does not exist", "model_not_found", "model"
+        if like.window and len(prompt.encode()) + self._limit(body) > like.window:
+            return 400, f"This model's maximum context length is {like.window} tokens", "context_length_exceeded", None
+        if like.wants_completion_limit and "max_tokens" in body:
+            message = "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+            return 400, message, "unsupported_parameter", "max_tokens"
+        if (
+            like.only_temperature is not None
+            and body.get("temperature", like.only_temperature) != like.only_temperature
+        ):
+            message = f"'temperature' supports only the default ({like.only_temperature:g}) with this model."
+            return 400, message, "unsupported_value", "temperature"
         return None
 
     def _limit(self, body: dict[str, Any]) -> int:
@@ -222,6 +247,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             choice["token_ids"] = list(kept)
             choice["stop_reason"] = "script"
         length = len(prompt.encode())
+        length = length if like.reads_at_most is None else min(length, like.reads_at_most)
         usage = {
             "prompt_tokens": length + length * like.surplus_tokens // 100,
             "completion_tokens": len(kept),
@@ -255,8 +281,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
-    def _error(self, status: int, message: str, code: str | None = None, **headers: str) -> None:
-        self._json(status, {"error": {"message": message, "code": code, "type": "error"}}, **headers)
+    def _error(
+        self, status: int, message: str, code: str | None = None, param: str | None = None, **headers: str
+    ) -> None:
+        error = {"message": message, "code": code, "param": param, "type": "error"}
+        self._json(status, {"error": error}, **headers)
 
     def _json(self, status: int, value: object, **headers: str) -> None:
         self._send(status, json.dumps(value).encode(), **headers)
@@ -272,6 +301,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def _spoiled(answer: dict[str, Any], fault: str) -> dict[str, Any]:
     """An answer of status 200 that is none."""
     choice = answer["choices"][0]
+    if fault in REPLY_SHAPES:
+        return _shaped(answer, choice, fault)
     if fault == "wrong-model":
         return answer | {"model": "somebody-else"}
     if fault == "no-choices":
@@ -284,6 +315,26 @@ def _spoiled(answer: dict[str, Any], fault: str) -> dict[str, Any]:
     if fault == "wrong-usage":
         return answer | {"usage": {"prompt_tokens": -5, "completion_tokens": 10**9, "prompt_tokens_details": 7}}
     return answer
+
+
+def _shaped(answer: dict[str, Any], choice: dict[str, Any], shape: str) -> dict[str, Any]:
+    """The answer as one kind of server writes it."""
+    if shape == "no-usage":
+        return {key: value for key, value in answer.items() if key != "usage"}
+    if shape == "no-finish":
+        return answer | {"choices": [{key: value for key, value in choice.items() if key != "finish_reason"}]}
+    if shape == "null-finish":
+        return answer | {"choices": [choice | {"finish_reason": None}]}
+    is_chat = "message" in choice
+    text = choice["message"]["content"] if is_chat else choice["text"]
+    if shape == "reasoning-cut":
+        content, extra, finish = None, {"reasoning_content": "Okay, let me look at"}, "length"
+    elif shape == "empty":
+        content, extra, finish = "", {}, "stop"
+    else:
+        content, extra, finish = [{"type": "text", "text": text}], {}, choice["finish_reason"]
+    said = {"message": {"role": "assistant", "content": content, **extra}} if is_chat else {"text": content}
+    return answer | {"choices": [choice | said | {"finish_reason": finish}]}
 
 
 if __name__ == "__main__":
