@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.wild.fixtures import wild_model, wild_raw, wild_tokenizer, wild_tokenizer_folder
+from tests.wild.fixtures import tomorrow, wild_model, wild_raw, wild_tokenizer, wild_tokenizer_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["wild_model", "wild_raw", "wild_tokenizer", "wild_tokenizer_folder"]  # fixtures for every test
+__all__ = ["tomorrow", "wild_model", "wild_raw", "wild_tokenizer", "wild_tokenizer_folder"]  # fixtures for every test
 
 # On a busy machine an example can take any time; that says nothing about the code.
 settings.register_profile("evalkit", deadline=None, suppress_health_check=[HealthCheck.too_slow])

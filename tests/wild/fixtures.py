@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.wild.tokenizers import TOKENIZERS, load_raw, write_tokenizer
 if TYPE_CHECKING:
     from evalkit.prompts import PromptTokenizer
 
-__all__ = ["wild_model", "wild_raw", "wild_tokenizer", "wild_tokenizer_folder"]
+__all__ = ["tomorrow", "wild_model", "wild_raw", "wild_tokenizer", "wild_tokenizer_folder"]
 
 Folder = Callable[[str], Path]
 
@@ -55,3 +56,20 @@ def wild_model(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     root = tmp_path_factory.mktemp("wild-models")
     numbers = {name: number for number, name in enumerate(MODELS)}
     return cache(lambda name: write_model(name, root / f"model-{numbers[name]}"))
+
+
+@pytest.fixture
+def tomorrow(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Turns the clock that chat templates see one day on, when called."""
+
+    def turn() -> None:
+        from transformers.utils import chat_template_utils
+
+        class Tomorrow(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Self:
+                return super().now(tz) + timedelta(days=1, seconds=1)
+
+        monkeypatch.setattr(chat_template_utils, "datetime", Tomorrow)
+
+    return turn

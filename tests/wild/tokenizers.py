@@ -144,7 +144,7 @@ def _added_tokens(folder: Path) -> Path:
 
     core = _byte_level(ENGLISH, regex=QWEN_SPLIT)
     core.add_special_tokens([AddedToken("<|im_start|>"), AddedToken("<|im_end|>")])
-    core.add_tokens([AddedToken("<tool_call>", normalized=False), AddedToken("Fluß", single_word=True)])
+    core.add_tokens([AddedToken("<tool_call>", normalized=False), AddedToken("tab", single_word=True)])
     extra = {"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]}
     return _save(folder, core, TEMPLATES["thinking"].text, bos_token=None, eos_token="<|im_end|>", **extra)
 
