@@ -1,0 +1,194 @@
+"""The endpoint adapter against replies as real servers send them: none costs more than it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.cards import Card
+from evalkit.models import BackendOptions, Completion, GenerationRequest
+from evalkit.models.endpoint import _client as client
+from evalkit.models.endpoint import _probe as probe
+from evalkit.models.endpoint._adapter import EndpointModel
+from evalkit.models.endpoint._protocol import is_model_named
+from evalkit.prompts import PromptTokenizer, WithoutSpecialTokens, load_tokenizer, token_array
+from evalkit.rope import RopeSetting
+from tests.models.endpoint.scripted_server import REPLY_SHAPES, ScriptedServer, answer_to
+
+Evalkit = Callable[..., Any]
+RETRIED = "a reply that comes again the same is paid for six times"
+
+
+class Bytes(WithoutSpecialTokens):
+    """A tokenizer whose tokens are UTF-8 bytes, as the scripted server's are."""
+
+    def encode(self, text: str, **_: Any) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, ids: Sequence[int], **_: Any) -> str:
+        return bytes(ids).decode(errors="replace")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A chat server; nobody waits long for it."""
+    for module in (client, probe):
+        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
+    with ScriptedServer() as running:
+        running.behaviour.is_chat_only = True
+        yield running
+
+
+def ask(
+    server: ScriptedServer, texts: Sequence[str], *, knows_tokens: bool = False, **options: Any
+) -> list[Completion]:
+    """Completions in order; without `knows_tokens` by address alone, lengths being characters."""
+    endpoint = {"base_url": server.base_url, "model": "toy", "timeout_seconds": 5.0}
+    values = {"name": "toy", "title": "Toy", "context_length": 100_000, "chat": "server", "licence": "none"}
+    card = Card.model_validate(values | {"endpoint": endpoint})
+    tokenizer = PromptTokenizer(Bytes()) if knows_tokens else load_tokenizer(card)
+    requests = [GenerationRequest(index, token_array(tokenizer.encode(text)), 64) for index, text in enumerate(texts)]
+    model = EndpointModel(card, tokenizer, BackendOptions(**options))
+    return sorted(model.generate(RopeSetting("native"), requests), key=lambda completion: completion.index)
+
+
+def marked(wrong: dict[str, str]) -> list[Any]:
+    """Reply shapes as parameters; those in `wrong` are expected to fail until mended."""
+    return [
+        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=wrong[name])] if name in wrong else [])
+        for name in REPLY_SHAPES
+    ]
+
+
+@pytest.mark.parametrize(
+    "shape", marked(dict.fromkeys(("reasoning-cut", "typed-parts", "no-finish", "null-finish"), RETRIED))
+)
+def test_a_reply_that_would_come_again_is_paid_for_once(server: ScriptedServer, shape: str) -> None:
+    """What the server decides by the prompt alone does not change by asking again."""
+    server.behaviour.script = lambda prompt, _: shape if prompt == "odd" else ""
+
+    ask(server, ["odd"])
+
+    assert 1 == server.met[shape]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        pytest.param("empty", "", id="empty"),
+        pytest.param("no-usage", answer_to("odd"), id="no-usage"),
+        pytest.param(
+            "typed-parts", answer_to("odd"), id="typed-parts",
+            marks=pytest.mark.xfail(strict=True, reason="content as a list of typed parts is not read"),
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_is_read_in_every_form(server: ScriptedServer, shape: str, expected: str) -> None:
+    """An empty answer is an answer, and one in parts is their texts joined."""
+    server.behaviour.script = lambda prompt, _: shape if prompt == "odd" else ""
+
+    even, odd = ask(server, ["even", "odd"])
+
+    assert (answer_to("even"), None) == (even.text, even.error)
+    assert (expected, None) == (odd.text, odd.error)
+
+
+@pytest.mark.xfail(strict=True, reason="a question that is answered by thoughts alone stops the run before it begins")
+def test_a_model_that_thinks_at_the_first_question_is_started(server: ScriptedServer) -> None:
+    """The adapter's own short question may be all thoughts; that says nothing about the model."""
+    server.behaviour.script = lambda prompt, _: "" if prompt == "one" else "reasoning-cut"
+
+    (found,) = ask(server, ["one"])
+
+    assert answer_to("one") == found.text
+
+
+@pytest.mark.parametrize("knows_tokens", [False, True], ids=["by address", "with a tokenizer"])
+@pytest.mark.xfail(strict=True, reason="a server that drops most of a prompt is scored as if it had read it")
+def test_a_server_that_reads_only_the_first_tokens_is_noticed(server: ScriptedServer, knows_tokens: bool) -> None:
+    """One ceiling for prompts of different length: the samples fail with both numbers, the short one does not."""
+    server.behaviour.reads_at_most = 2050
+    texts = ["short", *("word " * words for words in (1000, 1500, 2500))]
+
+    short, *long = ask(server, texts, knows_tokens=knows_tokens)
+
+    assert short.error is None
+    assert [True] * 3 == ["2050" in str(completion.error) for completion in long]
+
+
+def test_a_limit_is_sent_under_the_name_that_the_server_takes(server: ScriptedServer) -> None:
+    """A server that refuses `max_tokens` gets `max_completion_tokens`."""
+    server.behaviour.wants_completion_limit = True
+
+    (found,) = ask(server, ["one"])
+
+    assert (answer_to("one"), None) == (found.text, found.error)
+    assert "max_completion_tokens" in server.payloads[-1]
+
+
+@pytest.mark.xfail(strict=True, reason="a temperature that the server refuses is never left out")
+def test_a_temperature_that_is_refused_is_left_out(server: ScriptedServer) -> None:
+    """The model answers with its own, which somebody is told."""
+    server.behaviour.wants_completion_limit, server.behaviour.only_temperature = True, 1.0
+    notes: list[str] = []
+
+    (found,) = ask(server, ["one"], note=notes.append)
+
+    assert (answer_to("one"), None) == (found.text, found.error)
+    assert server.payloads[-1].get("temperature", 1.0) == 1.0
+    assert any("temperature" in note for note in notes)
+
+
+OTHER = pytest.mark.xfail(strict=True, reason="any name that goes on behind a hyphen passes for a dated form")
+
+
+@pytest.mark.parametrize(
+    ("answered", "asked", "is_same"),
+    [
+        ("gpt-4o-2024-08-06", "gpt-4o", True),
+        ("gpt-4-0613", "gpt-4", True),
+        ("claude-sonnet-4-20250514", "claude-sonnet-4", True),
+        ("qwen3:8b", "qwen3", True),
+        ("org/model@main", "org/model", True),
+        ("gpt-4o", "gpt-4", False),
+        pytest.param("gpt-4-32k-0613", "gpt-4", False, marks=OTHER),
+        pytest.param("gpt-4-turbo", "gpt-4", False, marks=OTHER),
+        pytest.param("qwen3-0.6b", "qwen3", False, marks=OTHER),
+        pytest.param("o3-mini-2025-01-31", "o3", False, marks=OTHER),
+    ],
+)
+def test_only_a_dated_form_is_the_same_model(answered: str, asked: str, is_same: bool) -> None:
+    """A date, a build number, a tag or a revision behind the name; never a size or a variant."""
+    assert is_same is is_model_named(answered, asked)
+
+
+def test_a_dated_answer_is_taken(server: ScriptedServer) -> None:
+    """Providers answer under the dated name of what was asked for."""
+    server.behaviour.answers_as = "toy-2024-08-06"
+
+    (found,) = ask(server, ["one"])
+
+    assert (answer_to("one"), None) == (found.text, found.error)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    marked({
+        "reasoning-cut": "an answer that is all thoughts is left out of the mean", "typed-parts": RETRIED,
+        "no-finish": RETRIED, "null-finish": RETRIED,
+    }),
+)  # fmt: skip
+def test_every_sample_of_a_run_is_counted(
+    server: ScriptedServer, shape: str, toy: str, bare: Path, evalkit: Evalkit
+) -> None:
+    """A reply that holds an answer, or that ended without one, is no failed sample."""
+    server.behaviour.script = lambda prompt, _: shape if "number 1" in prompt else ""
+
+    done = evalkit("run", server.base_url, toy, "--task", "tales", "--out", "run")
+
+    assert (0, True) == (done.code, "24 answered" in done.err and "0 failed" in done.err), done.err
+    assert (bare / "run/scores.json").is_file()

@@ -1,0 +1,69 @@
+"""Needles with tokenizers as published models have them: each stands where it was asked for, in both languages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evalkit.prompts import PromptTokenizer
+from evalkit.runs import open_session, plan_session, read_settings
+from evalkit.tasks import encode_inside
+from tests.wild import CONFIGS, TOKENIZERS, Shape, cases, write_config
+
+BYTES = "the end of a sentence is looked for token by token, so where 。 is several tokens there is none"
+NAMES = ("full stop in bytes", "full stop merged", "sentencepiece", "slow", "added tokens")
+
+
+@pytest.fixture
+def depths(wild_tokenizer_folder: Callable[[str], Path], tmp_path: Path) -> Callable[..., list[float]]:
+    """Where the needle begins in prompts of depth 0, 50 and 100, in percent of the text around it."""
+
+    def measure(name: str, language: str, length: int) -> list[float]:
+        folder = write_config(CONFIGS["plain, v5"], tmp_path / "model")
+        (folder / "tokenizer.json").unlink()
+        for file in wild_tokenizer_folder(name).iterdir():
+            shutil.copy(file, folder)
+        grid = {"lang": language, "lengths": str(length), "depths": "0,50,100", "repeats": "1"}
+        values = {"backend": "hf", "trust_remote_code": True, "max_seq_len": length + 64, "options": grid}
+        session = open_session(read_settings(folder, ("needle",), values))
+        plan = plan_session(session)
+        evidence = {sample.id: sample.evidence[0] for sample in session.jobs[0].all_samples()}
+        return [
+            depth(session.tokenizer, plan.ids(prompt.index).tolist(), evidence[prompt.sample_id])
+            for prompt in plan.prompts
+        ]
+
+    return measure
+
+
+def depth(tokenizer: PromptTokenizer, ids: list[int], needle: str) -> float:
+    """Where the needle begins in percent of all tokens that are not the needle's, the question's included.
+
+    Looked for in tokens but the outermost two: where bytes are tokens, a character cut in half elsewhere can make a
+    whole line unreadable.
+    """
+    (whole,) = encode_inside(tokenizer, [needle])
+    inner = whole[2:-2]
+    (place,) = [at for at in range(len(ids)) if ids[at : at + len(inner)] == inner]
+    return 100 * (place - 2) / (len(ids) - len(whole))
+
+
+@pytest.mark.parametrize(
+    "shape", cases(TOKENIZERS, {name: BYTES for name in NAMES if name != "full stop merged"}, NAMES)
+)
+def test_a_chinese_needle_stands_at_its_depth(shape: Shape, depths: Callable[..., list[float]]) -> None:
+    """Depth 50 is the middle, not the start, whatever 。 is made of."""
+    start, middle, end = depths(shape.name, "zh", 1500)
+
+    assert start < 20 < 35 < middle < 60 < 80 < end
+
+
+@pytest.mark.parametrize("shape", cases(TOKENIZERS, only=NAMES))
+def test_an_english_needle_stands_at_its_depth(shape: Shape, depths: Callable[..., list[float]]) -> None:
+    """The same in English."""
+    start, middle, end = depths(shape.name, "en", 1500)
+
+    assert start < 20 < 35 < middle < 65 < 75 < end
