@@ -74,10 +74,10 @@ def targets(folder: Path, tokenizer: PromptTokenizer, prompts: Sequence[Sequence
 
 @pytest.fixture(scope="module")
 def many_prompts() -> list[list[int]]:
-    """Twenty prompts of 60 tokens within every vocabulary here, so that a difference of rounding shows in some."""
+    """Sixteen prompts that hold most of a vocabulary's first half: a penalty meets many tokens, so rounding shows."""
     import numpy as np
 
-    return np.random.default_rng(5).integers(3, 255, (20, 60)).tolist()  # type: ignore[no-any-return]
+    return np.random.default_rng(5).integers(3, 255, (16, 150)).tolist()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("shape", cases(RUNNABLE, WRONG))
@@ -86,10 +86,11 @@ def test_answers_are_those_of_transformers_own_generate(
 ) -> None:
     """In the number format of the weights, with the penalties of the model, token for token."""
     folder = wild_model(shape.name)
+    chosen = many_prompts if "penalty" in shape.name else many_prompts[:3]
     model, tokenizer = opened(folder, is_reusing_prefixes=False)
-    expected = targets(folder, tokenizer, many_prompts)
+    expected = targets(folder, tokenizer, chosen)
 
-    assert expected == answers(model, ask(many_prompts, max_new_tokens=NEW))
+    assert expected == answers(model, ask(chosen, max_new_tokens=NEW))
 
 
 @pytest.mark.parametrize("shape", cases(REUSING, {name: WRONG[name] for name in REUSING if name in WRONG}))
