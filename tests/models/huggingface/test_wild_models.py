@@ -74,10 +74,10 @@ def targets(folder: Path, tokenizer: PromptTokenizer, prompts: Sequence[Sequence
 
 @pytest.fixture(scope="module")
 def many_prompts() -> list[list[int]]:
-    """Sixteen prompts that hold most of a vocabulary's first half: a penalty meets many tokens, so rounding shows."""
+    """Short prompts within every vocabulary here; enough of them that a difference of rounding shows in some."""
     import numpy as np
 
-    return np.random.default_rng(5).integers(3, 255, (16, 150)).tolist()  # type: ignore[no-any-return]
+    return np.random.default_rng(6).integers(3, 255, (24, 12)).tolist()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("shape", cases(RUNNABLE, WRONG))
