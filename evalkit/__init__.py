@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from evalkit._api import EvaluationResult, PlanResult, evaluate, plan, score_predictions
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, SampleError, UserError
-    from evalkit.runs import RunSettings
     from evalkit.scores import BenchmarkScores, TaskScore
+    from evalkit.settings import RunOptions, RunSettings
 
 __all__ = [
     "BenchmarkScores",
@@ -19,6 +19,7 @@ __all__ = [
     "EvalkitError",
     "EvaluationResult",
     "PlanResult",
+    "RunOptions",
     "RunSettings",
     "SampleError",
     "TaskScore",
@@ -38,7 +39,8 @@ _HOMES = {
     "EvalkitError": "errors",
     "EvaluationResult": "_api",
     "PlanResult": "_api",
-    "RunSettings": "runs",
+    "RunOptions": "settings",
+    "RunSettings": "settings",
     "SampleError": "errors",
     "TaskScore": "scores",
     "UserError": "errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_parts, write_tables
 from evalkit.runs import (
@@ -18,7 +18,6 @@ from evalkit.runs import (
     plan_session,
     read_manifest,
     read_records_of_run,
-    read_settings,
 )
 from evalkit.scores import (
     BenchmarkScores,
@@ -29,6 +28,7 @@ from evalkit.scores import (
     score_run,
     write_scores,
 )
+from evalkit.settings import RunOptions, RunSettings, read_settings
 from evalkit.tasks import BenchmarkSpec, load_benchmark, load_spec
 
 if TYPE_CHECKING:
@@ -85,12 +85,13 @@ class PlanResult:
 
 
 def evaluate(
-    model: str | Path, *benchmarks: str, monitor: Monitor | None = None, **options: object
+    model: str | Path | RunSettings, *benchmarks: str, monitor: Monitor | None = None, **options: Unpack[RunOptions]
 ) -> EvaluationResult:
     """Run a model on benchmarks, score it and write the run folders. The same call again continues.
 
     `model` is a card name, a card file or a model folder; `benchmarks` are names as in `evalkit benchmarks list`.
     `options` are the fields of `RunSettings`: protocol, tasks, limit, truncation, max_seq_len (tokens), rope, out…
+    A `RunSettings` in place of the model says all of it at once.
     Raises `UserError` for wrong input. Failed samples do not raise; they are counted in each task's `failed`.
     """
     return run_session(open_session(read_settings(model, benchmarks, options)), monitor or SilentMonitor())
@@ -123,7 +124,7 @@ def spec_of_run(folder: Path) -> BenchmarkSpec:
     return load_spec(str(read_manifest(folder).settings["benchmark"]))
 
 
-def plan(model: str | Path, *benchmarks: str, **options: object) -> PlanResult:
+def plan(model: str | Path | RunSettings, *benchmarks: str, **options: Unpack[RunOptions]) -> PlanResult:
     """What a run would cost, counted in samples, tokens and bytes. Needs the tokenizer only; loads no weights.
 
     Arguments as for `evaluate`.

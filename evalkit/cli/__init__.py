@@ -40,7 +40,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another one in its place
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="evalkit", standalone_mode=False)  # whatever started it: `python -m evalkit` too
     except EvalkitError as error:
         print(f"evalkit: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)

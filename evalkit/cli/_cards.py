@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from . import _options as o
+from evalkit.settings import RunSettings
 
-if TYPE_CHECKING:
-    from evalkit.runs import RunSettings
+from . import _options as o
 
 app = typer.Typer(help="List, show and check model cards.", no_args_is_help=True)
 
@@ -48,16 +47,12 @@ def show(name: Name) -> int:
 
 
 @app.command("check")
+@o.takes("backend", "base_url", "engine", "dtype", "chat", "max_seq_len", "trust_remote_code")
 def check(
     name: Name,
     live: Annotated[bool, typer.Option("--live", help="Load the model and prove what scores rest on.")] = False,
-    backend: o.Backend = None,
-    base_url: o.BaseUrl = None,
-    engine: o.Engine = None,
-    dtype: o.Dtype = None,
-    chat: o.Chat = None,
-    max_seq_len: o.MaxSeqLen = None,
-    trust_remote_code: o.TrustRemoteCode = False,
+    *,
+    given: o.Given,
 ) -> int:
     """Check that a card is plausible and agrees with the weights at hand; `--live` asks the loaded model itself."""
     from evalkit.cards import check_card, load_card
@@ -69,10 +64,7 @@ def check(
     if not findings and not live:
         print(f"{name}: nothing to object to")
     is_wrong = any(finding.level == "error" for finding in findings)
-    settings = o.settings(
-        model=name, benchmarks=[], backend=backend, base_url=base_url, engine=engine, dtype=dtype, chat=chat,
-        max_seq_len=max_seq_len, trust_remote_code=trust_remote_code,
-    )  # fmt: skip
+    settings = RunSettings(name, (), **given)
     return 1 if is_wrong or (live and not _holds(settings)) else 0
 
 

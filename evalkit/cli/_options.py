@@ -1,79 +1,142 @@
-"""Options that several verbs share, written once."""
+"""Settings as options of the verbs: their flags and help come from the fields of `evalkit.settings`.
+
+A verb names what it takes and gets what was given:
+
+    @takes("backend", "chat")
+    def check(name: str, *, given: Given) -> int: ...
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from evalkit.errors import UserError
+from evalkit.settings import (
+    BenchmarkOptions,
+    RunSettings,
+    Setting,
+    fold_options,
+    merge_values,
+    read_config,
+    settings_of,
+    write_config,
+)
 
-if TYPE_CHECKING:
-    from evalkit.runs import RunSettings
+__all__ = ["ALL", "Config", "Data", "Given", "Json", "complete", "config_text", "in_force", "takes"]
 
-__all__ = [
-    "Backend", "BaseUrl", "Benchmarks", "Chat", "Data", "Depths", "Dtype", "Engine", "Haystack", "Json", "Lang",
-    "Lengths", "Limit", "MaxCost", "MaxNewTokens", "MaxSeqLen", "Model", "Needles", "Option", "Out", "Partial",
-    "Protocol", "RepeatHaystack", "Repeats", "Rope", "RopeGrid", "Seed", "Tasks", "Truncation", "TrustRemoteCode",
-    "settings",
-]  # fmt: skip
+Given = Mapping[str, Any]
+"""Field of `RunSettings` → value, of what the command line says."""
 
-Model = Annotated[str, typer.Argument(metavar="CARD", help="Model card (name or YAML), model folder, or server URL.")]
-Benchmarks = Annotated[list[str], typer.Argument(metavar="BENCHMARK...", help="Benchmark names or YAML files.")]
-Protocol = Annotated[str | None, typer.Option(help="Protocol; `evalkit benchmarks show` explains them.")]
-Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")]
-Limit = Annotated[int | None, typer.Option(help="Only the first N samples of each task.")]
-MaxSeqLen = Annotated[int | None, typer.Option(help="Window of prompt and answer, in tokens.")]
-MaxNewTokens = Annotated[int | None, typer.Option(help="Generation limit instead of the protocol's, in tokens.")]
-Truncation = Annotated[str | None, typer.Option(help="Truncation mode instead of the protocol's.")]
-Rope = Annotated[str, typer.Option(help="native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")]
-RopeGrid = Annotated[float | None, typer.Option(help="Round dynamic multipliers up on a grid of this ratio.")]
-Chat = Annotated[str | None, typer.Option(help="`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")]
-Backend = Annotated[str | None, typer.Option(help="hf, vllm or openai; by default what the model needs.")]
-BaseUrl = Annotated[str | None, typer.Option(metavar="URL", help="Address of the server for --backend openai.")]
-Engine = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Engine or endpoint setting.")]
-MaxCost = Annotated[float | None, typer.Option(help="Send nothing that could cost more, in the card's currency.")]
-Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16 instead of the card's.")]
-TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")]
-Partial = Annotated[bool, typer.Option("--partial", help="Go on with the data that is at hand.")]
-Data = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder with this benchmark's files.")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default results/CARD-BENCHMARK-PROTOCOL.")]
+HELP_AT = {"engine": "docs/backends.md lists them", "options": "`evalkit benchmarks show` lists options"}
+
+
+def _flags() -> dict[str, Setting]:
+    """Every setting in the order of the help: options of benchmarks stand before `--option`, which is for the rest."""
+    flags: dict[str, Setting] = {}
+    for name, setting in settings_of(RunSettings).items():
+        flags |= {**settings_of(BenchmarkOptions), name: setting} if name == "options" else {name: setting}
+    return flags
+
+
+FLAGS = _flags()
+ALL = tuple(FLAGS)
+"""Names of all settings."""
+
+
+def _info(setting: Setting) -> Any:
+    """What typer is told of a setting."""
+    if setting.is_argument:
+        return typer.Argument(metavar=setting.flag, help=setting.help)
+    default = f"  [default: {setting.default}]" if isinstance(setting.default, str) else ""
+    return typer.Option(setting.flag, metavar=setting.metavar, help=setting.help + default)
+
+
+Config = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file of settings; flags win.")]
+Data = Annotated[Path | None, _info(FLAGS["data"])]
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON there; - = standard output.")]
 
-Lengths = Annotated[str | None, typer.Option(help="Prompt lengths in tokens: 256,512 or FIRST:LAST:STEP.")]
-Depths = Annotated[str | None, typer.Option(help="Depths of the needle in percent: 0,50,100 or FIRST:LAST:STEP.")]
-Repeats = Annotated[int | None, typer.Option(help="Samples of each cell, each with a haystack of its own.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the benchmark's own random choices.")]
-Haystack = Annotated[Path | None, typer.Option(metavar="PATH", help="Text file, folder of them, or *.jsonl (`text`).")]
-Needles = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML list of needle, question, keyword.")]
-RepeatHaystack = Annotated[bool, typer.Option("--repeat-haystack", help="Repeat a haystack that is too short.")]
-Lang = Annotated[str | None, typer.Option(help="Languages: en, zh or en,zh.")]
-Option = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other option of the benchmark.")]
 
-_BENCHMARK_OPTIONS = ("lengths", "depths", "repeats", "seed", "haystack", "needles", "repeat_haystack", "lang")
+def takes(*names: str, without: Collection[str] = ()) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Decorator of a verb that takes these settings: their flags stand where its parameter `given` stands."""
+    chosen = {name: FLAGS[name] for name in names if name not in without}
 
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(verb)
+        def wrapper(**values: Any) -> int:
+            raw = {name: values.pop(setting.variable) for name, setting in chosen.items()}
+            return verb(**values, given=_given(chosen, raw))
 
-def settings(**values: object) -> RunSettings:
-    """The settings of a run from command-line values, lists frozen."""
-    from evalkit.runs import RunSettings
+        parameters = list(_parameters(verb, chosen))
+        wrapper.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {each.name: each.annotation for each in parameters}
+        return wrapper
 
-    options = _pairs(values.pop("option", None), "--option", "`evalkit benchmarks show` lists options")
-    engine = _pairs(values.pop("engine", None), "--engine", "docs/backends.md lists them")
-    for name in _BENCHMARK_OPTIONS:
-        value = values.pop(name, None)
-        if value is not None and value is not False:
-            options[name.replace("_", "-")] = "yes" if value is True else str(value)
-    frozen = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return RunSettings(**frozen, options=options, engine=engine)  # type: ignore[arg-type]
+    return decorate
 
 
-def _pairs(given: object, flag: str, help_at: str) -> dict[str, str]:
-    """The values of `flag NAME=VALUE`."""
-    pairs: dict[str, str] = {}
-    for text in given if isinstance(given, list) else []:
-        name, sign, value = text.partition("=")
-        if not (name and sign):
-            raise UserError(f"{flag} {text}: expected NAME=VALUE; {help_at}")
-        pairs[name] = value
-    return pairs
+def _parameters(verb: Callable[..., int], chosen: Mapping[str, Setting]) -> Iterator[inspect.Parameter]:
+    """The verb's parameters, `given` replaced by one for each setting."""
+    for parameter in inspect.signature(verb, eval_str=True).parameters.values():
+        if parameter.name == "given":
+            yield from map(_parameter, chosen.values())
+        else:
+            yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    """A parameter whose default says that nothing was given: a configuration file may say more."""
+    kind: Any = list[str] if setting.is_list or setting.is_pairs else setting.kind
+    is_switch = setting.kind is bool
+    return inspect.Parameter(
+        setting.variable,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if is_switch else None,
+        annotation=Annotated[kind if is_switch else kind | None, _info(setting)],
+    )
+
+
+def _given(chosen: Mapping[str, Setting], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, as values of the fields."""
+    found = {name: value for name, value in raw.items() if value not in (None, [], ()) and value is not False}
+    return fold_options({name: _value(chosen[name], value) for name, value in found.items()})
+
+
+def _value(setting: Setting, value: Any) -> Any:
+    if setting.is_pairs:
+        return dict(_pair(setting, text) for text in value)
+    if setting.is_list:
+        return tuple(value)
+    return not setting.is_negated if setting.kind is bool else value
+
+
+def _pair(setting: Setting, text: str) -> tuple[str, str]:
+    """Name and value of `NAME=VALUE`."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise UserError(f"{setting.flag} {text}: expected NAME=VALUE; {HELP_AT[setting.name]}")
+    return name, value
+
+
+def in_force(given: Given, config: Path | None) -> dict[str, Any]:
+    """The values of a configuration file and of the command line, which wins."""
+    return dict(given) if config is None else merge_values(read_config(config), given)
+
+
+def config_text(values: Given) -> str:
+    """The settings in force as YAML that `--config` takes; checked, as far as they go."""
+    RunSettings(**{"model": "", "benchmarks": (), **values}).check_values()
+    return write_config(values)
+
+
+def complete(values: Given) -> RunSettings:
+    """The settings of a run; `UserError` where its model or its benchmarks are named nowhere."""
+    for name, setting in FLAGS.items():
+        if setting.is_argument and not values.get(name):
+            raise UserError(f"Missing argument {setting.flag!r}: name it here, or as `{name}` in --config FILE")
+    return RunSettings(**values)

@@ -10,58 +10,31 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit._api import EvaluationResult
+    from evalkit.settings import RunSettings
 
 
-def run(
-    model: o.Model,
-    benchmarks: o.Benchmarks,
-    protocol: o.Protocol = None,
-    task: o.Tasks = None,
-    limit: o.Limit = None,
-    max_seq_len: o.MaxSeqLen = None,
-    max_new_tokens: o.MaxNewTokens = None,
-    truncation: o.Truncation = None,
-    rope: o.Rope = "native",
-    rope_grid: o.RopeGrid = None,
-    chat: o.Chat = None,
-    backend: o.Backend = None,
-    base_url: o.BaseUrl = None,
-    engine: o.Engine = None,
-    max_cost: o.MaxCost = None,
-    dtype: o.Dtype = None,
-    device: Annotated[str, typer.Option(help="Device of the hf backend; auto = CUDA where there is one.")] = "auto",
-    no_prefix_reuse: Annotated[bool, typer.Option("--no-prefix-reuse", help="Compute every prompt whole.")] = False,
-    trust_remote_code: o.TrustRemoteCode = False,
-    lengths: o.Lengths = None,
-    depths: o.Depths = None,
-    repeats: o.Repeats = None,
-    seed: o.Seed = None,
-    haystack: o.Haystack = None,
-    needles: o.Needles = None,
-    repeat_haystack: o.RepeatHaystack = False,
-    lang: o.Lang = None,
-    option: o.Option = None,
-    partial: o.Partial = False,
-    data: o.Data = None,
-    out: o.Out = None,
-    json: o.Json = None,
-) -> int:
+PrintConfig = Annotated[
+    bool, typer.Option("--print-config", help="Print the settings in force as YAML for --config; run nothing.")
+]
+
+
+@o.takes(*o.ALL)
+def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = False, json: o.Json = None) -> int:
     """Run a model on benchmarks, score it, write tables. The same command again continues."""
+    values = o.in_force(given, config)
+    if print_config:
+        print(o.config_text(values), end="")
+        return 0
+    return _run(o.complete(values), json)
+
+
+def _run(settings: RunSettings, json: str | None) -> int:
     from evalkit._api import run_session
     from evalkit.runs import open_session
 
     from ._output import check_target
     from ._progress import ProgressMonitor
 
-    settings = o.settings(
-        model=model, benchmarks=benchmarks, protocol=protocol, tasks=task or [], limit=limit, truncation=truncation,
-        max_seq_len=max_seq_len, max_new_tokens=max_new_tokens, rope=rope, rope_grid=rope_grid, chat=chat,
-        backend=backend, base_url=base_url, engine=engine, max_cost=max_cost,
-        dtype=dtype, device=device, is_reusing_prefixes=not no_prefix_reuse,
-        trust_remote_code=trust_remote_code, partial=partial, data=data, out=out,
-        lengths=lengths, depths=depths, repeats=repeats, seed=seed, haystack=haystack, needles=needles,
-        repeat_haystack=repeat_haystack, lang=lang, option=option,
-    )  # fmt: skip
     check_target(json)
     session = open_session(settings)
     with ProgressMonitor() as monitor:

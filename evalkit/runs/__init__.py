@@ -1,10 +1,11 @@
 """Runs: what was asked for, what is recorded, and the loop between."""
 
+from evalkit.settings import RunSettings
+
 from ._monitor import Monitor, SilentMonitor
 from ._records import LedgerRecord, Manifest, SampleRecord
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, open_session
-from ._settings import RunSettings, read_settings
 from ._store import RunStore, read_manifest, read_records_of_run, write_atomically
 
 __all__ = [
@@ -24,6 +25,5 @@ __all__ = [
     "plan_session",
     "read_manifest",
     "read_records_of_run",
-    "read_settings",
     "write_atomically",
 ]

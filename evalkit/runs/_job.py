@@ -12,6 +12,7 @@ from evalkit.cards import Card
 from evalkit.data import Located, MissingFileError, locate, source
 from evalkit.errors import DataError, UnknownNameError, UserError
 from evalkit.prompts import PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
+from evalkit.settings import RunSettings
 from evalkit.tasks import (
     Benchmark,
     BenchmarkSpec,
@@ -21,8 +22,6 @@ from evalkit.tasks import (
     option_identity,
     resolve_options,
 )
-
-from ._settings import RunSettings
 
 __all__ = ["Job", "make_job"]
 

@@ -12,8 +12,7 @@ from evalkit.cards import Card, Endpoint, load_card
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import is_address, served_card, served_model, served_tokenizer
 from evalkit.prompts import PromptTokenizer, load_tokenizer
-
-from ._settings import RunSettings
+from evalkit.settings import RunSettings
 
 __all__ = ["UNKNOWN_WINDOW", "length_notes", "resolve_lengths", "resolve_model", "resolve_tokenizer"]
 

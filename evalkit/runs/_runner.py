@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import RunConflictError
-from evalkit.models import BackendOptions, Completion, GenerationRequest, ModelAdapter, endpoint_key, load_model
+from evalkit.models import Completion, GenerationRequest, ModelAdapter, endpoint_key, load_model
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request, join_options
@@ -211,16 +211,7 @@ class _LazyModel:
 
 
 def _opener(session: Session, longest_sequence: int, monitor: Monitor) -> OpenModel:
-    settings = session.settings
-    options = BackendOptions(
-        dtype=session.card.dtype,
-        device=settings.device,
-        is_reusing_prefixes=settings.is_reusing_prefixes,
-        trust_remote_code=settings.trust_remote_code,
-        longest_sequence=longest_sequence,
-        max_cost=settings.max_cost,
-        note=monitor.note,
-    )
+    options = session.backend_options(longest_sequence=longest_sequence, note=monitor.note)
     return lambda: load_model(session.backend, session.card, session.tokenizer, options)
 
 

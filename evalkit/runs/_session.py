@@ -15,6 +15,7 @@ from evalkit.prompts import (
     chat_format,
 )
 from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.settings import RunSettings
 from evalkit.tasks import (
     NotedBenchmark,
     load_benchmarks,
@@ -22,7 +23,6 @@ from evalkit.tasks import (
 
 from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
-from ._settings import RunSettings
 
 __all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
 
@@ -60,6 +60,19 @@ class Session:
             return lambda _: RopeSetting("native")
         model, spec, grid = self._rope_model(), self.rope, self.settings.rope_grid
         return lambda tokens: rope_setting(spec, model, tokens, grid)
+
+    def backend_options(self, *, longest_sequence: int, note: Callable[[str], None]) -> BackendOptions:
+        """What the backend of this run is told; `note` takes what it says meanwhile."""
+        settings = self.settings
+        return BackendOptions(
+            dtype=self.card.dtype,
+            device=settings.device,
+            is_reusing_prefixes=settings.is_reusing_prefixes,
+            trust_remote_code=settings.trust_remote_code,
+            longest_sequence=longest_sequence,
+            max_cost=settings.max_cost,
+            note=note,
+        )
 
     def _rope_model(self) -> RopeModel:
         shape = self.card.architecture
@@ -123,18 +136,14 @@ def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
 
 def check_live(settings: RunSettings, note: Callable[[str], None]) -> Iterator[LiveCheck]:
     """What holds and what does not on the loaded model, each as it is found; `benchmarks` may be empty."""
+    settings.check_values()
     settings, card = resolve_model(settings)
     card = with_overrides(card, settings)
     tokenizer = resolve_tokenizer(settings, card)
+    session = Session(settings, card, tokenizer, parse_rope(settings.rope), jobs=(), notes=())
     window = settings.max_seq_len or card.default_max_seq_len
-    options = BackendOptions(
-        dtype=card.dtype,
-        device=settings.device,
-        trust_remote_code=settings.trust_remote_code,
-        longest_sequence=window,
-        note=note,
-    )
-    model = load_model(settings.backend or "hf", card, tokenizer, options)
+    options = session.backend_options(longest_sequence=window, note=note)
+    model = load_model(session.backend, card, tokenizer, options)
     try:
         yield from examine(model, card, tokenizer, chat_format(card, tokenizer), window)
     finally:

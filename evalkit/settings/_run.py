@@ -1,0 +1,120 @@
+"""The settings of a run. A new one is a field of `RunSettings` and a line of `RunOptions`, nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+from evalkit.errors import UserError
+
+from ._flag import Flag, settings_of
+
+__all__ = ["BenchmarkOptions", "RunOptions", "RunSettings"]
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """A run as asked for; what each field means stands in its `Flag`, where `--help` reads it too.
+
+    None = the protocol's, the card's or the model's own value.
+    """
+
+    model: Annotated[str, Flag("Model card (name or YAML), model folder, or server URL.", "CARD")]
+    benchmarks: Annotated[tuple[str, ...], Flag("Benchmark names or YAML files.", "BENCHMARK...")]
+    protocol: Annotated[str | None, Flag("Protocol; `evalkit benchmarks show` explains them.")] = None
+    tasks: Annotated[tuple[str, ...], Flag("Only this task; may be repeated.", "--task")] = ()
+    limit: Annotated[int | None, Flag("Only the first N samples of each task.")] = None
+    max_seq_len: Annotated[int | None, Flag("Window of prompt and answer, in tokens.")] = None
+    max_new_tokens: Annotated[int | None, Flag("Generation limit instead of the protocol's, in tokens.")] = None
+    truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
+    rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")] = "native"
+    rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
+    chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
+    backend: Annotated[str | None, Flag("hf, vllm or openai; by default what the model needs.")] = None
+    base_url: Annotated[str | None, Flag("Address of the server for --backend openai.", metavar="URL")] = None
+    engine: Annotated[Mapping[str, str], Flag("Engine or endpoint setting.", metavar="NAME=VALUE")] = field(
+        default_factory=dict
+    )
+    """In place of the card's (`Engine`, `Endpoint`)."""
+    max_cost: Annotated[float | None, Flag("Send nothing that could cost more, in the card's currency.")] = None
+    dtype: Annotated[str | None, Flag("float32, bfloat16 or float16 instead of the card's.")] = None
+    device: Annotated[str, Flag("Device of the hf backend; auto = CUDA where there is one.")] = "auto"
+    is_reusing_prefixes: Annotated[bool, Flag("Compute every prompt whole.", "--no-prefix-reuse")] = True
+    """Compute shared prefixes once."""
+    trust_remote_code: Annotated[bool, Flag("Run code that comes with the model.")] = False
+    options: Annotated[
+        Mapping[str, str], Flag("Any other option of the benchmark.", "--option", metavar="NAME=VALUE")
+    ] = field(default_factory=dict)
+    """All options of the benchmarks, those of `BenchmarkOptions` included, as text."""
+    partial: Annotated[bool, Flag("Go on with the data that is at hand.")] = False
+    data: Annotated[Path | None, Flag("Folder with this benchmark's files.", metavar="DIR")] = None
+    out: Annotated[Path | None, Flag("Run folder; default results/CARD-BENCHMARK-PROTOCOL.", metavar="DIR")] = None
+
+    def check(self) -> None:
+        """Raise `UserError` for settings no run can have."""
+        self.check_values()
+        if not self.benchmarks:
+            raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
+        if len(set(self.benchmarks)) < len(self.benchmarks):
+            raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
+        if self.data is not None and len(self.benchmarks) > 1:
+            raise UserError("--data is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
+
+    def check_values(self) -> None:
+        """Raise `UserError` for a value that is wrong by itself."""
+        for name in ("limit", "max_seq_len", "max_new_tokens"):
+            self._demand(name, lambda count: count >= 1, "must be 1 or more")
+        self._demand("rope_grid", lambda ratio: 1 < ratio < math.inf, "must be greater than 1, and finite")
+        self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
+        self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
+
+    def _demand(self, name: str, is_right: Callable[[Any], bool], rule: str) -> None:
+        value = getattr(self, name)
+        if value is not None and not is_right(value):
+            shown = f"{value:g}" if isinstance(value, float) else value
+            raise UserError(f"{settings_of(RunSettings)[name].flag} {shown}: {rule}")
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """Options of benchmarks that have flags of their own; they end in `RunSettings.options`, as all others."""
+
+    lengths: Annotated[str | None, Flag("Prompt lengths in tokens: 256,512 or FIRST:LAST:STEP.")] = None
+    depths: Annotated[str | None, Flag("Depths of the needle in percent: 0,50,100 or FIRST:LAST:STEP.")] = None
+    repeats: Annotated[int | None, Flag("Samples of each cell, each with a haystack of its own.")] = None
+    seed: Annotated[int | None, Flag("Seed of the benchmark's own random choices.")] = None
+    haystack: Annotated[Path | None, Flag("Text file, folder of them, or *.jsonl (`text`).", metavar="PATH")] = None
+    needles: Annotated[Path | None, Flag("YAML list of needle, question, keyword.", metavar="FILE")] = None
+    repeat_haystack: Annotated[bool, Flag("Repeat a haystack that is too short.")] = False
+    lang: Annotated[str | None, Flag("Languages: en, zh or en,zh.")] = None
+
+
+class RunOptions(TypedDict, total=False):
+    """The fields of `RunSettings` that `evaluate` and `plan` take by name; values as loose as a caller writes them."""
+
+    protocol: str | None
+    tasks: str | Sequence[str]
+    limit: int | None
+    max_seq_len: int | None
+    max_new_tokens: int | None
+    truncation: str | None
+    rope: str
+    rope_grid: float | None
+    chat: str | None
+    backend: str | None
+    base_url: str | None
+    engine: Mapping[str, object]
+    max_cost: float | None
+    dtype: str | None
+    device: str
+    is_reusing_prefixes: bool
+    trust_remote_code: bool
+    options: Mapping[str, object]
+    partial: bool
+    data: str | Path | None
+    out: str | Path | None
