@@ -1,9 +1,9 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._base import BackendOptions, Completion, GenerationRequest, ModelAdapter
-from ._load import backend_names, load_model
+from ._load import backend_name, backend_names, load_model
 from ._self_check import LiveCheck, examine
-from .endpoint import endpoint_key, is_address, served_card, served_model, served_tokenizer
+from .endpoint import endpoint_card, endpoint_key, endpoint_tokenizer, is_address, named_endpoint
 
 __all__ = [
     "BackendOptions",
@@ -11,12 +11,13 @@ __all__ = [
     "GenerationRequest",
     "LiveCheck",
     "ModelAdapter",
+    "backend_name",
     "backend_names",
+    "endpoint_card",
     "endpoint_key",
+    "endpoint_tokenizer",
     "examine",
     "is_address",
     "load_model",
-    "served_card",
-    "served_model",
-    "served_tokenizer",
+    "named_endpoint",
 ]

@@ -11,7 +11,7 @@ from evalkit.prompts import PromptTokenizer
 
 from ._base import BackendOptions, ModelAdapter
 
-__all__ = ["backend_names", "load_model"]
+__all__ = ["backend_name", "backend_names", "load_model"]
 
 
 Loader = Callable[[Card, PromptTokenizer, BackendOptions], ModelAdapter]
@@ -35,7 +35,8 @@ def _endpoint(card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -
     return EndpointModel(card, tokenizer, options)
 
 
-_BACKENDS: dict[str, Loader] = {"hf": _huggingface, "openai": _endpoint, "vllm": _vllm}
+_BACKENDS: dict[str, Loader] = {"endpoint": _endpoint, "hf": _huggingface, "vllm": _vllm}
+_OTHER_SPELLINGS = {"openai": "endpoint"}  # what older commands and run folders say
 
 
 def backend_names() -> list[str]:
@@ -43,8 +44,14 @@ def backend_names() -> list[str]:
     return sorted([*_BACKENDS, *(point.name for point in entry_points(group="evalkit.models"))])
 
 
+def backend_name(given: str) -> str:
+    """The name of a backend, whichever of its spellings is given."""
+    return _OTHER_SPELLINGS.get(given, given)
+
+
 def load_model(backend: str, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> ModelAdapter:
     """The model of a card, loaded by that backend; `UnknownNameError` where there is no such backend."""
+    backend = backend_name(backend)
     if backend in _BACKENDS:
         return _BACKENDS[backend](card, tokenizer, options)
     for point in entry_points(group="evalkit.models"):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from evalkit.cards import Card, Endpoint, load_card
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import is_address, served_card, served_model, served_tokenizer
+from evalkit.models import backend_name, endpoint_card, endpoint_tokenizer, is_address, named_endpoint
 from evalkit.prompts import PromptTokenizer, load_tokenizer
 from evalkit.settings import RunSettings
 
@@ -24,6 +24,8 @@ _Settings = TypeVar("_Settings", bound=BaseModel)
 
 def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
     """The settings with their backend decided, and the card with its engine or its endpoint complete."""
+    if settings.backend is not None:
+        settings = replace(settings, backend=backend_name(settings.backend))
     settings, card = _found(settings)
     if settings.max_cost is not None and (card.endpoint is None or card.endpoint.prices is None):
         raise UserError("--max-cost needs prices: give them in the card (endpoint.prices)")
@@ -32,21 +34,21 @@ def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
 
 def _found(settings: RunSettings) -> tuple[RunSettings, Card]:
     if is_address(settings.model):
-        if settings.base_url is not None or settings.backend not in {None, "openai"}:
+        if settings.base_url is not None or settings.backend not in {None, "endpoint"}:
             raise UserError("a model named by its address is asked there: leave out --base-url and --backend")
-        card = served_card(_endpoint(settings.model, settings.engine))
-        return replace(settings, backend="openai"), card
+        card = endpoint_card(_endpoint(settings.model, settings.engine))
+        return replace(settings, backend="endpoint"), card
     card = load_card(settings.model)
     is_endpoint = card.weights is None or settings.base_url is not None
-    backend = settings.backend or ("openai" if is_endpoint else "hf")
+    backend = settings.backend or ("endpoint" if is_endpoint else "hf")
     settings = replace(settings, backend=backend)
-    if backend != "openai":
+    if backend != "endpoint":
         if settings.base_url is not None:
-            raise UserError(f"--base-url is for --backend openai, and this run has --backend {backend}")
+            raise UserError(f"--base-url is for --backend endpoint, and this run has --backend {backend}")
         if backend == "hf" and settings.engine:
-            raise UserError("--engine is for --backend vllm and openai, and this run has --backend hf")
+            raise UserError("--engine is for --backend vllm and endpoint, and this run has --backend hf")
         return settings, card.model_copy(update={"engine": _changed(card.engine, settings.engine)})
-    return settings, card.model_copy(update={"endpoint": served_model(_endpoint_of(card, settings))})
+    return settings, card.model_copy(update={"endpoint": named_endpoint(_endpoint_of(card, settings))})
 
 
 def _endpoint_of(card: Card, settings: RunSettings) -> Endpoint:
@@ -54,7 +56,9 @@ def _endpoint_of(card: Card, settings: RunSettings) -> Endpoint:
     if settings.base_url is not None:
         return _endpoint(settings.base_url, settings.engine)
     if card.endpoint is None:
-        raise UserError(f"{card.name}: --backend openai needs the address of a server: --base-url http://HOST:PORT/v1")
+        raise UserError(
+            f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
+        )
     return _changed(card.endpoint, settings.engine)
 
 
@@ -85,10 +89,10 @@ def _reason(error: ValidationError) -> str:
 
 def resolve_tokenizer(settings: RunSettings, card: Card) -> PromptTokenizer:
     """The tokenizer of the card's model; of the server, where only that one knows it."""
-    if settings.backend == "openai":
-        return served_tokenizer(card, trust_remote_code=settings.trust_remote_code)
+    if settings.backend == "endpoint":
+        return endpoint_tokenizer(card, trust_remote_code=settings.trust_remote_code)
     if card.chat == "server":
-        raise UserError(f"--chat server is for --backend openai, and this run has --backend {settings.backend}")
+        raise UserError(f"--chat server is for --backend endpoint, and this run has --backend {settings.backend}")
     return load_tokenizer(card, trust_remote_code=settings.trust_remote_code)
 
 

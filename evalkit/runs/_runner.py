@@ -223,7 +223,7 @@ def _longest_sequence(session: Session, plan: Plan) -> int:
 
 def _weights(session: Session) -> str:
     """What pins the weights; a server shows nothing of its own but their name."""
-    if session.backend == "openai" and session.card.endpoint is not None:
+    if session.backend == "endpoint" and session.card.endpoint is not None:
         endpoint_key(session.card.endpoint)  # before the run has a folder
         return f"served:{session.card.endpoint.model}"
     return weights_digest(session.card)

@@ -19,6 +19,7 @@ import filelock
 from pydantic import ValidationError
 
 from evalkit.errors import DataError, RunConflictError, UserError
+from evalkit.models import backend_name
 
 from ._records import Manifest, SampleRecord
 
@@ -157,7 +158,15 @@ def read_manifest(folder: Path) -> Manifest:
     for part, name in NEEDED:
         if name not in getattr(manifest, part):
             raise DataError(f"{path}: damaged ({part} lacks {name!r}); restore it, or start a new run")
-    return manifest
+    return _with_current_names(manifest)
+
+
+def _with_current_names(manifest: Manifest) -> Manifest:
+    """The manifest with its backend by the name that it has today, so that a folder of older days goes on."""
+    backend = manifest.identity.get("backend")
+    if not isinstance(backend, str):
+        return manifest
+    return manifest.model_copy(update={"identity": {**manifest.identity, "backend": backend_name(backend)}})
 
 
 def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:

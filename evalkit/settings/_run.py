@@ -35,10 +35,10 @@ class RunSettings:
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
-    backend: Annotated[str | None, Flag("hf, vllm or openai; by default what the model needs.")] = None
-    base_url: Annotated[str | None, Flag("Address of the server for --backend openai.", metavar="URL")] = None
-    engine: Annotated[Mapping[str, str], Flag("Engine or endpoint setting.", metavar="NAME=VALUE")] = field(
-        default_factory=dict
+    backend: Annotated[str | None, Flag("hf, vllm or endpoint; by default what the model needs.")] = None
+    base_url: Annotated[str | None, Flag("Address of the server for --backend endpoint.", metavar="URL")] = None
+    engine: Annotated[Mapping[str, str], Flag("Setting of the vllm or endpoint backend.", metavar="NAME=VALUE")] = (
+        field(default_factory=dict)
     )
     """In place of the card's (`Engine`, `Endpoint`)."""
     max_cost: Annotated[float | None, Flag("Send nothing that could cost more, in the card's currency.")] = None

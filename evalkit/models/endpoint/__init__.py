@@ -2,6 +2,6 @@
 
 from ._adapter import EndpointModel
 from ._client import endpoint_key
-from ._tokenizer import is_address, served_card, served_model, served_tokenizer
+from ._tokenizer import endpoint_card, endpoint_tokenizer, is_address, named_endpoint
 
-__all__ = ["EndpointModel", "endpoint_key", "is_address", "served_card", "served_model", "served_tokenizer"]
+__all__ = ["EndpointModel", "endpoint_card", "endpoint_key", "endpoint_tokenizer", "is_address", "named_endpoint"]

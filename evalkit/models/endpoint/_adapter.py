@@ -36,12 +36,12 @@ PROBE_PROMPT_TOKENS = 8
 class EndpointModel:
     """A model behind an OpenAI-compatible API."""
 
-    name = "openai"
+    name = "endpoint"
 
     def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
         if card.endpoint is None:
             raise UserError(
-                f"{card.name}: --backend openai needs the address of a server: --base-url http://HOST:PORT/v1"
+                f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
             )
         self._card = card
         self._endpoint = card.endpoint

@@ -20,7 +20,7 @@ from ._probe import find_server
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["is_address", "served_card", "served_model", "served_tokenizer"]
+__all__ = ["endpoint_card", "endpoint_tokenizer", "is_address", "named_endpoint"]
 
 UNKNOWN_WINDOW = 2**31 - 1  # nothing is cut where nobody knows how much fits: the server refuses what does not
 
@@ -33,12 +33,12 @@ def is_address(model: str) -> bool:
     return model.startswith(("http://", "https://"))
 
 
-def served_model(endpoint: Endpoint) -> Endpoint:
+def named_endpoint(endpoint: Endpoint) -> Endpoint:
     """The endpoint with the name of its model, asked of the server where none is given."""
     return endpoint if endpoint.model else endpoint.model_copy(update={"model": find_server(endpoint).model})
 
 
-def served_card(endpoint: Endpoint) -> Card:
+def endpoint_card(endpoint: Endpoint) -> Card:
     """What a server tells of the one model it serves (or of the one that the endpoint names), as a card."""
     server = find_server(endpoint)
     known = endpoint.model_copy(update={"model": server.model})
@@ -53,7 +53,7 @@ def served_card(endpoint: Endpoint) -> Card:
     )
 
 
-def served_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptTokenizer:
+def endpoint_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptTokenizer:
     """The tokenizer of a card's weights, else the server's own, else code points in place of tokens."""
     is_unknown = card.weights is None and card.tokenizer is None
     if is_unknown and card.endpoint is not None and find_server(card.endpoint).is_tokenizing:

@@ -9,7 +9,14 @@ import pytest
 
 from evalkit.cards import Card, Endpoint, Prices
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import BackendOptions, Completion, GenerationRequest, served_card, served_model, served_tokenizer
+from evalkit.models import (
+    BackendOptions,
+    Completion,
+    GenerationRequest,
+    endpoint_card,
+    endpoint_tokenizer,
+    named_endpoint,
+)
 from evalkit.models.endpoint import _client as client
 from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint._adapter import EndpointModel
@@ -289,7 +296,7 @@ def test_a_model_that_is_not_served_is_named_with_those_that_are(server: Scripte
 
 def test_the_only_model_needs_no_name(server: ScriptedServer) -> None:
     """A server of one model is asked for that one."""
-    assert "toy" == served_model(Endpoint(base_url=server.base_url)).model
+    assert "toy" == named_endpoint(Endpoint(base_url=server.base_url)).model
 
 
 def test_several_models_want_a_name(server: ScriptedServer) -> None:
@@ -297,7 +304,7 @@ def test_several_models_want_a_name(server: ScriptedServer) -> None:
     server.behaviour.models = ["a", "b"]
 
     with pytest.raises(UserError, match=r"several models \(a, b\)"):
-        served_model(Endpoint(base_url=server.base_url))
+        named_endpoint(Endpoint(base_url=server.base_url))
 
 
 def test_a_list_of_models_is_not_needed(server: ScriptedServer) -> None:
@@ -306,13 +313,13 @@ def test_a_list_of_models_is_not_needed(server: ScriptedServer) -> None:
 
     assert answer_to("a") == ask(card_for(server), requests_for(["a"]))[0].text
     with pytest.raises(UserError, match="--engine model=NAME"):
-        served_model(Endpoint(base_url=server.base_url))
+        named_endpoint(Endpoint(base_url=server.base_url))
 
 
 def test_a_server_that_is_down_is_an_error_at_once() -> None:
     """No retries against an address where nobody is."""
     with pytest.raises(UserError, match=r"http://127.0.0.1:9/v1: no server answers .*start it"):
-        served_model(Endpoint(base_url="http://127.0.0.1:9/v1"))
+        named_endpoint(Endpoint(base_url="http://127.0.0.1:9/v1"))
 
 
 @pytest.mark.parametrize(
@@ -401,8 +408,8 @@ def test_a_server_tells_its_own_card(server: ScriptedServer) -> None:
     """Window, tokenizer and template of a vLLM server make a card; token ids are then its own."""
     server.behaviour.owned_by, server.behaviour.tokenizes, server.behaviour.window = "vllm", True, 2048
 
-    card = served_card(Endpoint(base_url=server.base_url))
-    tokenizer = served_tokenizer(card)
+    card = endpoint_card(Endpoint(base_url=server.base_url))
+    tokenizer = endpoint_tokenizer(card)
 
     assert ("toy", 2048, "tokenizer") == (card.name, card.context_length, card.chat)
     assert "[user] hé\n[assistant] " == tokenizer.render([{"role": "user", "content": "hé"}], None)
@@ -412,7 +419,7 @@ def test_a_server_tells_its_own_card(server: ScriptedServer) -> None:
 
 def test_a_server_without_a_tokenizer_counts_characters(server: ScriptedServer) -> None:
     """Nobody knows the tokens, so nobody pretends to: lengths are characters and the server formats the chat."""
-    card = served_card(Endpoint(base_url=server.base_url))
+    card = endpoint_card(Endpoint(base_url=server.base_url))
 
     assert "server" == card.chat
-    assert "characters" == served_tokenizer(card).unit
+    assert "characters" == endpoint_tokenizer(card).unit
