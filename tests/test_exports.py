@@ -10,7 +10,10 @@ import pytest
 
 import evalkit
 
-PACKAGES = ["cards", "data", "metrics", "models", "planning", "prompts", "reports", "rope", "runs", "scores", "tasks"]
+PACKAGES = [
+    "cards", "data", "metrics", "models", "planning", "prompts", "reports", "rope", "runs", "scores", "settings",
+    "tasks",
+]  # fmt: skip
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "scipy", "jieba", "plotly", "vllm", "ray"}
 
 

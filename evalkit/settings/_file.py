@@ -24,6 +24,8 @@ __all__ = ["read_config", "write_config"]
 WORDS = (("null", "|~|null", ["", "~", "n"]), ("bool", "true|false", ["t", "f"]))
 """Tag, words and their first letters, of all plain words that are not text."""
 
+LINE_BREAKS = frozenset("\x85\u2028\u2029")
+
 
 def read_config(path: Path) -> dict[str, Any]:
     """Values of `RunSettings` from a file; `UserError` of one line for whatever is wrong with it."""
@@ -104,7 +106,10 @@ def write_config(values: Mapping[str, Any]) -> str:
     known = settings_of(RunSettings)
     in_force = {name: values.get(name, setting.default) for name, setting in known.items()}
     plain = {name: _plain(value) for name, value in in_force.items() if value not in (None, (), {}, "")}
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+    if LINE_BREAKS.isdisjoint(text):
+        return text
+    return yaml.safe_dump(plain, sort_keys=False, width=100)  # escaped: PyYAML would read them back as blanks
 
 
 def _plain(value: object) -> object:

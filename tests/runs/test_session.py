@@ -11,8 +11,9 @@ import pytest
 
 from evalkit.cards import Card
 from evalkit.errors import UserError
+from evalkit.models import BackendOptions
 from evalkit.rope import RopeSetting
-from evalkit.runs import RunSettings, Session, open_session
+from evalkit.runs import RunSettings, Session, check_live, open_session
 
 Open = Callable[..., Session]
 
@@ -154,3 +155,22 @@ def test_a_card_that_lacks_a_fact_counts_no_bytes(opened: Open, tiny_model: Path
 
     assert isinstance(session.card, Card)
     assert session.kv_bytes_per_token is None
+
+
+def test_the_backend_is_told_the_settings_of_the_run(opened: Open) -> None:
+    """In one place for runs and checks; the number format is the card's where nobody sets one."""
+    said: list[str] = []
+    session = opened(dtype="float32", device="cpu", is_reusing_prefixes=False, trust_remote_code=True)
+
+    options = session.backend_options(longest_sequence=77, note=said.append)
+
+    options.note("hello")
+    assert BackendOptions("float32", "cpu", False, True, 77, None, said.append) == options
+    assert ["hello"] == said
+    assert "auto" == opened().backend_options(longest_sequence=1, note=said.append).dtype
+
+
+def test_a_check_refuses_what_a_run_refuses(tiny_model: Path) -> None:
+    """Before anything is loaded."""
+    with pytest.raises(UserError, match="--max-seq-len 0: must be 1 or more"):
+        next(check_live(RunSettings(str(tiny_model), (), max_seq_len=0), print))

@@ -290,3 +290,14 @@ def test_a_file_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.Monk
         write_atomically(path, "new")
 
     assert "old" == path.read_text()
+
+
+def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(tmp_path: Path, manifest: NewManifest) -> None:
+    """Other names stay as they are."""
+    with RunStore(tmp_path) as store:
+        store.open_as(manifest(backend="openai"))
+
+        assert "endpoint" == read_manifest(tmp_path).identity["backend"]
+        assert [] == store.open_as(manifest(backend="endpoint"))
+        with pytest.raises(RunConflictError, match="another backend"):
+            store.open_as(manifest(backend="vllm"))

@@ -85,6 +85,26 @@ def test_the_same_command_again_asks_nothing(server: ScriptedServer, toy: str, b
     assert 48 == len(records(bare / "run"))
 
 
+def test_a_run_begun_under_the_older_name_of_the_backend_goes_on(
+    server: ScriptedServer, tiny_model: Path, toy: str, bare: Path, evalkit: Any
+) -> None:
+    """`openai` was what `endpoint` is called now: no conflict, nothing asked twice, whichever name the command says."""
+    command = ("run", tiny_model, toy, "--base-url", server.base_url, "--out", "run")
+    evalkit(*command, "--limit", 1)
+    manifest = bare / "run/run.json"
+    older = json.loads(manifest.read_text())
+    assert "endpoint" == older["identity"]["backend"]
+    older["identity"]["backend"] = "openai"
+    manifest.write_text(json.dumps(older))
+
+    done = [evalkit(*command, "--backend", name, "--limit", 2) for name in ("openai", "endpoint")]
+
+    assert [0, 0] == [each.code for each in done]
+    assert "2 answered, 2 already done" in done[0].err
+    assert "0 answered, 4 already done" in done[1].err
+    assert "endpoint" == json.loads(manifest.read_text())["identity"]["backend"]
+
+
 def test_failed_samples_are_asked_again(server: ScriptedServer, toy: str, bare: Path, evalkit: Any) -> None:
     """A fault costs its samples only until the next call."""
     server.behaviour.script = lambda prompt, _: "null-content" if "number 1" in prompt else ""

@@ -1,0 +1,52 @@
+"""The settings of a run: values that no run can have, and the names that Python calls take."""
+
+from __future__ import annotations
+
+from typing import Any, get_type_hints
+
+import pytest
+
+from evalkit.errors import UserError
+from evalkit.settings import RunOptions, RunSettings, settings_of
+
+LOOSER = {"tasks", "engine", "options", "data", "out"}
+"""A caller may write a list of tasks, numbers as options, and a path as text."""
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"limit": 0}, "--limit 0: must be 1 or more"),
+        ({"max_seq_len": -1}, "--max-seq-len -1: must be 1 or more"),
+        ({"max_new_tokens": 0}, "--max-new-tokens 0: must be 1 or more"),
+        ({"rope_grid": 1.0}, "--rope-grid 1: must be greater than 1, and finite"),
+        ({"rope_grid": float("inf")}, "--rope-grid inf: must be greater than 1, and finite"),
+        ({"max_cost": float("nan")}, "--max-cost nan: must be greater than 0, and finite"),
+        ({"dtype": "int8"}, "--dtype int8: must be one of auto, float32, bfloat16, float16"),
+    ],
+)
+def test_a_value_no_run_can_have_is_named_by_its_flag(value: dict[str, Any], problem: str) -> None:
+    """One line, whoever set it."""
+    with pytest.raises(UserError) as caught:
+        RunSettings("tiny", (), **value).check_values()
+
+    assert problem == str(caught.value)
+
+
+def test_a_run_needs_benchmarks_and_its_values_do_not() -> None:
+    """A model is checked without any."""
+    settings = RunSettings("tiny", ())
+
+    settings.check_values()
+    with pytest.raises(UserError, match="no benchmark named"):
+        settings.check()
+
+
+def test_python_calls_take_the_fields_of_the_settings() -> None:
+    """With the same types, but for what a caller may write more loosely."""
+    taken = get_type_hints(RunOptions)
+    fields = {name: setting.kind for name, setting in settings_of(RunSettings).items()}
+
+    assert list(fields)[2:] == list(taken)
+    assert {"model", "benchmarks"} == fields.keys() - taken.keys()
+    assert LOOSER == {name for name in taken if taken[name] != fields[name]}
