@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import _options as o
 from ._progress import ProgressMonitor
 
 if TYPE_CHECKING:
@@ -32,15 +33,16 @@ Out = Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")]
 Model = Annotated[str, typer.Option(metavar="CARD", help="Another model; lengths follow its window.")]
 Repeats = Annotated[int, typer.Option(help="Samples per cell; more take longer and tell more.")]
 Safe = Annotated[bool, typer.Option("--colour-blind", help="Draw in a colour-blind-safe map.")]
-NoReuse = Annotated[bool, typer.Option("--no-prefix-reuse", help="Compute every prompt whole.")]
 
 
+@o.takes("is_reusing_prefixes")
 def demo(
     out: Out = Path("results/demo"),
     model: Model = "needle-tiny",
     repeats: Repeats = REPEATS,
     colour_blind: Safe = False,
-    no_prefix_reuse: NoReuse = False,
+    *,
+    given: o.Given,
 ) -> int:
     """Draw needle heatmaps of the embedded model under five RoPE settings. Offline, no GPU, about a minute."""
     from evalkit._api import report_run
@@ -52,7 +54,7 @@ def demo(
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"
-    sessions = _sessions(model, out, repeats, is_reusing=not no_prefix_reuse)
+    sessions = _sessions(model, out, repeats, given)
     grids: dict[str, HeatGrid] = {}
     failed = 0
     with _DemoMonitor(sessions.values()) as monitor:
@@ -75,7 +77,7 @@ def _folder(spec: str) -> str:
     return spec.replace(":", "-")
 
 
-def _sessions(model: str, out: Path, repeats: int, *, is_reusing: bool) -> dict[str, Session]:
+def _sessions(model: str, out: Path, repeats: int, given: o.Given) -> dict[str, Session]:
     """RoPE spec → the session that runs the grid under it."""
     from evalkit.cards import load_card
     from evalkit.runs import RunSettings, open_session
@@ -94,7 +96,7 @@ def _sessions(model: str, out: Path, repeats: int, *, is_reusing: bool) -> dict[
                 rope=spec,
                 options=options,
                 out=out / _folder(spec),
-                is_reusing_prefixes=is_reusing,
+                **given,
             )
         )
         for spec in ROPE_SPECS

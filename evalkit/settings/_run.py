@@ -63,7 +63,8 @@ class RunSettings:
         if len(set(self.benchmarks)) < len(self.benchmarks):
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
         if self.data is not None and len(self.benchmarks) > 1:
-            raise UserError("--data is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
+            flag = _flag("data")
+            raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
 
     def check_values(self) -> None:
         """Raise `UserError` for a value that is wrong by itself."""
@@ -77,7 +78,11 @@ class RunSettings:
         value = getattr(self, name)
         if value is not None and not is_right(value):
             shown = f"{value:g}" if isinstance(value, float) else value
-            raise UserError(f"{settings_of(RunSettings)[name].flag} {shown}: {rule}")
+            raise UserError(f"{_flag(name)} {shown}: {rule}")
+
+
+def _flag(name: str) -> str:
+    return settings_of(RunSettings)[name].flag
 
 
 @dataclass(frozen=True)
