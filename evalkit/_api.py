@@ -21,6 +21,7 @@ from evalkit.runs import (
 )
 from evalkit.scores import (
     BenchmarkScores,
+    ScoreRow,
     find_outputs,
     output_benchmark,
     read_outputs,
@@ -100,23 +101,24 @@ def evaluate(
 def run_session(session: Session, monitor: Monitor) -> EvaluationResult:
     """Generate what is missing, then score and report every run folder of the session."""
     outcome = execute(session, monitor)
-    scores = {job.name: report_run(job.folder) for job in session.jobs}
+    scores = {job.name: report_run(job.folder)[0] for job in session.jobs}
     return EvaluationResult(scores, {job.name: job.folder for job in session.jobs}, outcome)
 
 
 def report_run(
     folder: Path, protocol: str | None = None, axis: LengthAxis = "nominal", palette: Palette = "published"
-) -> BenchmarkScores:
-    """Score a run folder again and rewrite its score files, tables and figures.
+) -> tuple[BenchmarkScores, list[ScoreRow]]:
+    """The scores of a run folder and their rows, computed again; its score files, tables and figures are rewritten.
 
     `axis` is what heatmaps are drawn against: nominal lengths, or the model's tokens before or after truncation.
     """
     scores, rows = score_run(folder, protocol)
+    spec = spec_of_run(folder)
     write_scores(folder, scores, rows)
-    write_tables(folder, scores, spec_of_run(folder))
+    write_tables(folder, scores, spec)
     write_parts(folder, scores)
-    write_figures(folder, scores, rows, spec_of_run(folder), palette, axis)
-    return scores
+    write_figures(folder, scores, rows, spec, palette, axis)
+    return scores, rows
 
 
 def spec_of_run(folder: Path) -> BenchmarkSpec:

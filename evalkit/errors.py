@@ -24,6 +24,7 @@ __all__ = [
     "SampleError",
     "UnknownNameError",
     "UserError",
+    "one_line",
 ]
 
 
@@ -71,3 +72,9 @@ class MissingDependencyError(UserError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs {package!r}: pip install 'evalkit[{extra}]'")
+
+
+def one_line(error: BaseException | str, limit: int = 300) -> str:
+    """An error's message as one line of at most `limit` characters; its type where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:limit]

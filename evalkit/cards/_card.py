@@ -19,9 +19,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 
-from evalkit.cards._serving import Endpoint, Engine
+from evalkit.cards._serving import CardRecord, Endpoint, Engine
 from evalkit.cards._weights import check_weights
 from evalkit.errors import CardError
 
@@ -32,11 +32,7 @@ _PATH_SIGNS = (".", "/", "~")  # a path says so by its first character, so that 
 _SPEC = r"native|(linear|ntk|dynamic|yarn):[0-9]+([.][0-9]+)?"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Architecture(_Record):
+class Architecture(CardRecord):
     """Facts of the network; every one may be left out."""
 
     parameters: int | None = Field(default=None, gt=0)
@@ -59,7 +55,7 @@ class Architecture(_Record):
     """Number of tokens the output layer knows."""
 
 
-class Rope(_Record):
+class Rope(CardRecord):
     """The rotary position embedding of the released weights."""
 
     theta: float | None = Field(default=None, gt=0)
@@ -75,14 +71,14 @@ class Rope(_Record):
         return value
 
 
-class ChatTemplate(_Record):
+class ChatTemplate(CardRecord):
     """A chat template that replaces the tokenizer's own."""
 
     template: str = Field(min_length=1)
     """Jinja source, with the variables that tokenizers pass (`messages`, `add_generation_prompt`, `bos_token`, …)."""
 
 
-class ChatRoles(_Record):
+class ChatRoles(CardRecord):
     """A conversation as FastChat writes it: `{system}{sep 1}{role 1}: {text}{sep 1}{role 2}:`."""
 
     system: str
@@ -93,7 +89,7 @@ class ChatRoles(_Record):
     """What ends the system text and a user turn, and what ends a turn of the model."""
 
 
-class FactSource(_Record):
+class FactSource(CardRecord):
     """Where facts of a card come from."""
 
     facts: tuple[str, ...] = Field(min_length=1)
@@ -117,7 +113,7 @@ Chat = Annotated[
 ]
 
 
-class Card(_Record):
+class Card(CardRecord):
     """What is known of one model; read by `load_card`, never changed afterwards."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -201,11 +197,6 @@ class Card(_Record):
     def is_on_hub(self) -> bool:
         """The weights are named by a hub id, not by a path."""
         return self.weights is not None and not self.weights.startswith(_PATH_SIGNS)
-
-    @property
-    def hub_id(self) -> str | None:
-        """The hub repository of the weights; None where they are local."""
-        return self.weights if self.is_on_hub else None
 
     @property
     def weights_path(self) -> Path | None:

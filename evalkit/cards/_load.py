@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from evalkit.cards._card import FACTS, Card
 from evalkit.cards._folder import card_of_folder
-from evalkit.errors import CardError, UnknownNameError
+from evalkit.errors import CardError, UnknownNameError, one_line
 from evalkit.paths import shipped
 
 __all__ = ["list_cards", "load_card"]
@@ -80,7 +80,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.load(path.read_text("utf-8"), Loader=_CardLoader)  # a SafeLoader
     except yaml.YAMLError as error:
-        raise CardError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise CardError(f"{path}: not valid YAML: {one_line(error)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{path}: cannot be read: {error}") from None
     if not isinstance(data, dict):

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
-__all__ = ["Endpoint", "Engine", "Prices"]
+from evalkit.records import FrozenRecord
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+__all__ = ["CardRecord", "Endpoint", "Engine", "Prices"]
 
 
-class Engine(_Record):
+class CardRecord(FrozenRecord):
+    """A part of a card: numbers are finite, and the docstrings below its fields are their descriptions."""
+
+    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Engine(CardRecord):
     """Settings of a serving engine (vLLM)."""
 
     tensor_parallel: int = Field(default=1, ge=1)
@@ -29,7 +33,7 @@ class Engine(_Record):
     """Run without compiled graphs; null = on a CPU only, where compiling takes longer than it saves."""
 
 
-class Prices(_Record):
+class Prices(CardRecord):
     """What a provider charges, per million tokens."""
 
     input: float = Field(ge=0)
@@ -48,7 +52,7 @@ class Prices(_Record):
         return (fresh * self.input + cached_tokens * cached_price + output_tokens * self.output) / 1e6
 
 
-class Endpoint(_Record):
+class Endpoint(CardRecord):
     """An OpenAI-compatible server."""
 
     base_url: str

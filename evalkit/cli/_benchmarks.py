@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.tables import plain_table
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -17,13 +19,11 @@ app = typer.Typer(help="List benchmarks; show tasks and protocols.", no_args_is_
 @app.command("list")
 def list_all() -> int:
     """Show the benchmarks that ship with evalkit."""
-    from rich.table import Table
-
     from evalkit.tasks import benchmark_names, load_spec
 
     from ._output import print_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for heading in ("benchmark", "tasks", "protocols (default first)", "about"):
         table.add_column(heading)
     for spec in map(load_spec, benchmark_names()):
@@ -36,21 +36,19 @@ def list_all() -> int:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK")]) -> int:
     """Print a benchmark's protocols and tasks, and what they mean."""
-    from rich.table import Table
-
     from evalkit.tasks import load_spec
 
     from ._output import print_table
 
     spec = load_spec(name)
     print(f"{spec.title}: {spec.about}\n{spec.homepage}\n")
-    protocols = Table(box=None, pad_edge=False, header_style="bold")
+    protocols = plain_table()
     for heading in ("protocol", "truncation", "meaning", "source"):
         protocols.add_column(heading)
     for key, rules in spec.protocols.items():
         mark = " (default)" if key == spec.default_protocol else ""
         protocols.add_row(key + mark, rules.truncation if rules.prompts else "–", rules.meaning, rules.source)
-    tasks = Table(box=None, pad_edge=False, header_style="bold")
+    tasks = plain_table()
     for heading in ("task", "group", *(f"n {key}" for key in spec.protocols)):
         tasks.add_column(heading)
     for key, task in spec.tasks.items():
@@ -67,10 +65,9 @@ def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK")]) -> int:
 
 def _options(spec: BenchmarkSpec) -> Table:
     """What a user may set: as a flag of its name where there is one, else with `--option NAME=VALUE`."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for heading in ("option", "default", "meaning"):
         table.add_column(heading)
     for name, option in spec.options.items():

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from evalkit.settings import RunSettings
+from evalkit.tables import plain_table
 
 from . import _options as o
 
@@ -18,13 +19,11 @@ Name = Annotated[str, typer.Argument(metavar="CARD", help="Card name, card file 
 @app.command("list")
 def list_all() -> int:
     """Show the cards that ship with evalkit."""
-    from rich.table import Table
-
     from evalkit.cards import list_cards
 
     from ._output import print_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for heading in ("card", "model", "weights", "context", "RoPE base", "licence"):
         table.add_column(heading)
     for card in list_cards():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.tables import plain_table
+
 from . import _options as o
 
 if TYPE_CHECKING:
@@ -19,13 +21,11 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Sour
 @app.command("list")
 def list_sources() -> int:
     """Show every source: where it comes from, how many files, how many are here."""
-    from rich.table import Table
-
     from evalkit.data import sources, verify
 
     from ._output import print_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for heading in ("source", "what", "origin", "files here", "licence"):
         table.add_column(heading)
     for source in sources():
@@ -68,11 +68,9 @@ def verify_sources(names: Names = None, data: o.Data = None) -> int:
 
 
 def _print_checks(checks: list[FileCheck]) -> None:
-    from rich.table import Table
-
     from ._output import print_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for heading in ("source", "file", "state", "found in", "detail"):
         table.add_column(heading)
     for check in checks:

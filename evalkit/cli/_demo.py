@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.tables import plain_table
+
 from . import _options as o
 from ._progress import ProgressMonitor
 
@@ -48,7 +50,6 @@ def demo(
     from evalkit._api import report_run
     from evalkit.reports import grids_of
     from evalkit.runs import execute
-    from evalkit.scores import score_run
 
     from ._output import note, print_table
 
@@ -60,8 +61,7 @@ def demo(
     with _DemoMonitor(sessions.values()) as monitor:
         for spec, session in sessions.items():
             failed += execute(session, monitor).failed
-            report_run(out / _folder(spec), palette=palette)
-            _, rows = score_run(out / _folder(spec))
+            _, rows = report_run(out / _folder(spec), palette=palette)
             grids[spec] = grids_of(rows)["single"]
     card = sessions["none"].card
     together = _draw(out, grids, card, palette)
@@ -145,10 +145,9 @@ def _heading(grids: Mapping[str, HeatGrid], card: Card) -> str:
 
 def _table(grids: Mapping[str, HeatGrid]) -> Table:
     """Mean over depths by setting and length."""
-    from rich.table import Table
 
     lengths = grids["none"].lengths
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     table.add_column("RoPE")
     for length in lengths:
         table.add_column(f"{length:,.0f}", justify="right")

@@ -34,10 +34,11 @@ def report(
     from ._output import note, print_table
 
     palette: Palette = "colour-blind" if colour_blind else "published"
+    rows = {}
     for folder in runs:
-        scores = report_run(folder, axis=axis.value, palette=palette)
+        scores, rows[folder] = report_run(folder, axis=axis.value, palette=palette)
         print_table(terminal_table(scores, spec_of_run(folder)))
         note(f"tables in {folder / 'tables'}")
     if side_by_side is not None:
-        note(f"figure: {compare_heatmaps(side_by_side, runs, palette)[0]}")
+        note(f"figure: {compare_heatmaps(side_by_side, [(folder, rows[folder]) for folder in runs], palette)[0]}")
     return 0

@@ -73,7 +73,7 @@ def _all_protocols(
     from evalkit._api import report_run, score_predictions
 
     if output_format == "evalkit" and protocol is None and not options:
-        return {"": report_run(path)}
+        return {"": report_run(path)[0]}
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
         name or "": score_predictions(

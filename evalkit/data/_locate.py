@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from evalkit.data._files import sha256_of
 from evalkit.data._places import Place, expected_digest, find
 from evalkit.data._sources import Source, SourceFile
 from evalkit.data.fetching import Report, count_records, fetch_file
 from evalkit.errors import DataError
+from evalkit.files import sha256_of
 
 __all__ = ["Located", "MissingFileError", "fetch", "locate"]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from evalkit.data._files import write_json
 from evalkit.data._sources import Source, SourceFile
 from evalkit.errors import DataError
+from evalkit.files import json_text, replace_text
 from evalkit.paths import cache_root, data_root
 
 __all__ = ["Place", "cached", "expected_digest", "find", "record_digest"]
@@ -73,7 +73,7 @@ def expected_digest(source: Source, file: SourceFile) -> str | None:
 
 def record_digest(source: Source, file: SourceFile, sha256: str) -> None:
     """From now on the file must have this digest on this machine."""
-    write_json(_record_path(source), {**_recorded(source), file.path: sha256})
+    replace_text(_record_path(source), json_text({**_recorded(source), file.path: sha256}))
 
 
 def _record_path(source: Source) -> Path:

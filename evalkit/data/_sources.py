@@ -9,9 +9,10 @@ import functools
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from evalkit.errors import UnknownNameError
+from evalkit.records import FrozenRecord
 
 __all__ = ["GitOrigin", "HubOrigin", "Origin", "Source", "SourceFile", "WheelOrigin", "source", "sources"]
 
@@ -21,11 +22,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class GitOrigin(_Frozen):
+class GitOrigin(FrozenRecord):
     """A git repository at a commit, read through the host's raw file addresses."""
 
     kind: Literal["git"] = "git"
@@ -35,7 +32,7 @@ class GitOrigin(_Frozen):
     """The full commit id; a branch name would not be a pin."""
 
 
-class HubOrigin(_Frozen):
+class HubOrigin(FrozenRecord):
     """A repository of the Hugging Face hub at a revision; `HF_ENDPOINT` and tokens work as usual."""
 
     kind: Literal["hub"] = "hub"
@@ -47,7 +44,7 @@ class HubOrigin(_Frozen):
     """The hub's kind of repository."""
 
 
-class WheelOrigin(_Frozen):
+class WheelOrigin(FrozenRecord):
     """A release on the package index, fetched by pip and never installed."""
 
     kind: Literal["wheel"] = "wheel"
@@ -60,7 +57,7 @@ class WheelOrigin(_Frozen):
 Origin = Annotated[GitOrigin | HubOrigin | WheelOrigin, Field(discriminator="kind")]
 
 
-class SourceFile(_Frozen):
+class SourceFile(FrozenRecord):
     """One pinned file."""
 
     path: str
@@ -87,7 +84,7 @@ class SourceFile(_Frozen):
         return value
 
 
-class Source(_Frozen):
+class Source(FrozenRecord):
     """One upstream release and its files."""
 
     name: str

@@ -57,12 +57,11 @@ from evalkit.metrics.opencompass import (
     general_postprocess,
     gsm100_postprocess,
     opencompass_accuracy,
-    opencompass_em,
     opencompass_leval_em,
     second_character,
     without_commas,
 )
-from evalkit.metrics.rouge import bootstrap_medians, rouge1, rouge2, rouge_l, rouge_lsum
+from evalkit.metrics.rouge import bootstrap_medians, rouge1, rouge2, rouge_l
 
 __all__ = [
     "NEEDLEBENCH_PASSING_SCORE",
@@ -112,13 +111,11 @@ __all__ = [
     "needlebench_single_v2",
     "normalized_words",
     "opencompass_accuracy",
-    "opencompass_em",
     "opencompass_leval_em",
     "opencompass_longbench_rouge_l_zh",
     "rouge1",
     "rouge2",
     "rouge_l",
-    "rouge_lsum",
     "second_character",
     "without_commas",
     "word_f1",

@@ -19,7 +19,6 @@ __all__ = [
     "general_postprocess",
     "gsm100_postprocess",
     "opencompass_accuracy",
-    "opencompass_em",
     "opencompass_leval_em",
     "second_character",
     "without_commas",
@@ -78,8 +77,3 @@ def opencompass_leval_em(prediction: str, target: str) -> float:
     """
     answer = general_postprocess(prediction)
     return 100.0 * (general_postprocess(target) in answer or target in answer)
-
-
-def opencompass_em(prediction: str, target: str) -> float:
-    """EMEvaluator: 100 where the post-processed prediction is the target, as it is or post-processed."""
-    return 100.0 * (general_postprocess(prediction) in (general_postprocess(target), target))

@@ -1,7 +1,7 @@
 """ROUGE F-measures on the 0–100 scale, equal to `rouge_score` 0.1.2 without a stemmer, in C++ instead of Python.
 
 L-Eval takes the plain mean over samples; OpenCompass the bootstrap median of `bootstrap_medians`. LongBench uses
-another package with another definition: see `longbench`.
+another package with another definition: see `longbench_rouge`.
 The tokenizer knows only a–z and 0–9, so Chinese text scores 0 here, as upstream.
 """
 
@@ -14,14 +14,13 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from evalkit.metrics._lcs import Columns, align
 from evalkit.metrics._shared import best_of, harmonic_mean
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["bootstrap_medians", "rouge1", "rouge2", "rouge_l", "rouge_lsum"]
+__all__ = ["bootstrap_medians", "rouge1", "rouge2", "rouge_l"]
 
 _Gram = TypeVar("_Gram")
 _TOKEN = re.compile(r"[a-z0-9]+")
@@ -49,11 +48,6 @@ def rouge2(prediction: str, targets: Sequence[str]) -> float:
 def rouge_l(prediction: str, targets: Sequence[str]) -> float:
     """ROUGE-L F-measure (0–100) of the whole texts, best over targets."""
     return 100.0 * best_of(_rouge_l, prediction, targets)
-
-
-def rouge_lsum(prediction: str, targets: Sequence[str]) -> float:
-    """Summary-level ROUGE-L F-measure (0–100), sentences at line feeds, best over targets."""
-    return 100.0 * best_of(_rouge_lsum, prediction, targets)
 
 
 def bootstrap_medians(columns: Sequence[Sequence[float]]) -> list[float]:
@@ -106,19 +100,3 @@ def _rouge_l(prediction: str, target: str) -> float:
 
     predicted, expected = _tokens(prediction), _tokens(target)
     return _f_measure(LCSseq.similarity(predicted, expected), len(predicted), len(expected))
-
-
-def _rouge_lsum(prediction: str, target: str) -> float:
-    predicted = [_tokens(line) for line in prediction.split("\n")]
-    expected = [_tokens(line) for line in target.split("\n")]
-    covered = Counter(token for sentence in expected for token in _union_lcs(sentence, predicted))
-    # A predicted word is spent once: rouge_score/rouge_scorer.py, _summary_level_lcs, as ROUGE-1.5.5 does.
-    hits = (covered & Counter(token for line in predicted for token in line)).total()
-    return _f_measure(hits, sum(map(len, predicted)), sum(map(len, expected)))
-
-
-def _union_lcs(sentence: tuple[str, ...], candidates: Sequence[tuple[str, ...]]) -> list[str]:
-    """Tokens of the sentence that lie on its longest common subsequence with any candidate."""
-    columns = Columns.of(sentence)
-    positions = {position for candidate in candidates for position in align(candidate, columns).positions}
-    return [sentence[position] for position in positions]

@@ -54,7 +54,7 @@ class GenerationRequest:
     max_new_tokens: int
     """Generation limit, in tokens."""
     stop: tuple[str, ...] = ()
-    """Strings that end the answer; they are not part of it."""
+    """All strings that end the answer, the card's and the protocol's, none of them empty; they are not part of it."""
     stop_rule: StopRule = field(default_factory=StopRule)
     """How else the answer ends, and how it is read."""
 

@@ -52,7 +52,7 @@ def examine(
     model: ModelAdapter, card: Card, tokenizer: PromptTokenizer, chat: ChatFormat, window: int
 ) -> Iterator[LiveCheck]:
     """Each check as it is done; the model is loaded by the first that asks it something."""
-    checks = _SelfCheck(model, tokenizer, chat)
+    checks = _SelfCheck(model, tokenizer, chat, card.stop)
     yield checks.check_bos()
     yield checks.check_template()
     yield checks.check_window(window)
@@ -63,10 +63,13 @@ def examine(
 class _SelfCheck:
     """A model and how it is spoken to."""
 
-    def __init__(self, model: ModelAdapter, tokenizer: PromptTokenizer, chat: ChatFormat) -> None:
+    def __init__(
+        self, model: ModelAdapter, tokenizer: PromptTokenizer, chat: ChatFormat, stop: tuple[str, ...]
+    ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._chat = chat
+        self._stop = stop
         self._stem = " ".join(f"Sentence {number} says {number * number}." for number in range(STEM_SENTENCES))
 
     def check_bos(self) -> LiveCheck:
@@ -135,7 +138,7 @@ class _SelfCheck:
 
     def _ask(self, prompts: Sequence[TokenIds]) -> list[Completion]:
         """Completions in the order of the prompts."""
-        requests = [GenerationRequest(index, ids, NEW_TOKENS) for index, ids in enumerate(prompts)]
+        requests = [GenerationRequest(index, ids, NEW_TOKENS, self._stop) for index, ids in enumerate(prompts)]
         return sorted(self._model.generate(NATIVE, requests), key=lambda completion: completion.index)
 
 

@@ -37,7 +37,7 @@ class AnswerEnd:
         last = tokenizer.encode(stop_rule.ends_at_token_of)[-1:] if stop_rule.ends_at_token_of else []
         self.ids = eos_ids.union(last)
         """Tokens that end the answer."""
-        self._stop = tuple(text for text in stop if text)
+        self._stop = tuple(stop)
         bytes_of_longest = max((len(text.encode()) for text in self._stop), default=0)  # at most one token a byte
         self._window = bytes_of_longest + _MARGIN_TOKENS
 

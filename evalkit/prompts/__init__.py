@@ -6,7 +6,6 @@ from ._foreign import WithoutSpecialTokens
 from ._records import Ledger, Prompt, TokenIds, digest_ids, token_array
 from ._tokenizer import PromptTokenizer, load_tokenizer
 from ._truncation import (
-    DIALECTS,
     Budget,
     Range,
     TruncationMode,
@@ -18,7 +17,6 @@ from ._truncation import (
 )
 
 __all__ = [
-    "DIALECTS",
     "Budget",
     "ChatFormat",
     "Ledger",

@@ -67,14 +67,12 @@ class PromptBuilder:
         max_seq_len: int,
         *,
         max_new_tokens: int | None = None,
-        max_length: int | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._chat = chat
         self._mode = mode
         self._max_seq_len = max_seq_len
         self._max_new_tokens = max_new_tokens
-        self._max_length = max_length
 
     def build(self, requests: Iterable[Request]) -> Iterator[Prompt]:
         """One prompt per request, in order, streaming. A request that cannot fit becomes a prompt with an error."""
@@ -125,8 +123,7 @@ class PromptBuilder:
         return Prompt(sample.id, sample.task, request.step, token_array([]), None, limit, error=str(error))
 
     def _budget(self, request: Request) -> Budget:
-        limit = self._max_new_tokens or request.max_new_tokens
-        return Budget(self._max_seq_len, limit, self._max_length)
+        return Budget(self._max_seq_len, self._max_new_tokens or request.max_new_tokens)
 
     def _cut_text(self, request: Request, is_wrapped: bool) -> tuple[Request, _Cut | None]:
         """The modes that shorten text before it is wrapped."""
@@ -152,7 +149,7 @@ class PromptBuilder:
         def count_tokens(first_words: int) -> int:
             return len(self._tokenizer.encode(" ".join(words[:first_words])))
 
-        limit = self._max_length or self._max_seq_len - LEVAL_RESERVED_TOKENS
+        limit = self._max_seq_len - LEVAL_RESERVED_TOKENS
         keep = leval_word_count(len(words), limit, count_tokens)
         if keep == len(words):
             return request, None

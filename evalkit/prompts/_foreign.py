@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from evalkit.errors import CardError, MissingDependencyError
+from evalkit.encodings import tiktoken_encoding
 
 __all__ = ["Characters", "TiktokenText", "WithoutSpecialTokens"]
 
@@ -32,23 +32,11 @@ class TiktokenText(WithoutSpecialTokens):
     """One of OpenAI's encodings; the text of special tokens is plain text."""
 
     def __init__(self, name: str) -> None:
-        try:
-            import tiktoken
-        except ImportError as error:
-            raise MissingDependencyError("tiktoken", "dev", f"the tokenizer {name}") from error
-        try:
-            self._encoding = tiktoken.get_encoding(name)
-        except ValueError as error:
-            raise CardError(f"tokenizer tiktoken:{name}: there is no such encoding ({_line(error)})") from error
-        except Exception as error:  # what the download may raise depends on the HTTP library of the day
-            raise CardError(
-                f"tokenizer tiktoken:{name}: its vocabulary cannot be had ({_line(error)}); "
-                "download it elsewhere and set TIKTOKEN_CACHE_DIR"
-            ) from error
+        self._encoding = tiktoken_encoding(name, hint="correct `tokenizer` in the card")
 
     def encode(self, text: str, **_: Any) -> list[int]:
         """Ids of a text."""
-        ids: list[int] = self._encoding.encode(text, disallowed_special=())
+        ids: list[int] = self._encoding.encode_ordinary(text)
         return ids
 
     def decode(self, ids: Sequence[int], **_: Any) -> str:
@@ -83,7 +71,3 @@ class Characters(WithoutSpecialTokens):
     def get_vocab(self) -> dict[str, int]:
         """A name that stands for the code points in digests."""
         return {"characters": len(self)}
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from evalkit.cards import Card
-from evalkit.errors import CardError, MissingDependencyError
+from evalkit.errors import CardError, MissingDependencyError, one_line
 
 from ._foreign import Characters, TiktokenText
 
@@ -59,7 +59,7 @@ class PromptTokenizer:
                 list(messages), chat_template=template, tokenize=False, add_generation_prompt=True
             )
         except Exception as error:  # a template is a program: besides Jinja's errors it can raise any
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             raise CardError(
                 f"the chat template cannot write this prompt ({reason}); correct `chat` in the card, or pass --chat"
             ) from error
@@ -148,7 +148,7 @@ def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptToke
             use_fast=card.use_fast_tokenizer,
         )
     except Exception as error:  # transformers and tokenizers raise every kind for a damaged file
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         if "trust_remote_code" in reason:
             reason = "it ships its own code; pass --trust-remote-code to run it"
         raise CardError(f"{place}: no usable tokenizer: {reason}") from error

@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 from evalkit.errors import SampleError, UnknownNameError
 
 __all__ = [
-    "DIALECTS",
     "Budget",
     "Range",
     "TruncationMode",
@@ -43,18 +42,6 @@ class TruncationMode(StrEnum):
     CONTEXT_MIDDLE = "context-middle"
     NONE = "none"
 
-
-DIALECTS: dict[str, TruncationMode] = {
-    "opencompass_chat_mid": TruncationMode.INDEX,
-    "bilibili_chat_mid": TruncationMode.INDEX,
-    "opencompass_legacy_hf_or_vllm_mid": TruncationMode.OPENCOMPASS_LEGACY_MID,
-    "opencompass_chat_none": TruncationMode.OPENCOMPASS_LEFT,
-    "opencompass_base_drop_middle": TruncationMode.OPENCOMPASS_DROP_MIDDLE,
-    "longbench_v1_official": TruncationMode.LONGBENCH_OFFICIAL,
-    "longbench_v2_official": TruncationMode.LONGBENCH_V2_OFFICIAL,
-    "leval_baseline_words": TruncationMode.LEVAL_OFFICIAL,
-}
-"""Upstream code path → the mode that follows it."""
 
 LEVAL_RESERVED_TOKENS = 512  # L-Eval baselines: max_length = model length - 512
 LEVAL_WORD_STEP = 250  # L-Eval baselines: words given up more in each round

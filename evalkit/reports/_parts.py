@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.errors import UserError
-from evalkit.scores import BenchmarkScores, GroupScore
+from evalkit.files import write_text
+from evalkit.scores import BenchmarkScores, BucketScore, GroupScore, TaskScore
+from evalkit.tables import plain_table
 
 if TYPE_CHECKING:
     import pandas as pd
-from evalkit.scores import BucketScore, TaskScore
-
-if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["bucket_rows", "buckets_table", "part_frame", "write_parts"]
@@ -24,8 +22,6 @@ def buckets_table(scores: BenchmarkScores) -> Table | None:
     """One row per task and complete group: score and samples of each part, and the effective length where parts are
     lengths; None where no task is reported by parts.
     """
-    from rich.table import Table
-
     rows = bucket_rows(scores)
     if not rows:
         return None
@@ -42,7 +38,7 @@ def buckets_table(scores: BenchmarkScores) -> Table | None:
     ]
     if len(names) > MOST_ACROSS:
         headings, *lines = [list(column) for column in zip(headings, *lines, strict=True)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left")
     for line in lines:
@@ -93,9 +89,5 @@ def write_parts(folder: Path, scores: BenchmarkScores) -> list[Path]:
     if frame.empty:
         return []
     path = folder / "tables" / "parts.csv"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(path, index=False)
-    except OSError as error:
-        raise UserError(f"{path.parent}: tables cannot be written ({error.strerror})") from error
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
     return [path]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.cards import Endpoint
 from evalkit.planning import Counts, Plan
 from evalkit.runs import Job, Session
+from evalkit.tables import plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,10 +58,8 @@ def _cost(counts: Counts, endpoint: Endpoint | None) -> dict[str, Any] | None:
 
 def plan_table(plan: dict[str, Any]) -> Table:
     """The plan for people: one row per task, and the sum."""
-    from rich.table import Table
-
     title = f"{plan['benchmark']} · {plan['model']} · protocol {plan['protocol']}"
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    table = plain_table(title)
     table.add_column("task")
     for heading in ("samples", "done", "prompt tokens", "unique", "reuse saves", "truncated", "longest", "KV cache"):
         table.add_column(heading, justify="right")

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import yaml
 
-from evalkit.errors import DataError, UnknownNameError
+from evalkit.errors import DataError, UnknownNameError, one_line
 from evalkit.paths import shipped
 
 __all__ = [
@@ -119,8 +119,7 @@ def published_sources() -> Mapping[str, PublishedSource]:
         entries = yaml.safe_load(path.read_text("utf-8"))
         return MappingProxyType({key: PublishedSource(id=key, **entry) for key, entry in entries.items()})
     except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
-        detail = " ".join(str(error).split())
-        raise DataError(f"{path}: cannot be read as published sources ({detail}): reinstall evalkit") from None
+        raise DataError(f"{path}: cannot be read as published sources ({one_line(error)}): reinstall evalkit") from None
 
 
 @lru_cache(maxsize=16)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.errors import UserError
+from evalkit.files import write_text
 from evalkit.scores import BenchmarkScores, TaskScore
+from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
 if TYPE_CHECKING:
@@ -46,21 +47,15 @@ def write_tables(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec) -> 
     """`tables/scores.csv`, `.md` and `.tex` below `folder`; their paths."""
     frame = score_frame(scores, spec)
     paths = [folder / "tables" / f"scores.{suffix}" for suffix in ("csv", "md", "tex")]
-    try:
-        paths[0].parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(paths[0], index=False)
-        paths[1].write_text(_markdown(scores, spec), encoding="utf-8")
-        paths[2].write_text(_latex(scores, spec), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{paths[0].parent}: tables cannot be written ({error.strerror})") from error
+    texts = (frame.to_csv(index=False, lineterminator="\n"), _markdown(scores, spec), _latex(scores, spec))
+    for path, text in zip(paths, texts, strict=True):
+        write_text(path, text)
     return paths
 
 
 def terminal_table(scores: BenchmarkScores, spec: BenchmarkSpec) -> Table:
     """The scores for people: tasks, then groups, then the overall score."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold", title=caption(scores, spec), title_justify="left")
+    table = plain_table(caption(scores, spec))
     for heading, justify in zip(_HEADINGS, ("left", "right", "left", "left", "right"), strict=True):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for cells in _task_cells(scores):
@@ -75,12 +70,10 @@ def terminal_table(scores: BenchmarkScores, spec: BenchmarkSpec) -> Table:
 
 def protocols_table(results: Sequence[BenchmarkScores], spec: BenchmarkSpec) -> Table:
     """The same answers under several protocols, side by side: score, and what it measures."""
-    from rich.table import Table
-
     partial = [result.protocol for result in results if result.partial]
     title = f"{spec.title} · {results[0].model} · the same answers under {len(results)} protocols"
     title += f" · PARTIAL under {', '.join(partial)}" if partial else ""
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    table = plain_table(title)
     table.add_column("task")
     for result in results:
         table.add_column(result.protocol, justify="right")

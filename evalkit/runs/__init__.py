@@ -6,7 +6,7 @@ from ._monitor import Monitor, SilentMonitor
 from ._records import LedgerRecord, Manifest, SampleRecord
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, open_session
-from ._store import RunStore, read_manifest, read_records_of_run, write_atomically
+from ._store import RunStore, read_manifest, read_records_of_run
 
 __all__ = [
     "Job",
@@ -25,5 +25,4 @@ __all__ = [
     "plan_session",
     "read_manifest",
     "read_records_of_run",
-    "write_atomically",
 ]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.errors import CardError
+from evalkit.errors import CardError, one_line
+from evalkit.files import json_text, replace_text, sha256_of
 from evalkit.paths import cache_root
 
 __all__ = ["environment", "weights_digest"]
@@ -40,11 +40,11 @@ def weights_digest(card: Card) -> str:
     total = hashlib.sha256()
     configuration = [folder / name for name in CONFIGURATION if (folder / name).is_file()]
     for path in [*sorted(folder.glob("*.safetensors")), *configuration]:
-        total.update(f"{path.name}:{_file_digest(path)};".encode())
+        total.update(f"{path.name}:{_remembered_digest(path)};".encode())
     return f"sha256:{total.hexdigest()}"
 
 
-def _file_digest(path: Path) -> str:
+def _remembered_digest(path: Path) -> str:
     """sha256 of the whole file; remembered by path, size and times of change, because weights are large.
 
     Both times: `cp -p` and archives set the first one as they like, nobody sets the second.
@@ -54,8 +54,7 @@ def _file_digest(path: Path) -> str:
         key = f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
         known = _remembered()
         if key not in known or state.st_size < REMEMBER_BYTES:
-            with path.open("rb") as stream:
-                known[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+            known[key] = sha256_of(path)
             if state.st_size >= REMEMBER_BYTES:
                 _remember(known)
     except OSError as error:
@@ -72,12 +71,8 @@ def _remembered() -> dict[str, str]:
 
 
 def _remember(known: dict[str, str]) -> None:
-    path = cache_root() / DIGESTS
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):  # a cache that cannot be written costs hashing again, nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        partial.replace(path)
+        replace_text(cache_root() / DIGESTS, json_text(known))
 
 
 def _hub_commit(card: Card) -> str:
@@ -87,8 +82,7 @@ def _hub_commit(card: Card) -> str:
     try:
         path = hf_hub_download(card.weights, "config.json", revision=card.revision)
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise CardError(f"{card.name}: weights {card.weights} cannot be had from the hub: {reason}") from error
+        raise CardError(f"{card.name}: weights {card.weights} cannot be had from the hub: {one_line(error)}") from error
     return Path(path).parent.name
 
 

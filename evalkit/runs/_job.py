@@ -30,6 +30,8 @@ __all__ = ["Job", "make_job"]
 class Job:
     """One benchmark under one protocol, with its data at hand."""
 
+    named: str
+    """The benchmark as the user named it: its name, or its YAML file."""
     benchmark: Benchmark
     """The benchmark."""
     protocol: str
@@ -93,8 +95,8 @@ class Job:
             yield from self.samples(task)
 
 
-def make_job(benchmark: Benchmark, settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> Job:
-    """The job of one benchmark; raises a `UserError` for the first thing about it that is wrong."""
+def make_job(given: str, benchmark: Benchmark, settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> Job:
+    """The job of one benchmark, named so by the user; raises a `UserError` for the first thing that is wrong."""
     spec = benchmark.spec
     protocol = settings.protocol or spec.default_protocol
     rules = spec.protocol(protocol)
@@ -112,6 +114,7 @@ def make_job(benchmark: Benchmark, settings: RunSettings, card: Card, tokenizer:
     builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=settings.max_new_tokens)
     _check_lengths(benchmark, protocol, builder, tokenizer)
     return Job(
+        named=named,
         benchmark=benchmark,
         protocol=protocol,
         label=_label(spec, protocol, settings, options),

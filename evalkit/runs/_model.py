@@ -10,13 +10,19 @@ from pydantic import BaseModel, ValidationError
 
 from evalkit.cards import Card, Endpoint, load_card
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import backend_name, endpoint_card, endpoint_tokenizer, is_address, named_endpoint
+from evalkit.models import (
+    UNKNOWN_WINDOW,
+    backend_name,
+    endpoint_card,
+    endpoint_tokenizer,
+    is_address,
+    named_endpoint,
+)
 from evalkit.prompts import PromptTokenizer, load_tokenizer
 from evalkit.settings import RunSettings
 
-__all__ = ["UNKNOWN_WINDOW", "length_notes", "resolve_lengths", "resolve_model", "resolve_tokenizer"]
+__all__ = ["length_notes", "resolve_lengths", "resolve_model", "resolve_tokenizer"]
 
-UNKNOWN_WINDOW = 2**31 - 1  # code points; the server refuses what it cannot take
 FROM_ELSEWHERE = {"base_url", "prices", "is_key_required"}  # fields of an endpoint that are no --engine setting
 
 _Settings = TypeVar("_Settings", bound=BaseModel)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from evalkit.models import Completion
 from evalkit.planning import PlannedPrompt
 from evalkit.prompts import Ledger
+from evalkit.records import StoredRecord
 
 __all__ = ["LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class LedgerRecord(_Record):
+class LedgerRecord(StoredRecord):
     """What truncation did to the prompt."""
 
     mode: str
@@ -38,7 +33,7 @@ class LedgerRecord(_Record):
     """Which of the sample's needles truncation removed, by index."""
 
 
-class SampleRecord(_Record):
+class SampleRecord(StoredRecord):
     """What happened when one step of one sample was generated."""
 
     id: str
@@ -71,7 +66,7 @@ class SampleRecord(_Record):
     """First and last characters of the prompt, for people."""
 
 
-class Manifest(_Record):
+class Manifest(StoredRecord):
     """What a run folder holds and under which conditions."""
 
     schema_version: int = 1

@@ -117,7 +117,8 @@ class _Worker:
 
     def _run_group(self, plan: Plan, group: PlannedGroup) -> None:
         """Every prompt of the group gets one record: what the backend answered, or that it did not."""
-        requests = [_generation_request(plan, plan.prompts[index]) for index in group.order]
+        stop = self._session.card.stop
+        requests = [_generation_request(plan, plan.prompts[index], stop) for index in group.order]
         unanswered = set(group.order)
         for completion in self._model.adapter.generate(group.rope, requests):
             if completion.index not in unanswered:
@@ -235,7 +236,7 @@ def _manifest(session: Session, job: Job, weights: str) -> Manifest:
         identity={**job.identity, "weights": weights},
         settings={
             "label": job.label,
-            "benchmark": _lasting(settings.benchmarks[session.jobs.index(job)]),
+            "benchmark": _lasting(job.named),
             "model": settings.model,
             "title": session.card.title,
             "context_length": session.card.context_length,
@@ -268,8 +269,11 @@ def _all_options(job: Job) -> dict[str, str]:
     return join_options(job.benchmark.spec, read_manifest(job.folder).settings.get("options", {}), job.options)
 
 
-def _generation_request(plan: Plan, prompt: PlannedPrompt) -> GenerationRequest:
-    return GenerationRequest(prompt.index, plan.ids(prompt.index), prompt.max_new_tokens, prompt.stop, prompt.stop_rule)
+def _generation_request(plan: Plan, prompt: PlannedPrompt, model_stop: tuple[str, ...]) -> GenerationRequest:
+    """What a backend is asked: ids, limit, and the stop strings of model and protocol in one list."""
+    # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
+    stop = tuple(text for text in (*model_stop, *prompt.stop) if text)
+    return GenerationRequest(prompt.index, plan.ids(prompt.index), prompt.max_new_tokens, stop, prompt.stop_rule)
 
 
 def _first_prompts(session: Session) -> Iterator[tuple[str, Prompt]]:

@@ -97,7 +97,8 @@ def open_session(settings: RunSettings) -> Session:
         raise UserError(f"a benchmark is named twice: {', '.join(names)}")
     tokenizer = resolve_tokenizer(settings, card)
     settings, card = resolve_lengths(settings, card, tokenizer)
-    jobs = tuple(make_job(benchmark, settings, card, tokenizer) for benchmark in benchmarks)
+    pairs = zip(settings.benchmarks, benchmarks, strict=True)
+    jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
     notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
     return Session(settings, card, tokenizer, rope, jobs, notes)
 

@@ -2,7 +2,8 @@
 
 Durability: each record is handed to the operating system as soon as it is finished, so a killed process loses nothing;
 it is forced to disk at least every `FSYNC_SECONDS` and when the store closes, so a power cut loses at most those
-seconds. A torn last line is dropped when the folder is opened for writing.
+seconds. `run.json`, without which no record can be read, is forced to disk each time before it takes the old one's
+place. A torn last line is dropped when the folder is opened for writing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import filelock
 from pydantic import ValidationError
 
 from evalkit.errors import DataError, RunConflictError, UserError
+from evalkit.files import write_text
 from evalkit.models import backend_name
 
 from ._records import Manifest, SampleRecord
@@ -107,7 +109,7 @@ class RunStore:
             raise RunConflictError(
                 f"{self.folder}: holds records but no run.json that says of which run; restore it, or use another --out"
             )
-        write_atomically(path, manifest.model_dump_json(indent=2) + "\n")
+        write_text(path, manifest.model_dump_json(indent=2) + "\n")
         return warnings
 
     def note_engine(self, info: dict[str, Any]) -> list[str]:
@@ -116,7 +118,7 @@ class RunStore:
         earlier = manifest.environment.get("engine") or {}
         environment = {**manifest.environment, "engine": {**earlier, **info}}
         manifest = manifest.model_copy(update={"environment": environment})
-        write_atomically(self.folder / "run.json", manifest.model_dump_json(indent=2) + "\n")
+        write_text(self.folder / "run.json", manifest.model_dump_json(indent=2) + "\n")
         return _changes(earlier, info)
 
     def append(self, record: SampleRecord) -> None:
@@ -184,16 +186,6 @@ def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
                 problem = error.errors()[0]
                 where = ".".join(str(part) for part in problem["loc"])
                 raise DataError(f"{path}:{number}: {where or 'line'}: {problem['msg']}; repair or remove it") from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step: readers see the old text or the new one."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _drop_torn_line(path: Path) -> None:

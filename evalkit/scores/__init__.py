@@ -1,6 +1,6 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
-from ._interval import cluster_interval, content_seed
+from ._interval import cluster_interval
 from ._records import BenchmarkScores, BucketScore, GroupScore, OverallScore, ScoreRow, TaskScore, TruncationScore
 from ._runs import score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
@@ -17,7 +17,6 @@ __all__ = [
     "TaskScore",
     "TruncationScore",
     "cluster_interval",
-    "content_seed",
     "find_outputs",
     "output_benchmark",
     "read_outputs",

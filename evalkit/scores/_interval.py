@@ -6,22 +6,16 @@ Samples of one document share its difficulty, so documents are drawn, not sample
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_CLUSTERS", "RESAMPLES", "cluster_interval", "content_seed"]
+__all__ = ["MIN_CLUSTERS", "RESAMPLES", "cluster_interval"]
 
 RESAMPLES = 2000
 MIN_CLUSTERS = 5
 LEVELS = (2.5, 97.5)
-
-
-def content_seed(*parts: str) -> int:
-    """A seed from stable content, the same in every process."""
-    return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big")
 
 
 def cluster_interval(

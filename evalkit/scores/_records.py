@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from evalkit.records import FrozenRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,10 +22,6 @@ __all__ = [
     "TaskScore",
     "TruncationScore",
 ]
-
-
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class ScoreRow:
     """Whether the needle or gold answer survived truncation; null where it never stood in the prompt verbatim."""
 
 
-class TruncationScore(_Result):
+class TruncationScore(FrozenRecord):
     """What truncation did to a task, and how the samples fared that it touched."""
 
     truncated: int
@@ -63,7 +61,7 @@ class TruncationScore(_Result):
     """Score over the others; null where there are none."""
 
 
-class BucketScore(_Result):
+class BucketScore(FrozenRecord):
     """The score of a task over the samples of one length range."""
 
     score: float | None
@@ -72,7 +70,7 @@ class BucketScore(_Result):
     """Samples scored."""
 
 
-class EffectiveLength(_Result):
+class EffectiveLength(FrozenRecord):
     """How long prompts may be for the score to hold."""
 
     length: int | None
@@ -81,7 +79,7 @@ class EffectiveLength(_Result):
     """Mean that a length must reach, 0–100."""
 
 
-class TaskScore(_Result):
+class TaskScore(FrozenRecord):
     """The score of one task, with its sample count, coverage and uncertainty."""
 
     score: float | None
@@ -119,7 +117,7 @@ class TaskScore(_Result):
         return self.failed > 0 or self.n < (self.expected or 0)
 
 
-class GroupScore(_Result):
+class GroupScore(FrozenRecord):
     """The mean of some tasks."""
 
     score: float | None
@@ -132,7 +130,7 @@ class GroupScore(_Result):
     """As for a task."""
 
 
-class OverallScore(_Result):
+class OverallScore(FrozenRecord):
     """The benchmark's one number."""
 
     score: float | None
@@ -141,7 +139,7 @@ class OverallScore(_Result):
     """How it is made."""
 
 
-class BenchmarkScores(_Result):
+class BenchmarkScores(FrozenRecord):
     """All scores of one model on one benchmark under one protocol; `model_dump_json()` is `scores.json`."""
 
     schema_version: int = Field(default=1, alias="schema", serialization_alias="schema")

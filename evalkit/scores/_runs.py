@@ -11,8 +11,9 @@ from typing import Any
 
 from evalkit.data import locate, source
 from evalkit.errors import DataError
+from evalkit.files import write_text
 from evalkit.prompts import drops_tokens
-from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, read_records_of_run, write_atomically
+from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, read_records_of_run
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
 from ._records import BenchmarkScores, ScoreRow
@@ -56,8 +57,8 @@ def _task_of(folder: Path, record_id: str) -> str:
 def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]) -> None:
     """`scores.jsonl` and `scores.json` of a run folder, replaced in one step each."""
     lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-    write_atomically(folder / "scores.jsonl", lines)
-    write_atomically(folder / "scores.json", json.dumps(scores.to_json(), ensure_ascii=False, indent=2) + "\n")
+    write_text(folder / "scores.jsonl", lines)
+    write_text(folder / "scores.json", json.dumps(scores.to_json(), ensure_ascii=False, indent=2) + "\n")
 
 
 def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest) -> TaskAnswers:

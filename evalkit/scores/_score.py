@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import UnscorableError
 from evalkit.runs import LedgerRecord
+from evalkit.seeds import content_seed
 from evalkit.tasks import Answer, Benchmark, Scorer
 
 from ._groups import effective_length, group_scores, overall_score
-from ._interval import cluster_interval, content_seed
+from ._interval import cluster_interval
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
 
 __all__ = ["TaskAnswers", "score_benchmark", "score_task"]

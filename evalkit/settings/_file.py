@@ -83,7 +83,7 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers = {}  # noqa: RUF012 (so PyYAML declares it)
+        yaml_implicit_resolvers = {}
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             seen: list[Any] = []

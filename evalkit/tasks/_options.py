@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import UserError
+from evalkit.files import sha256_of
 
 if TYPE_CHECKING:
     from ._spec import BenchmarkSpec, OptionSpec
@@ -143,14 +144,9 @@ def _path_digest(name: str, path: Path) -> str:
         raise UserError(f"--{name} {path}: no such file or folder")
     try:
         if path.is_file():
-            return f"sha256:{_file_digest(path)}"
+            return f"sha256:{sha256_of(path)}"
         files = sorted(each for each in path.rglob("*") if each.is_file())
-        lines = "".join(f"{each.relative_to(path).as_posix()}:{_file_digest(each)}\n" for each in files)
+        lines = "".join(f"{each.relative_to(path).as_posix()}:{sha256_of(each)}\n" for each in files)
     except OSError as error:
         raise UserError(f"--{name} {error.filename or path}: cannot be read ({error.strerror})") from error
     return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,20 +6,17 @@ column's mean. Most tasks have one column and its mean; L-Eval's summaries have 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from ._context import ContextBuilder
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Answer", "Message", "Request", "Sample", "Scorer", "StopRule", "single"]
+    from ._context import ContextBuilder
+
+__all__ = ["Answer", "Message", "Request", "Sample", "Scorer", "StopRule", "mean_of_columns", "single"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +105,11 @@ class Answer:
 
 def _first(means: Sequence[float]) -> float:
     return means[0]
+
+
+def mean_of_columns(means: Sequence[float]) -> float:
+    """The plain mean of a task's column means, for `Scorer.combine`: each counts alike, whatever its number of samples."""
+    return sum(means) / len(means)
 
 
 @dataclass(frozen=True)

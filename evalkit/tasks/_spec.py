@@ -2,7 +2,7 @@
 
 A benchmark names its tasks, where its data comes from, and the protocols under which it is run and scored.
 What cannot be said as data (reading records, choosing a metric) is a Python module of this package, found by the
-benchmark's `kind` (see `evalkit.tasks.benchmark`).
+benchmark's `kind` (see `_benchmark.py`).
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from evalkit.errors import DataError, UnknownNameError
+from evalkit.errors import DataError, UnknownNameError, one_line
 from evalkit.paths import shipped
+from evalkit.records import FrozenRecord
 
 from ._options import expand
 
 __all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "benchmark_names", "load_spec"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TaskSpec(_Record):
+class TaskSpec(FrozenRecord):
     """One task of a benchmark."""
 
     title: str = ""
@@ -44,7 +41,7 @@ class TaskSpec(_Record):
     """What the benchmark's module needs to know about the task."""
 
 
-class GroupSpec(_Record):
+class GroupSpec(FrozenRecord):
     """Tasks whose mean is reported."""
 
     title: str
@@ -57,7 +54,7 @@ class GroupSpec(_Record):
     """Task, or group above this one → weight in the mean; empty = the tasks that name this group, plain mean."""
 
 
-class ProtocolSpec(_Record):
+class ProtocolSpec(FrozenRecord):
     """A named way to run and score a benchmark."""
 
     meaning: str
@@ -71,7 +68,7 @@ class ProtocolSpec(_Record):
     refusal: str = ""
     """Why generating is refused, where it is."""
     truncation: str = "middle"
-    """Truncation mode (design section 6)."""
+    """Truncation mode, one of those in `docs/truncation.md`."""
     max_seq_len: int | None = None
     """Window the published set-up used; null = the model's own."""
     steps: int = 1
@@ -80,7 +77,7 @@ class ProtocolSpec(_Record):
     """Protocol settings that only this benchmark knows."""
 
 
-class OptionSpec(_Record):
+class OptionSpec(FrozenRecord):
     """One thing about a benchmark that its user may set: `--NAME` on the command line."""
 
     about: str
@@ -98,7 +95,7 @@ class OptionSpec(_Record):
     """Setting of a task that must be among the values for the task to be run; empty = it selects no tasks."""
 
 
-class BenchmarkSpec(_Record):
+class BenchmarkSpec(FrozenRecord):
     """One benchmark, as its YAML file says it."""
 
     name: str
@@ -215,7 +212,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeError) as error:
         raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from error
     except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+        raise DataError(f"{path}: not valid YAML ({one_line(error)})") from error
     if not isinstance(value, dict):
         raise DataError(f"{path}: not a benchmark definition; see `evalkit benchmarks show`")
     return value

@@ -21,7 +21,7 @@ from evalkit.data import Record, dataset_configs, read_records, require, require
 from evalkit.errors import DataError, UserError
 
 from ._opencompass import ask
-from ._records import Answer, Request, Sample, Scorer, single
+from ._records import Answer, Request, Sample, Scorer, mean_of_columns, single
 from ._spec import BenchmarkSpec
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _official_scorer(task: str, answers: Sequence[Answer]) -> Scorer:
     if task == "sci_fi":
         return single("exact_match", metrics.leval_sci_fi)
     if task == "topic_retrieval_longchat":
-        return Scorer("exact_match", _by_sentence, ("first", "second", "third"), _mean)
+        return Scorer("exact_match", _by_sentence, ("first", "second", "third"), mean_of_columns)
     if kind == "rouge":
         return Scorer("rouge_geometric_mean", _rouge_columns, ROUGE, _geometric_mean, includes=_is_official)
     if kind in ("f1", None):  # None: no answer that could be scored, so none will be
@@ -158,10 +158,6 @@ def _rouge_columns(answer: Answer) -> tuple[float, ...]:
         metrics.rouge2(prediction, targets),
         metrics.rouge_l(prediction, targets),
     )
-
-
-def _mean(means: Sequence[float]) -> float:
-    return sum(means) / len(means)
 
 
 def _geometric_mean(means: Sequence[float]) -> float:

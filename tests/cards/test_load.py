@@ -78,14 +78,14 @@ def test_weights_are_relative_to_the_card(write_card: WriteCard, tmp_path: Path)
     card = load_card(path)
 
     assert (tmp_path.parent / "weights").resolve() == card.weights_path
-    assert card.hub_id is None
+    assert not card.is_on_hub
 
 
 def test_hub_weights_have_no_path(write_card: WriteCard) -> None:
     """A hub id is passed on as it is, with its revision."""
     card = load_card(write_card(HUB + "revision: abc123\n"))
 
-    assert ("owner/mine", "owner/mine", None) == (card.hub_id, card.require_weights(), card.weights_path)
+    assert (True, "owner/mine", None) == (card.is_on_hub, card.require_weights(), card.weights_path)
     assert card.revision == "abc123"
 
 

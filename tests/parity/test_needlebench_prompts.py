@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from evalkit.encodings import vocabulary_file
 from evalkit.errors import DataError
 from evalkit.tasks import Request, Sample, load_benchmark
 from evalkit.tasks.needlebench import NeedleBench, _atc, _benchmark, _grid
-from evalkit.tasks.needlebench._tokens import VOCABULARY_FILE
 
 Row = dict[str, Any]
 Place = tuple[str, str]
@@ -35,7 +35,10 @@ def files() -> Path:
     folder = Path(root) / "needlebench"
     if not (folder / "needles.jsonl").is_file():
         pytest.skip("needlebench is not in EVALKIT_DATA")
-    if "TIKTOKEN_CACHE_DIR" not in os.environ and not (Path(root) / "tokenizers" / VOCABULARY_FILE).is_file():
+    if (
+        "TIKTOKEN_CACHE_DIR" not in os.environ
+        and not (Path(root) / "tokenizers" / vocabulary_file("cl100k_base")).is_file()
+    ):
         pytest.skip("the cl100k vocabulary is neither in TIKTOKEN_CACHE_DIR nor in EVALKIT_DATA/tokenizers")
     try:
         _benchmark.question_turns(

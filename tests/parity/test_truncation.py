@@ -10,9 +10,21 @@ from typing import Any
 
 import pytest
 
-from evalkit.prompts import DIALECTS, Budget, TruncationMode, kept_ranges, leval_word_count
+from evalkit.prompts import Budget, TruncationMode, kept_ranges, leval_word_count
 
 SUFFIX = "_before_redecode"
+
+DIALECTS = {
+    "opencompass_chat_mid": TruncationMode.INDEX,
+    "bilibili_chat_mid": TruncationMode.INDEX,
+    "opencompass_legacy_hf_or_vllm_mid": TruncationMode.OPENCOMPASS_LEGACY_MID,
+    "opencompass_chat_none": TruncationMode.OPENCOMPASS_LEFT,
+    "opencompass_base_drop_middle": TruncationMode.OPENCOMPASS_DROP_MIDDLE,
+    "longbench_v1_official": TruncationMode.LONGBENCH_OFFICIAL,
+    "longbench_v2_official": TruncationMode.LONGBENCH_V2_OFFICIAL,
+    "leval_baseline_words": TruncationMode.LEVAL_OFFICIAL,
+}
+"""Upstream code path → the mode that follows it, as in `docs/truncation.md`."""
 
 
 def rows() -> list[dict[str, Any]]:

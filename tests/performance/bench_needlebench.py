@@ -18,11 +18,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from evalkit.encodings import tiktoken_encoding
 from evalkit.tasks import load_benchmark
 from evalkit.tasks.needlebench import NeedleBench
 from evalkit.tasks.needlebench._needles import needles
 from evalkit.tasks.needlebench._sets import GridTask, task_of
-from evalkit.tasks.needlebench._tokens import _encoding
 
 TASKS = ("single_en", "single_zh")
 
@@ -41,7 +41,7 @@ def ours(benchmark: NeedleBench, task: str, files: Mapping[str, Path], repeats: 
 
 def anew(task: GridTask, files: Mapping[str, Path], repeats: int) -> Iterator[tuple[Cell, str]]:
     """Cells and documents by the re-encoding way."""
-    encoding: Any = _encoding()
+    encoding: Any = tiktoken_encoding("cl100k_base")
     for length in task.lengths:
         for depth in task.depths:
             lines = [json.loads(line)["text"] for line in files[task.haystack].read_text(encoding="utf-8").splitlines()]

@@ -160,12 +160,16 @@ def test_legacy_mid_decodes_both_halves_and_tokenises_them_again(
 
 
 @pytest.mark.parametrize("chat", [ChatFormat("none"), TEMPLATE], ids=["base model", "chat model"])
-@pytest.mark.parametrize(("mode", "decoded_as_one"), [("longbench-official", False), ("longbench-v2-official", True)])
+@pytest.mark.parametrize(
+    ("mode", "window", "decoded_as_one"),
+    [("longbench-official", 530, False), ("longbench-v2-official", 30 + NEW, True)],
+)
 def test_longbench_cuts_the_raw_prompt_before_it_is_wrapped(
     tokenizer: PromptTokenizer,
     new_builder: NewBuilder,
     request_for: Ask,
     mode: str,
+    window: int,
     decoded_as_one: bool,
     chat: ChatFormat,
 ) -> None:
@@ -176,7 +180,7 @@ def test_longbench_cuts_the_raw_prompt_before_it_is_wrapped(
     short = "".join(tokenizer.decode(piece, skip_special=True) for piece in pieces)
     text = chat.wrap([Message("user", short)], tokenizer) if chat.kind != "none" else short
 
-    prompt = one(new_builder(mode, 200, chat, max_length=30), request_for(STORY))
+    prompt = one(new_builder(mode, window, chat), request_for(STORY))
 
     assert text.removeprefix("<s>") == tokenizer.decode(prompt.ids.tolist()[1:], skip_special=False)
     assert prompt.ledger is not None
@@ -190,7 +194,7 @@ def test_longbench_sends_six_tasks_unwrapped_and_cuts_them_all_the_same(
     """A task that skips the chat format is cut too, although its message differs from its text by a newline."""
     request = request_for(STORY, messages=(Message("user", STORY + "\n"),), is_wrapped=False)
 
-    prompt = one(new_builder("longbench-official", 200, TEMPLATE, max_length=30), request)
+    prompt = one(new_builder("longbench-official", 530, TEMPLATE), request)
 
     text = tokenizer.decode(prompt.ids.tolist(), skip_special=True)
     assert (STORY[:5], STORY[-5:]) == (text[:5], text[-5:])
@@ -203,7 +207,7 @@ def test_leval_cuts_the_document_by_words_on_the_right(
     """L-Eval's baselines keep the first words of the document; question and instruction are not counted."""
     story = " ".join(SAGA)
 
-    prompt = one(new_builder("leval-official", 600, max_length=600), request_for(f"Read: {story}\nSo?", story))
+    prompt = one(new_builder("leval-official", 600 + 512), request_for(f"Read: {story}\nSo?", story))
 
     text = tokenizer.decode(prompt.ids.tolist(), skip_special=True)
     kept = text.removeprefix("Read: ").removesuffix("\nSo?").split(" ")
@@ -268,7 +272,7 @@ def test_a_needle_cut_in_two_is_lost(tokenizer: PromptTokenizer, new_builder: Ne
 
 def test_a_leval_answer_beyond_the_kept_words_is_lost(new_builder: NewBuilder, request_for: Ask) -> None:
     """Right truncation loses the end of the document."""
-    builder, story = new_builder("leval-official", 600, max_length=600), " ".join(SAGA)
+    builder, story = new_builder("leval-official", 600 + 512), " ".join(SAGA)
 
     kept = [
         one(builder, request_for(f"{story}\nSo?", story, [needle])).ledger.evidence_kept  # type: ignore[union-attr]

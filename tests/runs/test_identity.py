@@ -54,17 +54,17 @@ def test_digests_of_large_files_are_remembered_until_the_file_changes(
     monkeypatch.setenv("EVALKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "REMEMBER_BYTES", 1)
     path = tmp_path / "model-1.safetensors"
-    first = module._file_digest(path)
+    first = module._remembered_digest(path)
     content = path.read_bytes()
-    monkeypatch.setattr(module.hashlib, "file_digest", lambda *_: pytest.fail("read again"))
-    again = module._file_digest(path)
+    monkeypatch.setattr(module, "sha256_of", lambda *_: pytest.fail("read again"))
+    again = module._remembered_digest(path)
     monkeypatch.undo()
 
     path.write_bytes(content[:-1] + b"?")
     os.utime(path, ns=(1, 1))
 
     assert first == again
-    assert first != module._file_digest(path)
+    assert first != module._remembered_digest(path)
 
 
 @pytest.mark.usefixtures("model")
@@ -76,11 +76,11 @@ def test_weights_replaced_with_the_same_size_and_date_are_noticed(
     monkeypatch.setattr(module, "REMEMBER_BYTES", 1)
     path = tmp_path / "model-1.safetensors"
     os.utime(path, ns=(1, 1))
-    first, content = module._file_digest(path), path.read_bytes()
+    first, content = module._remembered_digest(path), path.read_bytes()
     path.write_bytes(content[:-1] + b"?")
     os.utime(path, ns=(1, 1))
 
-    assert first != module._file_digest(path)
+    assert first != module._remembered_digest(path)
 
 
 @pytest.mark.usefixtures("model")
@@ -91,7 +91,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypa
     monkeypatch.setattr(module, "REMEMBER_BYTES", 1)
     path = tmp_path / "model-1.safetensors"
 
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == module._file_digest(path)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == module._remembered_digest(path)
 
 
 def test_weights_that_are_not_there_have_no_digest(model: Card, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import DataError, RunConflictError, UserError
-from evalkit.runs import Manifest, RunStore, SampleRecord, read_manifest, read_records_of_run, write_atomically
+from evalkit.runs import Manifest, RunStore, SampleRecord, read_manifest, read_records_of_run
 from evalkit.runs import _store as module
 
 NewRecord = Callable[..., SampleRecord]
@@ -275,21 +275,6 @@ def test_a_folder_without_a_manifest_is_not_a_run(tmp_path: Path) -> None:
     """So `evalkit score .` does not score nothing."""
     with pytest.raises(DataError, match="not a run folder"):
         read_manifest(tmp_path)
-
-
-def test_a_file_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader, or a kill, in between finds the old text."""
-    path = tmp_path / "scores.json"
-    path.write_text("old")
-
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(UserError, match="cannot be written"):
-        write_atomically(path, "new")
-
-    assert "old" == path.read_text()
 
 
 def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(tmp_path: Path, manifest: NewManifest) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.scores import cluster_interval, content_seed
+from evalkit.scores import cluster_interval
 
 
 def first(means: Sequence[float]) -> float:
@@ -132,11 +131,3 @@ def test_samples_outside_a_column_do_not_enter_its_mean() -> None:
 def test_a_column_without_any_value_has_no_interval() -> None:
     """Rather none than NaN, which is not JSON."""
     assert cluster_interval(column([math.nan] * 6), names(range(6)), first, seed=1) is None
-
-
-def test_the_seed_depends_on_content_alone() -> None:
-    """The same in every process, and different where any part differs or is divided differently."""
-    seeds = {content_seed(*parts) for parts in (("a", "b"), ("ab",), ("a", "c"), ("", "ab"), ("a", "b", ""))}
-
-    assert 5 == len(seeds)
-    assert int(hashlib.sha256(b"leval\0coursera").hexdigest()[:16], 16) == content_seed("leval", "coursera")

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from evalkit.data._files import sync
-from evalkit.errors import DataError
+from evalkit.errors import DataError, one_line
+from evalkit.files import sync
 
 __all__ = ["extract_member"]
 
@@ -42,7 +42,7 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
     try:
         opened = zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise DataError(f"{archive}: not a zip file ({_line(error)}): delete it and get it again") from error
+        raise DataError(f"{archive}: not a zip file ({one_line(error)}): delete it and get it again") from error
     except OSError as error:
         raise DataError(f"cannot read {archive}: {error.strerror or error}") from error
     with opened:
@@ -92,7 +92,9 @@ def _reading(archive: Path, name: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{archive}: member {name} is damaged ({_line(error)}): delete it and get it again") from error
+        raise DataError(
+            f"{archive}: member {name} is damaged ({one_line(error)}): delete it and get it again"
+        ) from error
 
 
 def _copy(stream: IO[bytes], target: Path) -> None:
@@ -103,7 +105,3 @@ def _copy(stream: IO[bytes], target: Path) -> None:
 
 def _hostile(archive: Path, found: str) -> DataError:
     return DataError(f"{archive}: holds {found}, which no archive of benchmark data does: do not use it")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from evalkit.data._files import sha256_of, sync, writing_errors
+from evalkit.data._files import writing_errors
 from evalkit.data._places import cached, expected_digest, record_digest
 from evalkit.data._reading import read_records
 from evalkit.data._sources import GitOrigin, HubOrigin, Source, SourceFile
 from evalkit.data.fetching._archive import extract_member
 from evalkit.data.fetching._http import download, raw_address
 from evalkit.errors import DataError
+from evalkit.files import sha256_of, sync
 from evalkit.paths import cache_root
 
 __all__ = ["Progress", "Report", "count_records", "fetch_file"]

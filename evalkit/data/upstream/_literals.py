@@ -13,7 +13,7 @@ import string
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from evalkit.errors import DataError
+from evalkit.errors import DataError, one_line
 
 __all__ = ["Symbol", "assignments", "call", "evaluate"]
 
@@ -101,7 +101,7 @@ def _attempt(node: ast.expr, names: Names) -> object:
 
 
 def _refused(node: ast.stmt | ast.expr) -> DataError:
-    shown = " ".join(ast.unparse(node).split())[:80]
+    shown = one_line(ast.unparse(node), 80)
     return DataError(f"upstream line {node.lineno}: {shown!r} is not a literal that evalkit reads: the release changed")
 
 

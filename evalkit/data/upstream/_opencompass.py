@@ -15,14 +15,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from evalkit.data._files import write_json, writing_errors
+from evalkit.data._files import writing_errors
 from evalkit.data._locate import locate
 from evalkit.data._sources import source
 from evalkit.data.upstream._literals import Symbol, assignments, evaluate
 from evalkit.errors import DataError, UnknownNameError
+from evalkit.files import json_text, replace_text
 from evalkit.paths import cache_root
+from evalkit.records import FrozenRecord
 
 __all__ = [
     "COLLECTIONS",
@@ -44,11 +46,7 @@ COLLECTIONS: Mapping[str, str] = {
 _SCHEMA = 1
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Turn(_Frozen):
+class Turn(FrozenRecord):
     """One turn of a prompt template."""
 
     role: str
@@ -59,7 +57,7 @@ class Turn(_Frozen):
     """Role to use where the model has none of that name."""
 
 
-class DatasetConfig(_Frozen):
+class DatasetConfig(FrozenRecord):
     """How OpenCompass asks and scores one task."""
 
     abbr: str
@@ -88,14 +86,14 @@ class DatasetConfig(_Frozen):
     """File inside the wheel that holds this configuration."""
 
 
-class _Provenance(_Frozen):
+class _Provenance(FrozenRecord):
     project: str
     version: str
     sha256: str
     file: str
 
 
-class _Kept(_Frozen):
+class _Kept(FrozenRecord):
     """What lies in the cache for one collection."""
 
     schema_version: int
@@ -105,7 +103,7 @@ class _Kept(_Frozen):
     datasets: tuple[DatasetConfig, ...]
 
 
-class UpstreamCheck(_Frozen):
+class UpstreamCheck(FrozenRecord):
     """Whether the cached configurations of a collection equal the wheel's."""
 
     collection: str
@@ -126,7 +124,7 @@ def dataset_configs(collection: str) -> dict[str, DatasetConfig]:
         kept = _read(collection)
         path = _cache_path(collection)
         with writing_errors(path):
-            write_json(path, kept.model_dump(mode="json"))
+            replace_text(path, json_text(kept.model_dump(mode="json")))
     return {config.abbr: config for config in kept.datasets}
 
 

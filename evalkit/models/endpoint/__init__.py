@@ -2,6 +2,14 @@
 
 from ._adapter import EndpointModel
 from ._client import endpoint_key
-from ._tokenizer import endpoint_card, endpoint_tokenizer, is_address, named_endpoint
+from ._tokenizer import UNKNOWN_WINDOW, endpoint_card, endpoint_tokenizer, is_address, named_endpoint
 
-__all__ = ["EndpointModel", "endpoint_card", "endpoint_key", "endpoint_tokenizer", "is_address", "named_endpoint"]
+__all__ = [
+    "UNKNOWN_WINDOW",
+    "EndpointModel",
+    "endpoint_card",
+    "endpoint_key",
+    "endpoint_tokenizer",
+    "is_address",
+    "named_endpoint",
+]

@@ -50,7 +50,7 @@ class EndpointModel:
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
-        self._reader = ReplyReader(card, tokenizer)
+        self._reader = ReplyReader(tokenizer)
         self._counts = CountComparison(card, tokenizer, options.note)
 
     @property

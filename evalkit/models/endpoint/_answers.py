@@ -20,8 +20,7 @@ SEAM_TOKENS = 4  # likewise where truncation joined two texts
 class ReplyReader:
     """Reads the answers to requests for one model."""
 
-    def __init__(self, card: Card, tokenizer: PromptTokenizer) -> None:
-        self._card = card
+    def __init__(self, tokenizer: PromptTokenizer) -> None:
         self._tokenizer = tokenizer
         self._has_tokens = tokenizer.unit == "tokens"
 
@@ -39,7 +38,7 @@ class ReplyReader:
         """Strings that end the answer; where a server cannot be told of a token, its text stands in."""
         ending = request.stop_rule.ends_at_token_of
         stand_in = (ending,) if ending and not (is_vllm and self._has_tokens) else ()
-        return [text for text in (*self._card.stop, *request.stop, *stand_in) if text]
+        return [*request.stop, *stand_in]
 
     def text(self, request: GenerationRequest, answer: Reply) -> str:
         """The answer, made of its token ids where they are known: then equal tokens give equal texts everywhere."""
@@ -49,7 +48,7 @@ class ReplyReader:
             if answer.finish_reason == "stop" and self._is_ended_by_token(request, answer):
                 ids = ids[:-1]
             text = self._tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
-        ends = [text.find(stop) for stop in (*self._card.stop, *request.stop) if stop and stop in text]
+        ends = [text.find(stop) for stop in request.stop if stop in text]
         return text[: min(ends)] if ends else text
 
     def output_tokens(self, request: GenerationRequest, answer: Reply) -> int:

@@ -20,9 +20,9 @@ from ._probe import find_server
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["endpoint_card", "endpoint_tokenizer", "is_address", "named_endpoint"]
+__all__ = ["UNKNOWN_WINDOW", "endpoint_card", "endpoint_tokenizer", "is_address", "named_endpoint"]
 
-UNKNOWN_WINDOW = 2**31 - 1  # nothing is cut where nobody knows how much fits: the server refuses what does not
+UNKNOWN_WINDOW = 2**31 - 1  # tokens or characters: what nobody knows cuts nothing, the server refuses what does not fit
 
 # Tokenised to tell tokenizers apart: scripts, digits, blanks and signs that vocabularies treat differently.
 FINGERPRINT = "The quick brown fox 0123456789 ÀÉÎõü 中文字符 日本語 한국어 🙂 \t\n    def f(x): return x**2 <s> </s>"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
-from evalkit.errors import CardError, MissingDependencyError, UserError
+from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 from evalkit.prompts import PromptTokenizer, TokenIds
 from evalkit.rope import RopeSetting, Rotation
 
@@ -41,7 +41,6 @@ class HuggingFaceModel:
         self._tokenizer = tokenizer
         self._model = _load(card, options)
         self._rotary = RotarySwitch(self._model)
-        self._stop = card.stop
         self._eos_ids = _eos_ids(self._model, tokenizer)
         self._penalties = read_penalties(self._model.generation_config)
         self._last_only = _last_only(self._model)
@@ -85,7 +84,7 @@ class HuggingFaceModel:
         except (RuntimeError, IndexError, TypeError, AttributeError) as error:
             # out of memory, a token the model lacks, a kernel that refuses, a model's own code made for another release
             self._cache.clear()
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            reason = f"{type(error).__name__}: {one_line(error)}"
             return Completion(request.index, finish_reason="error", seconds=time.perf_counter() - start, error=reason)
 
     def close(self) -> None:
@@ -94,7 +93,7 @@ class HuggingFaceModel:
         del self._model
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
-        end = AnswerEnd(self._tokenizer, self._eos_ids, (*self._stop, *request.stop), request.stop_rule)
+        end = AnswerEnd(self._tokenizer, self._eos_ids, request.stop, request.stop_rule)
         if self._rotary.is_order_dependent:
             self._rotary.reset()
             self._cache.clear()
@@ -183,7 +182,7 @@ def _load(card: Card, options: BackendOptions) -> Any:
             output_loading_info=True,
         )
     except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)
         if "trust_remote_code" in reason:
             reason = "it ships its own code; pass --trust-remote-code to run it"
         raise CardError(f"{place}: cannot load the model: {reason}") from error
@@ -202,8 +201,9 @@ def _placed(model: Any, device: str) -> Any:
     try:
         return model.to(device).eval()
     except (RuntimeError, AssertionError) as error:  # no such device, no driver for it, not enough memory on it
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"--device {device}: the model cannot be put there ({reason}); choose another") from error
+        raise UserError(
+            f"--device {device}: the model cannot be put there ({one_line(error)}); choose another"
+        ) from error
 
 
 def _eos_ids(model: Any, tokenizer: PromptTokenizer) -> frozenset[int]:

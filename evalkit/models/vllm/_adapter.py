@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.errors import UserError
+from evalkit.errors import UserError, one_line
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
@@ -79,8 +79,9 @@ class VllmModel:
             outputs: list[Any] = self._engine.llm_engine.step()
         except Exception as error:  # of every kind: device, memory, a worker that was killed
             self._engine = None
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise UserError(f"vLLM stopped: {reason}; finished records are kept, the same command goes on") from error
+            raise UserError(
+                f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on"
+            ) from error
         return outputs
 
     def close(self) -> None:
@@ -132,29 +133,25 @@ class VllmModel:
                 self._engine.llm_engine.add_request(name, prompt, self._sampling(request))
                 under_way[name] = request
             except ValueError as error:  # this prompt, not the engine
-                reason = f"vLLM refused the prompt: {' '.join(str(error).split())[:300]}"
+                reason = f"vLLM refused the prompt: {one_line(error)}"
                 refused.append(Completion(request.index, finish_reason="error", error=reason))
         return refused
 
-    def _stop(self, request: GenerationRequest) -> list[str]:
-        return [text for text in (*self._card.stop, *request.stop) if text]
-
     def _end(self, request: GenerationRequest) -> AnswerEnd:
-        return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.stop_rule)
+        return AnswerEnd(self._tokenizer, self._eos_ids, request.stop, request.stop_rule)
 
     def _sampling(self, request: GenerationRequest) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        stop = self._stop(request)
         return SamplingParams(
             temperature=0.0,
             repetition_penalty=self._penalties.repetition,
             max_tokens=request.max_new_tokens,
-            stop=stop,
+            stop=list(request.stop),
             stop_token_ids=sorted(self._end(request).ids),
             min_tokens=request.stop_rule.min_new_tokens,
-            detokenize=bool(stop),  # the text is made of the ids below, as every backend makes it
+            detokenize=bool(request.stop),  # the text is made of the ids below, as every backend makes it
             skip_special_tokens=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )

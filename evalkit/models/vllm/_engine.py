@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.errors import CardError, MissingDependencyError, UserError
+from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 from evalkit.rope import RopeSetting, Rotation, rotation
 
 from .._base import BackendOptions
@@ -179,7 +179,7 @@ def _cpu_room(needed: int) -> tuple[float, str]:
 
 
 def _refusal(card: Card, rope: RopeSetting, window: int, error: Exception) -> UserError:
-    reason = " ".join(str(error).split())
+    reason = str(error)
     if "max_model_len" in reason and rope.rope_type == "native":
         return UserError(
             f"{card.name}: the longest prompt needs a window of {window:,} tokens and vLLM serves less with the "
@@ -187,7 +187,7 @@ def _refusal(card: Card, rope: RopeSetting, window: int, error: Exception) -> Us
         )
     if "trust_remote_code" in reason:
         return CardError(f"{card.name}: it ships its own code; pass --trust-remote-code to run it")
-    return CardError(f"{card.name}: vLLM cannot load the model: {reason[:300]}")
+    return CardError(f"{card.name}: vLLM cannot load the model: {one_line(error)}")
 
 
 def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:

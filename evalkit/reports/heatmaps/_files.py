@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evalkit.errors import UserError
 from evalkit.runs import Manifest, read_manifest
-from evalkit.scores import BenchmarkScores, ScoreRow, score_run
+from evalkit.scores import BenchmarkScores, ScoreRow
 from evalkit.tasks import BenchmarkSpec
 
 from ._cells import Palette
@@ -46,13 +46,16 @@ def write_figures(
     return paths
 
 
-def compare_heatmaps(stem: Path, folders: Sequence[Path], palette: Palette = "published") -> list[Path]:
-    """`stem`.png and `.svg` with the first heatmap of every run side by side, on one colour scale."""
+def compare_heatmaps(
+    stem: Path, runs: Sequence[tuple[Path, Sequence[ScoreRow]]], palette: Palette = "published"
+) -> list[Path]:
+    """`stem`.png and `.svg` with the first heatmap of every run (its folder and rows) side by side, on one scale."""
+    folders = [folder for folder, _ in runs]
     manifests = [read_manifest(folder) for folder in folders]
     names = [_name(manifest) for manifest in manifests]
     if len(set(names)) < len(names):
         names = [folder.resolve().name for folder in folders]  # runs of one label are told apart by their folders
-    panels = [Panel(_first_grid(folder), name) for folder, name in zip(folders, names, strict=True)]
+    panels = [Panel(_first_grid(*run), name) for run, name in zip(runs, names, strict=True)]
     windows = {_window(manifest) for manifest in manifests}
     titles = {str(manifest.settings.get("title", "")) for manifest in manifests}
     benchmarks = dict.fromkeys(str(manifest.identity["benchmark"]) for manifest in manifests)
@@ -66,8 +69,7 @@ def compare_heatmaps(stem: Path, folders: Sequence[Path], palette: Palette = "pu
     )
 
 
-def _first_grid(folder: Path) -> HeatGrid:
-    _, rows = score_run(folder)
+def _first_grid(folder: Path, rows: Sequence[ScoreRow]) -> HeatGrid:
     grids = grids_of(rows)
     if not grids:
         raise UserError(f"{folder}: its benchmark has no lengths and depths, so there is no heatmap to compare")

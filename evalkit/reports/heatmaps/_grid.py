@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evalkit.runs import write_atomically
+from evalkit.files import write_text
 from evalkit.scores import ScoreRow
 from evalkit.tasks import BenchmarkSpec
 
@@ -136,7 +136,7 @@ def write_cells(path: Path, grid: HeatGrid) -> None:
     for cell in grid.all_cells():
         score = "" if cell.score is None else repr(cell.score)
         writer.writerow([f"{cell.length:.12g}", f"{cell.depth:.12g}", score, cell.n, cell.cut])
-    write_atomically(path, stream.getvalue())
+    write_text(path, stream.getvalue())
 
 
 def _cell(place: tuple[float, float], rows: Sequence[ScoreRow]) -> HeatCell:

@@ -62,7 +62,7 @@ class LongBench:
         return Sample(
             f"{name}/{index}",
             task,
-            f"{name}/{_digest(context)}",  # several questions may be asked about one document
+            f"{name}/{document_digest(context)}",  # several questions may be asked about one document
             {"input": require(record, "input", str), "context": context},
             answers,
             metadata,
@@ -122,7 +122,8 @@ def _row_columns(upstream: str, sample: Sample) -> dict[str, str]:
     return {"subdivision": f"{upstream}_test", "idx": str(sample.metadata["index"])}
 
 
-def _digest(text: str) -> str:
+def document_digest(text: str) -> str:
+    """A name for a document that its text decides, so that all questions about it form one cluster."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

@@ -12,7 +12,6 @@ Facts and sources of every rule: `docs/benchmarks/longbench.md`.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from evalkit.errors import DataError
 from .._opencompass import ask, first_option
 from .._records import Answer, Message, Request, Sample, Scorer, StopRule
 from .._spec import BenchmarkSpec
+from ._benchmark import document_digest
 
 __all__ = ["BREAKDOWN", "LongBenchV2"]
 
@@ -62,7 +62,7 @@ class LongBenchV2:
     def _sample(self, task: str, index: int, record: Record, *, retrieves: bool) -> Sample:
         fields = {column: require(record, column, str) for column in COLUMNS}
         name = f"{self.spec.name}/{task}"
-        document = hashlib.sha256(fields["context"].encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        document = document_digest(fields["context"])
         if retrieves:
             fields["context"] = _retrieved(record)
         metadata = {"index": index, **{key: fields[key] for key in ("difficulty", "length")}}

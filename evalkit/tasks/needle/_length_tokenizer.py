@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import MissingDependencyError, UserError
+from evalkit.encodings import tiktoken_encoding
+from evalkit.errors import MissingDependencyError, UserError, one_line
 
 from .._context import Encoder
 
@@ -58,22 +59,9 @@ def _from_file(path: Path) -> Encoder:
     try:
         return _FileTokenizer(Tokenizer.from_file(str(path)))
     except Exception as error:  # the library raises plain Exception
-        raise UserError(f"length-tokenizer {path}: cannot be read ({' '.join(str(error).split())[:120]})") from error
+        raise UserError(f"length-tokenizer {path}: cannot be read ({one_line(error)})") from error
 
 
 def _from_tiktoken(name: str) -> Encoder:
-    try:
-        import tiktoken
-    except ImportError as error:
-        raise MissingDependencyError("tiktoken", "tiktoken", f"measuring lengths with {name}") from error
-    if name not in tiktoken.list_encoding_names():
-        known = ", ".join(tiktoken.list_encoding_names())
-        raise UserError(f"length-tokenizer {name}: no tokenizer.json, no model folder, and no encoding ({known})")
-    try:
-        return _TiktokenTokenizer(tiktoken.get_encoding(name))
-    except Exception as error:  # whatever its download raises
-        reason = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"length-tokenizer {name}: its vocabulary cannot be had ({reason}); "
-            "set TIKTOKEN_CACHE_DIR to a folder that has it"
-        ) from error
+    hint = "--length-tokenizer takes an encoding, a tokenizer.json, or a model folder"
+    return _TiktokenTokenizer(tiktoken_encoding(name, hint=hint))

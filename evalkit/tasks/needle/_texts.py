@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from evalkit.data import read_records, require
-from evalkit.errors import DataError, UserError
+from evalkit.errors import DataError, UserError, one_line
+from evalkit.seeds import content_seed
 
 from .._options import option_number
 from ._grammar import TRAINING_SEEDS, Language, haystack, joiner, needles
@@ -104,7 +104,7 @@ def read_needles(path: Path) -> tuple[GridNeedle, ...]:
     try:
         entries = yaml.load(_text(path), Loader=yaml.BaseLoader)  # scalars stay text: 0123 is no number
     except yaml.YAMLError as error:
-        raise DataError(f"--needles {path}: not valid YAML ({' '.join(str(error).split())})") from error
+        raise DataError(f"--needles {path}: not valid YAML ({one_line(error)})") from error
     if not entries:
         raise DataError(f"--needles {path}: no needles in it; write a list with needle, question and keyword each")
     if not isinstance(entries, list):
@@ -222,4 +222,4 @@ class GridText:
     def _draw(self, purpose: str, *parts: int) -> int:
         """An evaluation seed of the grammar from stable content."""
         text = f"{purpose}/{self._seed}/{'/'.join(map(str, parts))}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % TRAINING_SEEDS.start
+        return content_seed(text) % TRAINING_SEEDS.start  # the lower half: what the embedded model never saw

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.metrics import NEEDLEBENCH_ROTATIONS
+from evalkit.seeds import content_seed
 
 from .._records import Sample
-from ._needles import Chain, chain, names, seed_from
+from ._needles import Chain, chain, names
 from ._sets import AtcTask
 from ._upstream import UPSTREAM_SUFFIXES, kinship, kinship_generations, story_question, template_text
 
@@ -71,7 +72,7 @@ class _Asked(NamedTuple):
 
 def free_generator(benchmark: str, name: str, count: int, seed: str) -> random.Random:
     """The generator of all stories of one needle count, which upstream draws unseeded."""
-    return random.Random(seed_from(benchmark, name, count, seed))
+    return random.Random(content_seed(benchmark, name, count, seed))
 
 
 def _free(benchmark: str, name: str, task: AtcTask, known: Sequence[str], seed: str) -> Iterator[_Asked]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.seeds import content_seed
+
 from .._records import Sample
-from ._needles import Reasoning, chain, draw_unique, names, needles, reasonings, seed_from
+from ._needles import Reasoning, chain, draw_unique, names, needles, reasonings
 from ._sets import GridTask
 from ._tokens import Cl100kEncoder, LineHaystack, Pieces
 from ._upstream import joined_questions, kinship, reasoning_question
@@ -159,7 +161,7 @@ def _multi_retrieval(benchmark: str, task: GridTask, path: Path, seed: str) -> C
 
 def retrieval_generator(benchmark: str, task: GridTask, length: int, seed: str) -> random.Random:
     """The generator that draws the needles of multi-needle retrieval, which upstream draws unseeded."""
-    return random.Random(seed_from(benchmark, task.language, len(task.depths), length, seed))
+    return random.Random(content_seed(benchmark, task.language, len(task.depths), length, seed))
 
 
 def _multi_reasoning(benchmark: str, task: GridTask, path: Path, seed: str) -> ContentMaker:  # noqa: ARG001

@@ -6,7 +6,6 @@ content.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import random
@@ -28,7 +27,6 @@ __all__ = [
     "names",
     "needles",
     "reasonings",
-    "seed_from",
 ]
 
 
@@ -68,11 +66,6 @@ class Chain:
     sentences: list[str]
     terms: list[str]
     """The kinship term of each sentence."""
-
-
-def seed_from(*parts: object) -> int:
-    """A seed from stable content, the same in every process."""
-    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "big")
 
 
 def needles(path: Path, language: str) -> list[RetrievalNeedle]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from evalkit import metrics
 
 from .._opencompass import first_option
-from .._records import Answer, Scorer
+from .._records import Answer, Scorer, mean_of_columns
 from ._sets import AtcTask, GridTask
 
 __all__ = ["CIRCULAR_COLUMNS", "task_scorer"]
@@ -57,7 +57,7 @@ def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float)
         "keyword_by_depth",
         score,
         tuple(f"depth_{depth}" for depth in distinct),
-        combine=_mean,
+        combine=mean_of_columns,
         column_metadata=tuple({"depth": depth} for depth in distinct),
         column_evidence=tuple(depths.index(depth) for depth in distinct),
         bucket=_length,
@@ -123,7 +123,3 @@ def _count(answer: Answer) -> str:
 
 def _texts(numbers: Sequence[int]) -> tuple[str, ...]:
     return tuple(map(str, numbers))
-
-
-def _mean(means: Sequence[float]) -> float:
-    return sum(means) / len(means)

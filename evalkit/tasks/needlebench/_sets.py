@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import ConfigDict, field_validator
 
 from evalkit.errors import DataError
+from evalkit.records import FrozenRecord
 
 from .._options import expand
 
@@ -21,11 +22,7 @@ ATC_QUESTIONS = {"atc_free": 1, "atc_choice": 4, "atc_v2": 4}
 """Samples of one story: a choice is asked in four rotations, version 2 asks four kinds of questions."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Template(_Record):
+class Template(FrozenRecord):
     """Where the wheel says how a sample becomes turns."""
 
     file: str
@@ -34,7 +31,7 @@ class Template(_Record):
     """What it assigns the template to."""
 
 
-class GridTask(_Record):
+class GridTask(FrozenRecord):
     """A task whose samples are the cells of a grid of lengths and depths, several times."""
 
     form: GridForm
@@ -71,7 +68,7 @@ class GridTask(_Record):
         return cells * self.repeats
 
 
-class AtcTask(_Record):
+class AtcTask(FrozenRecord):
     """A task of kinship stories without a haystack."""
 
     form: AtcForm
@@ -101,10 +98,10 @@ class AtcTask(_Record):
         return len(self.counts) * self.repeats * ATC_QUESTIONS[self.form]
 
 
-class _Family(BaseModel):
+class _Family(FrozenRecord):
     """What the sets of a family have in common; keys of `BenchmarkSpec` beside those below are passed on."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     tasks: dict[str, dict[str, Any]]
     code: str
@@ -117,7 +114,7 @@ class _Family(BaseModel):
     turns: int = 0
 
 
-class _Set(_Record):
+class _Set(FrozenRecord):
     """One row of the table."""
 
     title: str

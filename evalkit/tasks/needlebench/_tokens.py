@@ -1,33 +1,27 @@
 """Haystacks measured in cl100k tokens: every line encoded once, every prompt cut and spliced as bytes.
 
 Upstream encodes the lines of a haystack for each prompt, concatenates and cuts the tokens, splices the needle's tokens
-in and decodes the whole. StopRule tokens is concatenating their bytes, so a line's bytes and the byte where each of its
+in and decodes the whole. Decoding tokens is concatenating their bytes, so a line's bytes and the byte where each of its
 tokens ends say all that is needed, and a prompt costs two slices and one UTF-8 decoding.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.data import read_records, require
-from evalkit.errors import DataError
-from evalkit.paths import cache_root, data_root
+from evalkit.encodings import tiktoken_encoding
 
 __all__ = ["Cl100kEncoder", "LineHaystack", "Pieces", "TokenBytes"]
 
-MODEL = "gpt-4"  # `tokenizer_model` of every upstream configuration: cl100k_base
-VOCABULARY_FILE = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"  # cl100k_base in tiktoken's cache: sha1 of its address
-FOLDER_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")  # where tiktoken itself looks
+ENCODING = "cl100k_base"  # that of "gpt-4", the `tokenizer_model` of every upstream configuration
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ class Cl100kEncoder:
 
     def encode(self, text: str) -> TokenBytes:
         """The text's tokens. Names of special tokens are text: no pinned file holds one, upstream would refuse it."""
-        tokens = np.asarray(_encoding().encode_ordinary(text), dtype=np.int64)
+        tokens = np.asarray(tiktoken_encoding(ENCODING).encode_ordinary(text), dtype=np.int64)
         ends = np.zeros(len(tokens) + 1, dtype=np.int64)
         np.cumsum(_token_sizes()[tokens], out=ends[1:])
         return TokenBytes(text.encode("utf-8"), ends)
@@ -133,41 +127,9 @@ def _orders(lines: int, repeats: int) -> Iterator[list[int]]:
 
 
 @functools.cache
-def _encoding() -> Any:
-    """tiktoken's encoding; `DataError` where its vocabulary is neither at hand nor to be downloaded."""
-    import tiktoken
-
-    with _vocabulary_folder() as folder:
-        try:
-            return tiktoken.encoding_for_model(MODEL)
-        except Exception as error:  # tiktoken lets through whatever its downloader or the file system raises
-            reason = " ".join(str(error).split())[:160]
-            raise DataError(
-                f"the cl100k vocabulary of tiktoken is not in {folder} and cannot be downloaded ({reason}): "
-                f"set TIKTOKEN_CACHE_DIR to a folder that has it as {VOCABULARY_FILE}"
-            ) from error
-
-
-@contextmanager
-def _vocabulary_folder() -> Iterator[str]:
-    """The folder tiktoken keeps vocabularies in: the user's, else below EVALKIT_DATA if it is there, else the cache."""
-    named = next((os.environ[name] for name in FOLDER_VARIABLES if name in os.environ), None)
-    if named is not None:
-        yield named
-        return
-    places = [root / "tokenizers" for root in (data_root(), cache_root()) if root is not None]
-    folder = next((place for place in places if (place / VOCABULARY_FILE).is_file()), places[-1])
-    os.environ[FOLDER_VARIABLES[0]] = str(folder)
-    try:
-        yield str(folder)
-    finally:
-        del os.environ[FOLDER_VARIABLES[0]]
-
-
-@functools.cache
 def _token_sizes() -> NDArray[np.int64]:
     """Bytes of each token, by id; special tokens, which plain text never becomes, count nothing."""
-    encoding = _encoding()
+    encoding = tiktoken_encoding(ENCODING)
     sizes = np.zeros(encoding.max_token_value + 1, dtype=np.int64)
     for token in range(encoding.max_token_value + 1):
         try:

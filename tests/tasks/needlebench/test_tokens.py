@@ -9,19 +9,18 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import DataError
-from evalkit.tasks.needlebench import _tokens
-from evalkit.tasks.needlebench._tokens import VOCABULARY_FILE, Cl100kEncoder, LineHaystack, Pieces
+from evalkit.encodings import tiktoken_encoding, vocabulary_file
+from evalkit.tasks.needlebench._tokens import ENCODING, Cl100kEncoder, LineHaystack, Pieces
 
 
 @pytest.fixture
 def cl100k(monkeypatch: pytest.MonkeyPatch) -> Any:
     """tiktoken's own encoding, where its vocabulary is at hand."""
     folder = Path(os.environ.get("EVALKIT_DATA", ""), "tokenizers")
-    if not (folder / VOCABULARY_FILE).is_file():
+    if not (folder / vocabulary_file(ENCODING)).is_file():
         pytest.skip("the cl100k vocabulary is not in EVALKIT_DATA/tokenizers")
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
-    return _tokens._encoding()
+    return tiktoken_encoding(ENCODING)
 
 
 def test_a_needle_goes_between_two_tokens(encode: Cl100kEncoder) -> None:
@@ -112,39 +111,3 @@ def test_bytes_and_borders_are_those_of_tiktoken(cl100k: Any) -> None:
     assert len(tokens) == len(ours)
     for count in range(len(tokens) + 1):
         assert cl100k.decode(tokens[:count]) == Pieces(ours, count).text()
-
-
-def test_a_missing_vocabulary_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What tiktoken raises when it can neither find nor download its file becomes advice."""
-    import tiktoken
-
-    def refuse(_: str) -> None:
-        raise ConnectionError("no\nroute")
-
-    monkeypatch.setattr(tiktoken, "encoding_for_model", refuse)
-    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    _tokens._encoding.cache_clear()
-
-    with pytest.raises(DataError) as caught:
-        Cl100kEncoder().encode("a")
-
-    advice = f"set TIKTOKEN_CACHE_DIR to a folder that has it as {VOCABULARY_FILE}"
-    assert (
-        f"the cl100k vocabulary of tiktoken is not in {tmp_path} and cannot be downloaded (no route): {advice}"
-        == str(caught.value)
-    )
-
-
-def test_the_vocabulary_is_looked_for_below_evalkit_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without tiktoken's own variable, a vocabulary beside the benchmark data is used, and the variable put back."""
-    (tmp_path / "tokenizers").mkdir()
-    (tmp_path / "tokenizers" / VOCABULARY_FILE).touch()
-    monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
-    monkeypatch.delenv("DATA_GYM_CACHE_DIR", raising=False)
-    monkeypatch.setenv("EVALKIT_DATA", str(tmp_path))
-
-    with _tokens._vocabulary_folder() as folder:
-        inside = os.environ["TIKTOKEN_CACHE_DIR"]
-
-    assert (str(tmp_path / "tokenizers"), str(tmp_path / "tokenizers")) == (folder, inside)
-    assert "TIKTOKEN_CACHE_DIR" not in os.environ
