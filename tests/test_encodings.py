@@ -16,7 +16,7 @@ CL100K = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"  # as tiktoken's own cache n
 
 def test_an_unknown_encoding_is_answered_with_the_nearest_one() -> None:
     """And with what else could have been given."""
-    with pytest.raises(UnknownNameError, match="unknown tiktoken encoding 'cl100k': did you mean 'cl100k_base'.*card"):
+    with pytest.raises(UnknownNameError, match=r"unknown tiktoken encoding 'cl100k': did you mean 'cl100k_base'.*card"):
         tiktoken_encoding("cl100k", hint="correct the card")
 
 

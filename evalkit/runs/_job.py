@@ -95,7 +95,7 @@ class Job:
             yield from self.samples(task)
 
 
-def make_job(given: str, benchmark: Benchmark, settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> Job:
+def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> Job:
     """The job of one benchmark, named so by the user; raises a `UserError` for the first thing that is wrong."""
     spec = benchmark.spec
     protocol = settings.protocol or spec.default_protocol

@@ -108,7 +108,7 @@ def _first(means: Sequence[float]) -> float:
 
 
 def mean_of_columns(means: Sequence[float]) -> float:
-    """The plain mean of a task's column means, for `Scorer.combine`: each counts alike, whatever its number of samples."""
+    """The plain mean of a task's column means, for `Scorer.combine`: each counts alike, whatever its samples."""
     return sum(means) / len(means)
 
 

@@ -45,13 +45,6 @@ def test_the_earliest_of_several_stop_strings_counts(tokenizer: PromptTokenizer)
     assert "a " == end.text(tokenizer.encode("a word and a word"))
 
 
-def test_an_empty_stop_string_ends_nothing(tokenizer: PromptTokenizer) -> None:
-    """It would stand in every text."""
-    end = AnswerEnd(tokenizer, EOS, ("",))
-
-    assert not end.reached(tokenizer.encode("So?"))
-
-
 def test_an_answer_of_one_end_of_text_token_is_empty(tokenizer: PromptTokenizer) -> None:
     """A model may have nothing to say; that is an answer."""
     assert "" == AnswerEnd(tokenizer, EOS, ("x",)).text([1])

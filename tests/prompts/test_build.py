@@ -234,21 +234,21 @@ def test_modes_that_cut_texts_leave_a_text_that_fits_alone(
 
 
 @pytest.mark.parametrize(
-    ("mode", "options"),
+    ("mode", "window"),
     [
-        ("middle", {}),
-        ("index", {}),
-        ("context-middle", {}),
-        ("opencompass-legacy-mid", {}),
-        ("longbench-official", {"max_length": 60}),
-        ("longbench-v2-official", {"max_length": 60}),
+        ("middle", 70),
+        ("index", 70),
+        ("context-middle", 70),
+        ("opencompass-legacy-mid", 70),
+        ("longbench-official", 560),
+        ("longbench-v2-official", 60 + NEW),
     ],
 )
 def test_a_needle_in_the_part_that_is_cut_is_lost_and_the_ledger_says_so(
-    new_builder: NewBuilder, request_for: Ask, mode: str, options: dict[str, int]
+    new_builder: NewBuilder, request_for: Ask, mode: str, window: int
 ) -> None:
     """Evidence is kept at the ends, lost in the middle, and unknown where it never stood in the prompt."""
-    builder = new_builder(mode, 70, **options)
+    builder = new_builder(mode, window)
     needles = {"end": "word58 word59", "middle": "word30 word31", "nowhere": "word61"}
 
     kept = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -383,3 +384,32 @@ def test_a_plan_opens_no_model_and_counts_what_is_asked(toy: str, tiny_model: Pa
     outcome = start()
     assert (ALL, counts.unique_prompt_tokens) == (counts.samples, outcome.planned_tokens)
     assert counts.unique_prompt_tokens < counts.prompt_tokens == outcome.computed_tokens
+
+
+def test_every_backend_is_told_all_stop_strings_the_models_first(
+    start: Start, new_adapter: NewAdapter, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter, also another package's, obeys `request.stop` and nothing else; an empty one would end any text."""
+    card = tmp_path / "card.yaml"
+    card.write_text(
+        f"name: talker\ntitle: Talker\nweights: {tiny_model}\ncontext_length: 4096\nlicence: none\nchat: none\n"
+        'stop: ["<end of turn>", "User:"]\n'
+    )
+    told: list[tuple[str, ...]] = []
+
+    class Listener(new_adapter):  # type: ignore[misc, valid-type]
+        def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
+            told.extend(request.stop for request in requests)
+            yield from super().generate(rope, requests)
+
+    from evalkit.prompts import PromptBuilder
+
+    build = PromptBuilder.build
+
+    def with_stop(self: PromptBuilder, requests: Any) -> Any:
+        return build(self, (replace(request, stop=("", "Q:")) for request in requests))
+
+    monkeypatch.setattr(PromptBuilder, "build", with_stop)
+    start(Listener(), model=str(card), limit=1)
+
+    assert {("<end of turn>", "User:", "Q:")} == set(told)

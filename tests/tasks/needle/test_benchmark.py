@@ -267,7 +267,7 @@ def test_another_tokenizer_may_count(builder: PromptBuilder) -> None:
         ({"depths": "0:110:10"}, "--depths 0:110:10: 110 is outside"),
         ({"repeats": "0"}, "--repeats 0: must be 1 or more"),
         ({"needle-count": "0"}, "needle-count=0: must be 1 or more"),
-        ({"length-tokenizer": "no-such"}, "no tokenizer.json, no model folder, and no encoding"),
+        ({"length-tokenizer": "no-such"}, "unknown tiktoken encoding"),
     ],
 )
 def test_a_grid_that_cannot_be_is_refused(options: dict[str, str], message: str) -> None:
