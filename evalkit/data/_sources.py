@@ -92,9 +92,9 @@ class Source(FrozenRecord):
     title: str
     """Name for people."""
     homepage: str
-    """Where the release lives."""
+    """Web page of the release."""
     licence: str
-    """As the origin states it."""
+    """Licence, as the origin states it."""
     folder: str
     """Folder of its files below `EVALKIT_DATA` and below the cache."""
     origin: Origin

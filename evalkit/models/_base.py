@@ -20,7 +20,7 @@ FinishReason = Literal["stop", "length", "error"]
 
 
 def _ignore(_: str) -> None:
-    """Nobody listens."""
+    """Drop a note: for callers that show none."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class BackendOptions:
     dtype: str = "auto"
     """Number format of the weights."""
     device: str = "auto"
-    """Where to run."""
+    """Device to run on; `auto` = a GPU where there is one."""
     is_reusing_prefixes: bool = True
     """Whether shared prefixes may be computed once."""
     trust_remote_code: bool = False

@@ -19,7 +19,7 @@ __all__ = ["Penalties", "read_penalties"]
 
 @dataclass(frozen=True)
 class Penalties:
-    """How tokens that stood before are made less likely."""
+    """Penalties on tokens that the prompt or the answer already holds."""
 
     repetition: float = 1.0
     """Divides positive logits of tokens seen, multiplies negative ones; 1 = off."""
@@ -39,6 +39,7 @@ class Penalties:
             return logits
         logits = logits.clone()
         if self.repetition != 1.0:
+            # Each token once, however often it was seen. Multiplying a negative logit makes it less likely too.
             ids = torch.tensor(sorted(set(seen)), dtype=torch.long, device=logits.device)
             held = logits[ids]
             logits[ids] = torch.where(held < 0, held * self.repetition, held / self.repetition)

@@ -29,14 +29,14 @@ QUESTIONS = ("What comes first?", "What comes last, and why?", "How many are the
 
 @dataclass(frozen=True)
 class LiveCheck:
-    """One thing that was tried."""
+    """The result of one check on a loaded model."""
 
     name: str
-    """What."""
+    """What was checked."""
     holds: bool | None
-    """Whether it holds; None where this backend does not let anybody see."""
+    """True where it is as it must be, False where not, None where this backend does not show it."""
     detail: str
-    """What was found."""
+    """What was found, in numbers."""
 
 
 @runtime_checkable
@@ -61,7 +61,7 @@ def examine(
 
 
 class _SelfCheck:
-    """A model and how it is spoken to."""
+    """Asks one model short questions and judges its answers."""
 
     def __init__(
         self, model: ModelAdapter, tokenizer: PromptTokenizer, chat: ChatFormat, stop: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""When an answer ends, and the text of it."""
+"""Finds the end of an answer among generated tokens, and makes its text."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class AnswerEnd:
         self._tokenizer = tokenizer
         self._eos_ids = eos_ids
         self._stop_rule = stop_rule
+        # The last token alone, as LongBench's pred.py: some tokenizers put a blank before a newline.
         last = tokenizer.encode(stop_rule.ends_at_token_of)[-1:] if stop_rule.ends_at_token_of else []
         self.ids = eos_ids.union(last)
         """Tokens that end the answer."""
@@ -51,6 +52,7 @@ class AnswerEnd:
             return True
         if not self._stop:
             return False
+        # With special tokens: a stop string may be the text of one.
         recent = self._tokenizer.decode(generated[-self._window :], skip_special=False)
         return any(text in recent for text in self._stop)
 
@@ -62,4 +64,4 @@ class AnswerEnd:
         body = generated[:-1] if generated and generated[-1] in self._eos_ids else generated
         text = self._tokenizer.decode(body, skip_special=self._stop_rule.skips_special_tokens)
         ends = [text.find(stop) for stop in self._stop if stop in text]
-        return text[: min(ends)] if ends else text
+        return text[: min(ends)] if ends else text  # the first in the text, not the first of the list

@@ -29,6 +29,7 @@ __all__ = ["PromptBuilder"]
 BATCH = 64  # texts tokenised at once: enough to keep the tokenizer's threads busy, few enough to stream
 BATCH_CHARACTERS = 2**22  # or when this much text has come together: token lists take 50 times its bytes and more
 
+# pred.py of both LongBench versions cuts the raw prompt: the chat template around it is neither cut nor counted.
 BEFORE_WRAPPING = {TruncationMode.LONGBENCH_OFFICIAL, TruncationMode.LONGBENCH_V2_OFFICIAL}
 
 
@@ -132,6 +133,7 @@ class PromptBuilder:
         if self._mode not in BEFORE_WRAPPING:
             return request, None
         longest = max((message.content for message in request.messages), key=len) if is_wrapped else request.text
+        # With its BOS, as upstream's tokenizer call counts it against the limit.
         ids = self._tokenizer.start(self._tokenizer.encode(longest), is_wrapped=False)
         cut = _Cut(len(ids), kept_ranges(self._mode, len(ids), self._budget(request)))
         if sum(span.tokens for span in cut.kept) == len(ids):
@@ -139,12 +141,13 @@ class PromptBuilder:
         pieces = [ids[span.start : span.stop] for span in cut.kept]
         if self._mode is TruncationMode.LONGBENCH_V2_OFFICIAL:  # decoded once as a whole there, in halves in v1
             pieces = [list(itertools.chain(*pieces))]
+        # Without special tokens, as upstream decodes: the BOS of the head goes, and comes back with the template.
         short = "".join(self._tokenizer.decode(piece, skip_special=True) for piece in pieces)
         return _with_text(request, longest, short), cut
 
     def _cut_words(self, request: Request) -> tuple[Request, _Cut | None]:
         """L-Eval's baselines: the document is cut on the right by words, question and instruction stay."""
-        words = request.context.split(" ")
+        words = request.context.split(" ")  # single blanks: line ends stay inside words, joining gives the same bytes
 
         def count_tokens(first_words: int) -> int:
             return len(self._tokenizer.encode(" ".join(words[:first_words])))
@@ -161,7 +164,9 @@ class PromptBuilder:
         if draft.cut is not None:
             return ids, draft.cut.before, draft.cut.kept
         budget, before = self._budget(draft.request), len(ids)
-        if self._mode in BEFORE_WRAPPING:
+        if (
+            self._mode in BEFORE_WRAPPING
+        ):  # it fitted before it was wrapped; what the template adds may overflow, as there
             return ids, before, (Range(0, before),)
         if self._mode is TruncationMode.CONTEXT_MIDDLE:
             kept = self._context_ranges(draft, ids, budget)
@@ -169,6 +174,7 @@ class PromptBuilder:
             kept = kept_ranges(self._mode, before, budget)
         pieces = [ids[span.start : span.stop] for span in kept]
         if self._mode is TruncationMode.OPENCOMPASS_LEGACY_MID and len(pieces) > 1:
+            # That wrapper hands strings on: joined halves are tokenised anew, and tokens at the seam may merge.
             text = "".join(self._tokenizer.decode(piece, skip_special=True) for piece in pieces)
             return self._tokenizer.start(self._tokenizer.encode(text), is_wrapped=False), before, kept
         return list(itertools.chain(*pieces)), before, kept
@@ -179,6 +185,7 @@ class PromptBuilder:
             return (Range(0, len(ids)),)
         context = draft.request.context
         start = draft.text.find(context) if context else -1
+        # Shown twice, cutting one copy would leave the other whole, and which one was meant nobody knows.
         if start < 0 or draft.text.find(context, start + 1) >= 0:
             times = "none" if start < 0 else "it more than once"
             raise SampleError(
@@ -214,7 +221,7 @@ class PromptBuilder:
         return tuple(index for index, text in inside.items() if not any(text in part for part in parts))
 
     def _parts(self, draft: _Draft, ids: Sequence[int], ledger: Ledger) -> list[str]:
-        """The pieces of a truncated prompt, between which nothing that was cut apart counts as being there."""
+        """The texts of a truncated prompt's pieces; evidence must stand whole in one of them."""
         if draft.cut is not None:
             return [draft.text]
         if self._mode is TruncationMode.OPENCOMPASS_LEGACY_MID:  # tokenised again: the ranges are not those of `ids`
@@ -243,6 +250,7 @@ def _with_text(request: Request, old: str, new: str) -> Request:
     is_done = False
     for message in request.messages:
         if not is_done and old in message.content:
+            # Once: a document may quote itself, and only the copy that was measured is cut.
             message, is_done = replace(message, content=message.content.replace(old, new, 1)), True
         messages.append(message)
     context = new if request.context == old else request.context

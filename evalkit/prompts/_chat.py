@@ -26,7 +26,7 @@ _MARK = re.compile("\x1e(system|user|assistant)\x1f")
 
 @dataclass(frozen=True)
 class ChatFormat:
-    """How one model is spoken to."""
+    """The chat format of one model: it makes one text of the messages."""
 
     kind: Literal["template", "roles", "messages", "none"]
     """A Jinja template, FastChat-style roles, messages that a server formats, or no format at all (base models)."""
@@ -94,4 +94,4 @@ def _role_text(messages: Sequence[Message], roles: ChatRoles) -> str:
         is_answer = message.role == "assistant"
         name, separator = (assistant, after_assistant) if is_answer else (user, after_user)
         parts.append(f"{name}: {message.content}{separator}")
-    return "".join(parts) + f"{assistant}:"
+    return "".join(parts) + f"{assistant}:"  # no blank behind the colon: FastChat leaves it to the model

@@ -25,6 +25,7 @@ def token_array(ids: Sequence[int]) -> TokenIds:
 
 def digest_ids(ids: TokenIds) -> str:
     """sha256 over the ids as little-endian int32: the identity of a prompt."""
+    # Width and byte order are part of the digest: a run begun on one machine goes on upon another.
     return hashlib.sha256(ids.astype("<i4").tobytes()).hexdigest()
 
 

@@ -53,6 +53,7 @@ def splice(
     else:
         kept = kept_ranges(mode, len(whole.ids), budget)
     ids = whole.ids if len(kept) == 1 and kept[0].tokens == len(whole.ids) else _joined(whole.ids, kept)
+    # Whole inside one kept piece: half a needle cannot be found, and two halves around a seam are not the needle.
     is_kept = all(any(span.start <= part.start and part.stop <= span.stop for span in kept) for part in whole.evidence)
     ledger = Ledger(mode, len(whole.ids), len(ids), kept, is_kept if whole.evidence else None)
     sample = request.sample
@@ -68,6 +69,7 @@ def _whole(request: Request, builder: ContextBuilder, chat: ChatFormat, tokenize
     if not mark or CONTEXT_MARK in after:
         raise UserError("the chat template does not show each message once; pass another with --chat")
     head = token_array(tokenizer.start(tokenizer.encode(before), is_wrapped=is_wrapped))
+    # As it stands behind the context: encoded alone, some tokenizers would put a blank before it.
     tail = token_array(encode_inside(tokenizer, [after])[0])
     built = builder.build(tokenizer, len(head) + len(tail))
     ids = np.concatenate([head, built.ids, tail])

@@ -30,6 +30,7 @@ class PromptTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` alone, without special tokens."""
+        # Special tokens are added once, by `start`, whatever the tokenizer would add by itself.
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
 
@@ -47,6 +48,7 @@ class PromptTokenizer:
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
         """The text of those ids, spaces as they are."""
+        # Cleaning up would join " ," to "," and change what metrics and truncated prompts see.
         text: str = self._tokenizer.decode(
             list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False
         )
@@ -55,6 +57,7 @@ class PromptTokenizer:
     def render(self, messages: Sequence[dict[str, str]], template: str | None) -> str:
         """The chat text of `messages` up to where the model answers, by `template` or the tokenizer's own."""
         try:
+            # With the header of the answer: without it models go on with the question.
             text: str = self._tokenizer.apply_chat_template(
                 list(messages), chat_template=template, tokenize=False, add_generation_prompt=True
             )
@@ -101,6 +104,7 @@ class PromptTokenizer:
         bos = self.bos_id
         skip = next((i for i, token in enumerate(ids) if token != bos), len(ids))
         wants_bos = (skip > 0 or bos in self.prefix_ids) if self._add_bos == "auto" else self._add_bos
+        # What besides BOS stands before plain texts (ChatGLM's [gMASK]) a chat template writes itself.
         prefix = [] if is_wrapped else [token for token in self.prefix_ids if token != bos]
         return ([bos] if wants_bos and bos is not None else []) + prefix + ids[skip:]
 

@@ -158,26 +158,28 @@ def _ends(tokens: int, head: int, tail: int, start: int = 0) -> tuple[Range, ...
 
 def _middle(tokens: int, budget: Budget) -> tuple[Range, ...]:
     limit = budget.max_prompt_len
+    # Exactly the budget; an odd one gives the extra token to the head.
     return _whole(tokens) if tokens <= limit else _ends(tokens, limit - limit // 2, limit // 2)
 
 
 def _index(tokens: int, budget: Budget) -> tuple[Range, ...]:
     """OpenCompass's chat wrapper with mode "mid": the tokenizer cuts to the window first, then the middle goes."""
     (window,) = _left(tokens, budget)
-    half = budget.max_prompt_len // 2
+    half = budget.max_prompt_len // 2  # upstream halves with //: an odd budget loses one token
     if half <= 0 or window.tokens <= budget.max_prompt_len:
         return (window,)
     return _ends(window.stop, half, half, window.start)
 
 
 def _left(tokens: int, budget: Budget) -> tuple[Range, ...]:
-    cut = max(0, tokens - budget.max_seq_len)
+    cut = max(0, tokens - budget.max_seq_len)  # the window, not the budget: upstream keeps no room for the answer
     return (Range(cut, tokens) if budget.side == "left" else Range(0, tokens - cut),)
 
 
 def _drop_middle(tokens: int, budget: Budget) -> tuple[Range, ...]:
     """OpenCompass's base models with `drop_middle`: fills the whole window, no room for generation."""
     limit = budget.max_seq_len
+    # Upstream's halves: an odd window gives the extra token to the tail.
     return _whole(tokens) if tokens <= limit else _ends(tokens, limit // 2, limit - limit // 2)
 
 

@@ -1,4 +1,4 @@
-"""What a run is, so that records of two different runs never mix: digests and settings that can change a score."""
+"""Digests and versions that identify a run, so that records of two different runs never mix."""
 
 from __future__ import annotations
 

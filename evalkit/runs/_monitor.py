@@ -1,4 +1,4 @@
-"""What is told while a run goes on, and the monitor of calls from Python. The terminal's is `cli/_progress.py`."""
+"""Notes and progress of a run: who receives them, and the receiver of calls from Python. The terminal's is in `cli`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Monitor", "SilentMonitor"]
 
 
 class Monitor(Protocol):
-    """Is told what happens in a run."""
+    """Receives notes and progress while a run goes on."""
 
     def note(self, message: str) -> None:
         """Something the user should know."""
@@ -32,7 +32,7 @@ class SilentMonitor:
         warnings.warn(message, stacklevel=2)
 
     def planned(self, counts: Counts, pending_tokens: int) -> None:
-        """Nothing to show."""
+        """Show nothing."""
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:
-        """Nothing to show."""
+        """Show nothing."""

@@ -85,7 +85,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
 
 
 class _Worker:
-    """Works off the plan of one step of all samples."""
+    """Runs the plan of one step of all samples."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ def _longest_sequence(session: Session, plan: Plan) -> int:
 
 
 def _weights(session: Session) -> str:
-    """What pins the weights; a server shows nothing of its own but their name."""
+    """The digest of the weights, or their name at a server, which shows no more of them."""
     if session.backend == "endpoint" and session.card.endpoint is not None:
         endpoint_key(session.card.endpoint)  # before the run has a folder
         return f"served:{session.card.endpoint.model}"

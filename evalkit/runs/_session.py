@@ -29,7 +29,7 @@ __all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
 
 @dataclass(frozen=True)
 class Session:
-    """A run as it will happen."""
+    """A run, checked and complete: what was asked for and all that was found for it."""
 
     settings: RunSettings
     """What was asked for."""

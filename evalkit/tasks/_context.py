@@ -1,4 +1,4 @@
-"""The part of a prompt that is made in tokens: how a task that counts tokens and a prompt builder meet.
+"""Contexts that are made in tokens, so that a whole prompt has an exact length on every model.
 
 The task leaves a mark where the part belongs and says how long the whole prompt shall be. The builder wraps the prompt,
 counts what stands around the mark, and asks for the rest. So a task never meets a chat template, and a tokenizer only
@@ -23,7 +23,7 @@ CONTEXT_MARK = "\ue000context\ue000"
 
 
 class Encoder(Protocol):
-    """A tokenizer, as far as a task may know it."""
+    """What a task may ask of a tokenizer."""
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, no special tokens."""
@@ -33,7 +33,7 @@ class Encoder(Protocol):
 
 
 class BuiltContext(NamedTuple):
-    """A part of a prompt, made."""
+    """The context of one prompt as token ids."""
 
     ids: Ids
     """Its tokens, as many as were asked for."""
@@ -42,11 +42,11 @@ class BuiltContext(NamedTuple):
 
 
 class ContextBuilder(Protocol):
-    """Makes the part."""
+    """Makes the context of one prompt once the tokens around it are counted."""
 
     @property
     def length(self) -> int:
         """Tokens that the whole prompt shall have, chat wrapping included, generation not."""
 
     def build(self, encoder: Encoder, fixed_tokens: int) -> BuiltContext:
-        """The part that makes the prompt as long as it shall be, given the tokens that stand around it."""
+        """The context that makes the prompt `length` tokens long, given the tokens that stand around it."""

@@ -56,6 +56,7 @@ def fill(turns: Sequence[PromptTurn], columns: Mapping[str, str]) -> list[Prompt
     filled = []
     for role, prompt in turns:
         for name, value in columns.items():
+            # Inserted text is scanned by the columns after it, as upstream: a document may hold "{idx}".
             prompt = prompt.replace("{" + name + "}", value)
         filled.append(PromptTurn(role, prompt))
     return filled
@@ -71,12 +72,13 @@ def chat_messages(turns: Sequence[PromptTurn]) -> tuple[Message, ...]:
     merged: list[tuple[str, list[str]]] = []
     for role, prompt in turns:
         speaker = "assistant" if role == "BOT" else "user"
-        if not prompt:
+        if not prompt:  # upstream drops empty turns before it joins, so the blanked answer adds no line
             continue
         if not merged or merged[-1][0] != speaker:
             merged.append((speaker, []))
         merged[-1][1].append(prompt)
     return tuple(
+        # The default round's empty SYSTEM turn is joined too: hence the newline at each end.
         Message("user", "\n".join([*texts, ""])) if speaker == "user" else Message("assistant", "\n".join(texts))
         for speaker, texts in merged
     )
@@ -89,7 +91,7 @@ LISTS = ("patterns", "cushion_patterns")  # in the order in which they are tried
 
 def first_option(text: str, options: str) -> str:
     """The first option that a pattern finds in the text; empty where none does."""
-    text = text.strip()
+    text = text.strip()  # as upstream, before any pattern with `^` or `$`
     for pattern in _patterns(options):
         found = pattern.search(text)
         if found is None:
@@ -114,6 +116,7 @@ def _patterns(options: str) -> tuple[re.Pattern[str], ...]:
         if not isinstance(value, list) or not all(isinstance(pattern, str) for pattern in value):
             raise DataError(f"{FILE}: {FUNCTION} has no list {name}: the upstream release changed")
         patterns += value
+    # DOTALL as upstream: the dots of its patterns cross lines.
     return tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
 
 

@@ -24,9 +24,9 @@ class Message:
     """One chat turn."""
 
     role: Literal["system", "user", "assistant"]
-    """Who speaks."""
+    """Speaker of the turn."""
     content: str
-    """What is said."""
+    """Text of the turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """Where a protocol ends and reads answers otherwise than OpenCompass does, which is the default."""
+    """How a protocol ends answers and reads them; the defaults are OpenCompass's way."""
 
     skips_special_tokens: bool = False
     """Whether special tokens inside an answer are left out of its text."""
@@ -100,7 +100,7 @@ class Answer:
     targets: tuple[str, ...]
     """Gold answers, raw."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """As in `Sample.metadata`."""
+    """What scoring or grouping needs beyond the text, as in `Sample.metadata`."""
 
 
 def _first(means: Sequence[float]) -> float:

@@ -109,7 +109,7 @@ class BenchmarkSpec(FrozenRecord):
     source: str
     """Name of its pinned data source; empty where the benchmark makes its samples itself."""
     homepage: str = ""
-    """Where the benchmark lives."""
+    """Web page of the benchmark."""
     default_protocol: str
     """Protocol of a run that names none."""
     tasks: dict[str, TaskSpec]

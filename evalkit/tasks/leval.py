@@ -101,8 +101,8 @@ class LEval:
         config = dataset_configs("leval")[upstream]
         columns = {
             **sample.fields,
-            "answer": "",
-            "subdivision": f"{upstream}_test",
+            "answer": "",  # the target is a column as well; upstream blanks it in the prompt
+            "subdivision": f"{upstream}_test",  # added to every row upstream: a document with "{idx}" is changed by it
             "idx": str(sample.metadata["index"]),
         }
         return ask(config, sample, columns)
@@ -148,6 +148,7 @@ def _is_official(answer: Answer) -> bool:
 def _by_sentence(answer: Answer) -> tuple[float, ...]:
     """Three separate means, one for each of the three questions of a conversation."""
     value = metrics.leval_exact_match(answer.prediction, answer.targets)
+    # Conversations have exactly three questions each, so the index tells which one this is.
     return tuple(value if answer.metadata["index"] % 3 == sentence else math.nan for sentence in range(3))
 
 

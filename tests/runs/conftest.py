@@ -63,7 +63,7 @@ Start = Callable[..., RunOutcome]
 
 @pytest.fixture
 def watcher() -> Watcher:
-    """Who watches the runs of a test."""
+    """Remembers the notes and counts of a test's runs."""
     return Watcher()
 
 

@@ -1,4 +1,4 @@
-"""One file of a source, brought into the cache: locked, verified before it gets its name, or not there at all."""
+"""Fetches one file of a source into the cache: under a lock, and verified before it gets its name."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class EndpointModel:
         return self._cost_limit.spent
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
-        """Reply the requests, each as its answer comes; refuse a rope group that the server does not run."""
+        """Answer the requests, each as its answer comes; refuse a rope group that the server does not run."""
         refusal = self._refusal(rope, requests)
         if refusal is not None:
             for request in requests:
@@ -216,7 +216,7 @@ class EndpointModel:
             "model": self._server.model,
             **prompt,
             self._abilities.limit_field: request.max_new_tokens,
-            "temperature": 0,
+            "temperature": 0,  # servers sample by default
             **self._abilities.extras,
         }
         if self._abilities.extras:  # vLLM, seen to understand its own fields

@@ -1,4 +1,4 @@
-"""What a server is and can do, asked before anything is sent to it: models, window, tokenizer, token ids.
+"""Finds out what a server is and can do before a run sends anything: models, window, tokenizer, token ids.
 
 Fields that only some servers know are sent only to those that were seen to understand them.
 """

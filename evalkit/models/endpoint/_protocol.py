@@ -1,4 +1,4 @@
-"""What is said to an OpenAI-compatible server, and what its answers mean. Pure: bytes and values in, values out."""
+"""Reads what an OpenAI-compatible server sends: answers, errors, waiting times. Pure: bytes in, values out."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ class Reply:
     prompt_tokens: int | None
     """Prompt tokens by the server's count; None where it gives none, or nonsense."""
     output_tokens: int | None
-    """Generated tokens by the server's count; likewise."""
+    """Generated tokens by the server's count; None where it gives none, or nonsense."""
     cached_tokens: int | None
-    """Prompt tokens it took from a cache; likewise."""
+    """Prompt tokens it took from a cache; None where it gives none, or nonsense."""
     token_ids: tuple[int, ...] | None
     """Ids of the generated tokens; None where the server does not send them."""
     stop_reason: object = None

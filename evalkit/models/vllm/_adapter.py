@@ -92,7 +92,7 @@ class VllmModel:
         self._engine = None
 
     def _switch(self, rope: RopeSetting) -> None:
-        """Have an engine with that setting in force, proven, and nothing of another setting in its cache."""
+        """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
         if self._engine is None:
             self._engine = start_engine(self._card, self._options, rope)
             configured, self._penalties = configured_generation(self._card, self._options)

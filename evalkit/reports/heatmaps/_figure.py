@@ -29,9 +29,9 @@ class Panel(NamedTuple):
     """One grid of a figure that shows several."""
 
     grid: HeatGrid
-    """What it shows."""
+    """Its cells."""
     title: str
-    """What stands above it."""
+    """Title above the panel."""
 
 
 def draw_heatmap(

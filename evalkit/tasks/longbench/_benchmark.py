@@ -82,6 +82,7 @@ class LongBench:
 
     def _official_request(self, sample: Sample) -> Request:
         rules = self.spec.tasks[sample.task].settings
+        # One pass of `str.format`, as pred.py: braces inside a document are left alone, unlike under OpenCompass.
         text = _official("dataset2prompt")[sample.task].format(**sample.fields)
         return Request(
             sample,
@@ -90,13 +91,14 @@ class LongBench:
             text=text,
             max_new_tokens=_official("dataset2maxlen")[sample.task],
             context=sample.fields["context"],
-            is_wrapped=rules.get("wrapped", True),
+            is_wrapped=rules.get("wrapped", True),  # pred.py sends few-shot and code tasks without the chat template
             stop_rule=ONE_LINE if rules.get("one_line") else DECODING,
         )
 
     def _opencompass_request(self, sample: Sample, rows: Mapping[str, str]) -> Request:
         upstream = self.spec.tasks[sample.task].upstream
         config = dataset_configs("longbench")[upstream]
+        # The order of the columns is upstream's: what an earlier one inserts, a later one may fill.
         columns = {**sample.fields, config.output_column: "", **rows}
         return ask(config, sample, columns)
 

@@ -94,7 +94,7 @@ def _official_request(sample: Sample, template: str, tokens: int, previous: Sequ
     text = _template(template)
     holds_text = "$DOC$" in text
     for mark, column in MARKS.items():  # one after the other, so that a mark inside the text is replaced as upstream
-        text = text.replace(mark, sample.fields[column].strip())
+        text = text.replace(mark, sample.fields[column].strip())  # pred.py strips every field, the document too
     if previous:
         text = text.replace("$COT$", previous[-1].strip())
     return Request(

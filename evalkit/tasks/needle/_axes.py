@@ -30,7 +30,7 @@ class GridCell(NamedTuple):
 
 @dataclass(frozen=True)
 class GridAxes:
-    """What a grid is spanned by."""
+    """Lengths, depths, repeats and languages of a grid."""
 
     lengths: tuple[int, ...]
     """Prompt tokens, ascending."""

@@ -155,7 +155,7 @@ class NeedleContext:
                 f"{fixed_tokens + len(inner)} tokens; ask for more with --lengths"
             )
         place = self._place(encoder, tokens)
-        if place == 0:
+        if place == 0:  # the needle opens the text, so the blank goes behind it
             text = self.haystack.prefix(encoder, self.length - fixed_tokens - len(opener), is_joined=True)
             return BuiltContext(np.concatenate([_ids(opener), text]), ((0, len(opener)),))
         text = self.haystack.prefix(encoder, tokens)
@@ -164,7 +164,7 @@ class NeedleContext:
 
     def _place(self, encoder: Encoder, tokens: int) -> int:
         """Index in tokens. A needle at the very end is appended, as the first needle tests did."""
-        place = int(tokens * self.depth / 100)
+        place = int(tokens * self.depth / 100)  # of the haystack: the needle's own tokens are no part of the depth
         if self.insertion == "token" or self.depth == 100:
             return place
         return self.haystack.sentence_end(encoder, place, tokens)

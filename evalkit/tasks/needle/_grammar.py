@@ -102,6 +102,7 @@ def needles(seed: int, count: int, language: Language = "en", *, training: bool 
     found: list[Needle] = []
     for name in rng.sample(names, count):
         drawn = _draw(name, language, rng, held_out=not training)
+        # A keyword inside another would be found in both answers.
         while any(drawn.keyword in other.keyword or other.keyword in drawn.keyword for other in found):
             drawn = _draw(name, language, rng, held_out=not training)
         found.append(drawn)
@@ -137,6 +138,7 @@ def _rng(purpose: str, seed: int, language: str, training: bool) -> random.Rando
         allowed = TRAINING_SEEDS if training else range(TRAINING_SEEDS.start)
         kind = "training" if training else "evaluation"
         raise UserError(f"needle grammar: {kind} seed {seed} is not in {allowed.start}..{allowed.stop - 1}")
+    # Python seeds by the bytes of a text, not by its hash: the same draws on every machine.
     return random.Random(f"{purpose}/{language}/{seed}")
 
 
@@ -158,6 +160,7 @@ def _draw(name: str, language: Language, rng: random.Random, *, held_out: bool) 
     forms = rng.choice(grammar.forms)
     value = ""
     while not value or (crc32(f"{name}{value}".encode()) % _HELD_OUT_SHARE == 0) != held_out:
+        # Four and five digits equally often: drawn as one range, nine in ten would have five.
         value = str(rng.randrange(10**3, 10**4) if rng.random() < 0.5 else rng.randrange(10**4, 10**5))
     statement, question, answer = (form.format(name=name, value=value) for form in forms)
     return Needle(statement, question, answer, value, name, language)

@@ -39,7 +39,7 @@ class Haystack:
 
     def __init__(self, name: str, pieces: Pieces, blank: str, *, advice: str = "") -> None:
         self.name = name
-        """What messages call it."""
+        """Name in messages."""
         self.blank = blank
         """What stands between a needle and the text around it."""
         self._pieces = pieces
@@ -111,6 +111,7 @@ def encode_inside(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:
     Some tokenizers put a blank before whatever they are given. Encoding behind an anchor and dropping the anchor's ids
     avoids that; where the anchor melts into the text, the text's own ids are taken.
     """
+    # A letter before a blank, a line end before all else: vocabularies rarely merge across these.
     anchors = ["a" if text[:1].isspace() else "\n" for text in texts]
     alone = {anchor: encoder.encode_batch([anchor])[0] for anchor in dict.fromkeys(anchors)}
     behind = encoder.encode_batch([anchor + text for anchor, text in zip(anchors, texts, strict=True)])

@@ -45,7 +45,7 @@ class Document(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What decides the order of documents."""
+    """Seed and repeat that decide the order of documents."""
 
     seed: int
     """Seed of the grid."""
@@ -60,7 +60,7 @@ class GridNeedle:
     statement: str
     """The sentence to hide."""
     question: str
-    """What to ask."""
+    """The question about it."""
     answer: str
     """The answer that the edit distance is measured to."""
     keyword: str

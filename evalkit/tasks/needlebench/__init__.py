@@ -3,7 +3,7 @@
 A grid sample hides needles in a haystack and asks for them at the end:
 
     {"context": "…essays…\\nHidden on Emerald Island is the legendary Magic Essence.\\n…essays…",
-     "retrieval_question": "What legendary item is content on Emerald Island? Please answer in the format …"}
+     "retrieval_question": "What legendary item is hidden on Emerald Island? Please answer in the format …"}
 
 Facts and sources of every rule: `docs/benchmarks/needlebench.md`.
 """

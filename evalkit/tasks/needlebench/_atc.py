@@ -81,6 +81,7 @@ def _free(benchmark: str, name: str, task: AtcTask, known: Sequence[str], seed: 
     for repeat in range(task.repeats):
         for count, generator in generators.items():
             line = chain(generator.sample(known, count), words, generator)
+            # No blank between sentences, one before the question: upstream's bytes.
             story = "".join(line.sentences) if task.is_ordered else _shuffled(line, generator)
             prompt = f"{story} {story_question(task.code, task.language, line.people[-1])}"
             eldest = line.people[0]
@@ -99,6 +100,7 @@ def _choice(benchmark: str, name: str, task: AtcTask, known: Sequence[str], seed
             for pattern in NEEDLEBENCH_ROTATIONS:
                 text = question + "\n" + _lettered([options["ABCD".index(letter)] for letter in pattern])
                 metadata = {"needles": count, "question": f"{count}/{repeat}", "rotation": pattern}
+                # CircularEvaluator reads question, right letter and rotation from this text.
                 target = f"{repeat}--{'ABCD'[pattern.index('A')]}--{pattern}"
                 yield _Asked(f"{count}/{repeat}", {"question": text}, target, metadata)
 
@@ -126,6 +128,7 @@ def _version_2(benchmark: str, name: str, task: AtcTask, known: Sequence[str], s
     for repeat in range(task.repeats):
         for value, kind in enumerate(QUESTION_TYPES):
             for count in task.counts:
+                # A generator for each story: upstream seeds anew, so no story depends on the ones before.
                 generator = random.Random(repeat + 1 + SEEDS_PER_TYPE * value)
                 yield _asked(task, kind, count, repeat, generator, known)
 

@@ -56,6 +56,7 @@ class NeedleBench:
         return Request(
             sample,
             step=0,
+            # The last BOT turn is where the model answers; those of the examples stay.
             messages=chat_messages([turn for turn in turns if turn.role != "BOT" or turn is not turns[-1]]),
             text=plain_text(turns),
             max_new_tokens=int(self.spec.protocol(protocol).options["max_new_tokens"]),

@@ -105,6 +105,7 @@ def _context(
 
     def build() -> str:
         encoder = haystack.encoder
+        # The newlines are upstream's and count as the needle's tokens.
         tokens = [encoder.encode(f"\n{needle}\n") for needle in content]
         sizes = [len(needle) for needle in tokens]
         stream = haystack.stream(repeat, max(task.lengths))
@@ -126,14 +127,14 @@ def _positions(task: GridTask, total: int, depth: int, sizes: Sequence[int]) -> 
 
 
 ContentMaker = Callable[[int, int], _CellContent]
-"""From repeat and length to what is content."""
+"""From repeat and length to what is hidden and asked."""
 
 
 def _single(benchmark: str, task: GridTask, path: Path, seed: str) -> ContentMaker:  # noqa: ARG001
     found = needles(path, task.language)
 
     def content_of(repeat: int, length: int) -> _CellContent:  # noqa: ARG001
-        needle = random.Random(repeat).choice(found)
+        needle = random.Random(repeat).choice(found)  # origin.py seeds with the number of the repeat
         target = f"\n{needle.text}\n*{needle.keyword}"
         return _CellContent((needle.text,), target, {"retrieval_question": needle.question}, {})
 
@@ -152,6 +153,7 @@ def _multi_retrieval(benchmark: str, task: GridTask, path: Path, seed: str) -> C
         random.Random(repeat).shuffle(shuffled)
         entries = [{"retrieval_question": needle.question} for needle in shuffled]
         question = joined_questions(f"{task.code}/parallel.py", task.language, entries)
+        # Upstream's evaluator takes keywords and depths apart again.
         target = "*".join(needle.keyword for needle in shuffled) + f"#{depths}"
         texts = tuple(needle.text for needle in shuffled)
         return _CellContent(texts, target, {"retrieval_question": question}, {"depths": task.depths})
@@ -208,7 +210,7 @@ def context_tokens(length: int, buffer: int, needle_tokens: int) -> int:
 
 def single_position(tokens: int, depth: int) -> int:
     """origin.py: where the needle of single-needle retrieval goes among that many haystack tokens."""
-    return int(tokens * (depth / 100))
+    return int(tokens * (depth / 100))  # this order of operations: int(100 * (57 / 100)) is 56
 
 
 def retrieval_positions(tokens: int, depths: Sequence[int], sizes: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""What is content in the haystacks: needles, reasoning chains and kinship stories, drawn as upstream draws them.
+"""What is hidden in the haystacks: needles, reasoning chains and kinship stories, drawn as upstream draws them.
 
 Every draw is seeded. Where upstream uses the global generator unseeded, the caller passes a generator seeded from
 content.
@@ -49,7 +49,7 @@ class Reasoning:
     """Sentences that answer a question only together."""
 
     needles: tuple[str, ...]
-    """The sentences, in the order they are content in."""
+    """The sentences, in the order they are hidden in."""
     question: str
     """The question."""
     answer: str

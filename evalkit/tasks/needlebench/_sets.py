@@ -35,7 +35,7 @@ class GridTask(FrozenRecord):
     """A task whose samples are the cells of a grid of lengths and depths, several times."""
 
     form: GridForm
-    """What is content and asked."""
+    """Kind of needles and question."""
     metric: str
     """Name of the scorer."""
     language: Language
@@ -72,7 +72,7 @@ class AtcTask(FrozenRecord):
     """A task of kinship stories without a haystack."""
 
     form: AtcForm
-    """What is told and asked."""
+    """Kind of story and question."""
     metric: str
     """Name of the scorer."""
     language: Language

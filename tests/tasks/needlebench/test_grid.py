@@ -1,4 +1,4 @@
-"""Samples of the grids: what is content where, in which order, and what a run needs to know about it."""
+"""Samples of the grids: what is hidden where, in which order, and what a run needs to know about it."""
 
 from __future__ import annotations
 
