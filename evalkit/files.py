@@ -30,7 +30,8 @@ def write_text(path: Path, text: str) -> None:
     try:
         replace_text(path, text)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be written ({reason}); make room there, or choose another folder") from error
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -28,7 +28,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     path.write_text("old")
     monkeypatch.setattr(Path, step, refuse)
 
-    with pytest.raises(UserError, match=r"run.json: cannot be written \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"run.json: cannot be written \(No space left on device\); make room"):
         write_text(path, "new")
 
     assert [path] == list(tmp_path.iterdir())
