@@ -111,7 +111,7 @@ def _scaling(parameters: Mapping[str, object], path: Path) -> str | None:
     factor = _number(parameters, "factor", path)
     if kind not in _SPEC_TYPES or factor is None:
         return "native"
-    return f"{kind}:{factor:.12g}"
+    return f"{kind}:{factor:.12g}"  # as a spec would be written: 8, not 8.0
 
 
 def _architecture(config: Mapping[str, object], path: Path) -> Architecture:

@@ -117,11 +117,12 @@ def rope_setting(spec: RopeSpec, model: RopeModel, tokens: int, grid: float | No
 
 def dynamic_multiplier(factor: float, tokens: int, length: int, grid: float | None = None) -> float:
     """m of the effective base: 1 within the window, s·n/L − (s − 1) beyond it."""
-    if tokens <= length:
+    if tokens <= length:  # the released model itself: scaling begins with the first token beyond
         return 1.0
     multiplier = factor * tokens / length - (factor - 1)
     if grid is None:
         return multiplier
+    # Rounded first: the logarithm of a grid point may come out a hair above a whole number, one step too far.
     return float(grid ** math.ceil(round(math.log(multiplier, grid), 9)))
 
 

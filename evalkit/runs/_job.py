@@ -255,7 +255,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         "rope_grid": settings.rope_grid,
         "rope_mode": "effective-base",
         "sampling": "greedy",
-        "seed": 0,
+        "seed": 0,  # greedy decoding draws nothing
         "dtype": card.dtype,
         "quantization": card.engine.quantization,
         "backend": settings.backend,

@@ -50,14 +50,15 @@ def _accuracy(clean_prediction: Clean, clean_reference: Clean = str) -> Callable
     """OpenCompass's accuracy after a task's post-processing of both sides."""
 
     def score(prediction: str, targets: Sequence[str]) -> float:
+        # The first target alone: OpenCompass's data sets of these tasks have one.
         return metrics.opencompass_accuracy(clean_prediction(prediction), clean_reference(targets[0]))
 
     return score
 
 
 OPENCOMPASS_EXAMS = {
-    "coursera": _accuracy(metrics.first_capitals),
-    "quality": _accuracy(metrics.first_capital, metrics.second_character),
+    "coursera": _accuracy(metrics.first_capitals),  # several letters may be right
+    "quality": _accuracy(metrics.first_capital, metrics.second_character),  # targets are written "(B) …"
     "tpo": _accuracy(metrics.first_capital),
     "gsm100": _accuracy(metrics.gsm100_postprocess, metrics.without_commas),
 }

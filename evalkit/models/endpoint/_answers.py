@@ -45,9 +45,11 @@ class ReplyReader:
         text = answer.text
         if answer.token_ids is not None and self._has_tokens:
             ids = list(answer.token_ids)
+            # The end-of-text token is no text; where a limit or a stop string ended the answer, all ids are.
             if answer.finish_reason == "stop" and self._is_ended_by_token(request, answer):
                 ids = ids[:-1]
             text = self._tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
+        # Again here: the API takes four stop strings, and some servers leave them in the text.
         ends = [text.find(stop) for stop in request.stop if stop in text]
         return text[: min(ends)] if ends else text
 

@@ -94,7 +94,7 @@ class HuggingFaceModel:
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
         end = AnswerEnd(self._tokenizer, self._eos_ids, request.stop, request.stop_rule)
-        if self._rotary.is_order_dependent:
+        if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()
             self._cache.clear()
         cached = self._cache.start(request.ids)
@@ -123,7 +123,7 @@ class HuggingFaceModel:
                     break
                 seen.append(generated[-1])
                 logits = self._forward([generated[-1]])
-        self._cache.hold(request.ids, generated[:-1])
+        self._cache.hold(request.ids, generated[:-1])  # the last token was never fed, so the cache lacks it
         return generated
 
     def _prefill(self, ids: TokenIds, cached: int) -> torch.Tensor:

@@ -145,14 +145,14 @@ class VllmModel:
         from vllm.sampling_params import RequestOutputKind
 
         return SamplingParams(
-            temperature=0.0,
+            temperature=0.0,  # greedy
             repetition_penalty=self._penalties.repetition,
             max_tokens=request.max_new_tokens,
             stop=list(request.stop),
             stop_token_ids=sorted(self._end(request).ids),
             min_tokens=request.stop_rule.min_new_tokens,
             detokenize=bool(request.stop),  # the text is made of the ids below, as every backend makes it
-            skip_special_tokens=False,
+            skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
 

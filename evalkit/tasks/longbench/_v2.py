@@ -96,7 +96,7 @@ def _official_request(sample: Sample, template: str, tokens: int, previous: Sequ
     for mark, column in MARKS.items():  # one after the other, so that a mark inside the text is replaced as upstream
         text = text.replace(mark, sample.fields[column].strip())  # pred.py strips every field, the document too
     if previous:
-        text = text.replace("$COT$", previous[-1].strip())
+        text = text.replace("$COT$", previous[-1].strip())  # last, so that a "$COT$" in the document is filled too
     return Request(
         sample,
         step=len(previous),
@@ -148,6 +148,7 @@ def _official_score(answer: Answer) -> tuple[float, ...]:
     """pred.py drops empty answers, so that they do not count at all."""
     if not answer.prediction:
         raise metrics.UnscorableError("pred.py of LongBench v2 drops empty answers")
+    # Stripped as pred.py strips the server's text before it looks for the letter.
     return (metrics.longbench_v2_accuracy(answer.prediction.strip(), answer.targets[0]),)
 
 

@@ -99,6 +99,7 @@ class NeedleGrid:
             return Request(
                 sample, 0, (Message("user", layout),), layout, limit, context=CONTEXT_MARK, context_builder=context
             )
+        # Counted by another tokenizer, without the model's chat wrapping, which that one cannot know.
         body = _as_text(context, layout, self._counter)
         whole = layout.replace(CONTEXT_MARK, body)
         return Request(sample, 0, (Message("user", whole),), whole, limit, context=body)
@@ -159,6 +160,7 @@ class NeedleContext:
             text = self.haystack.prefix(encoder, self.length - fixed_tokens - len(opener), is_joined=True)
             return BuiltContext(np.concatenate([_ids(opener), text]), ((0, len(opener)),))
         text = self.haystack.prefix(encoder, tokens)
+        # Slices, never encoded again: the prompt has the tokens that were counted, and cells share prefixes.
         ids = np.concatenate([text[:place], _ids(inner), text[place:]])
         return BuiltContext(ids, ((place, place + len(inner)),))
 
@@ -190,6 +192,7 @@ def _layout(question: str, language: Language, position: str) -> str:
     start, end = whole.split(CONTEXT_MARK)
     if position == "end":
         return whole
+    # Stripped of the blank lines that led to it, so that moving the question adds no empty ones.
     asked_first = f"{start}{end.strip()}\n\n{CONTEXT_MARK}"
     return asked_first if position == "start" else asked_first + end
 

@@ -90,6 +90,7 @@ def document_haystack(documents: Sequence[Document], blank: str, order: Order, *
     def pieces() -> Iterator[str]:
         texts = [document.text for document in documents]
         if order.repeat:
+            # By text, not by object: repeat 3 has the same order whatever repeats were made before.
             random.Random(f"haystack/{order.seed}/{order.repeat}").shuffle(texts)
         following = (BETWEEN_DOCUMENTS + text for text in (itertools.cycle(texts) if is_endless else texts))
         yield next(following).removeprefix(BETWEEN_DOCUMENTS)

@@ -49,7 +49,7 @@ SEEDS_PER_TYPE = 10_000  # seeds of version 2: repeat + 1 + this times the quest
 
 def atc_samples(benchmark: str, name: str, task: AtcTask, files: Mapping[str, Path], seed: str) -> Iterator[Sample]:
     """The samples of a task."""
-    known = names(files[NAMES_FILE], task.language)
+    known = names(files[NAMES_FILE], task.language)  # in file order: draws are by position
     for index, sample in enumerate(_FORMS[task.form](benchmark, name, task, known, seed)):
         yield Sample(
             id=f"{benchmark}/{name}/{index}",

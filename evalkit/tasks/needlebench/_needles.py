@@ -82,7 +82,7 @@ def draw_unique(path: Path, language: str, count: int, generator: random.Random)
     As `get_unique_entries` of parallel.py: lines of all languages are shuffled, then the first that fit are taken.
     """
     lines = list(_lines(path, language))
-    generator.shuffle(lines)
+    generator.shuffle(lines)  # other languages' lines too: leaving them out would change what is drawn
     drawn: list[RetrievalNeedle] = []
     for needle in lines:
         if needle is not None and all(
@@ -113,7 +113,7 @@ def reasonings(path: Path, needle_count: int, repeats: int) -> Iterator[Reasonin
     if not fitting:
         raise DataError(f"{path}: no record has {needle_count} derivations: get the file again")
     for repeat in range(repeats):
-        record = random.Random(repeat).choice(fitting)
+        record = random.Random(repeat).choice(fitting)  # multi.py of version 1 seeds with the number of the repeat
         derivations, question, answer = (record.get(field) for field in ("derivations", "question", "answer"))
         if not isinstance(derivations, list) or not isinstance(question, str) or not isinstance(answer, str):
             raise DataError(f"{path}: record {record.get('id')!r} lacks derivations, question or answer")
@@ -133,6 +133,7 @@ def chain(people: Sequence[str], words: Kinship, generator: random.Random) -> Ch
     """A sentence about each two neighbours; draws a template, then a term, for each."""
     sentences, terms = [], []
     for elder, younger in itertools.pairwise(people):
+        # In this order: each draw moves the generator that the next one takes from.
         template, term = generator.choice(words.templates), generator.choice(words.terms)
         sentences.append(template.format(A=elder, B=younger, relationship=term))
         terms.append(term)

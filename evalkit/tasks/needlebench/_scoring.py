@@ -86,6 +86,7 @@ def _circular_scorer(task: AtcTask, answers: Sequence[Answer]) -> Scorer:
         if is_original and is_whole:
             found = metrics.needlebench_circular({each: chosen[other.id] for each, other in rotations.items()}, "A")
         letter = chosen[answer.id]
+        # The letter of this rotation; an answer without an option is wrong and counts under "-".
         right = 100.0 * (letter == answer.targets[0].split("--")[1])
         found |= {"acc_4": right} | ({"acc_1": right} if is_original else {})
         found |= {f"prior_{option}": 100.0 * ((letter or "-") == option) for option in "ABCD-"}

@@ -122,7 +122,7 @@ def _orders(lines: int, repeats: int) -> Iterator[list[int]]:
     """The order of the lines in each repeat: shuffled in place under the repeat's seed, so each depends on the last."""
     order = list(range(lines))
     for repeat in range(repeats):
-        random.Random(repeat).shuffle(order)
+        random.Random(repeat).shuffle(order)  # a generator of its own gives the draws that seeding the global one does
         yield list(order)
 
 
