@@ -13,6 +13,7 @@ from evalkit.runs import (
     RunOutcome,
     Session,
     SilentMonitor,
+    conflict_with,
     execute,
     open_session,
     plan_session,
@@ -137,11 +138,12 @@ def plan(model: str | Path | RunSettings, *benchmarks: str, **options: Unpack[Ru
 def plan_opened(session: Session, monitor: Monitor | None = None) -> PlanResult:
     """The plan of an opened session."""
     made = plan_session(session, monitor)
-    finished = {job.name: _finished(job.folder) for job in session.jobs}
+    conflicts = {job.name: conflict_with(job.folder, job.identity) for job in session.jobs}
+    finished = {job.name: set() if conflicts[job.name] else _finished(job.folder) for job in session.jobs}
     done = frozenset(
         prompt.index for prompt in made.prompts if (prompt.sample_id, prompt.digest) in finished[prompt.benchmark]
     )
-    return PlanResult({job.name: plan_json(session, job, made, done) for job in session.jobs})
+    return PlanResult({job.name: plan_json(session, job, made, done, conflicts[job.name]) for job in session.jobs})
 
 
 def _finished(folder: Path) -> set[tuple[str, str]]:

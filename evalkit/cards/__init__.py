@@ -4,9 +4,10 @@
 """
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
-from evalkit.cards._check import Finding, check_card
+from evalkit.cards._check import Finding, check_card, overstated_window
 from evalkit.cards._load import list_cards, load_card
 from evalkit.cards._serving import Endpoint, Engine, Prices
+from evalkit.cards._weights import loaded_files
 
 __all__ = [
     "Architecture",
@@ -22,4 +23,6 @@ __all__ = [
     "check_card",
     "list_cards",
     "load_card",
+    "loaded_files",
+    "overstated_window",
 ]

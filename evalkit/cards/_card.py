@@ -62,6 +62,8 @@ class Rope(CardRecord):
     """Base of the rotation; null where the weights' own configuration does not state it."""
     scaling: str | None = None
     """Scaling the weights were released with, as a spec (`linear:8`); null = none, `native` = one no spec expresses."""
+    original_length: int | None = Field(default=None, gt=0)
+    """Tokens that the scaling extends: L of the RoPE formulas; null = `context_length`."""
 
     @field_validator("scaling")
     @classmethod
@@ -128,7 +130,7 @@ class Card(CardRecord):
     revision: str | None = Field(default=None, min_length=1)
     """Commit, tag or branch of the hub repository; null = its default branch."""
     context_length: int = Field(gt=0)
-    """Tokens the released model was made for: L of the RoPE formulas."""
+    """Tokens of prompt and answer that the released model takes, with the scaling it was released with."""
     architecture: Architecture = Architecture()
     """Facts of the network."""
     rope: Rope = Rope()
@@ -210,6 +212,11 @@ class Card(CardRecord):
     def default_max_seq_len(self) -> int:
         """The window to run with when the user gives none."""
         return self.max_seq_len or self.context_length
+
+    @property
+    def original_length(self) -> int:
+        """Tokens that RoPE scaling counts from: those before any scaling that the weights were released with."""
+        return self.rope.original_length or self.context_length
 
     @property
     def kv_bytes_per_token(self) -> int | None:

@@ -12,7 +12,7 @@ from evalkit.cards._card import Architecture, Card
 from evalkit.cards._folder import FolderFacts, read_facts
 from evalkit.errors import CardError
 
-__all__ = ["Finding", "check_card"]
+__all__ = ["Finding", "check_card", "overstated_window"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,26 @@ def check_card(card: Card) -> list[Finding]:
         return findings + _check_folder(card, folder)
     findings += _check_local_weights(card)
     return findings + (_check_folder(card, card.weights_path) if card.weights_path.is_dir() else [])
+
+
+def overstated_window(card: Card) -> str | None:
+    """One line where the card claims more tokens than its weights' own configuration; None where it does not.
+
+    Only weights on this machine are looked at; a configuration that cannot be read is loading's business.
+    """
+    folder = card.weights_path
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    try:
+        window = read_facts(folder).window
+    except CardError:
+        return None
+    if window is None or card.context_length <= window:
+        return None
+    return (
+        f"card {card.name} claims {card.context_length:,} tokens, but config.json of its weights makes {window:,}: "
+        "longer prompts run beyond what the model was made for"
+    )
 
 
 def _check_fields(card: Card) -> Iterator[Finding]:
@@ -104,11 +124,19 @@ def _compare_lengths(card: Card, facts: FolderFacts, folder: Path) -> Iterator[F
     if not facts.lengths:
         yield Finding("note", f"{folder / 'config.json'}: states no context length: context_length not compared")
         return
-    if card.context_length not in facts.lengths.values():
-        stated = ", ".join(f"{key} {value}" for key, value in facts.lengths.items())
-        yield Finding("error", f"context_length: {card.context_length}, but config.json has {stated}: correct the card")
+    stated = ", ".join(f"{key} {value}" for key, value in facts.lengths.items())
+    if card.context_length not in {*facts.lengths.values(), facts.window}:
+        scaled = f", which makes a window of {facts.window}" if facts.window not in facts.lengths.values() else ""
+        yield Finding(
+            "error", f"context_length: {card.context_length}, but config.json has {stated}{scaled}: correct the card"
+        )
+    elif facts.window not in facts.lengths.values():
+        yield Finding(
+            "note",
+            f"context_length: {facts.window}, made of {stated} and the factor of the RoPE scaling; where config.json "
+            "states the extended length already, write a card with the right one",
+        )
     elif len(set(facts.lengths.values())) > 1:
-        stated = ", ".join(f"{key} {value}" for key, value in facts.lengths.items())
         yield Finding("warning", f"context_length: config.json states several ({stated}): check which one is meant")
 
 
@@ -118,6 +146,7 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
         for field in Architecture.model_fields
     ]
     pairs.append(("rope.theta", card.rope.theta, facts.rope.theta))
+    pairs.append(("rope.original_length", card.rope.original_length, facts.rope.original_length))
     for field, ours, theirs in pairs:
         if ours is not None and theirs is not None and not _equal(ours, theirs):
             yield Finding("error", f"{field}: {ours}, but config.json in {folder} has {theirs}: correct the card")

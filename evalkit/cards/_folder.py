@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.cards._card import Architecture, Card, FactSource, Rope
-from evalkit.cards._weights import read_json
+from evalkit.cards._weights import check_no_adapter, read_json
+from evalkit.cards._window import KEYS, ConfigError, language_config, lengths_of, rope_parameters, scaling_type
+from evalkit.cards._window import count as _count
+from evalkit.cards._window import number as _number
 from evalkit.errors import CardError
 
 __all__ = ["FolderFacts", "card_of_folder", "read_facts"]
 
-# OpenCompass's chat wrapper asks for max_position_embeddings, seq_length, model_max_length, in this order;
-# n_positions is GPT-2's name, max_sequence_length a second name that LMSYS models carry.
-_LENGTH_KEYS = ("max_position_embeddings", "seq_length", "model_max_length", "n_positions", "max_sequence_length")
 _TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
 _SPEC_TYPES = {"linear", "dynamic", "yarn"}
 
@@ -26,6 +26,8 @@ class FolderFacts:
 
     lengths: Mapping[str, int]
     """Context lengths by the key that states them, the one to use first."""
+    window: int | None
+    """Tokens of prompt and answer that the model takes as released."""
     rope: Rope
     """Rotary base and scaling."""
     architecture: Architecture
@@ -41,15 +43,16 @@ class FolderFacts:
 def card_of_folder(folder: Path) -> Card:
     """A card derived from a model folder that has none."""
     path = folder / "config.json"
+    check_no_adapter(folder)
     facts = read_facts(folder)
-    if not facts.lengths:
-        keys = ", ".join(_LENGTH_KEYS)
+    if facts.window is None:
+        keys = ", ".join(KEYS)
         raise CardError(f"{path}: no context length ({keys}): write a card.yaml with context_length beside it")
     values = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip("._-") or "model",
         "title": folder.resolve().name or "model",
         "weights": ".",
-        "context_length": next(iter(facts.lengths.values())),
+        "context_length": facts.window,
         "architecture": facts.architecture,
         "rope": facts.rope,
         "chat": "tokenizer",  # whether a model without a template may go without one is the user's decision
@@ -61,81 +64,89 @@ def card_of_folder(folder: Path) -> Card:
 
 
 def read_facts(folder: Path) -> FolderFacts:
-    """What `config.json` and the tokenizer files of `folder` say."""
+    """What `config.json` and the tokenizer files of `folder` say; `CardError` for values they cannot have."""
     path = folder / "config.json"
-    config = read_json(path)
-    lengths = {key: value for key in _LENGTH_KEYS if (value := _count(config, key, path)) is not None}
-    return FolderFacts(
-        lengths=lengths,
-        rope=_rope(config, path),
-        architecture=_architecture(config, path),
-        needs_remote_code=isinstance(config.get("auto_map"), dict),
-        has_chat_template=_has_chat_template(folder),
-        has_tokenizer=any(any(folder.glob(name)) for name in ("tokenizer.json", "*.model", "vocab.*")),
-    )
+    whole = read_json(path)
+    try:
+        config = language_config(whole)
+        lengths = lengths_of(config)
+        if lengths.window is None:
+            config = _completed(folder, config)
+            lengths = lengths_of(config)
+        return FolderFacts(
+            lengths=lengths.stated,
+            window=lengths.window,
+            rope=_rope(config, lengths.original),
+            architecture=_architecture(config),
+            needs_remote_code=isinstance(whole.get("auto_map"), dict),
+            has_chat_template=_has_chat_template(folder),
+            has_tokenizer=any(any(folder.glob(name)) for name in ("tokenizer.json", "*.model", "vocab.*")),
+        )
+    except ConfigError as error:
+        raise CardError(f"{path}: {error}") from None
 
 
-def _count(config: Mapping[str, object], key: str, path: Path) -> int | None:
-    value = config.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise CardError(f"{path}: {key}: expected a positive whole number, found {value!r}")
-    return value
+def _completed(folder: Path, config: Mapping[str, object]) -> Mapping[str, object]:
+    """The configuration with what its class fills in: Gemma 3's published file states no length at all.
+
+    Asked of transformers only where nothing is stated, since importing it takes seconds; it runs no code of the folder.
+    """
+    try:
+        from transformers import AutoConfig
+
+        filled = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config().to_dict()
+    except Exception:  # not installed, or a model that it does not know: then nobody can tell
+        return config
+    return {**filled, **{key: value for key, value in config.items() if value is not None}}
 
 
-def _number(config: Mapping[str, object], key: str, path: Path) -> float | None:
-    value = config.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise CardError(f"{path}: {key}: expected a positive number, found {value!r}")
-    return float(value)
+def _rope(config: Mapping[str, object], original_length: int | None) -> Rope:
+    """The base and the scaling as a spec, in the spelling of transformers 5 or 4."""
+    parameters = rope_parameters(config)
+    is_by_layer = any(isinstance(value, dict) for value in parameters.values()) or "rope_local_base_freq" in config
+    if is_by_layer:
+        return Rope(theta=None, scaling="native", original_length=original_length)  # no single base, no spec
+    theta = _number(parameters, "rope_theta") or _number(config, "rope_theta") or _number(config, "rotary_emb_base")
+    return Rope(theta=theta, scaling=_scaling(parameters), original_length=original_length)
 
 
-def _rope(config: Mapping[str, object], path: Path) -> Rope:
-    """Reads `rope_parameters` (transformers 5), or `rope_theta` and `rope_scaling` (transformers 4)."""
-    parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if not isinstance(parameters, dict):
-        raise CardError(f"{path}: rope_parameters: expected an object, found {parameters!r}")
-    if any(isinstance(value, dict) for value in parameters.values()):
-        return Rope(theta=None, scaling="native")  # one base per kind of layer: no single theta, no spec
-    theta = _number(parameters, "rope_theta", path) or _number(config, "rope_theta", path)
-    return Rope(theta=theta, scaling=_scaling(parameters, path))
-
-
-def _scaling(parameters: Mapping[str, object], path: Path) -> str | None:
-    kind = parameters.get("rope_type") or parameters.get("type") or "default"
+def _scaling(parameters: Mapping[str, object]) -> str | None:
+    kind = scaling_type(parameters)
     if kind == "default":
         return None
-    factor = _number(parameters, "factor", path)
+    factor = _number(parameters, "factor")
     if kind not in _SPEC_TYPES or factor is None:
         return "native"
     return f"{kind}:{factor:.12g}"  # as a spec would be written: 8, not 8.0
 
 
-def _architecture(config: Mapping[str, object], path: Path) -> Architecture:
-    hidden, heads = _count(config, "hidden_size", path), _count(config, "num_attention_heads", path)
-    head_dim = _count(config, "head_dim", path)
+def _architecture(config: Mapping[str, object]) -> Architecture:
+    hidden, heads = _count(config, "hidden_size"), _count(config, "num_attention_heads")
+    head_dim = _count(config, "head_dim")
     if head_dim is None and hidden and heads:
         head_dim = hidden // heads
     return Architecture(
-        layers=_count(config, "num_hidden_layers", path),
+        layers=_count(config, "num_hidden_layers"),
         hidden=hidden,
-        feed_forward=_count(config, "intermediate_size", path),
+        feed_forward=_feed_forward(config),
         heads=heads,
-        kv_heads=_count(config, "num_key_value_heads", path),
+        kv_heads=_count(config, "num_key_value_heads"),
         head_dim=head_dim,
-        rotary_dim=_rotary_dim(config, head_dim, path),
-        vocabulary=_count(config, "vocab_size", path),
+        rotary_dim=_rotary_dim(config, head_dim),
+        vocabulary=_count(config, "vocab_size"),
     )
 
 
-def _rotary_dim(config: Mapping[str, object], head_dim: int | None, path: Path) -> int | None:
+def _feed_forward(config: Mapping[str, object]) -> int | None:
+    """The width of the feed-forward layers; None where they differ (a list, one number for each layer)."""
+    return None if isinstance(config.get("intermediate_size"), list) else _count(config, "intermediate_size")
+
+
+def _rotary_dim(config: Mapping[str, object], head_dim: int | None) -> int | None:
     """Dimensions that RoPE turns where the configuration says that it is a part of them."""
     parameters = config.get("rope_parameters")
-    nested = _number(parameters, "partial_rotary_factor", path) if isinstance(parameters, dict) else None
-    factor = nested or _number(config, "partial_rotary_factor", path) or _number(config, "rotary_pct", path)
+    nested = _number(parameters, "partial_rotary_factor") if isinstance(parameters, dict) else None
+    factor = nested or _number(config, "partial_rotary_factor") or _number(config, "rotary_pct")
     return int(head_dim * factor) if head_dim and factor and factor < 1 else None
 
 

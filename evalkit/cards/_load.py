@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from evalkit.cards._card import FACTS, Card
 from evalkit.cards._folder import card_of_folder
+from evalkit.cards._weights import check_no_adapter
 from evalkit.errors import CardError, UnknownNameError, one_line
 from evalkit.paths import shipped
 
@@ -29,6 +30,8 @@ def load_card(name_or_path: str | Path) -> Card:
     path = Path(text).expanduser()
     if path.is_dir():
         return _read_folder(path)
+    if path.suffix == ".gguf":
+        raise CardError(_served(path))
     if path.is_file():
         return _read_card(path)
     if _looks_like_path(name_or_path):
@@ -65,7 +68,18 @@ def _read_folder(folder: Path) -> Card:
         return _read_card(folder / "card.yaml")
     if (folder / "config.json").is_file():
         return card_of_folder(folder)
+    check_no_adapter(folder)
+    gguf = next(folder.glob("*.gguf"), None)
+    if gguf is not None:
+        raise CardError(_served(gguf))
     raise CardError(f"{folder}: neither card.yaml nor config.json in this folder: give a model folder or a card")
+
+
+def _served(path: Path) -> str:
+    return (
+        f"{path}: GGUF weights, which only llama.cpp and its kin read: serve them there (llama-server -m) and give the "
+        "server's address, or get the model as safetensors"
+    )
 
 
 def _read_card(path: Path) -> Card:

@@ -1,31 +1,62 @@
-"""What a folder of weights must hold: safetensors, all shards of them."""
+"""What a folder of weights must hold, safetensors with all their shards, and which files decide what is computed."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from evalkit.errors import CardError
 
-__all__ = ["check_weights", "read_json"]
+__all__ = ["check_no_adapter", "check_weights", "loaded_files", "read_json"]
 
 _INDEX = "model.safetensors.index.json"
+_ADAPTER = "adapter_config.json"
+_TOKENIZER_FILES = {
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
+    "chat_template.json",
+}  # fmt: skip
+"""Files whose effect is in the digest of the tokenizer, not in that of the weights."""
 
 
 def check_weights(folder: Path, what: str) -> None:
     """Raises a CardError unless `folder` holds safetensors weights with all the shards their index names."""
     if not folder.is_dir():
         raise CardError(f"{what}: {folder}: no such folder: put the weights there, or correct `weights` in the card")
-    if not any(folder.glob("*.safetensors")):
-        raise CardError(f"{what}: {folder}: no weights (*.safetensors){_found_instead(folder)}")
+    check_no_adapter(folder)
     index = folder / _INDEX
+    if not index.is_file() and not any(folder.glob("*.safetensors")):
+        raise CardError(f"{what}: {folder}: no weights (*.safetensors){_found_instead(folder)}")
     if index.is_file():
         missing = sorted(shard for shard in _shards(index) if not (folder / shard).is_file())
         if missing:
             raise CardError(f"{what}: {folder}: {len(missing)} shards are missing, first {missing[0]}: copy them there")
 
 
+def check_no_adapter(folder: Path) -> None:
+    """Raises a CardError where an adapter lies in the folder: loading it or not would give two different models."""
+    if (folder / _ADAPTER).is_file():
+        raise CardError(
+            f"{folder}: holds {_ADAPTER}: an adapter (LoRA) beside or instead of a model: merge it into its base model "
+            "(peft: merge_and_unload), and name the folder with the merged weights"
+        )
+
+
+def loaded_files(folder: Path, *, with_code: bool) -> list[Path]:
+    """The files that decide what a model computes, but those of its tokenizer: weights wherever their index names them,
+    configurations (RoPE, scales, quantisation, end of text), and with `with_code` the code that comes with them.
+    """
+    index = folder / _INDEX
+    shards = {folder / shard for shard in _shards(index)} if index.is_file() else set()
+    weights = sorted({*folder.glob("*.safetensors"), *shards})
+    settings = sorted(path for path in folder.glob("*.json") if path.name not in _TOKENIZER_FILES and path != index)
+    code = sorted(folder.rglob("*.py")) if with_code else []
+    return [*weights, *settings, *code]
+
+
 def _found_instead(folder: Path) -> str:
+    gguf = next(folder.glob("*.gguf"), None)
+    if gguf is not None:
+        return f"; found {gguf.name}: serve it with llama.cpp and give the address, or get the safetensors weights"
     # Pickled weights run code when they are read, so evalkit does not read them.
     pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
     return f"; found {pickled[0]}: save the model again as safetensors" if pickled else ": copy them there"
@@ -35,7 +66,17 @@ def _shards(index: Path) -> set[str]:
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict):
         raise CardError(f"{index}: weight_map: expected an object: copy the file again")
-    return {str(shard) for shard in weight_map.values()}
+    shards = {str(shard) for shard in weight_map.values()}
+    # A shard of another kind may be a pickle, which runs code; one outside is nobody's to hash.
+    odd = next((name for name in sorted(shards) if not _is_inside(name)), None)
+    if odd is not None:
+        raise CardError(f"{index}: {odd!r:.80} is no *.safetensors file of this folder: get the model again")
+    return shards
+
+
+def _is_inside(shard: str) -> bool:
+    path = PurePosixPath(shard)
+    return path.suffix == ".safetensors" and not path.is_absolute() and ".." not in path.parts
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -34,13 +34,21 @@ def list_all() -> int:
 
 
 @app.command("show")
-def show(name: Name) -> int:
+def show(name: Name, json: o.Json = None) -> int:
     """Print one card with every fact and its source."""
     import yaml
 
     from evalkit.cards import load_card
 
+    from ._output import check_target, print_json
+
+    check_target(json)
     card = load_card(name)
+    if json is not None:
+        print_json(card.model_dump(mode="json"), json)
+        return 0
+    extended = f", extended from {card.original_length:,}" if card.original_length != card.context_length else ""
+    print(f"# {card.title}: {card.context_length:,} tokens{extended}")
     print(yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), end="")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import _options as o
 
-ONLY_OF_RUNS = ("backend", "max_cost", "dtype", "device", "is_reusing_prefixes")
+ONLY_OF_RUNS = ("backend", "max_cost", "dtype", "device", "attention", "is_reusing_prefixes")
 
 
 @o.takes(*o.ALL, without=ONLY_OF_RUNS)
@@ -21,6 +21,9 @@ def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int
     for line in session.notes:
         note(line)
     plans = plan_opened(session).benchmarks
+    for counts in plans.values():
+        if counts["conflict"] is not None:
+            note(f"nothing counts as done: {counts['conflict']}")
     if json is not None:
         print_json(next(iter(plans.values())) if len(plans) == 1 else {"benchmarks": plans}, json)
     for counts in plans.values() if json != "-" else ():

@@ -36,18 +36,24 @@ def locate(
     folder: Path | None = None,
     partial: bool = False,
     download: bool = True,
+    elsewhere: bool = True,
     report: Report | None = None,
 ) -> Located:
     """The file with this local path: from `folder`, `EVALKIT_DATA` or the cache, else downloaded.
 
     `folder` may hold the file at its local path or directly. With `partial`, a file of the user's own (not of the
-    cache) may differ from the pinned one, as a part of it does; it then comes back with `pinned` False.
+    cache) may differ from the pinned one, as a part of it does; it then comes back with `pinned` False. `elsewhere`
+    False: what is not in `folder` is missing, wherever else it may be.
     """
     file = source.file(file_name)
-    place = find(source, file, folder)
+    place = find(source, file, folder, elsewhere=elsewhere)
     if place is None and file.archive is not None:
-        archive = locate(source, file.archive, folder=folder, partial=partial, download=download, report=report)
+        archive = locate(
+            source, file.archive, folder=folder, partial=partial, download=download, elsewhere=elsewhere, report=report
+        )
         place = Place(fetch_file(source, file, report, _pinned(source, archive)), "cache")
+    if place is None and folder is not None and not elsewhere:
+        raise MissingFileError(f"{file.path} is not in {folder}: put it there, or leave --data out to use other copies")
     if place is None and not download:
         raise MissingFileError(
             f"{source.name} file {file.path} is not on this machine: "

@@ -34,9 +34,9 @@ def cached(source: Source, file: SourceFile) -> Path:
     return cache_root() / source.folder / file.path
 
 
-def find(source: Source, file: SourceFile, folder: Path | None = None) -> Place | None:
-    """The first place that has the file, or None."""
-    for place in _candidates(source, file, folder):
+def find(source: Source, file: SourceFile, folder: Path | None = None, *, elsewhere: bool = True) -> Place | None:
+    """The first place that has the file, or None; with `elsewhere` False the user's folder is the only one."""
+    for place in _candidates(source, file, folder, elsewhere=elsewhere):
         try:
             if place.path.is_file():
                 return place
@@ -45,12 +45,14 @@ def find(source: Source, file: SourceFile, folder: Path | None = None) -> Place 
     return None
 
 
-def _candidates(source: Source, file: SourceFile, folder: Path | None) -> Iterator[Place]:
+def _candidates(source: Source, file: SourceFile, folder: Path | None, *, elsewhere: bool) -> Iterator[Place]:
     wheels = os.environ.get("EVALKIT_WHEELS", "") if source.origin.kind == "wheel" else ""
     if folder is not None:
         _check_folder(folder, f"the data folder of {source.name}")
         yield Place(folder / file.path, "folder")
         yield Place(folder / PurePosixPath(file.path).name, "folder")
+        if not elsewhere:
+            return
     if wheels:
         yield Place(_check_folder(Path(wheels).expanduser(), "EVALKIT_WHEELS") / file.path, "data")
     root = data_root()

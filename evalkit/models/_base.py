@@ -31,6 +31,8 @@ class BackendOptions:
     """Number format of the weights."""
     device: str = "auto"
     """Device to run on; `auto` = a GPU where there is one."""
+    attention: str = "auto"
+    """Implementation of attention, as transformers names them; `auto` = sdpa, eager for a class that has no sdpa."""
     is_reusing_prefixes: bool = True
     """Whether shared prefixes may be computed once."""
     trust_remote_code: bool = False

@@ -82,7 +82,17 @@ class _SelfCheck:
         detail = f"{found} at the start of a prompt of {len(ids)} tokens"
         if is_added:
             detail += f", but {counted} arrive at the model"
-        return LiveCheck("one BOS", found <= 1 and not is_added, detail)
+        # The tokenizer's own habit, or its template's, is what the model was trained with.
+        wants = bos is not None and (bos in self._tokenizer.prefix_ids or self._template_writes(bos))
+        if found == 0 and bos is None:
+            return LiveCheck("one BOS", not is_added, "the model has no beginning-of-text token")
+        if wants and not found:
+            detail += ", but its tokenizer puts one before every text (add_bos in the card)"
+        return LiveCheck("one BOS", (found == 1 or (found == 0 and not wants)) and not is_added, detail)
+
+    def _template_writes(self, bos: int) -> bool:
+        """Whether the chat template begins with the token by itself."""
+        return self._chat.kind == "template" and self._tokenizer.encode(self._text("Hello"))[:1] == [bos]
 
     def check_template(self) -> LiveCheck:
         """The wrapped text holds the question once, hands over to the model, and survives its own tokens."""

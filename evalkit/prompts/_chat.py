@@ -36,6 +36,8 @@ class ChatFormat:
     """System text, role names and separators of a FastChat-style format."""
     digest: str = ""
     """sha256 of all that decides the wrapped text."""
+    is_dated: bool = False
+    """Whether the template asks for today's date, which is `TEMPLATE_DATE` in its place."""
 
     def wrap(self, messages: Sequence[Message], tokenizer: PromptTokenizer) -> str:
         """The text of `messages` up to where the model answers."""
@@ -61,7 +63,8 @@ def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
             f"{card.name}: the protocol needs a chat template and this model's tokenizer has none; "
             "pass --chat none to send prompts as they are, or set `chat` in a card"
         )
-    return ChatFormat("template", template=template, digest=_digest(template or tokenizer.chat_template or ""))
+    source = template or tokenizer.chat_template or ""
+    return ChatFormat("template", template=template, digest=_digest(source), is_dated="strftime_now" in source)
 
 
 def _message_text(messages: Sequence[Message]) -> str:

@@ -5,6 +5,7 @@ Wraps a Hugging Face tokenizer (fast or slow). Nothing else in evalkit talks to 
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import logging
@@ -14,10 +15,15 @@ from typing import Any, Literal
 
 from evalkit.cards import Card
 from evalkit.errors import CardError, MissingDependencyError, one_line
+from evalkit.tasks import forget_lengths
 
 from ._foreign import Characters, TiktokenText
 
-__all__ = ["PromptTokenizer", "load_tokenizer"]
+__all__ = ["TEMPLATE_DATE", "PromptTokenizer", "load_tokenizer"]
+
+TEMPLATE_DATE = datetime.datetime(2024, 7, 26)
+"""The day that chat templates print, whatever day it is: with today's date every prompt would change overnight, and no
+run could be continued or compared. It is the one that the templates of Llama 3.1 to 3.3 fall back on themselves."""
 
 
 class PromptTokenizer:
@@ -25,6 +31,8 @@ class PromptTokenizer:
 
     def __init__(self, tokenizer: Any, *, add_bos: bool | Literal["auto"] = "auto") -> None:
         tokenizer.model_max_length = int(1e12)  # lengths are this package's business; no warning per prompt
+        if getattr(tokenizer, "is_fast", False):
+            forget_lengths(tokenizer.backend_tokenizer)
         self._tokenizer = tokenizer
         self._add_bos = add_bos
 
@@ -59,7 +67,11 @@ class PromptTokenizer:
         try:
             # With the header of the answer: without it models go on with the question.
             text: str = self._tokenizer.apply_chat_template(
-                list(messages), chat_template=template, tokenize=False, add_generation_prompt=True
+                list(messages),
+                chat_template=template,
+                tokenize=False,
+                add_generation_prompt=True,
+                strftime_now=TEMPLATE_DATE.strftime,
             )
         except Exception as error:  # a template is a program: besides Jinja's errors it can raise any
             reason = one_line(error)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["plan_json", "plan_table"]
 
 
-def plan_json(session: Session, job: Job, plan: Plan, done: frozenset[int]) -> dict[str, Any]:
-    """The plan of one benchmark: counts over all tasks, and per task."""
+def plan_json(
+    session: Session, job: Job, plan: Plan, done: frozenset[int], conflict: str | None = None
+) -> dict[str, Any]:
+    """The plan of one benchmark: counts over all tasks, and per task; `conflict` = why its folder cannot go on."""
     total = plan.counts(done, lambda prompt: prompt.benchmark == job.name)
     return {
         "schema": 1,
@@ -34,6 +36,8 @@ def plan_json(session: Session, job: Job, plan: Plan, done: frozenset[int]) -> d
             for task in job.tasks
         },
         "rope_groups": sum(any(plan.prompts[i].benchmark == job.name for i in group.order) for group in plan.groups),
+        "folder": str(job.folder),
+        "conflict": conflict,
         "partial": bool(job.missing or job.unpinned),
         "missing": list(job.missing),
         "skipped": list(job.skipped),

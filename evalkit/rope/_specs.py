@@ -42,9 +42,11 @@ class RopeModel:
     base: float
     """Rotation base (theta)."""
     length: int
-    """Context length L it was made for, in tokens."""
+    """Length L that scaling counts from, in tokens: before any scaling that it was released with."""
     dimension: int
     """Rotated dimensions of a head."""
+    is_scaled: bool = False
+    """Whether it was released with a scaling of its own."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def rope_setting(spec: RopeSpec, model: RopeModel, tokens: int, grid: float | No
         return RopeSetting("yarn", model.base, factor, model.length)
     if spec.kind == "base":
         return RopeSetting("default", factor)
+    if spec.kind == "dynamic" and model.is_scaled and tokens <= model.length:
+        return RopeSetting("native")  # m = 1 leaves the released model as it is, its own scaling included
     multiplier = {"none": 1.0, "ntk": factor}.get(spec.kind)
     if multiplier is None:
         multiplier = dynamic_multiplier(factor, tokens, model.length, grid)

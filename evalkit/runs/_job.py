@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 from evalkit.cards import Card
 from evalkit.data import Located, MissingFileError, locate, source
 from evalkit.errors import DataError, UnknownNameError, UserError
-from evalkit.prompts import PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
+from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
     Benchmark,
@@ -113,11 +115,12 @@ def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card
     room = window - _markup_tokens(card)
     builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=settings.max_new_tokens)
     _check_lengths(benchmark, protocol, builder, tokenizer)
+    label = _label(spec, protocol, settings, options)
     return Job(
         named=named,
         benchmark=benchmark,
         protocol=protocol,
-        label=_label(spec, protocol, settings, options),
+        label=label,
         mode=mode,
         max_seq_len=window,
         tasks=tuple(files),
@@ -127,7 +130,7 @@ def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card
         limit=settings.limit,
         builder=builder,
         options=options,
-        folder=_folder(spec.name, protocol, settings, card),
+        folder=_folder(spec.name, label, settings, card),
         identity={
             "benchmark": spec.name,
             "protocol": protocol,
@@ -136,6 +139,7 @@ def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card
             "max_seq_len": None if limit is None and isinstance(benchmark, SizedBenchmark) else window,
             "tokenizer": tokenizer.digest,
             "template": chat.digest,
+            **({"template_date": TEMPLATE_DATE.date().isoformat()} if chat.is_dated else {}),
             "data": {name: located.sha256 for places in files.values() for name, located in places.items()},
             **({"options": option_identity(spec, options)} if options else {}),
             **({"seeding": benchmark.seeding(tasks)} if isinstance(benchmark, NotedBenchmark) else {}),
@@ -197,7 +201,12 @@ def _locate(
         try:
             found[task] = {
                 name: locate(
-                    origin, name, folder=settings.data, partial=settings.partial, download=not settings.partial
+                    origin,
+                    name,
+                    folder=settings.data,
+                    partial=settings.partial,
+                    download=not settings.partial,
+                    elsewhere=settings.data is None,  # a test of changed data must not silently use the standard one
                 )
                 for name in benchmark.files(task)
             }
@@ -219,10 +228,12 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
     overrides = {
         "rope": None if settings.rope == "native" else settings.rope,
         "rope-grid": settings.rope_grid,
+        "rope-replaces-native": "yes" if settings.rope_replaces_native else None,
         "max-seq-len": settings.max_seq_len,
         "max-new-tokens": settings.max_new_tokens,
         "chat": settings.chat,
         "dtype": settings.dtype,
+        "attention": None if settings.attention == "auto" else settings.attention,
         **_changed_options(spec, options),
     }
     extras += [f"{name}-{value}" for name, value in overrides.items() if value is not None]
@@ -238,11 +249,21 @@ def _changed_options(spec: BenchmarkSpec, options: Mapping[str, str]) -> dict[st
     }
 
 
-def _folder(name: str, protocol: str, settings: RunSettings, card: Card) -> Path:
+MOST_NAME = 120  # characters of a folder's name; file systems take 255 bytes
+
+
+def _folder(name: str, label: str, settings: RunSettings, card: Card) -> Path:
+    """Where the run goes: `--out`, else a name with all that the label says: two experiments are two folders."""
     if settings.out is not None:
         return settings.out / name if len(settings.benchmarks) > 1 else settings.out
-    suffix = "" if settings.rope == "native" else f"-{settings.rope.replace(':', '-')}"
-    return Path("results") / f"{card.name}-{name}-{protocol}{suffix}"
+    protocol, *extras = label.split("+")
+    parts = [card.name, name, protocol, *(extra.removeprefix("rope-") for extra in extras)]
+    if settings.backend == "vllm" or (settings.base_url is not None and card.weights is not None):
+        parts.append("vllm" if settings.backend == "vllm" else "endpoint")
+    text = re.sub(r"[^A-Za-z0-9._,=-]+", "-", "-".join(parts))
+    if len(text) > MOST_NAME:
+        text = f"{text[: MOST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return Path("results") / text
 
 
 def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
@@ -259,4 +280,8 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         "dtype": card.dtype,
         "quantization": card.engine.quantization,
         "backend": settings.backend,
+        # Only where they are set, so that runs from before they counted go on.
+        **({"trust_remote_code": True} if settings.trust_remote_code else {}),
+        **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise
+        **({"rope_replaces_native": True} if settings.rope_replaces_native else {}),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from evalkit.models import Completion
 from evalkit.planning import PlannedPrompt
@@ -64,6 +66,15 @@ class SampleRecord(StoredRecord):
     """RoPE setting that was in force."""
     preview: str
     """First and last characters of the prompt, for people."""
+
+    @model_validator(mode="after")
+    def _check_outcome(self) -> Self:
+        """A line that is neither an answer nor a failure was damaged or written by hand; it must never be graded."""
+        if self.error is None and (self.text is None or self.finish_reason == "error"):
+            raise ValueError("the record is neither an answer nor a failure")
+        if self.step < 0 or self.attempt < 0:
+            raise ValueError(f"step {self.step}, attempt {self.attempt}: neither can be negative")
+        return self
 
 
 class Manifest(StoredRecord):

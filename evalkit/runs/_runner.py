@@ -54,6 +54,7 @@ class RunOutcome:
 
 def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
     """The plan of the first step of every sample. Loads no model."""
+    session.check_rope()
     for note in session.notes if monitor else ():
         monitor.note(note)  # type: ignore[union-attr]
     return make_plan(_first_prompts(session), session.rope_of())
@@ -64,6 +65,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
 
     The same call again continues. Raises `RunConflictError` where a folder holds another run or is in use.
     """
+    session.check_rope()
     for note in session.notes:
         monitor.note(note)
     weights = _weights(session)
@@ -227,7 +229,7 @@ def _weights(session: Session) -> str:
     if session.backend == "endpoint" and session.card.endpoint is not None:
         endpoint_key(session.card.endpoint)  # before the run has a folder
         return f"served:{session.card.endpoint.model}"
-    return weights_digest(session.card)
+    return weights_digest(session.card, trust_remote_code=session.settings.trust_remote_code)
 
 
 def _manifest(session: Session, job: Job, weights: str) -> Manifest:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, ChatTemplate
+from evalkit.cards import Card, ChatTemplate, overstated_window
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
 from evalkit.prompts import (
@@ -67,11 +67,32 @@ class Session:
         return BackendOptions(
             dtype=self.card.dtype,
             device=settings.device,
+            attention=settings.attention,
             is_reusing_prefixes=settings.is_reusing_prefixes,
             trust_remote_code=settings.trust_remote_code,
             longest_sequence=longest_sequence,
             max_cost=settings.max_cost,
             note=note,
+        )
+
+    @property
+    def replaced_scaling(self) -> str | None:
+        """The scaling that the model was released with and that `--rope` would switch off; None where it stays."""
+        released = self.card.rope.scaling
+        return released if released is not None and str(self.rope) not in {"native", released} else None
+
+    def check_rope(self) -> None:
+        """Raise `UserError` where `--rope` would switch off the model's own scaling and nobody said that it may.
+
+        `none` says so by itself.
+        """
+        released = self.replaced_scaling
+        if released is None or self.rope.kind == "none" or self.settings.rope_replaces_native:
+            return
+        shown = "a scaling of its own" if released == "native" else f"scaling {released}"
+        raise UserError(
+            f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; leave --rope "
+            "out to run it as released, or add --rope-replaces-native"
         )
 
     def _rope_model(self) -> RopeModel:
@@ -80,7 +101,7 @@ class Session:
         if base is None or dimension is None:
             fact = "rope.theta" if base is None else "architecture.head_dim"
             raise UserError(f"{self.card.name}: --rope {self.rope} needs {fact}, which its card does not state; add it")
-        return RopeModel(base, self.card.context_length, dimension)
+        return RopeModel(base, self.card.original_length, dimension, is_scaled=self.card.rope.scaling is not None)
 
 
 def open_session(settings: RunSettings) -> Session:
@@ -100,7 +121,11 @@ def open_session(settings: RunSettings) -> Session:
     pairs = zip(settings.benchmarks, benchmarks, strict=True)
     jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
     notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
-    return Session(settings, card, tokenizer, rope, jobs, notes)
+    session = Session(settings, card, tokenizer, rope, jobs, notes)
+    if session.replaced_scaling is None:
+        return session
+    note = f"--rope {rope} replaces the scaling that {card.name} was released with ({card.rope.scaling})"
+    return replace(session, notes=(*notes, note))
 
 
 def with_overrides(card: Card, settings: RunSettings) -> Card:
@@ -120,6 +145,9 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
 
 
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
+    claim = overstated_window(card)
+    if claim is not None:
+        yield claim
     for job in jobs:
         if job.max_seq_len > card.context_length:
             made_for = f"the {card.context_length} tokens {card.name} was made for"

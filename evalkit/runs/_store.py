@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -25,7 +25,7 @@ from evalkit.models import backend_name
 
 from ._records import Manifest, SampleRecord
 
-__all__ = ["RunStore", "read_manifest", "read_records_of_run"]
+__all__ = ["RunStore", "conflict_with", "read_manifest", "read_records_of_run"]
 
 FSYNC_SECONDS = 5.0
 
@@ -146,6 +146,25 @@ class RunStore:
             self._stream.flush()
             os.fsync(self._stream.fileno())
         self._synced = time.monotonic()
+
+
+def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:
+    """Why a run of that identity could not go on in the folder; None where it could, or where there is no run yet.
+
+    Fields that `identity` leaves out (the digest of weights, where they are not at hand) are not compared.
+    """
+    if not (folder / "run.json").is_file():
+        return None
+    earlier = read_manifest(folder).identity
+    try:
+        _check_identity(
+            folder,
+            {name: value for name, value in earlier.items() if name in identity or name != "weights"},
+            dict(identity),
+        )
+    except RunConflictError as error:
+        return str(error)
+    return None
 
 
 def read_manifest(folder: Path) -> Manifest:

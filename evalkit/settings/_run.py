@@ -34,6 +34,7 @@ class RunSettings:
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
+    rope_replaces_native: Annotated[bool, Flag("Let --rope replace the scaling a model was released with.")] = False
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
     backend: Annotated[str | None, Flag("hf, vllm or endpoint; by default what the model needs.")] = None
     base_url: Annotated[str | None, Flag("Address of the server for --backend endpoint.", metavar="URL")] = None
@@ -44,6 +45,7 @@ class RunSettings:
     max_cost: Annotated[float | None, Flag("Send nothing that could cost more, in the card's currency.")] = None
     dtype: Annotated[str | None, Flag("float32, bfloat16 or float16 instead of the card's.")] = None
     device: Annotated[str, Flag("Device of the hf backend; auto = CUDA where there is one.")] = "auto"
+    attention: Annotated[str, Flag("Attention of the hf backend: auto, sdpa, eager, flash_attention_2.")] = "auto"
     is_reusing_prefixes: Annotated[bool, Flag("Compute every prompt whole.", "--no-prefix-reuse")] = True
     """Compute shared prefixes once."""
     trust_remote_code: Annotated[bool, Flag("Run code that comes with the model.")] = False
@@ -72,6 +74,7 @@ class RunSettings:
             self._demand(name, lambda count: count >= 1, "must be 1 or more")
         self._demand("rope_grid", lambda ratio: 1 < ratio < math.inf, "must be greater than 1, and finite")
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
+        self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
         self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
 
     def _demand(self, name: str, is_right: Callable[[Any], bool], rule: str) -> None:
@@ -110,6 +113,7 @@ class RunOptions(TypedDict, total=False):
     truncation: str | None
     rope: str
     rope_grid: float | None
+    rope_replaces_native: bool
     chat: str | None
     backend: str | None
     base_url: str | None
@@ -117,6 +121,7 @@ class RunOptions(TypedDict, total=False):
     max_cost: float | None
     dtype: str | None
     device: str
+    attention: str
     is_reusing_prefixes: bool
     trust_remote_code: bool
     options: Mapping[str, object]

@@ -8,7 +8,7 @@ as an `Encoder`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int32]
 
-__all__ = ["CONTEXT_MARK", "BuiltContext", "ContextBuilder", "Encoder"]
+__all__ = ["CONTEXT_MARK", "BuiltContext", "ContextBuilder", "Encoder", "forget_lengths"]
 
 CONTEXT_MARK = "\ue000context\ue000"
 """Stands in a request's texts where the filled part goes; private-use characters, which no text contains."""
@@ -50,3 +50,13 @@ class ContextBuilder(Protocol):
 
     def build(self, encoder: Encoder, fixed_tokens: int) -> BuiltContext:
         """The context that makes the prompt `length` tokens long, given the tokens that stand around it."""
+
+
+def forget_lengths(backend: Any) -> None:
+    """Switch off the `truncation` and `padding` of a `tokenizer.json`, left there by whoever trained with them.
+
+    `transformers` does so in every call of its own; the Rust tokenizer alone would cut and pad every prompt silently,
+    padding to the longest of its batch.
+    """
+    backend.no_truncation()
+    backend.no_padding()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cards import load_card
+from evalkit.cards import load_card, overstated_window
 from evalkit.errors import CardError, UserError
 
 WriteModel = Callable[..., Path]
@@ -117,7 +117,7 @@ def test_remote_code_is_announced(write_model: WriteModel) -> None:
         ({"max_position_embeddings": "long"}, "max_position_embeddings: expected a positive whole number"),
         ({"max_position_embeddings": True}, "max_position_embeddings: expected a positive whole number"),
         ({"rope_theta": -1}, "rope_theta: expected a positive number"),
-        ({"rope_scaling": "linear"}, "rope_parameters: expected an object"),
+        ({"rope_scaling": "linear"}, "rope_scaling: expected an object"),
     ],
 )
 def test_an_unusable_config_names_its_field(write_model: WriteModel, changes: dict[str, object], message: str) -> None:
@@ -135,3 +135,64 @@ def test_a_damaged_config_is_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(UserError, match=r"config\.json: "):
         load_card(tmp_path)
+
+
+def test_an_adapter_beside_a_model_is_refused(write_model: WriteModel) -> None:
+    """Loading it or leaving it out would give two different models, and nobody could tell which."""
+    folder = write_model()
+    (folder / "adapter_config.json").write_text("{}", "utf-8")
+
+    with pytest.raises(CardError, match=r"adapter \(LoRA\).*merge"):
+        load_card(folder)
+
+
+def test_a_folder_of_an_adapter_alone_says_what_it_is(tmp_path: Path) -> None:
+    """An adapter without its base model is not a model."""
+    (tmp_path / "adapter_config.json").write_text("{}", "utf-8")
+
+    with pytest.raises(CardError, match=r"adapter \(LoRA\)"):
+        load_card(tmp_path)
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_gguf_weights_are_named(tmp_path: Path, is_folder: bool) -> None:
+    """They need another program, which the message names."""
+    file = tmp_path / "model-Q4_K_M.gguf"
+    file.write_bytes(b"GGUF\xbd")
+
+    with pytest.raises(CardError, match=r"GGUF weights.*llama"):
+        load_card(tmp_path if is_folder else file)
+
+
+def test_weights_in_a_folder_of_their_own_are_complete(write_model: WriteModel) -> None:
+    """Shards lie where the index says."""
+    folder = write_model(weights=False)
+    (folder / "shards").mkdir()
+    (folder / "shards" / "a.safetensors").write_bytes(b"")
+    index = {"weight_map": {"a": "shards/a.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
+
+    assert str(folder) == load_card(folder).require_weights()
+
+
+def test_a_card_that_claims_more_than_its_weights_is_found_out(write_model: WriteModel) -> None:
+    """Both numbers are said; a card that claims no more says nothing."""
+    folder = write_model()
+    text = "name: c\ntitle: C\nlicence: none\nweights: .\ncontext_length: {}\n"
+
+    (folder / "card.yaml").write_text(text.format(8192), "utf-8")
+    claim = overstated_window(load_card(folder))
+    (folder / "card.yaml").write_text(text.format(4096), "utf-8")
+
+    assert claim is not None and "claims 8,192 tokens" in claim and "4,096" in claim
+    assert overstated_window(load_card(folder)) is None
+
+
+@pytest.mark.parametrize("shard", ["w.bin", "../w.safetensors", "/tmp/w.safetensors", "w.safetensors/../../w.bin"])
+def test_a_shard_that_is_no_safetensors_file_of_the_folder_is_refused(write_model: WriteModel, shard: str) -> None:
+    """An index may name a pickle, which runs code, or a file that nobody hashes."""
+    folder = write_model()
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}), "utf-8")
+
+    with pytest.raises(CardError, match=r"no \*\.safetensors file of this folder"):
+        load_card(folder).require_weights()

@@ -9,32 +9,17 @@ import pytest
 from evalkit.cards import load_card
 from tests.wild import CONFIGS, ConfigShape, cases, write_config
 
-UNUSED = "the factor of the scaling is read but the window is not multiplied by it"
-NESTED = "the language model's nested configuration is not read"
-EXTENDED = {
-    **dict.fromkeys(("linear, v4 type", "linear, v4 rope_type", "linear, v5", "dynamic, v4", "dynamic, v5"), UNUSED),
-    **dict.fromkeys(("yarn, stated length is the original", "yarn, rope_type", "yarn, v5"), UNUSED),
-    "yarn without original": UNUSED,
-    "linear with max_sequence_length": UNUSED,
-    "max_seq_len": "max_seq_len is not known as a key of the window",
-}
-NESTING = dict.fromkeys((name for name, shape in CONFIGS.items() if "config" in name), NESTED)
-BASE_OR_SCALING = {
-    "local base": "rope_local_base_freq is not read, so two bases pass for one",
-    "rotary_pct": "GPT-NeoX's rotary_emb_base is not read",
-    "max_seq_len": "max_seq_len is not known as a key of the window",
-}
 # GPT-2 names its widths otherwise; a folder without a window has no card.
 WITH_WIDTHS = {name: shape for name, shape in CONFIGS.items() if name not in {"n_positions", "max_seq_len"}}
 
 
-@pytest.mark.parametrize("shape", cases(CONFIGS, EXTENDED | NESTING))
+@pytest.mark.parametrize("shape", cases(CONFIGS))
 def test_the_window_is_what_the_file_gives_the_model(shape: ConfigShape, tmp_path: Path) -> None:
     """Scaling that extends the stated length extends the window, and only that."""
     assert shape.window == load_card(write_config(shape, tmp_path / "model")).context_length
 
 
-@pytest.mark.parametrize("shape", cases(CONFIGS, BASE_OR_SCALING | NESTING))
+@pytest.mark.parametrize("shape", cases(CONFIGS))
 def test_base_and_scaling_are_read_in_every_spelling(shape: ConfigShape, tmp_path: Path) -> None:
     """One base and one scaling, or none where the model has several."""
     card = load_card(write_config(shape, tmp_path / "model"))
@@ -52,7 +37,7 @@ def test_the_turned_part_of_a_head_is_read_in_every_spelling(name: str, tmp_path
     assert (shape.rotary_dim, 16) == (card.architecture.rotary_dim, card.architecture.head_dim)
 
 
-@pytest.mark.parametrize("shape", cases(WITH_WIDTHS, NESTING))
+@pytest.mark.parametrize("shape", cases(WITH_WIDTHS))
 def test_the_widths_of_the_language_model_are_read(shape: ConfigShape, tmp_path: Path) -> None:
     """Layers and heads decide the memory of a plan; a vision tower's own are not meant."""
     card = load_card(write_config(shape, tmp_path / "model"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from evalkit.cards import Card, load_card
 from evalkit.models import Completion, GenerationRequest, LiveCheck, examine
-from evalkit.prompts import PromptTokenizer, chat_format, digest_ids, load_tokenizer
+from evalkit.prompts import ChatFormat, PromptTokenizer, chat_format, digest_ids, load_tokenizer
 from evalkit.rope import RopeSetting, Rotation, rotation
 
 NAMES = [
@@ -158,3 +158,13 @@ def test_the_command_checks_a_real_model(tiny_model: Path, evalkit: Any) -> None
 
     assert 0 == done.code
     assert [f"holds: {name}" for name in NAMES] == [line.partition(" (")[0] for line in done.out.splitlines()]
+
+
+def test_a_missing_bos_does_not_pass_for_one(card: Card, new_tokenizer: Callable[..., Any]) -> None:
+    """Where the tokenizer puts one before every text and the card forbids it, the model never saw such prompts."""
+    without = PromptTokenizer(new_tokenizer(template=None, adds_bos=True), add_bos=False)
+
+    check = next(examine(Healthy(card), card, without, ChatFormat("none"), 512))
+
+    assert ("one BOS", False) == (check.name, check.holds)
+    assert "add_bos" in check.detail

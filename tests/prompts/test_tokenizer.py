@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evalkit.cards import Card
 from evalkit.errors import CardError
-from evalkit.prompts import PromptTokenizer, load_tokenizer
+from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -149,3 +149,30 @@ def test_a_damaged_tokenizer_file_is_one_line(
         load_tokenizer(card(weights=str(tmp_path)))
 
     assert 1 == len(str(caught.value).splitlines())
+
+
+LONG = "word " * 100
+
+
+@pytest.mark.parametrize("block", ["truncation", "padding"])
+def test_truncation_and_padding_of_a_tokenizer_file_never_act(new_tokenizer: NewTokenizer, block: str) -> None:
+    """A file that a training script saved encodes as one without those blocks, alone and in a batch."""
+    plain, saved = PromptTokenizer(new_tokenizer()), new_tokenizer()
+    if block == "truncation":
+        saved.backend_tokenizer.enable_truncation(8)
+    else:
+        saved.backend_tokenizer.enable_padding(length=512)
+
+    tokenizer = PromptTokenizer(saved)
+
+    assert plain.encode_batch(["a", LONG]) == tokenizer.encode_batch(["a", LONG])
+    assert plain.encode(LONG) == tokenizer.encode(LONG)
+    assert plain.digest == tokenizer.digest
+
+
+@pytest.mark.parametrize("form", ["%d %b %Y", "%B %d, %Y", "%Y-%m-%d", "%d %B %Y", "%H:%M:%S"])
+def test_a_template_prints_the_same_date_every_day(new_tokenizer: NewTokenizer, form: str) -> None:
+    """Whatever the clock says, so that a run of more than a day asks the same prompts."""
+    dated = PromptTokenizer(new_tokenizer("{{ strftime_now('" + form + "') }}"))
+
+    assert TEMPLATE_DATE.strftime(form) == dated.render(MESSAGES, None)

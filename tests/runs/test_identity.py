@@ -38,6 +38,35 @@ def test_any_byte_that_decides_the_model_changes_the_digest(model: Card, tmp_pat
     assert 4 == len(digests)
 
 
+def test_every_file_that_is_loaded_counts(model: Card, tmp_path: Path) -> None:
+    """Shards in folders of their own, quantisation settings, and code where it may run."""
+    digests = [weights_digest(model)]
+    (tmp_path / "quantize_config.json").write_text("{}")
+    digests.append(weights_digest(model))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.safetensors").write_bytes(b"1")
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "deep/a.safetensors"}}')
+    digests.append(weights_digest(model))
+    (tmp_path / "deep" / "a.safetensors").write_bytes(b"2")
+    digests.append(weights_digest(model))
+    (tmp_path / "modeling_own.py").write_text("x = 1")
+    digests.append(weights_digest(model, trust_remote_code=True))
+    (tmp_path / "modeling_own.py").write_text("x = 2")
+    digests.append(weights_digest(model, trust_remote_code=True))
+
+    assert len(digests) == len(set(digests))
+    assert digests[3] == weights_digest(model)  # code that may not run is no part of the model
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "chat_template.json"])
+def test_files_of_the_tokenizer_have_a_digest_of_their_own(model: Card, tmp_path: Path, name: str) -> None:
+    """They are part of the identity as what they do to a text, so that a file saved again is no other run."""
+    before = weights_digest(model)
+    (tmp_path / name).write_text("{}")
+
+    assert before == weights_digest(model)
+
+
 def test_other_files_of_the_folder_do_not_count(model: Card, tmp_path: Path) -> None:
     """A changed readme is the same model."""
     before = weights_digest(model)

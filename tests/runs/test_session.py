@@ -13,7 +13,7 @@ from evalkit.cards import Card
 from evalkit.errors import UserError
 from evalkit.models import BackendOptions
 from evalkit.rope import RopeSetting
-from evalkit.runs import RunSettings, Session, check_live, open_session
+from evalkit.runs import RunSettings, Session, check_live, open_session, plan_session
 
 Open = Callable[..., Session]
 
@@ -165,7 +165,7 @@ def test_the_backend_is_told_the_settings_of_the_run(opened: Open) -> None:
     options = session.backend_options(longest_sequence=77, note=said.append)
 
     options.note("hello")
-    assert BackendOptions("float32", "cpu", False, True, 77, None, said.append) == options
+    assert BackendOptions("float32", "cpu", "auto", False, True, 77, None, said.append) == options
     assert ["hello"] == said
     assert "auto" == opened().backend_options(longest_sequence=1, note=said.append).dtype
 
@@ -174,3 +174,69 @@ def test_a_check_refuses_what_a_run_refuses(tiny_model: Path) -> None:
     """Before anything is loaded."""
     with pytest.raises(UserError, match="--max-seq-len 0: must be 1 or more"):
         next(check_live(RunSettings(str(tiny_model), (), max_seq_len=0), print))
+
+
+EXTENDED = {
+    "max_position_embeddings": 512,
+    "rope_parameters": {
+        "rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0, "original_max_position_embeddings": 128,
+    },
+}  # fmt: skip
+
+
+def test_rope_counts_from_the_original_length(opened: Open, save_model: Callable[..., Path]) -> None:
+    """What a configuration extended already is not extended from its extended length once more."""
+    folder = str(save_model(**EXTENDED))
+
+    yarn = opened(model=folder, rope="yarn:4").rope_of()(512)
+    dynamic = opened(model=folder, rope="dynamic:4").rope_of()(512)
+
+    assert 128 == yarn.original_length
+    assert dynamic.base == pytest.approx(10000.0 * 13 ** (16 / 14))  # m = 4 · 512 / 128 − 3, 16 dimensions
+
+
+def test_a_scaling_the_model_was_released_with_is_not_replaced_silently(
+    opened: Open, save_model: Callable[..., Path]
+) -> None:
+    """Refused before anything runs, unless the user says so; the released scaling itself is no replacement."""
+    folder = str(save_model(**EXTENDED))
+
+    with pytest.raises(UserError, match=r"released with scaling yarn:4.*--rope-replaces-native"):
+        plan_session(opened(model=folder, rope="dynamic:4"))
+    allowed = opened(model=folder, rope="dynamic:4", rope_replaces_native=True)
+
+    plan_session(allowed)
+    plan_session(opened(model=folder, rope="yarn:4"))
+    assert any("replaces the scaling" in note for note in allowed.notes)
+    assert "+rope-replaces-native-yes" in allowed.jobs[0].label
+
+
+def test_inside_the_original_window_dynamic_leaves_a_scaled_model_as_it_is(
+    opened: Open, save_model: Callable[..., Path]
+) -> None:
+    """m = 1 changes nothing, so the released scaling stays in force there."""
+    session = opened(model=str(save_model(**EXTENDED)), rope="dynamic:4", rope_replaces_native=True)
+
+    assert RopeSetting("native") == session.rope_of()(128)
+    assert "default" == session.rope_of()(129).rope_type
+
+
+def test_a_card_that_claims_more_window_than_its_weights_is_said(
+    opened: Open, save_model: Callable[..., Path], bare: Path
+) -> None:
+    """In every run and plan, with both numbers."""
+    card = bare / "card.yaml"
+    card.write_text(f"name: c\ntitle: C\nlicence: none\ncontext_length: 4096\nweights: {save_model()}\n")
+
+    notes = opened(model=str(card)).notes
+
+    assert any("claims 4,096 tokens" in note and "512" in note for note in notes)
+
+
+def test_the_date_that_a_template_prints_is_in_the_identity(opened: Open, bare: Path) -> None:
+    """Only where it prints one, so that other runs go on as they are."""
+    dated = bare / "dated.jinja"
+    dated.write_text("{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
+
+    assert "2024-07-26" == opened(chat=str(dated)).jobs[0].identity["template_date"]
+    assert "template_date" not in opened().jobs[0].identity

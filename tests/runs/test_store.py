@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -286,3 +288,18 @@ def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(tmp_path: Path,
         assert [] == store.open_as(manifest(backend="endpoint"))
         with pytest.raises(RunConflictError, match="another backend"):
             store.open_as(manifest(backend="vllm"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": None}, {"finish_reason": "error"}, {"step": -1}, {"attempt": -5},
+    ],
+)  # fmt: skip
+def test_a_record_that_cannot_be_is_damaged(tmp_path: Path, record: NewRecord, changes: dict[str, Any]) -> None:
+    """Neither an answer nor a failure, or a number that counts nothing: named by its line, never graded."""
+    line = json.dumps(record(0).model_dump() | changes)
+    (tmp_path / "samples.jsonl").write_text(line + "\n")
+
+    with pytest.raises(DataError, match=r"samples\.jsonl:1: "):
+        list(read_records_of_run(tmp_path))

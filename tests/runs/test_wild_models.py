@@ -18,8 +18,6 @@ from tests.wild import CONFIGS, TEMPLATES, TOKENIZERS, ConfigShape, Shape, Templ
 Folder = Callable[[str], Path]
 Start = Callable[..., RunOutcome]
 
-DATED = "a template that prints the date ends the run at midnight"
-
 
 @pytest.fixture
 def with_tokenizer(wild_tokenizer_folder: Folder, tiny_model: Path, tmp_path: Path) -> Folder:
@@ -36,9 +34,7 @@ def with_tokenizer(wild_tokenizer_folder: Folder, tiny_model: Path, tmp_path: Pa
     return make
 
 
-@pytest.mark.parametrize(
-    "template", cases(TEMPLATES, dict.fromkeys(("date", "date, always"), DATED), ("plain", "date", "date, always"))
-)
+@pytest.mark.parametrize("template", cases(TEMPLATES, only=("plain", "date", "date, always")))
 def test_the_same_command_continues_tomorrow(
     template: Template, start: Start, new_adapter: Any, bare: Path, tomorrow: Callable[[], None]
 ) -> None:
@@ -69,19 +65,13 @@ def test_the_planned_tokens_are_the_tokens_that_are_run(
     assert sorted(plan.ids(prompt.index).tolist() for prompt in plan.prompts) == sorted(adapter.asked)
 
 
-ORIGINAL = "--rope counts from the window, not from the length that the rotary embedding was made for"
-ROTATING = {name: shape for name, shape in CONFIGS.items() if shape.original is not None and shape.theta is not None}
-STRETCHED = {
-    name: ORIGINAL for name, shape in ROTATING.items() if shape.config.get("max_position_embeddings") in {4096, 8192}
-}
-UNREAD = {
-    **dict.fromkeys((name for name in ROTATING if "config" in name), "the nested configuration is not read"),
-    "max_seq_len": "max_seq_len is not known as a key of the window",
-    "rotary_pct": "GPT-NeoX's rotary_emb_base is not read",
+# transformers 5 refuses the first spelling of longrope, and with it the folder's tokenizer.
+ROTATING = {
+    name: shape for name, shape in CONFIGS.items() if shape.original and shape.theta is not None and name != "su"
 }
 
 
-@pytest.mark.parametrize("shape", cases(ROTATING, STRETCHED | UNREAD))
+@pytest.mark.parametrize("shape", cases(ROTATING))
 def test_a_rope_setting_counts_from_the_original_length(
     shape: ConfigShape, toy: str, wild_tokenizer_folder: Folder, tmp_path: Path
 ) -> None:
@@ -98,10 +88,6 @@ def test_a_rope_setting_counts_from_the_original_length(
     assert shape.original == session.rope_of()(shape.original).original_length
 
 
-BELOW = pytest.mark.xfail(strict=True, reason="weights are looked for in the folder itself only")
-
-
-@BELOW
 def test_the_digest_of_weights_covers_shards_in_a_folder(wild_model: Folder, tmp_path: Path) -> None:
     """Shards that the index names by a path are as good as any."""
     folder = shutil.copytree(wild_model("sharded, sub-folder"), tmp_path / "model")
@@ -112,7 +98,6 @@ def test_the_digest_of_weights_covers_shards_in_a_folder(wild_model: Folder, tmp
     assert before != weights_digest(load_card(folder))
 
 
-@pytest.mark.xfail(strict=True, reason="only config.json, generation_config.json and weights are digested")
 @pytest.mark.parametrize(
     ("name", "file"),
     [("quantize_config.json", "quantize_config.json"), ("without sdpa", "modeling_tiny.py")],
@@ -123,21 +108,20 @@ def test_the_digest_of_weights_covers_what_changes_the_model(
 ) -> None:
     """Two folders that compute otherwise are two models."""
     folder = shutil.copytree(wild_model(name), tmp_path / "model")
-    before = weights_digest(load_card(folder))
+    before = weights_digest(load_card(folder), trust_remote_code=True)
     path = folder / file
     path.write_text(path.read_text("utf-8").replace("4", "8") + "\n", "utf-8")
 
-    assert before != weights_digest(load_card(folder))
+    assert before != weights_digest(load_card(folder), trust_remote_code=True)
 
 
-@pytest.mark.xfail(strict=True, reason="a base with an adapter beside it is run as the base")
 def test_an_adapter_beside_its_base_is_refused(wild_model: Folder) -> None:
     """The base would be measured under the adapter's name."""
     with pytest.raises(CardError, match=r"adapter"):
         load_card(wild_model("adapter beside base")).require_weights()
 
 
-@pytest.mark.parametrize("name", ["sharded", pytest.param("sharded, sub-folder", marks=BELOW)])
+@pytest.mark.parametrize("name", ["sharded", "sharded, sub-folder"])
 def test_shards_are_found_where_the_index_says(name: str, wild_model: Folder) -> None:
     """In the folder, and in one below it."""
     folder = wild_model(name)

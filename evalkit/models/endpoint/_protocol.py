@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -185,8 +186,17 @@ def wait_seconds(retry_after: str | None) -> float | None:
         return None
 
 
+_SAME_MODEL = re.compile(r"[@:].*|-(\d{4}|\d{6}|\d{8}|00\d|\d{4}-\d{2}-\d{2})")
+"""What may follow a model's name and still mean that model: a revision, or a date in one of the usual forms."""
+
+
 def is_model_named(answered: str, *names: str) -> bool:
-    """Whether `answered` is one of the names, or a dated or revised form of it (`gpt-4-0613`, `path@main`)."""
+    """Whether `answered` is one of the names, or a dated or revised form of it (`gpt-4-0613`, `path@main`).
+
+    Any other ending is another model: `gpt-4-32k`, `qwen3-0.6b`.
+    """
     return not answered or any(
-        answered == name or (answered.startswith(name) and answered[len(name)] in "-@:") for name in names if name
+        answered == name or (answered.startswith(name) and _SAME_MODEL.fullmatch(answered[len(name) :]) is not None)
+        for name in names
+        if name
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card, Endpoint
 from evalkit.errors import UserError
-from evalkit.prompts import PromptTokenizer, WithoutSpecialTokens, load_tokenizer
+from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens, load_tokenizer
 
 from ._client import CONNECT_SECONDS, client_arguments, root_of
 from ._probe import find_server
@@ -84,7 +84,13 @@ class ServerText(WithoutSpecialTokens):
         """The chat text of messages, by the server's template."""
         if chat_template is not None:
             raise UserError("--chat FILE needs the model's own tokenizer: give a card that names its weights")
-        fields = {"messages": list(messages), "add_generation_prompt": True, "add_special_tokens": False}
+        fields = {
+            "messages": list(messages),
+            "add_generation_prompt": True,
+            "add_special_tokens": False,
+            # The server's own clock would change every prompt overnight; templates that print a date take it from here.
+            "chat_template_kwargs": {"date_string": TEMPLATE_DATE.strftime("%d %b %Y")},
+        }
         return self.decode(self._ids(fields))
 
     @cached_property

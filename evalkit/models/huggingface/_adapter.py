@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["HuggingFaceModel"]
 
 MASK_ELEMENTS = 2**28  # a prefill behind a cached prefix builds a mask of new × all tokens: bounded to 256 MiB of bools
+ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's activations take 10 GiB at 128k in one
 CHUNK_TOKENS = 512  # with a mask, attention computes that whole rectangle; in pieces, little of it lies in the future
 
 
@@ -130,6 +131,8 @@ class HuggingFaceModel:
         """Logits behind the last prompt token, shape (vocabulary,)."""
         rest = ids[cached:].tolist()
         chunk = len(rest) if cached == 0 else max(1, min(CHUNK_TOKENS, MASK_ELEMENTS // len(ids)))
+        if chunk > ONE_PASS_TOKENS and not self._rotary.is_order_dependent:  # pieces would change a dynamic scaling
+            chunk = max(1, MASK_ELEMENTS // len(ids))
         for begin in range(0, len(rest), chunk):
             logits = self._forward(rest[begin : begin + chunk])
         return logits
@@ -139,7 +142,8 @@ class HuggingFaceModel:
 
         batch = torch.tensor([ids], dtype=torch.long, device=self._model.device)
         output = self._model(input_ids=batch, past_key_values=self._cache.cache, use_cache=True, **self._last_only)
-        logits: torch.Tensor = output.logits[0, -1]
+        # In float32, as `generate` has them before its processors: a penalty on bf16 logits rounds to other winners.
+        logits: torch.Tensor = output.logits[0, -1].float()
         return logits
 
 
@@ -171,16 +175,20 @@ def _load(card: Card, options: BackendOptions) -> Any:
         raise MissingDependencyError("torch and transformers", "hf", "running a model with --backend hf") from error
     logging.disable_progress_bar()  # progress is the run's business
     place = card.require_weights()
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+
+    def load(attention: str) -> Any:
+        return AutoModelForCausalLM.from_pretrained(
             place,
             revision=card.revision,
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
             use_safetensors=True,
-            attn_implementation="sdpa",
+            attn_implementation=attention,
             output_loading_info=True,
         )
+
+    try:
+        model, report = _with_attention(load, options)
     except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
         reason = one_line(error)
         if "trust_remote_code" in reason:
@@ -190,6 +198,22 @@ def _load(card: Card, options: BackendOptions) -> Any:
     if missing:  # transformers fills them with random numbers and goes on
         raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
     return _placed(model, options.device)
+
+
+def _with_attention(load: Callable[[str], Any], options: BackendOptions) -> Any:
+    """What `load` gives with the attention asked for; `auto` falls back, and says so, where a class has no sdpa.
+
+    transformers refuses a class that does not declare it: most code that comes with weights, and gpt-oss.
+    """
+    if options.attention != "auto":
+        return load(options.attention)
+    try:
+        return load("sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        options.note("this model's class has no sdpa attention: eager attention is used (--attention names another)")
+        return load("eager")
 
 
 def _placed(model: Any, device: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.encodings import tiktoken_encoding
 from evalkit.errors import MissingDependencyError, UserError, one_line
 
-from .._context import Encoder
+from .._context import Encoder, forget_lengths
 
 __all__ = ["length_tokenizer"]
 
@@ -57,9 +57,11 @@ def _from_file(path: Path) -> Encoder:
     except ImportError as error:
         raise MissingDependencyError("tokenizers", "hf", f"measuring lengths with {path}") from error
     try:
-        return _FileTokenizer(Tokenizer.from_file(str(path)))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
         raise UserError(f"length-tokenizer {path}: cannot be read ({one_line(error)})") from error
+    forget_lengths(tokenizer)
+    return _FileTokenizer(tokenizer)
 
 
 def _from_tiktoken(name: str) -> Encoder:

@@ -176,7 +176,9 @@ def test_an_error_message_is_one_short_line() -> None:
     ("answered", "is_same"),
     [
         ("gpt-4", True), ("gpt-4-0613", True), ("gpt-4@main", True), ("gpt-4:latest", True), ("", True),
-        ("gpt-4o", False), ("gpt", False), ("other", False),
+        ("gpt-4-2024-08-06", True), ("gpt-4-20240806", True), ("gpt-4-002", True), ("gpt-4:free", True),
+        ("gpt-4o", False), ("gpt", False), ("other", False), ("gpt-4-32k-0613", False), ("gpt-4-turbo", False),
+        ("gpt-4-0.6b", False), ("gpt-4-mini-2024-07-18", False), ("gpt-4-", False), ("gpt-4-100", False),
     ],
 )  # fmt: skip
 def test_a_model_may_answer_under_a_revision_of_its_name(answered: str, is_same: bool) -> None:

@@ -144,9 +144,6 @@ def test_a_temperature_that_is_refused_is_left_out(server: ScriptedServer) -> No
     assert any("temperature" in note for note in notes)
 
 
-OTHER = pytest.mark.xfail(strict=True, reason="any name that goes on behind a hyphen passes for a dated form")
-
-
 @pytest.mark.parametrize(
     ("answered", "asked", "is_same"),
     [
@@ -156,10 +153,10 @@ OTHER = pytest.mark.xfail(strict=True, reason="any name that goes on behind a hy
         ("qwen3:8b", "qwen3", True),
         ("org/model@main", "org/model", True),
         ("gpt-4o", "gpt-4", False),
-        pytest.param("gpt-4-32k-0613", "gpt-4", False, marks=OTHER),
-        pytest.param("gpt-4-turbo", "gpt-4", False, marks=OTHER),
-        pytest.param("qwen3-0.6b", "qwen3", False, marks=OTHER),
-        pytest.param("o3-mini-2025-01-31", "o3", False, marks=OTHER),
+        ("gpt-4-32k-0613", "gpt-4", False),
+        ("gpt-4-turbo", "gpt-4", False),
+        ("qwen3-0.6b", "qwen3", False),
+        ("o3-mini-2025-01-31", "o3", False),
     ],
 )
 def test_only_a_dated_form_is_the_same_model(answered: str, asked: str, is_same: bool) -> None:

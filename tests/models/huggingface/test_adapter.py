@@ -362,3 +362,41 @@ def test_a_device_that_is_not_there_is_one_line(load: Load, tiny_model: Path, de
         load(tiny_model, device=device)
 
     assert 1 == len(str(caught.value).splitlines())
+
+
+PIECES = [list(range(2, 60)), [*range(2, 40), *range(90, 140)]]
+
+
+def test_a_class_without_sdpa_attends_eagerly_and_says_so(
+    tiny_model: Path, load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that comes with weights rarely declares sdpa; the model runs all the same."""
+    import transformers
+
+    expected = texts(load(tiny_model), ask(PIECES))
+    monkeypatch.setattr(transformers.LlamaPreTrainedModel, "_supports_sdpa", False)
+    notes: list[str] = []
+
+    model = load(tiny_model, note=notes.append)
+
+    assert "eager" == model.engine_info["attention"]
+    assert any("no sdpa" in note for note in notes)
+    assert expected == texts(model, ask(PIECES))
+
+
+def test_a_prompt_beyond_one_pass_is_computed_in_pieces(
+    tiny_model: Path, load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same answers, with memory for one piece at a time."""
+    expected = texts(load(tiny_model), ask(PIECES))
+    monkeypatch.setattr(module, "ONE_PASS_TOKENS", 16)
+    monkeypatch.setattr(module, "MASK_ELEMENTS", 16 * 64)
+    model = load(tiny_model)
+    sizes: list[int] = []
+    forward = model._forward
+    monkeypatch.setattr(model, "_forward", lambda ids: sizes.append(len(ids)) or forward(ids))
+
+    found = texts(model, ask(PIECES))
+
+    assert expected == found
+    assert max(sizes) <= 64
