@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.metrics._shared import UnscorableError, normalized_words, word_f1
+from evalkit.metrics._shared import UnscorableError, first_target, normalized_words, word_f1
 from evalkit.metrics.leval import (
     SciFiScores,
     leval_codeu,
@@ -30,6 +30,7 @@ from evalkit.metrics.longbench import (
 )
 from evalkit.metrics.longbench_rouge import (
     OFFICIAL_RECURSION_CALLS,
+    OFFICIAL_RECURSION_CALLS_ZH,
     RougeReport,
     longbench_rouge_l,
     longbench_rouge_l_report,
@@ -45,6 +46,7 @@ from evalkit.metrics.needlebench import (
     needlebench_atc_answer,
     needlebench_atc_v2,
     needlebench_circular,
+    needlebench_depths,
     needlebench_maximum_needles,
     needlebench_multi_reasoning_v1,
     needlebench_retrieved_by_depth,
@@ -67,6 +69,7 @@ __all__ = [
     "NEEDLEBENCH_PASSING_SCORE",
     "NEEDLEBENCH_ROTATIONS",
     "OFFICIAL_RECURSION_CALLS",
+    "OFFICIAL_RECURSION_CALLS_ZH",
     "CodeBackend",
     "RougeReport",
     "SciFiScores",
@@ -75,6 +78,7 @@ __all__ = [
     "first_capital",
     "first_capitals",
     "first_line",
+    "first_target",
     "general_postprocess",
     "gsm100_postprocess",
     "leval_codeu",
@@ -104,6 +108,7 @@ __all__ = [
     "needlebench_atc_answer",
     "needlebench_atc_v2",
     "needlebench_circular",
+    "needlebench_depths",
     "needlebench_maximum_needles",
     "needlebench_multi_reasoning_v1",
     "needlebench_retrieved_by_depth",

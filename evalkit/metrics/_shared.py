@@ -10,17 +10,23 @@ from functools import lru_cache
 
 from evalkit.errors import EvalkitError
 
-__all__ = ["UnscorableError", "bag_f1", "best_of", "harmonic_mean", "normalized_words", "word_f1"]
+__all__ = ["UnscorableError", "bag_f1", "best_of", "first_target", "harmonic_mean", "normalized_words", "word_f1"]
 
 
 class UnscorableError(EvalkitError):
     """The official scorer raises on this prediction or target: the sample fails, it does not score 0."""
 
 
-def best_of(score: Callable[[str, str], float], prediction: str, targets: Sequence[str]) -> float:
-    """The highest score of the prediction against any target; without a target there is none."""
+def first_target(targets: Sequence[str]) -> str:
+    """The only gold answer that a rule reads; `UnscorableError` where there is none."""
     if not targets:
         raise UnscorableError("the sample has no target answer")
+    return targets[0]
+
+
+def best_of(score: Callable[[str, str], float], prediction: str, targets: Sequence[str]) -> float:
+    """The highest score of the prediction against any target; without a target there is none."""
+    first_target(targets)  # raises where there is none
     return max(score(prediction, target) for target in targets)
 
 

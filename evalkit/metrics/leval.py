@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evalkit.metrics._shared import UnscorableError, best_of
@@ -38,6 +38,9 @@ __all__ = [
 
 _CHOICES = frozenset("ABCD")
 _PART_OF_THE_ANSWER = 0.25  # em.py: some of the right letters and no wrong one
+_CHOICE_RUN = re.compile("[A-D]+")
+_MARKED_CHOICE = re.compile(r"[A-D](?=[\s.)])")
+_WHITE_SPACE = re.compile(r"\s+")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -64,7 +67,7 @@ def leval_tpo(prediction: str, targets: Sequence[str]) -> float:
 
 def leval_gsm100(prediction: str, targets: Sequence[str]) -> float:
     """Score (0–100) of a number in a worked answer."""
-    return leval_exact_match(official_number(prediction), targets)
+    return leval_exact_match(official_number(prediction), [official_number(each) for each in targets])
 
 
 def leval_codeu(prediction: str, targets: Sequence[str]) -> float:
@@ -94,7 +97,7 @@ def leval_sci_fi(prediction: str, targets: Sequence[str]) -> float:
 
 def leval_sci_fi_parts(prediction: str, target: str) -> SciFiScores:
     """Loyalty and fact of an answer such as `True [fact: False]`, apart."""
-    expected, answer = official_judgement(target), official_judgement(prediction)
+    expected, answer = _halves(target), official_judgement(prediction)
     return SciFiScores(*(100.0 * _exact_match(*pair) for pair in zip(answer, expected, strict=True)))
 
 
@@ -122,7 +125,13 @@ def official_choices(prediction: str) -> str:
     """The letters that coursera reads from a prediction; a guess of "A" where there are none."""
     if (short := _short_choice(prediction)) is not None:
         return short
-    return _marked_choices(prediction) or _first_choices(prediction) or "A"
+    answer = prediction.split("Question")[0]
+    leading = _CHOICE_RUN.match(answer)
+    run = leading.group() if leading else ""
+    if len(run) > 1:  # "AB, not C": such a run is the whole answer
+        return _sorted_choices(run)
+    marked = _sorted_choices([run, *_MARKED_CHOICE.findall(answer)])
+    return marked or _first_run(answer) or "A"
 
 
 def official_number(prediction: str) -> str:
@@ -134,17 +143,30 @@ def official_number(prediction: str) -> str:
     return _digits(numbers[-1]) if numbers else ""
 
 
-def official_judgement(text: str) -> tuple[str, str]:
+def official_judgement(prediction: str) -> tuple[str, str]:
     """Loyalty and fact of an answer such as `True [fact: False]`: each true, false or <error>."""
-    claim, mark, rest = text.lower().partition("[fact:")
-    if not mark:
+    loyalty, fact = _halves(prediction)
+    return _verdict(loyalty), _verdict(fact)
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """What stands before "[fact:", and what stands after it up to the next one, without its last character."""
+    parts = text.lower().split("[fact:")
+    if len(parts) < 2:
         raise UnscorableError("the answer has no '[fact:' part: L-Eval raises IndexError here")
-    return _truth(claim), _truth(rest)
+    # Meant for the closing bracket, but any last character goes: of a reply cut off at "[fact: True", "tru" is left.
+    return parts[0].strip(), parts[1][:-1].strip()
 
 
-# auto_eval.py, codeU: phrases that announce an answer, read off what it makes of published predictions. "is" also
-# goes inside words (list → lt).
-_CODE_PHRASES = ("will be", "of the code", "is", "would be", "the value of", "printed")
+def _verdict(half: str) -> str:
+    """The first word that holds true or false decides; inside one word ("true/false") true wins."""
+    return next((verdict for word in half.split() for verdict in ("true", "false") if verdict in word), "<error>")
+
+
+# auto_eval.py, codeU: phrases that announce an answer, in the order in which it deletes them, read off its outputs.
+# "is" also goes inside words (list → lt), and what one deletion joins a later one can find.
+_CODE_PHRASES = ("will be", "of the code", "is", "would be", "the value of", "the result of", "printed")
+_CODE_ANSWER_MARK = "the final output"
 _CODE_MARKS = str.maketrans("", "", ",'\\")
 _CODE_CONTEXT_WORDS = 3  # words kept beyond the length of the target
 
@@ -154,20 +176,21 @@ def official_code_output(prediction: str, target: str) -> str:
     cleaned = _clean_code_output(prediction)
     for phrase in _CODE_PHRASES:
         cleaned = cleaned.replace(phrase, "")
-    cleaned = re.sub(r"\s+", " ", cleaned)
-    wanted = len(_clean_code_output(target).split(" ")) + _CODE_CONTEXT_WORDS
-    _, mark, rest = cleaned.rpartition("the final output")
-    return " ".join(rest.split(" ")[:wanted] if mark else cleaned.split(" ")[-wanted:])
+    wanted = len(target.split()) + _CODE_CONTEXT_WORDS  # of the target as it is: "1 , 2" has three
+    # Deletions leave double spaces, which hide the mark ("the , final output") and are closed only after the search.
+    _, mark, rest = cleaned.rpartition(_CODE_ANSWER_MARK)
+    if mark:
+        return " ".join(_closed_up(rest).split(" ")[:wanted])
+    return " ".join(_closed_up(cleaned).split(" ")[-wanted:])
 
 
 def _clean_code_output(text: str) -> str:
-    bare = re.sub(r"\s+", " ", text.translate(_CODE_MARKS).replace(".0", ""))
+    bare = _closed_up(text).translate(_CODE_MARKS).replace(".0", "")
     return bare.replace("] [", "][").replace("[ [", "[[").replace("] ]", "]]")
 
 
-def _truth(text: str) -> str:
-    # A half that says both words counts as true: no vector of the official code shows its order.
-    return next((word for word in ("true", "false") if word in text), "<error>")
+def _closed_up(text: str) -> str:
+    return _WHITE_SPACE.sub(" ", text)
 
 
 def _short_choice(prediction: str) -> str | None:
@@ -176,16 +199,14 @@ def _short_choice(prediction: str) -> str | None:
     return prediction if prediction in "ABCD" else None
 
 
-def _marked_choices(prediction: str) -> str:
-    """Letters of a leading run, and letters before a space, dot or bracket, up to the word "Question"."""
-    answer = prediction.split("Question")[0]
-    found = "".join(re.findall(r"^[A-Z]+|[A-Z](?=[ .)])", answer))
-    return "".join(sorted(_CHOICES.intersection(found)))
+def _sorted_choices(letters: Iterable[str]) -> str:
+    return "".join(sorted(set("".join(letters))))
 
 
-def _first_choices(prediction: str) -> str:
-    run = re.search(r"[A-D]+", prediction)
-    return "".join(sorted(set(run.group()))) if run else ""
+def _first_run(answer: str) -> str:
+    """The first letters A–D that stand together, in their order and with repeats: "**BA**" is not "AB"."""
+    run = _CHOICE_RUN.search(answer)
+    return run.group() if run else ""
 
 
 def _digits(word: str) -> str:

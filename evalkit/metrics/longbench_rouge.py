@@ -16,6 +16,7 @@ from evalkit.metrics._lcs import Columns, align
 
 __all__ = [
     "OFFICIAL_RECURSION_CALLS",
+    "OFFICIAL_RECURSION_CALLS_ZH",
     "RougeReport",
     "longbench_rouge_l",
     "longbench_rouge_l_report",
@@ -28,6 +29,7 @@ __all__ = [
 # 1000) a sentence pair whose walk takes 991 calls still scores; 992 raise RecursionError, which metrics.py turns
 # into 0. OpenCompass calls from a deeper stack, so its limit lies a few calls lower and depends on how it is started.
 OFFICIAL_RECURSION_CALLS = 991
+OFFICIAL_RECURSION_CALLS_ZH = 990  # metrics.py, rouge_zh_score: calls the English function, which takes one frame
 
 _SMOOTHING = 1e-8  # rouge_score.py of `rouge` 1.0.1: keeps its F-measure just under 1
 
@@ -83,7 +85,7 @@ def longbench_rouge_l_report(
 
 
 def longbench_rouge_l_zh_report(
-    prediction: str, targets: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS
+    prediction: str, targets: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS_ZH
 ) -> RougeReport:
     """The Chinese score with its recursion report; `recursion_calls=None` lifts the limit."""
     return longbench_rouge_l_report(_segmented(prediction), [_segmented(each) for each in targets], recursion_calls)

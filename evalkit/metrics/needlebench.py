@@ -26,6 +26,7 @@ __all__ = [
     "needlebench_atc_answer",
     "needlebench_atc_v2",
     "needlebench_circular",
+    "needlebench_depths",
     "needlebench_maximum_needles",
     "needlebench_multi_reasoning_v1",
     "needlebench_retrieved_by_depth",
@@ -94,6 +95,14 @@ def needlebench_multi_reasoning_v1(prediction: str, target: str) -> float:
         raise UnscorableError(f"the target {target!r} is not ANSWER*ANSWER: the evaluator fails here")
     words, text = parts[1].lower().split(), prediction.lower()
     return sum(word in text for word in words) * (100 / len(words)) if words else 0.0
+
+
+def needlebench_depths(target: str) -> tuple[int, ...]:
+    """The depths that a target of several needles names behind its `#`, such as 0 and 50 in `KEY*KEY#0*50`."""
+    try:
+        return tuple(int(depth) for depth in target.split("#")[1].split("*"))
+    except (IndexError, ValueError):
+        raise UnscorableError(f"the target {target!r} names no depths behind a '#': the evaluator fails here") from None
 
 
 def needlebench_retrieved_by_depth(prediction: str, target: str, depths: Sequence[int]) -> dict[int, float]:

@@ -41,8 +41,12 @@ def first_capitals(text: str) -> str:
 
 
 def gsm100_postprocess(text: str) -> str:
-    """The digits of the first number after "The answer is"; sign and decimal point are lost ("3.14" gives "314")."""
-    _, _, answer = text.partition("The answer is")
+    """The digits of the first number after "The answer is"; sign and decimal point are lost ("3.14" gives "314").
+
+    Reading stops at a second "The answer is": "The answer is below. The answer is 42." gives nothing.
+    """
+    _, *answers = text.split("The answer is")
+    answer = answers[0] if answers else ""
     words = (word for word in answer.split(" ") if any(map(str.isdigit, word)))
     return "".join(filter(str.isdigit, next(words, "")))
 

@@ -51,7 +51,9 @@ def _accuracy(clean_prediction: Clean, clean_reference: Clean = str) -> Callable
 
     def score(prediction: str, targets: Sequence[str]) -> float:
         # The first target alone: OpenCompass's data sets of these tasks have one.
-        return metrics.opencompass_accuracy(clean_prediction(prediction), clean_reference(targets[0]))
+        return metrics.opencompass_accuracy(
+            clean_prediction(prediction), clean_reference(metrics.first_target(targets))
+        )
 
     return score
 
@@ -176,7 +178,7 @@ def _opencompass_scorer(task: str) -> Scorer:
 
 
 def _opencompass_topic(prediction: str, targets: Sequence[str]) -> float:
-    return metrics.opencompass_leval_em(metrics.general_postprocess(prediction), targets[0])
+    return metrics.opencompass_leval_em(metrics.general_postprocess(prediction), metrics.first_target(targets))
 
 
 def _rouge1(answer: Answer) -> tuple[float, ...]:

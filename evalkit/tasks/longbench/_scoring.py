@@ -40,10 +40,13 @@ class Rules:
     by_length: bool = False
     """Whether scores are also given by length range."""
 
-    @property
-    def recursion_calls(self) -> int | None:
+    def recursion_calls(self, *, chinese: bool) -> int | None:
         """Most calls that ROUGE-L's official walk may take; None = any number."""
-        return metrics.OFFICIAL_RECURSION_CALLS if self.zeroes_deep_recursion else None
+        if not self.zeroes_deep_recursion:
+            return None
+        # OpenCompass's evaluator has no function between itself and `rouge` in either language.
+        is_one_deeper = chinese and self.dialect == "official"
+        return metrics.OFFICIAL_RECURSION_CALLS_ZH if is_one_deeper else metrics.OFFICIAL_RECURSION_CALLS
 
 
 Metric = Callable[[str, Answer], float]
@@ -104,13 +107,15 @@ def _classes(answer: Answer) -> Sequence[str]:
 
 
 def _rouge(rules: Rules, _: Sequence[Answer]) -> Metric:
-    return lambda text, answer: _report(text, answer.targets, rules.recursion_calls, False).score
+    calls = rules.recursion_calls(chinese=False)
+    return lambda text, answer: _report(text, answer.targets, calls, False).score
 
 
 def _rouge_zh(rules: Rules, _: Sequence[Answer]) -> Metric:
     if rules.dialect == "opencompass":
         return lambda text, answer: metrics.opencompass_longbench_rouge_l_zh(text, answer.targets)
-    return lambda text, answer: _report(text, answer.targets, rules.recursion_calls, True).score
+    calls = rules.recursion_calls(chinese=True)
+    return lambda text, answer: _report(text, answer.targets, calls, True).score
 
 
 METRICS: dict[str, Callable[[Rules, Sequence[Answer]], Metric]] = {
@@ -137,7 +142,7 @@ def _report(text: str, targets: tuple[str, ...], calls: int | None, chinese: boo
 
 
 def _recursion_notes(answers: Sequence[Answer], rules: Rules, read: Callable[[str], str], chinese: bool) -> list[str]:
-    calls = rules.recursion_calls
+    calls = rules.recursion_calls(chinese=chinese)
     if calls is None:
         return []
     hits = sum(_is_hit(read(answer.prediction), answer.targets, calls, chinese) for answer in answers)

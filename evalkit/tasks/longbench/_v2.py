@@ -149,12 +149,12 @@ def _official_score(answer: Answer) -> tuple[float, ...]:
     if not answer.prediction:
         raise metrics.UnscorableError("pred.py of LongBench v2 drops empty answers")
     # Stripped as pred.py strips the server's text before it looks for the letter.
-    return (metrics.longbench_v2_accuracy(answer.prediction.strip(), answer.targets[0]),)
+    return (metrics.longbench_v2_accuracy(answer.prediction.strip(), metrics.first_target(answer.targets)),)
 
 
 def _opencompass_score(answer: Answer) -> tuple[float, ...]:
     options = dataset_configs("longbenchv2")[UPSTREAM].pred_postprocessor_options["options"]
-    return (100.0 * (first_option(answer.prediction, options) == answer.targets[0]),)
+    return (100.0 * (first_option(answer.prediction, options) == metrics.first_target(answer.targets)),)
 
 
 def _breakdown(answer: Answer) -> tuple[str, ...]:

@@ -46,11 +46,14 @@ def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float)
     if task.metric != "multi_retrieval":
         name, rule = PLAIN[task.metric]
         return Scorer(name, _plain(rule), (name,), bucket=_length, bucket_names=lengths, effective_at=effective_at)
-    depths = _first_depths(answers) or task.depths
+    named = _named_depths(answers) if answers else task.depths
+    depths = named or task.depths
     distinct = tuple(dict.fromkeys(depths))
 
     def score(answer: Answer) -> tuple[float, ...]:
-        found = metrics.needlebench_retrieved_by_depth(answer.prediction, answer.targets[0], depths)
+        if named is None:
+            raise metrics.UnscorableError("the first target names no depths: the evaluator fails on the whole data set")
+        found = metrics.needlebench_retrieved_by_depth(answer.prediction, metrics.first_target(answer.targets), depths)
         return tuple(found[depth] for depth in distinct)
 
     return Scorer(
@@ -66,9 +69,12 @@ def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float)
     )
 
 
-def _first_depths(answers: Sequence[Answer]) -> tuple[int, ...]:
-    """The depths that the first target names: upstream takes them for all samples of a data set."""
-    return tuple(int(depth) for depth in answers[0].targets[0].split("#")[1].split("*")) if answers else ()
+def _named_depths(answers: Sequence[Answer]) -> tuple[int, ...] | None:
+    """The depths that the first target names: upstream takes them for all samples. None where it names none."""
+    try:
+        return metrics.needlebench_depths(metrics.first_target(answers[0].targets))
+    except metrics.UnscorableError:
+        return None
 
 
 def _circular_scorer(task: AtcTask, answers: Sequence[Answer]) -> Scorer:
@@ -87,12 +93,21 @@ def _circular_scorer(task: AtcTask, answers: Sequence[Answer]) -> Scorer:
             found = metrics.needlebench_circular({each: chosen[other.id] for each, other in rotations.items()}, "A")
         letter = chosen[answer.id]
         # The letter of this rotation; an answer without an option is wrong and counts under "-".
-        right = 100.0 * (letter == answer.targets[0].split("--")[1])
+        right = 100.0 * (letter == _circular_gold(answer))
         found |= {"acc_4": right} | ({"acc_1": right} if is_original else {})
         found |= {f"prior_{option}": 100.0 * ((letter or "-") == option) for option in "ABCD-"}
         return tuple(found.get(column, math.nan) for column in CIRCULAR_COLUMNS)
 
     return Scorer("circular_accuracy", score, CIRCULAR_COLUMNS, bucket=_count, bucket_names=_texts(task.counts))
+
+
+def _circular_gold(answer: Answer) -> str:
+    """The right letter of a target such as `7--D--BCDA`."""
+    target = metrics.first_target(answer.targets)
+    parts = target.split("--")
+    if len(parts) != 3:
+        raise metrics.UnscorableError(f"the target {target!r} is not INDEX--LETTER--ORDER: the evaluator fails here")
+    return parts[1]
 
 
 def _maximum_needles(rule: Rule) -> Callable[[Sequence[Answer]], list[str]]:
@@ -111,7 +126,7 @@ def _maximum_needles(rule: Rule) -> Callable[[Sequence[Answer]], list[str]]:
 
 
 def _plain(rule: Rule) -> Callable[[Answer], tuple[float, ...]]:
-    return lambda answer: (rule(answer.prediction, answer.targets[0]),)
+    return lambda answer: (rule(answer.prediction, metrics.first_target(answer.targets)),)
 
 
 def _length(answer: Answer) -> str:
