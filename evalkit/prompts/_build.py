@@ -31,6 +31,7 @@ BATCH_CHARACTERS = 2**22  # or when this much text has come together: token list
 
 # pred.py of both LongBench versions cuts the raw prompt: the chat template around it is neither cut nor counted.
 BEFORE_WRAPPING = {TruncationMode.LONGBENCH_OFFICIAL, TruncationMode.LONGBENCH_V2_OFFICIAL}
+TOKENISED_AGAIN = {TruncationMode.OPENCOMPASS_LEGACY_MID, TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID}
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class PromptBuilder:
             return request, None
         longest = max((message.content for message in request.messages), key=len) if is_wrapped else request.text
         # With its BOS, as upstream's tokenizer call counts it against the limit.
-        ids = self._tokenizer.start(self._tokenizer.encode(longest), is_wrapped=False)
+        ids = self._tokenizer.as_upstream(longest)
         cut = _Cut(len(ids), kept_ranges(self._mode, len(ids), self._budget(request)))
         if sum(span.tokens for span in cut.kept) == len(ids):
             return request, None
@@ -142,7 +143,7 @@ class PromptBuilder:
         if self._mode is TruncationMode.LONGBENCH_V2_OFFICIAL:  # decoded once as a whole there, in halves in v1
             pieces = [list(itertools.chain(*pieces))]
         # Without special tokens, as upstream decodes: the BOS of the head goes, and comes back with the template.
-        short = "".join(self._tokenizer.decode(piece, skip_special=True) for piece in pieces)
+        short = "".join(map(self._tokenizer.decode_as_upstream, pieces))
         return _with_text(request, longest, short), cut
 
     def _cut_words(self, request: Request) -> tuple[Request, _Cut | None]:
@@ -150,7 +151,7 @@ class PromptBuilder:
         words = request.context.split(" ")  # single blanks: line ends stay inside words, joining gives the same bytes
 
         def count_tokens(first_words: int) -> int:
-            return len(self._tokenizer.encode(" ".join(words[:first_words])))
+            return len(self._tokenizer.as_upstream(" ".join(words[:first_words])))  # BOS counts there
 
         limit = self._max_seq_len - LEVAL_RESERVED_TOKENS
         keep = leval_word_count(len(words), limit, count_tokens)
@@ -168,16 +169,33 @@ class PromptBuilder:
             self._mode in BEFORE_WRAPPING
         ):  # it fitted before it was wrapped; what the template adds may overflow, as there
             return ids, before, (Range(0, before),)
+        if self._mode in TOKENISED_AGAIN:
+            return self._cut_and_encode_again(ids, budget)
         if self._mode is TruncationMode.CONTEXT_MIDDLE:
             kept = self._context_ranges(draft, ids, budget)
         else:
             kept = kept_ranges(self._mode, before, budget)
         pieces = [ids[span.start : span.stop] for span in kept]
-        if self._mode is TruncationMode.OPENCOMPASS_LEGACY_MID and len(pieces) > 1:
-            # That wrapper hands strings on: joined halves are tokenised anew, and tokens at the seam may merge.
-            text = "".join(self._tokenizer.decode(piece, skip_special=True) for piece in pieces)
-            return self._tokenizer.start(self._tokenizer.encode(text), is_wrapped=False), before, kept
         return list(itertools.chain(*pieces)), before, kept
+
+    def _cut_and_encode_again(self, ids: list[int], budget: Budget) -> tuple[list[int], int, tuple[Range, ...]]:
+        """OpenCompass's older wrappers: halves of the ids become text, and the text ids again.
+
+        The HuggingFace class leaves prompts inside the budget alone and cuts those that grew at the seam once more;
+        the vLLM wrapper does neither.
+        """
+        whole = [*ids, *self._tokenizer.suffix_ids]
+        is_vllm = self._mode is TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID
+        if len(whole) <= budget.max_prompt_len and not is_vllm:
+            return ids, len(ids), (Range(0, len(ids)),)
+        kept = kept_ranges(self._mode, len(whole), budget)
+        text = "".join(self._tokenizer.decode_as_upstream(whole[span.start : span.stop]) for span in kept)
+        plain = self._tokenizer.encode(text)
+        if not is_vllm:
+            added = len(self._tokenizer.as_upstream(text)) - len(plain)
+            room = max(0, budget.max_prompt_len - added)
+            plain = plain[max(0, len(plain) - room) :] if budget.side == "left" else plain[:room]
+        return self._tokenizer.start(plain, is_wrapped=False), len(whole), kept
 
     def _context_ranges(self, draft: _Draft, ids: list[int], budget: Budget) -> tuple[Range, ...]:
         """Only the context is cut, at its middle: the tokens of what stands before and after it all survive."""
@@ -224,7 +242,7 @@ class PromptBuilder:
         """The texts of a truncated prompt's pieces; evidence must stand whole in one of them."""
         if draft.cut is not None:
             return [draft.text]
-        if self._mode is TruncationMode.OPENCOMPASS_LEGACY_MID:  # tokenised again: the ranges are not those of `ids`
+        if self._mode in TOKENISED_AGAIN:  # the ranges are not those of `ids`
             return [self._tokenizer.decode(ids, skip_special=False)]
         seams = list(itertools.accumulate(span.tokens for span in ledger.kept))
         starts = [0, *seams[:-1]]

@@ -21,6 +21,7 @@ ON_TEXTS = {
     TruncationMode.LONGBENCH_V2_OFFICIAL,
     TruncationMode.LEVAL_OFFICIAL,
     TruncationMode.OPENCOMPASS_LEGACY_MID,
+    TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID,
 }
 """Modes that cut or encode texts again, which a prompt made of tokens does not have."""
 

@@ -62,6 +62,14 @@ class PromptTokenizer:
         )
         return text
 
+    def decode_as_upstream(self, ids: Sequence[int]) -> str:
+        """The text of those ids as published code decodes them: no special tokens, spaces as the tokenizer is set.
+
+        That code names no clean-up flag, so a tokenizer that ships it on ("meaning 'x" → "meaning'x") cleans up.
+        """
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
+
     def render(self, messages: Sequence[dict[str, str]], template: str | None) -> str:
         """The chat text of `messages` up to where the model answers, by `template` or the tokenizer's own."""
         try:
@@ -103,10 +111,24 @@ class PromptTokenizer:
 
         What it would put behind (an EOS) is left out: a prompt that ends the text gets no answer.
         """
+        return self._affixes[0]
+
+    @cached_property
+    def suffix_ids(self) -> tuple[int, ...]:
+        """What the tokenizer puts behind a plain text by itself: an EOS for some models, mostly nothing."""
+        return self._affixes[1]
+
+    @cached_property
+    def _affixes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         plain = self.encode("a")
         whole: list[int] = self._tokenizer.encode("a", add_special_tokens=True)
-        start = next((i for i in range(len(whole)) if whole[i : i + len(plain)] == plain), 0)
-        return tuple(whole[:start])
+        found = (i for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
+        start = next(found, None)
+        return ((), ()) if start is None else (tuple(whole[:start]), tuple(whole[start + len(plain) :]))
+
+    def as_upstream(self, text: str) -> list[int]:
+        """The ids of a plain text with all that the tokenizer adds by itself: what published code counts and cuts."""
+        return [*self.start(self.encode(text), is_wrapped=False), *self.suffix_ids]
 
     def start(self, ids: list[int], *, is_wrapped: bool) -> list[int]:
         """The ids of a whole prompt with exactly one BOS where the model wants one.
@@ -152,7 +174,8 @@ def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptToke
         from transformers import AutoTokenizer
     except ImportError as error:
         raise MissingDependencyError("transformers", "hf", "reading a tokenizer") from error
-    logging.getLogger("transformers.tokenization_utils_base").setLevel(logging.ERROR)
+    for module in ("base", "tokenizers"):  # lengths are ours; a BPE tokenizer that ignores its clean-up flag is no news
+        logging.getLogger(f"transformers.tokenization_utils_{module}").setLevel(logging.ERROR)
     place = card.tokenizer or str(card.weights_path or card.weights)
     if card.tokenizer is None and card.weights_path is not None and not card.weights_path.is_dir():
         raise CardError(f"{place}: no such folder: put the weights there, or correct `weights` in card {card.name}")

@@ -39,6 +39,7 @@ class TruncationMode(StrEnum):
     OPENCOMPASS_LEFT = "opencompass-left"
     OPENCOMPASS_DROP_MIDDLE = "opencompass-drop-middle"
     OPENCOMPASS_LEGACY_MID = "opencompass-legacy-mid"
+    OPENCOMPASS_LEGACY_VLLM_MID = "opencompass-legacy-vllm-mid"
     CONTEXT_MIDDLE = "context-middle"
     NONE = "none"
 
@@ -73,7 +74,7 @@ class Budget(NamedTuple):
     max_length: int | None = None
     """Upstream's own prompt limit, for the modes that have one; None = derived from the window."""
     side: Side = "left"
-    """Side the tokenizer itself cuts at, which only `index` and `opencompass-left` see."""
+    """Side the tokenizer itself cuts at, which only `index`, `opencompass-left` and `opencompass-legacy-mid` see."""
 
     @property
     def max_prompt_len(self) -> int:
@@ -225,5 +226,6 @@ _RULES: dict[TruncationMode, Callable[[int, Budget], tuple[Range, ...]]] = {
     TruncationMode.OPENCOMPASS_LEFT: _left,
     TruncationMode.OPENCOMPASS_DROP_MIDDLE: _drop_middle,
     TruncationMode.OPENCOMPASS_LEGACY_MID: _legacy_mid,
+    TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID: _legacy_mid,
     TruncationMode.NONE: _none,
 }

@@ -149,11 +149,11 @@ def test_context_middle_needs_a_context(new_builder: NewBuilder, request_for: As
 def test_legacy_mid_decodes_both_halves_and_tokenises_them_again(
     tokenizer: PromptTokenizer, new_builder: NewBuilder, request_for: Ask, text: str, window: int
 ) -> None:
-    """OpenCompass's older wrappers join the decoded halves; special tokens go and the BOS comes back once."""
+    """OpenCompass's vLLM wrapper joins the decoded halves; special tokens go and the BOS comes back once."""
     ids, half = whole(tokenizer, text), (window - NEW) // 2
     joined = "".join(tokenizer.decode(part, skip_special=True) for part in (ids[:half], ids[-half:]))
 
-    prompt = one(new_builder("opencompass-legacy-mid", window), request_for(text))
+    prompt = one(new_builder("opencompass-legacy-vllm-mid", window), request_for(text))
 
     assert (whole(tokenizer, joined) if len(ids) > window - NEW else ids) == prompt.ids.tolist()
     assert 1 == prompt.ids.tolist().count(0)
@@ -240,6 +240,7 @@ def test_modes_that_cut_texts_leave_a_text_that_fits_alone(
         ("index", 70),
         ("context-middle", 70),
         ("opencompass-legacy-mid", 70),
+        ("opencompass-legacy-vllm-mid", 70),
         ("longbench-official", 560),
         ("longbench-v2-official", 60 + NEW),
     ],

@@ -103,16 +103,23 @@ def test_classes_that_nobody_gave_are_an_error() -> None:
         value("trec", "official", answer("Food", ["Food"]))
 
 
-@pytest.mark.parametrize(("task", "text"), [("gov_report", DEEP), ("vcsum", "今天天气 很好吗" * 300)])
-@pytest.mark.parametrize("protocol", ["official", "opencompass"])
-def test_a_recursion_zero_is_reproduced_and_reported(task: str, text: str, protocol: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "text", "protocol", "calls"),
+    [
+        ("gov_report", DEEP, "official", 991),
+        ("gov_report", DEEP, "opencompass", 991),
+        ("vcsum", "今天天气 很好吗" * 300, "official", 990),
+        ("vcsum", "今天天气 很好吗" * 300, "opencompass", 991),
+    ],
+)
+def test_a_recursion_zero_is_reproduced_and_reported(task: str, text: str, protocol: str, calls: int) -> None:
     """An answer without a full stop that shares nothing needs too many calls; one that needs few does not count."""
     deep, shallow = answer(text, ["z" * 30]), answer("a b", ["a b"])
     made = scorer(task, protocol, (deep, shallow))
 
     assert made.notes is not None
     assert 0.0 == made.score(deep)[0]
-    assert ["1 of 2 samples need more than 991 recursive calls"] == [
+    assert [f"1 of 2 samples need more than {calls} recursive calls"] == [
         note.split(",")[0] for note in made.notes((deep, shallow))
     ]
     assert [] == made.notes((shallow,))
