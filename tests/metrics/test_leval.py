@@ -47,10 +47,19 @@ def test_exact_match(expected: float, prediction: str, target: str) -> None:
         ("AC", "A. foo\nC. bar"),
         ("AB", "A.\nB.\nQuestion 2: C."),
         ("A", "nothing to read"),
+        ("ACD", "A\nC\nD\n"),
+        ("BC", "Options B\tand C\u00a0apply"),
+        ("AB", "AB and C."),
+        ("ABD", "ABD because C is wrong"),
+        ("BD", "DEAR user, B."),
+        ("C", "CED,"),
+        ("A", "Question: D"),
+        ("BB", "**BB**"),
+        ("DA", '"DA"'),
     ],
 )
 def test_several_letters_are_read(expected: str, prediction: str) -> None:
-    """Coursera reads marked letters up to the next question, and guesses A."""
+    """Coursera takes a leading run, else letters marked up to the next question, else any run, and guesses A."""
     assert expected == official_choices(prediction)
 
 
@@ -81,6 +90,38 @@ def test_code_output_is_cut_around_the_final_output() -> None:
     assert " [1 2] and nothing" == output
 
 
+@pytest.mark.parametrize(
+    ("expected", "prediction", "target"),
+    [
+        (100.0, "the final output is the result of f: 5", "5"),
+        (0.0, "would the result ofbe 5 w x y z", "5"),
+        (0.0, "7 a b c d", " 7"),
+        (0.0, "5 one two three four", "5\n"),
+        (100.0, "5 6 1 2 3 4", "5 , 6"),
+        (0.0, "the , final output 9 a b c d e f", "9"),
+        (100.0, "the is final output 9 a b c", "9"),
+        (100.0, "the final output\n\n 9 a b c d", "9"),
+    ],
+)
+def test_code_output_is_cleaned_in_the_official_order(expected: float, prediction: str, target: str) -> None:
+    """Gaps that deletions leave hide the mark, each phrase is deleted in its turn, and the raw target gives the length."""
+    assert expected == leval_codeu(prediction, [target])
+
+
+@pytest.mark.parametrize(
+    ("expected", "prediction", "target"),
+    [
+        (100.0, "The answer is 1200", "1,200"),
+        (100.0, "The answer is $18.", "$18"),
+        (100.0, "The answer is 7 apples", "7 apples"),
+        (100.0, "", "nan"),
+    ],
+)
+def test_the_reference_of_a_number_is_read_like_a_prediction(expected: float, prediction: str, target: str) -> None:
+    """Own data may write thousands separators, units and currencies."""
+    assert expected == leval_gsm100(prediction, [target])
+
+
 def test_scores_of_tasks_use_the_best_reference() -> None:
     """Every exam metric accepts several targets."""
     scores = [
@@ -99,6 +140,23 @@ def test_sci_fi_scores_both_halves() -> None:
 
     assert SciFiScores(100.0, 0.0) == parts
     assert 50.0 == leval_sci_fi("True [fact: true]", ["True [fact: False]"])
+
+
+@pytest.mark.parametrize(
+    ("expected", "prediction", "target"),
+    [
+        ((100, 100), "False. The claim is not true. [fact: False, although it sounds true]", "False [fact: False]"),
+        ((0, 100), "True or False [fact: true/false]", "False [fact: True]"),
+        ((100, 0), "True [fact: True", "True [fact: True]"),
+        ((0, 0), "False [fact: unknown] [fact: False]", "True [fact: False]"),
+        ((0, 100), "True [fact: False]", "Not true [fact: False]"),
+        ((0, 0), "x [fact: y]", "unclear [fact: unclear]"),
+        ((0, 0), "True [fact:", "False [fact: True]"),
+    ],
+)
+def test_sci_fi_reads_the_first_word_that_decides(expected: tuple[float, float], prediction: str, target: str) -> None:
+    """A fact ends at the next mark and loses its last character, and gold answers are compared as text."""
+    assert expected == leval_sci_fi_parts(prediction, target)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from evalkit.metrics import (
     OFFICIAL_RECURSION_CALLS,
+    OFFICIAL_RECURSION_CALLS_ZH,
     RougeReport,
     longbench_rouge_l,
     longbench_rouge_l_report,
@@ -72,6 +74,23 @@ def test_the_recursion_limit_zeroes_long_sentences_and_says_so() -> None:
     assert [False, True] == [outcome.is_recursion_hit for outcome in outcomes]
     assert 0.0 == outcomes[1].score
     assert RougeReport(pytest.approx(100.0, abs=1e-5), False) == lifted
+
+
+@pytest.mark.parametrize(
+    ("report", "calls"),
+    [
+        (longbench_rouge_l_report, OFFICIAL_RECURSION_CALLS),
+        (longbench_rouge_l_zh_report, OFFICIAL_RECURSION_CALLS_ZH),
+    ],
+)
+def test_chinese_has_one_recursive_call_less(report: Callable[[str, Sequence[str]], RougeReport], calls: int) -> None:
+    """Its official function calls the English one, so texts that need one call more than that leaves score 0."""
+    predicted = [" ".join(["k", *(f"p{number}" for number in range(count))]) for count in (calls - 5, calls - 4)]
+
+    outcomes = [report(text, ["k q1 q2 q3"]) for text in predicted]
+
+    assert 1 == OFFICIAL_RECURSION_CALLS - OFFICIAL_RECURSION_CALLS_ZH
+    assert [False, True] == [outcome.is_recursion_hit for outcome in outcomes]
 
 
 def test_a_deep_pair_is_found_behind_full_coverage() -> None:

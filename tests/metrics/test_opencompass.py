@@ -36,10 +36,12 @@ def test_the_first_run_of_letters_counts(expected: str, text: str) -> None:
         ("", "42"),
         ("", "the answer is 42"),
         ("12", "The answer is 1/2 The answer is 3"),
+        ("", "The answer is below. The answer is 42."),
+        ("", "The answer is: The answer is 7"),
     ],
 )
 def test_only_digits_after_the_marker_count(expected: str, text: str) -> None:
-    """Sign, point and slash are lost; without the exact marker there is no answer."""
+    """Sign, point and slash are lost; without the exact marker there is no answer, and a second one ends the first."""
     assert expected == gsm100_postprocess(text)
 
 

@@ -17,6 +17,7 @@ import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from evalkit.metrics import UnscorableError
-from evalkit.tasks import Answer, load_benchmark
+from evalkit.tasks import Answer, Benchmark, load_benchmark
 from tests.parity.official.mutations import TASKS, Case, cases
 from tests.parity.official.runners import (
     Official,
@@ -64,12 +65,16 @@ class Difference(NamedTuple):
     """evalkit's; None where the sample fails."""
 
 
+@cache
+def _loaded(benchmark: str, backend: str) -> Benchmark:
+    return load_benchmark(benchmark, {"code-backend": backend} if backend else {})
+
+
 def our_score(benchmark: str, protocol: str, case: Case, backend: str = "") -> float | None:
     """evalkit's score (0–100) of a case that is alone in its file; None where the sample fails."""
-    options = {"code-backend": backend} if backend else {}
     metadata = {"index": 0, "evaluation": "exam", "length": 1000, "all_classes": list(case.classes)}
     answer = Answer("fuzz/0", "fuzz/0", case.prediction, case.targets, metadata)
-    scorer = load_benchmark(benchmark, options).scorer(case.task, protocol, (answer,))
+    scorer = _loaded(benchmark, backend).scorer(case.task, protocol, (answer,))
     try:
         values = [value for value in scorer.score(answer) if not math.isnan(value)]
     except UnscorableError:

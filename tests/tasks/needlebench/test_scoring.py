@@ -83,6 +83,36 @@ def test_each_retrieved_needle_is_a_row_at_its_depth(load: Load, samples: Sample
     assert score.score >= 200 / 11
 
 
+@pytest.mark.parametrize("target", ["Orb*Key", "Orb#deep", "Orb*Key#0*x", ""])
+def test_damaged_depths_fail_every_sample_of_the_task(load: Load, samples: Samples, target: str) -> None:
+    """The evaluator takes the depths of the first target for all samples and raises without them."""
+    given = answers(samples("needlebench-4k", "multi_retrieval_en")[:3], lambda _: "Orb")
+    given[0] = replace(given[0], targets=(target,))
+
+    score, rows = score_task(load("needlebench-4k"), "multi_retrieval_en", "opencompass", TaskAnswers(given))
+
+    assert (None, 0, 3) == (score.score, score.n, score.failed)
+    assert [] == rows
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "task"),
+    [
+        ("needlebench-4k", "single_en"),
+        ("needlebench-4k", "multi_retrieval_en"),
+        ("needlebench-v2-4k", "single_en"),
+        ("needlebench-atc-choice-20", "en"),
+    ],
+)
+def test_a_sample_without_any_target_fails(load: Load, samples: Samples, benchmark: str, task: str) -> None:
+    """A damaged record is counted as failed."""
+    given = [replace(each, targets=()) for each in answers(samples(benchmark, task)[:1], lambda _: "Answer: A")]
+
+    score, _ = score_task(load(benchmark), task, "opencompass", TaskAnswers(given))
+
+    assert (0, 1) == (score.n, score.failed)
+
+
 def test_a_rotation_is_judged_by_the_letter_it_means(load: Load, samples: Samples) -> None:
     """A model that always says A is right in one rotation of four, and never in all."""
     found = samples("needlebench-atc-choice-20", "en")[:8]
