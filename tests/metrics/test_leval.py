@@ -104,7 +104,7 @@ def test_code_output_is_cut_around_the_final_output() -> None:
     ],
 )
 def test_code_output_is_cleaned_in_the_official_order(expected: float, prediction: str, target: str) -> None:
-    """Gaps that deletions leave hide the mark, each phrase is deleted in its turn, and the raw target gives the length."""
+    """Gaps left by deletions hide the mark, each phrase goes in its turn, and the raw target gives the length."""
     assert expected == leval_codeu(prediction, [target])
 
 
