@@ -136,15 +136,21 @@ class PromptBuilder:
         longest = max((message.content for message in request.messages), key=len) if is_wrapped else request.text
         # With its BOS, as upstream's tokenizer call counts it against the limit.
         ids = self._tokenizer.as_upstream(longest)
-        cut = _Cut(len(ids), kept_ranges(self._mode, len(ids), self._budget(request)))
-        if sum(span.tokens for span in cut.kept) == len(ids):
+        kept = kept_ranges(self._mode, len(ids), self._budget(request))
+        if sum(span.tokens for span in kept) == len(ids):
             return request, None
-        pieces = [ids[span.start : span.stop] for span in cut.kept]
+        pieces = [ids[span.start : span.stop] for span in kept]
         if self._mode is TruncationMode.LONGBENCH_V2_OFFICIAL:  # decoded once as a whole there, in halves in v1
             pieces = [list(itertools.chain(*pieces))]
         # Without special tokens, as upstream decodes: the BOS of the head goes, and comes back with the template.
         short = "".join(map(self._tokenizer.decode_as_upstream, pieces))
-        return _with_text(request, longest, short), cut
+        return _with_text(request, longest, short), self._without_end(len(ids), kept)
+
+    def _without_end(self, tokens: int, kept: Iterable[Range]) -> _Cut:
+        """A cut as the ledger tells it: without the EOS that the published code counts and that is never sent."""
+        end = tokens - len(self._tokenizer.suffix_ids)
+        spans = (Range(span.start, min(span.stop, end)) for span in kept)
+        return _Cut(end, tuple(span for span in spans if span.tokens > 0))
 
     def _cut_words(self, request: Request) -> tuple[Request, _Cut | None]:
         """L-Eval's baselines: the document is cut on the right by words, question and instruction stay."""
@@ -157,7 +163,8 @@ class PromptBuilder:
         keep = leval_word_count(len(words), limit, count_tokens)
         if keep == len(words):
             return request, None
-        cut = _Cut(count_tokens(len(words)), (Range(0, count_tokens(keep)),))
+        ends = len(self._tokenizer.suffix_ids)
+        cut = _Cut(count_tokens(len(words)) - ends, (Range(0, count_tokens(keep) - ends),))
         return _with_text(request, request.context, " ".join(words[:keep])), cut
 
     def _cut_ids(self, draft: _Draft, ids: list[int]) -> tuple[list[int], int, tuple[Range, ...]]:
@@ -195,7 +202,8 @@ class PromptBuilder:
             added = len(self._tokenizer.as_upstream(text)) - len(plain)
             room = max(0, budget.max_prompt_len - added)
             plain = plain[max(0, len(plain) - room) :] if budget.side == "left" else plain[:room]
-        return self._tokenizer.start(plain, is_wrapped=False), len(whole), kept
+        cut = self._without_end(len(whole), kept)
+        return self._tokenizer.start(plain, is_wrapped=False), cut.before, cut.kept
 
     def _context_ranges(self, draft: _Draft, ids: list[int], budget: Budget) -> tuple[Range, ...]:
         """Only the context is cut, at its middle: the tokens of what stands before and after it all survive."""
