@@ -18,6 +18,7 @@ DIALECTS = {
     "opencompass_chat_mid": TruncationMode.INDEX,
     "bilibili_chat_mid": TruncationMode.INDEX,
     "opencompass_legacy_hf_or_vllm_mid": TruncationMode.OPENCOMPASS_LEGACY_MID,
+    "opencompass_legacy_vllm_mid": TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID,
     "opencompass_chat_none": TruncationMode.OPENCOMPASS_LEFT,
     "opencompass_base_drop_middle": TruncationMode.OPENCOMPASS_DROP_MIDDLE,
     "longbench_v1_official": TruncationMode.LONGBENCH_OFFICIAL,

@@ -124,10 +124,10 @@ MODES: dict[str, Steps] = {
 }
 
 
-def built(name: str, mode: str, request: Request, limit: int, window: int | None = None) -> Prompt:
-    """The prompt of one request under one mode, cut to a limit."""
-    tokenizer, size = PromptTokenizer(raw(name)), window or limit + NEW
-    builder = PromptBuilder(tokenizer, ChatFormat("none"), TruncationMode(mode), size, max_length=limit)
+def built(name: str, mode: str, request: Request, limit: int) -> Prompt:
+    """The prompt of one request under one mode, in the window that gives that limit."""
+    window = limit + {"longbench-official": 500, "leval-official": 512}.get(mode, NEW)
+    builder = PromptBuilder(PromptTokenizer(raw(name)), ChatFormat("none"), TruncationMode(mode), window)
     (prompt,) = builder.build([request])
     return prompt
 
@@ -169,7 +169,7 @@ def test_a_leval_document_is_counted_with_what_the_tokenizer_adds(
     tokens = len(PromptTokenizer(raw(name)).encode(document))
     request = request_for(f"{document} So?", document)
 
-    prompt = built(name, "leval-official", request, tokens + added - excess, 9999)
+    prompt = built(name, "leval-official", request, tokens + added - excess)
 
     assert prompt.ledger is not None
     assert (excess > 0) == prompt.ledger.is_truncated
