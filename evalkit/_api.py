@@ -23,6 +23,7 @@ from evalkit.runs import (
 from evalkit.scores import (
     BenchmarkScores,
     ScoreRow,
+    default_protocol,
     find_outputs,
     output_benchmark,
     read_outputs,
@@ -162,15 +163,29 @@ def score_predictions(
 ) -> BenchmarkScores:
     """Score outputs that exist: a folder in a published format (`leval`, …) or a run folder (`evalkit`).
 
-    Scores are 0–100. `path` may be relative to `EVALKIT_DATA` or to the download cache.
+    Scores are 0–100. `path` may be relative to `EVALKIT_DATA` or to the download cache. Without `protocol`, outputs are
+    scored as the format's own code does: `official`, or `opencompass` for its format.
     `options` are the benchmark's own, such as LongBench's `code-backend`.
     """
     if output_format == "evalkit":
         return score_run(Path(path), protocol, options)[0]
+    return _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options)[0]
+
+
+def _score_outputs(
+    path: str | Path,
+    output_format: str,
+    protocol: str | None,
+    benchmark: str | None,
+    ignore_unknown: bool,
+    options: Mapping[str, str] | None,
+) -> tuple[BenchmarkScores, list[ScoreRow]]:
+    """Scores and rows of outputs made elsewhere."""
     folder = find_outputs(Path(path), output_format)
     scored = load_benchmark(benchmark or output_benchmark(folder, output_format), options)
-    answers = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
-    name = protocol or scored.spec.default_protocol
+    name = protocol or default_protocol(scored.spec, output_format)
     scored.spec.protocol(name)
+    read = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
     label = "+".join([name, *(f"{option}-{value}" for option, value in (options or {}).items())])
-    return score_benchmark(scored, name, answers, model=folder.name, label=label)[0]
+    model = folder.resolve().name
+    return score_benchmark(scored, name, read.tasks, model=model, label=label, notes=read.notes)

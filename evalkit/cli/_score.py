@@ -19,7 +19,9 @@ def score(
     output_format: Annotated[
         str, typer.Option("--format", help="evalkit, leval, longbench(-v2), opencompass.")
     ] = "evalkit",
-    protocol: Annotated[str | None, typer.Option(help="Protocol, or `all` to compare them.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Protocol, or `all`; default: the format's own (official, or opencompass).")
+    ] = None,
     benchmark: Annotated[str | None, typer.Option(help="Benchmark, where the format does not say it.")] = None,
     ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Leave out files of no known task.")] = False,
     by_length: Annotated[bool, typer.Option("--e", help="These are LongBench-E outputs; scores by length.")] = False,
@@ -30,7 +32,7 @@ def score(
     from evalkit.errors import UserError
     from evalkit.reports import buckets_table, protocols_table, terminal_table
 
-    from ._output import check_target, print_json, print_table
+    from ._output import check_target, note, print_json, print_table
 
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):
@@ -42,6 +44,8 @@ def score(
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}
         print_json({"protocols": objects} if protocol == "all" else next(iter(objects.values())), json)
+    for line in dict.fromkeys(line for result in scores.values() for line in result.notes):
+        note(line)
     for result in scores.values():
         warn(result)
     if json != "-":
@@ -72,6 +76,8 @@ def _all_protocols(
     """Protocol name → scores: the one asked for, or every one of the benchmark."""
     from evalkit._api import report_run, score_predictions
 
+    if output_format == "evalkit":
+        _check_run_folder(path)
     if output_format == "evalkit" and protocol is None and not options:
         return {"": report_run(path)[0]}
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
@@ -81,6 +87,15 @@ def _all_protocols(
         )
         for name in names
     }
+
+
+def _check_run_folder(path: Path) -> None:
+    """Say which format to name for outputs made elsewhere."""
+    from evalkit.errors import UserError
+    from evalkit.scores import likely_command
+
+    if not (path / "run.json").exists() and (advice := likely_command(path)):
+        raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")
 
 
 def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpec:

@@ -11,14 +11,16 @@ for record in read_records(Path("leval/Exam/coursera.jsonl")):
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TextIO, TypeVar
+from typing import BinaryIO, NamedTuple, NoReturn, TextIO, TypeVar
 
 from evalkit.errors import DataError
 
-__all__ = ["Record", "read_array", "read_records", "require", "require_strings"]
+__all__ = ["Record", "read_array", "read_document", "read_records", "require", "require_strings"]
 
 T = TypeVar("T")
 
@@ -31,6 +33,7 @@ _JSON_NAMES = {
     dict: "an object",
 }
 LINE_BYTES = 2**28  # a file without line ends must not fill the memory; the longest published record has 20 MB
+UNPACKED_BYTES = 2**30  # a compressed file must not fill the memory; the largest published predictions have 60 MB
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -50,26 +53,59 @@ class Record(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, *, refuses_doubled_fields: bool = False) -> Iterator[Record]:
     """The records of a JSON lines file in order; blank lines, CRLF and a UTF-8 byte order mark are accepted.
 
-    NaN and infinities are refused: they are not JSON, and a score would silently become NaN.
+    NaN and infinities are refused: they are not JSON, and a score would silently become NaN. A file whose name ends in
+    `.gz` is unpacked as it is read, up to 1 GiB.
     """
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     number_of_records = 0
-    with stream:
-        for line, raw in enumerate(iter(lambda: stream.readline(LINE_BYTES + 1), b""), start=1):
-            if len(raw) > LINE_BYTES:
-                raise DataError(f"{path}:{line}: longer than {LINE_BYTES} bytes: not one record per line; split it")
-            text = _decoded(path, line, raw)
-            if text:
-                number_of_records += 1
-                yield Record(path, line, _parsed(path, line, text, is_cut=not raw.endswith(b"\n")))
+    for line, raw in enumerate(_lines(path), start=1):
+        if len(raw) > LINE_BYTES:
+            raise DataError(f"{path}:{line}: longer than {LINE_BYTES} bytes: not one record per line; split it")
+        text = _decoded(path, line, raw)
+        if text:
+            number_of_records += 1
+            is_cut = not raw.endswith(b"\n")
+            yield Record(path, line, _parsed(path, line, text, is_cut=is_cut, is_strict=refuses_doubled_fields))
     if number_of_records == 0:
         raise DataError(f"{path} has no records: the file is empty; get it again")
+
+
+def read_document(path: Path) -> object:
+    """The one JSON value of a file; a field given twice in an object is refused, as are NaN and infinities.
+
+    A file whose name ends in `.gz` is unpacked, up to 1 GiB.
+    """
+    raw = b"".join(_lines(path)).removeprefix(codecs.BOM_UTF8)
+
+    def refuse(constant: str) -> NoReturn:
+        raise DataError(f"{path}: {constant} is not JSON: write null or a number")
+
+    try:
+        return json.loads(raw, parse_constant=refuse, object_pairs_hook=lambda pairs: _distinct(str(path), pairs))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}): get the file again") from error
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, unpacked where its name says that it is compressed."""
+    total, is_packed = 0, path.suffix == ".gz"
+    try:
+        with _opened(path, is_packed) as stream:
+            for raw in iter(lambda: stream.readline(LINE_BYTES + 1), b""):
+                total += len(raw)
+                if is_packed and total > UNPACKED_BYTES:
+                    raise DataError(f"{path}: more than {UNPACKED_BYTES} bytes unpacked: unpack it, or split it")
+                yield raw
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file ({error}): get it again, or unpack it") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _opened(path: Path, is_packed: bool) -> BinaryIO | gzip.GzipFile:
+    return gzip.open(path, "rb") if is_packed else path.open("rb")
 
 
 def _decoded(path: Path, line: int, raw: bytes) -> str:
@@ -83,12 +119,13 @@ def _decoded(path: Path, line: int, raw: bytes) -> str:
         raise DataError(f"{path}:{line}: not UTF-8 ({found}): convert the file, or get the original") from error
 
 
-def _parsed(path: Path, line: int, text: str, *, is_cut: bool) -> dict[str, object]:
+def _parsed(path: Path, line: int, text: str, *, is_cut: bool, is_strict: bool) -> dict[str, object]:
     def refuse(constant: str) -> NoReturn:
         raise DataError(f"{path}:{line}: {constant} is not JSON: write null or a number")
 
+    hook = (lambda pairs: _distinct(f"{path}:{line}", pairs)) if is_strict else None
     try:
-        value = json.loads(text, parse_constant=refuse)
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=hook)
     except json.JSONDecodeError as error:
         if is_cut:
             raise DataError(f"{path}:{line}: the last line is cut off: the file is incomplete, get it again") from error
@@ -99,6 +136,16 @@ def _parsed(path: Path, line: int, text: str, *, is_cut: bool) -> dict[str, obje
     if not isinstance(value, dict):
         raise DataError(f"{path}:{line}: {_named(value)} instead of a JSON object: one object per line is expected")
     return value
+
+
+def _distinct(place: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The fields of an object, each given once; Python would keep the last of two without a word."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{place}: field {doubled!r} is given twice: which one counts cannot be told; remove one")
+    return fields
 
 
 def require(record: Record, field: str, kind: type[T]) -> T:

@@ -4,7 +4,7 @@ from ._interval import cluster_interval
 from ._records import BenchmarkScores, BucketScore, GroupScore, OverallScore, ScoreRow, TaskScore, TruncationScore
 from ._runs import score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
-from .outputs import FORMATS, find_outputs, output_benchmark, read_outputs
+from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
 __all__ = [
     "FORMATS",
@@ -17,7 +17,9 @@ __all__ = [
     "TaskScore",
     "TruncationScore",
     "cluster_interval",
+    "default_protocol",
     "find_outputs",
+    "likely_command",
     "output_benchmark",
     "read_outputs",
     "score_benchmark",

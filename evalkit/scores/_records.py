@@ -162,6 +162,8 @@ class BenchmarkScores(FrozenRecord):
     """Tasks that were there but that the protocol does not have."""
     missing: list[str] = []
     """Tasks of the protocol without any sample."""
+    notes: list[str] = []
+    """What a reader of all scores should know: what was left out, what could not be checked."""
 
     def to_json(self) -> dict[str, Any]:
         """The object of `scores.json`."""

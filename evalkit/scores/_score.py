@@ -32,6 +32,10 @@ class TaskAnswers:
     """Answers in sample order."""
     failed: int = 0
     """Samples without an answer."""
+    unanswered: Sequence[Answer] = ()
+    """Further samples without an answer, of which those count as failed that the protocol has; their text is empty."""
+    notes: Sequence[str] = ()
+    """What a reader of the task's score should know beforehand."""
     is_altered: bool = False
     """Whether the data is not the pinned one: a part of the benchmark, or something else."""
     cluster_unit: str = "document"
@@ -66,6 +70,7 @@ def score_benchmark(
     *,
     model: str,
     label: str = "",
+    notes: Sequence[str] = (),
 ) -> tuple[BenchmarkScores, list[ScoreRow]]:
     """Scores of every task the protocol has, group means, the overall score, and the rows behind them."""
     spec = benchmark.spec
@@ -90,6 +95,7 @@ def score_benchmark(
         or any(tasks[task].is_altered for task in scores),
         skipped=[task for task in spec.tasks if task in tasks and not spec.has_task(task, protocol)],
         missing=missing,
+        notes=list(notes),
     )
     return result, rows
 
@@ -106,7 +112,7 @@ def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswer
         score=_point(scorer, scored.columns) if has_rows else None,
         metric=scorer.metric,
         n=len(scored.rows),
-        failed=given.failed + scored.refused,
+        failed=given.failed + _missing(scorer, given) + scored.refused,
         expected=benchmark.spec.tasks[task].expected[protocol],
         ci95=cluster_interval(scored.columns, clusters, scorer.combine, seed) if has_rows else None,
         clusters=len(set(clusters)),
@@ -134,6 +140,11 @@ def _scored(scorer: Scorer, answers: Sequence[Answer]) -> _Scored:
         scored.answers.append(answer)
         scored.rows.append(row)
     return scored
+
+
+def _missing(scorer: Scorer, given: TaskAnswers) -> int:
+    """Unanswered samples that the protocol has."""
+    return sum(scorer.includes is None or scorer.includes(answer) for answer in given.unanswered)
 
 
 def _means(columns: NDArray[np.float64]) -> list[float]:
@@ -205,6 +216,7 @@ def _seen(ledger: LedgerRecord | None, needle: int | None) -> tuple[int | None, 
 
 def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:
     notes = ["the data is not the pinned one: a part of the benchmark, or altered"] if given.is_altered else []
+    notes += given.notes
     return notes + (scorer.notes(scored.answers) if scorer.notes is not None else [])
 
 

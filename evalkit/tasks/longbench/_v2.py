@@ -67,6 +67,8 @@ class LongBenchV2:
             fields["context"] = _retrieved(record)
         metadata = {"index": index, **{key: fields[key] for key in ("difficulty", "length")}}
         metadata["domain"] = require(record, "domain", str)
+        if isinstance(record.fields.get("_id"), str):  # outputs made elsewhere name their samples by it
+            metadata["_id"] = record.fields["_id"]
         answer = require(record, "answer", str)
         return Sample(f"{name}/{index}", task, f"{name}/{document}", fields, (answer,), metadata)
 

@@ -1,0 +1,215 @@
+"""The formats of outputs made elsewhere, and how a folder in one of them becomes answers that can be scored.
+
+Three steps, each with one owner: a reader makes rows of a task's file, `_doubles` sees that they are as many samples,
+`_match` holds them against the benchmark's data where that is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from evalkit.errors import DataError, UnknownNameError
+from evalkit.paths import cache_root, data_root
+from evalkit.tasks import Answer, Benchmark, BenchmarkSpec
+
+from .._score import TaskAnswers
+from ._advice import likely_command
+from ._doubles import check_rows, one_row_per_key
+from ._files import task_files
+from ._leval import leval_rows
+from ._longbench import longbench_files, longbench_rows
+from ._longbench_v2 import longbench_v2_files, longbench_v2_rows
+from ._match import Known, Matched, match_rows
+from ._opencompass import abbreviations, as_stored, opencompass_files, opencompass_rows
+from ._opencompass_files import model_folder, parts_by_name
+from ._opencompass_needlebench import is_cell, needlebench_files, needlebench_rows, needlebench_sets
+from ._rows import Found, Row
+
+__all__ = [
+    "FORMATS",
+    "OutputFormat",
+    "ReadOutputs",
+    "default_protocol",
+    "find_outputs",
+    "output_benchmark",
+    "read_outputs",
+]
+
+NEEDLEBENCH = "needlebench"
+
+
+class OutputFormat(NamedTuple):
+    """How a folder of outputs is read."""
+
+    find: Callable[[Path, Benchmark, bool], Found]
+    """The files of every task in a folder; the flag leaves out files of no known task."""
+    parse: Callable[[Benchmark, str, Sequence[Path]], list[Row]]
+    """The rows of one task's files."""
+    protocol: str
+    """The protocol whose scores are printed for outputs in this format, where the benchmark has it."""
+    is_ordered: bool = False
+    """Whether the format keeps the order of the data."""
+
+
+class ReadOutputs(NamedTuple):
+    """The answers of a folder."""
+
+    tasks: dict[str, TaskAnswers]
+    """Task → answers."""
+    notes: list[str]
+    """What a reader of all scores should know."""
+
+
+def _opencompass_found(folder: Path, benchmark: Benchmark, ignore_unknown: bool) -> Found:
+    find = needlebench_files if benchmark.spec.kind == NEEDLEBENCH else opencompass_files
+    return find(folder, benchmark, ignore_unknown)
+
+
+def _opencompass_parsed(benchmark: Benchmark, task: str, paths: Sequence[Path]) -> list[Row]:
+    parse = needlebench_rows if benchmark.spec.kind == NEEDLEBENCH else opencompass_rows
+    return parse(benchmark, task, paths)
+
+
+FORMATS: dict[str, OutputFormat] = {
+    "leval": OutputFormat(task_files, leval_rows, "official"),
+    "longbench": OutputFormat(longbench_files, longbench_rows, "official"),
+    "longbench-v2": OutputFormat(longbench_v2_files, longbench_v2_rows, "official"),
+    "opencompass": OutputFormat(_opencompass_found, _opencompass_parsed, "opencompass", is_ordered=True),
+}
+"""Format name → how it is read."""
+
+
+def find_outputs(path: Path, output_format: str) -> Path:
+    """The folder of outputs: as given, else below `EVALKIT_DATA` or the cache; of OpenCompass's folders, the model's."""
+    _check_format(path, output_format)
+    folder = _folder(path)
+    return model_folder(folder) if output_format == "opencompass" else folder
+
+
+def default_protocol(spec: BenchmarkSpec, output_format: str) -> str:
+    """The protocol of outputs for which none is named: the format's own, where the benchmark has it."""
+    protocol = FORMATS[output_format].protocol
+    return protocol if protocol in spec.protocols else spec.default_protocol
+
+
+def output_benchmark(folder: Path, output_format: str) -> str:
+    """The benchmark whose outputs a folder holds, where the user names none; `DataError` for none or several."""
+    if output_format != "opencompass":
+        return output_format
+    found = sorted(name for name, known in abbreviations().items() if parts_by_name(folder, known.__contains__)[0])
+    found += needlebench_sets(folder)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise DataError(f"{folder}: no file is named like an OpenCompass task that evalkit knows; use --benchmark")
+    raise DataError(f"{folder}: holds outputs of {', '.join(found)}: choose one with --benchmark")
+
+
+def read_outputs(
+    folder: Path, benchmark: Benchmark, output_format: str, *, ignore_unknown: bool = False
+) -> ReadOutputs:
+    """Task → answers of every task file in the folder, and what to know of them.
+
+    A file that is no task of the benchmark is a `DataError`, or left out with `ignore_unknown`.
+    """
+    _check_format(folder, output_format)
+    reader = FORMATS[output_format]
+    found = reader.find(folder, benchmark, ignore_unknown)
+    tasks, notes, unchecked = {}, list(found.notes), []
+    for task, paths in found.files.items():
+        rows, row_notes = _checked_rows(reader, benchmark, task, paths)
+        matched = _matched(reader, benchmark, task, rows)
+        tasks[task] = _answers(benchmark, task, rows, matched, row_notes)
+        if not matched.is_at_hand:
+            unchecked.append(task)
+    if unchecked:
+        notes.append(_unchecked(benchmark.spec, unchecked))
+    return ReadOutputs(tasks, notes)
+
+
+def _check_format(path: Path, output_format: str) -> None:
+    if output_format not in FORMATS:
+        raise UnknownNameError("format", output_format, [*FORMATS, "evalkit"], likely_command(path))
+
+
+def _folder(path: Path) -> Path:
+    """The folder of outputs: as given, else below `EVALKIT_DATA`, else below the cache; `DataError` otherwise."""
+    places = [path, *(root / path for root in (data_root(), cache_root()) if root is not None)]
+    for place in places:
+        if place.is_dir():
+            return place
+    if any(place.exists() for place in places):
+        raise DataError(f"{path}: a file, but outputs are a folder with one file per task")
+    looked = ", ".join(str(place) for place in places)
+    first = path.parts[0] if path.parts else ""
+    raise DataError(f"{path}: no such folder (looked at {looked}); to download: evalkit data fetch {first or 'NAME'}")
+
+
+def _checked_rows(
+    reader: OutputFormat, benchmark: Benchmark, task: str, paths: Sequence[Path]
+) -> tuple[list[Row], list[str]]:
+    """The rows of a task, each of another sample as far as they tell."""
+    rows = reader.parse(benchmark, task, paths)
+    notes: list[str] = []
+    if rows and all(row.key for row in rows):
+        rows, notes = one_row_per_key(rows)
+    check_rows(benchmark, task, paths, rows)
+    return rows, notes
+
+
+def _matched(reader: OutputFormat, benchmark: Benchmark, task: str, rows: Sequence[Row]) -> Matched:
+    if benchmark.spec.kind == NEEDLEBENCH:  # needles are drawn anew; cells and row numbers tell all that is needed
+        return Matched(is_at_hand=True)
+    stored = as_stored(benchmark, task) if reader.is_ordered else str
+    return match_rows(benchmark, task, rows, is_ordered=reader.is_ordered, as_stored=stored)
+
+
+def _answers(
+    benchmark: Benchmark, task: str, rows: Sequence[Row], matched: Matched, notes: Sequence[str]
+) -> TaskAnswers:
+    """Answers with documents and metadata of their samples, and the samples that failed."""
+    made = [_answer(f"{benchmark.spec.name}/{task}", row) for row in rows]
+    answered = [
+        _placed(answer, matched.samples, row) for answer, row in zip(made, rows, strict=True) if row.is_answered
+    ]
+    has_documents = bool(matched.samples) or any(row.document for row in rows)
+    return TaskAnswers(
+        answered,
+        unanswered=[answer for answer, row in zip(made, rows, strict=True) if not row.is_answered],
+        cluster_unit="document" if has_documents else "sample",
+        notes=[*notes, *matched.notes, *_failures(rows)],
+    )
+
+
+def _answer(prefix: str, row: Row) -> Answer:
+    name = f"{prefix}/{row.key or row.index}"
+    metadata = {"index": row.index, **row.metadata}
+    return Answer(name, row.document or name, row.prediction or "", row.targets, metadata)
+
+
+def _placed(answer: Answer, samples: Mapping[int, Known], row: Row) -> Answer:
+    """The answer with its sample's cluster and facts; where the file tells less than the data, the data's count."""
+    sample = samples.get(row.index)
+    if sample is None:
+        return answer
+    metadata = {**answer.metadata, **sample.metadata}
+    return replace(answer, document=sample.document, metadata=metadata)
+
+
+def _failures(rows: Sequence[Row]) -> list[str]:
+    """How many rows cannot be scored for what they lack."""
+    silent = [row.place for row in rows if row.prediction is None]
+    without = [row.place for row in rows if row.prediction is not None and not row.targets]
+    reasons = ((silent, "no text as prediction"), (without, "no gold answer"))
+    return [f"{len(places)} rows have {reason} (first: {places[0]}): failed" for places, reason in reasons if places]
+
+
+def _unchecked(spec: BenchmarkSpec, tasks: Sequence[str]) -> str:
+    named = ", ".join(tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
+    return (
+        f"{named}: without the data at hand only counts and doubled rows were checked, not gold answers and documents; "
+        f"to get it: evalkit data fetch {spec.source}"
+    )
