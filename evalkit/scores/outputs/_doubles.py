@@ -27,10 +27,12 @@ FEWEST_FOR_RANGES = 20
 """Rows below which the share of long and short texts says nothing."""
 RANGE_ENDS = (4000, 8000)
 """Where the length ranges of LongBench-E end: LongBench/eval.py at 2e00731f, scorer_e."""
+_APPENDED = "keep the lines of one run (pred.py appends to a file that is there)"
 REMEDIES = {
-    "longbench": "keep the lines of one run (pred.py appends to a file that is there); LongBench-E outputs need --e",
-    "longbench-e": "keep the lines of one run (pred.py appends to a file that is there); LongBench outputs go without --e",
+    "longbench": f"{_APPENDED}; LongBench-E outputs need --e",
+    "longbench-e": f"{_APPENDED}; LongBench outputs go without --e",
 }
+"""Benchmark → what to do about rows that do not belong."""
 REMEDY = "keep the rows of one run"
 
 Key = tuple[object, ...]
@@ -81,7 +83,7 @@ def _key(row: Row) -> Key:
 def _check_ranges(path: Path, task: str, rows: Sequence[Row], ranges: Any, remedy: str) -> None:
     """Raise for more texts of a length range than the task has."""
     lengths = [length for row in rows if isinstance(length := length_of(row), int)]
-    if not ranges or len(lengths) < FEWEST_FOR_RANGES:
+    if not ranges or len(lengths) < FEWEST_FOR_RANGES or len(set(lengths)) == 1:
         return
     found = Counter(sum(length >= end for end in RANGE_ENDS) for length in lengths)
     for number, (name, most) in enumerate(

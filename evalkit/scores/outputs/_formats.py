@@ -25,7 +25,7 @@ from ._longbench_v2 import longbench_v2_files, longbench_v2_rows
 from ._match import Known, Matched, match_rows
 from ._opencompass import abbreviations, as_stored, opencompass_files, opencompass_rows
 from ._opencompass_files import model_folder, parts_by_name
-from ._opencompass_needlebench import is_cell, needlebench_files, needlebench_rows, needlebench_sets
+from ._opencompass_needlebench import needlebench_files, needlebench_rows, needlebench_sets
 from ._rows import Found, Row
 
 __all__ = [
@@ -83,7 +83,7 @@ FORMATS: dict[str, OutputFormat] = {
 
 
 def find_outputs(path: Path, output_format: str) -> Path:
-    """The folder of outputs: as given, else below `EVALKIT_DATA` or the cache; of OpenCompass's folders, the model's."""
+    """The folder of outputs: as given, else below `EVALKIT_DATA` or the cache; in OpenCompass's, the model's."""
     _check_format(path, output_format)
     folder = _folder(path)
     return model_folder(folder) if output_format == "opencompass" else folder

@@ -13,7 +13,7 @@ versions of the data and are drawn without a seed in places, so gold answers are
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ def is_cell(name: str) -> bool:
 
 
 def needlebench_sets(folder: Path) -> list[str]:
-    """The sets whose cells lie in a folder; `DataError` where versions cannot be told apart."""
+    """The sets whose cells lie in a folder."""
     files, _ = parts_by_name(folder, is_cell)
     groups: dict[str, list[_Cell]] = {}
     for cell in map(_cell, files):
@@ -87,14 +87,25 @@ def needlebench_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) 
             others.append(name)
             continue
         found.setdefault(task, []).extend(paths)
-        if not _is_inside(benchmark.spec.tasks[task], cell):
+        if not (_has_length(benchmark.spec.tasks[task], cell) and _has_depth(benchmark.spec.tasks[task], cell)):
             odd.add(name)
     if not found:
         raise DataError(f"{folder}: no file is named like a cell of {benchmark.spec.name}")
     notes = [f"{len(others)} other data sets in the folder are left out: {shown(others)}"] if others else []
+    notes += _doubtful(benchmark.spec, files)
     if odd:
         notes.append(f"{len(odd)} cells are not of the grid of {benchmark.spec.name}: {shown(sorted(odd))}")
     return Found(found, notes)
+
+
+def _doubtful(spec: BenchmarkSpec, files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """That another set fits the cells as well, whose rules may give other scores."""
+    cells = [cell for cell in map(_cell, files) if cell is not None and _task_of(spec, cell) is not None]
+    others = [load_spec(name) for name in _candidates(cells[0].set or cells[0].form) if name != spec.name]
+    alike = [other.name for other in others if _evidence(other, cells, files) == _evidence(spec, cells, files)]
+    if not alike or cells[0].form.startswith("atc"):
+        return []
+    return [f"the cells do not tell {spec.name} from {alike[0]}, whose rules differ: --benchmark chooses"]
 
 
 def needlebench_rows(benchmark: Benchmark, task: str, paths: Sequence[Path]) -> list[Row]:
@@ -133,39 +144,43 @@ def _cell(name: str) -> _Cell | None:
     return None
 
 
-def _set_of(folder: Path, name: str, cells: Sequence[_Cell], files: dict[str, list[Path]]) -> str:
-    """The set that these cells are of, by their lengths, depths and gold answers."""
+def _set_of(folder: Path, name: str, cells: Sequence[_Cell], files: Mapping[str, Sequence[Path]]) -> str:
+    """The set that these cells are of, by their gold answers, lengths and depths; version 1 where both are alike."""
     candidates = [load_spec(known) for known in _candidates(name)]
     if not candidates:
         raise DataError(f"{folder}: evalkit knows no NeedleBench set {name} ({cells[0].name})")
-    fitting = [spec.name for spec in candidates if all(_fits(spec, cell, files[cell.name]) for cell in cells)]
-    if name == "atc" and fitting:
-        return fitting[0]  # the smallest set of choices that has all of these counts
-    if len(fitting) != 1:
-        names = " or ".join(spec.name for spec in candidates)
-        reason = "fit both versions" if fitting else "are of no one version's grid"
-        raise DataError(f"{folder}: files such as {cells[0].name} {reason}: choose one with --benchmark ({names})")
-    return fitting[0]
+    return max(candidates, key=lambda spec: _evidence(spec, cells, files)).name
 
 
-def _candidates(name: str) -> list[str]:
-    if name == "atc_free":
-        return [f"{PREFIX}atc"]
-    choices = [known for known in benchmark_names() if known.startswith(f"{PREFIX}atc-")]
+def _evidence(
+    spec: BenchmarkSpec, cells: Sequence[_Cell], files: Mapping[str, Sequence[Path]]
+) -> tuple[float, float, float]:
+    """Shares of the cells whose gold answers, lengths and depths are those of a set."""
+    tasks = [_task_of(spec, cell) for cell in cells]
+    placed = [(spec.tasks[task], cell) for task, cell in zip(tasks, cells, strict=True) if task is not None]
+    golds = sum(_has_gold_of(task, cell, files[cell.name]) for task, cell in placed)
     return (
-        choices
-        if name == "atc"
-        else [f"{PREFIX}{v}{name}" for v in ("", "v2-") if f"{PREFIX}{v}{name}" in benchmark_names()]
+        golds / len(cells),
+        sum(_has_length(task, cell) for task, cell in placed) / len(cells),
+        sum(_has_depth(task, cell) for task, cell in placed) / len(cells),
     )
 
 
-def _fits(spec: BenchmarkSpec, cell: _Cell, paths: Sequence[Path]) -> bool:
-    task = _task_of(spec, cell)
-    if task is None or not _is_inside(spec.tasks[task], cell):
-        return False
-    settings = spec.tasks[task].settings
+def _candidates(name: str) -> list[str]:
+    """The sets that cells of that size or form may be of, the likelier first: version 1, fewer counts."""
+    known = benchmark_names()
+    if name == "atc_free":
+        return [f"{PREFIX}atc"]
+    if name == "atc":
+        return [each for each in known if each.startswith(f"{PREFIX}atc-")]
+    return [each for each in (f"{PREFIX}{name}", f"{PREFIX}v2-{name}") if each in known]
+
+
+def _has_gold_of(task: TaskSpec, cell: _Cell, paths: Sequence[Path]) -> bool:
+    """Whether the gold answers are written as those of the task's version; single needles are written alike in both."""
+    settings = task.settings
     if cell.form in ("single", "atc_free"):
-        return True  # gold answers of both versions look alike
+        return True
     gold = next((str(row.fields["gold"]) for row in numbered_rows(paths) if row.fields.get("gold")), "")
     if cell.form == "multi_retrieval":
         found = _DEPTHS.fullmatch(gold)
@@ -197,12 +212,14 @@ def _is_of(task: TaskSpec, cell: _Cell) -> bool:
     return bool(form == cell.form and cell.needles in (0, settings["needles"]))
 
 
-def _is_inside(task: TaskSpec, cell: _Cell) -> bool:
-    """Whether the set has a cell of that length and depth."""
-    settings = task.settings
-    if cell.form.startswith("atc"):
-        return bool(cell.length in settings["counts"])
-    return cell.length in settings["lengths"] and (cell.depth is None or cell.depth in settings["depths"])
+def _has_length(task: TaskSpec, cell: _Cell) -> bool:
+    """Whether the set has cells of that length, or stories of that many names."""
+    return bool(cell.length in task.settings["counts" if cell.form.startswith("atc") else "lengths"])
+
+
+def _has_depth(task: TaskSpec, cell: _Cell) -> bool:
+    """Whether the set has cells of that depth."""
+    return cell.depth is None or cell.depth in task.settings["depths"]
 
 
 def _row(spec: BenchmarkSpec, task: str, cell: _Cell, row: NumberedRow, index: int) -> Row:
