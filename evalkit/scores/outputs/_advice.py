@@ -8,9 +8,9 @@ from pathlib import Path
 from evalkit.data import read_records
 from evalkit.errors import EvalkitError
 
-from ._files import SUFFIXES
+from ._rows import LINES
 
-__all__ = ["likely_command", "likely_formats"]
+__all__ = ["format_of_lines", "likely_command", "likely_formats"]
 
 DEEPEST = 4
 """Levels below OpenCompass's output folder at which predictions lie."""
@@ -32,9 +32,9 @@ def likely_command(path: Path) -> str:
 def likely_formats(path: Path) -> dict[str, str]:
     """Format → a file that looks like it, of the files in a folder."""
     found: dict[str, str] = {}
-    lines = sorted(file for suffix in SUFFIXES for file in path.glob(f"*{suffix}"))
+    lines = sorted(file for suffix in LINES for file in path.glob(f"*{suffix}"))
     for file in lines[:LOOKED_AT]:
-        name = _of_lines(file)
+        name = format_of_lines(file)
         if name:
             found.setdefault(name, file.name)
     levels = ["/".join(["*"] * depth) + "/*.json" if depth else "*.json" for depth in range(DEEPEST + 1)]
@@ -45,7 +45,7 @@ def likely_formats(path: Path) -> dict[str, str]:
     return found
 
 
-def _of_lines(file: Path) -> str:
+def format_of_lines(file: Path) -> str:
     """The format of a JSON lines file, by the fields of its first record."""
     try:
         fields = next(read_records(file)).fields

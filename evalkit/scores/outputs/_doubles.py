@@ -17,7 +17,16 @@ from evalkit.tasks import Benchmark
 
 from ._rows import Row
 
-__all__ = ["check_rows", "length_of", "one_row_per_key"]
+__all__ = [
+    "REMEDY",
+    "check_count",
+    "check_doubled",
+    "full_count",
+    "length_of",
+    "one_row_per_key",
+    "other_set",
+    "remedy_of",
+]
 
 TELLING_CHARACTERS = 20
 """A question with its gold answer that is shorter may well come twice in a file."""
@@ -25,29 +34,56 @@ COINCIDENCE_BITS = 24
 """Gold answers that agree with the beginning of the file for longer than chance would let them once in 2^24."""
 FEWEST_FOR_RANGES = 20
 """Rows below which the share of long and short texts says nothing."""
+MOST_ALIKE = 4
+"""Rows that tell nothing but prediction and gold answer, and may all be the same."""
 RANGE_ENDS = (4000, 8000)
 """Where the length ranges of LongBench-E end: LongBench/eval.py at 2e00731f, scorer_e."""
 _APPENDED = "keep the lines of one run (pred.py appends to a file that is there)"
-REMEDIES = {
-    "longbench": f"{_APPENDED}; LongBench-E outputs need --e",
-    "longbench-e": f"{_APPENDED}; LongBench outputs go without --e",
-}
-"""Benchmark → what to do about rows that do not belong."""
 REMEDY = "keep the rows of one run"
+_REMEDIES = {"longbench": _APPENDED, "longbench-e": _APPENDED}
+_OTHER_SET = {"longbench": "; LongBench-E outputs need --e", "longbench-e": "; LongBench outputs go without --e"}
 
 Key = tuple[object, ...]
 
 
-def check_rows(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]) -> None:
-    """Raise `DataError` where rows are more than the task has samples, come twice, or are of other lengths."""
-    remedy = REMEDIES.get(benchmark.spec.name, REMEDY)
-    expected = full_count(benchmark, task)
+def check_count(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]) -> None:
+    """Raise `DataError` for more rows than the task has samples, or for two runs one after the other."""
+    remedy, expected = remedy_of(benchmark), full_count(benchmark, task)
     if expected and len(rows) > expected:
         raise DataError(f"{paths[0]}: {len(rows)} predictions, but {task} has {expected} answers; {remedy}")
-    settings = benchmark.spec.tasks[task].settings
+    keys = [_key(row) for row in rows if row.content]
+    repeated = benchmark.spec.tasks[task].settings.get("repeated", 0) or 0
+    restart = _restart(keys) if len(keys) - len(set(keys)) > repeated else None
+    if restart is not None:
+        place, first = rows[restart].place, rows[0].place
+        raise DataError(f"{place}: the gold answers start over as from {first}: two runs in one file; {remedy}")
+
+
+def check_doubled(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]) -> None:
+    """Raise `DataError` for rows that come twice, or are of other lengths than the task has; needs no data."""
+    settings, remedy = benchmark.spec.tasks[task].settings, remedy_of(benchmark)
     _check_ranges(paths[0], task, rows, settings.get("ranges"), remedy)
-    if "repeated" not in settings or settings["repeated"] is not None:
-        _check_doubled([row for row in rows if row.is_answered and row.content], settings.get("repeated", 0), remedy)
+    answered = [row for row in rows if row.is_answered and row.content]
+    repeated = settings.get("repeated", 0)
+    if repeated is None or not answered:
+        return
+    contents = [row.content for row in answered]
+    if all(row.question or length_of(row) is not None for row in answered):
+        _refuse(answered, contents, repeated, "is the same", remedy)
+    elif len(set(contents)) == 1 and len(contents) > MOST_ALIKE:
+        _refuse(answered, contents, 0, "is the same", remedy)
+    if _is_telling(answered):
+        _refuse(answered, [_key(row) for row in answered], repeated, "is of the same sample", remedy)
+
+
+def remedy_of(benchmark: Benchmark) -> str:
+    """What to do about rows that are too many."""
+    return _REMEDIES.get(benchmark.spec.name, REMEDY) + other_set(benchmark)
+
+
+def other_set(benchmark: Benchmark) -> str:
+    """The option with which rows may belong after all; begins with a semicolon, empty where there is none."""
+    return _OTHER_SET.get(benchmark.spec.name, "")
 
 
 def full_count(benchmark: Benchmark, task: str) -> int | None:
@@ -95,18 +131,6 @@ def _check_ranges(path: Path, task: str, rows: Sequence[Row], ranges: Any, remed
             )
 
 
-def _check_doubled(rows: Sequence[Row], repeated: int, remedy: str) -> None:
-    """Raise for more rows that repeat another than the benchmark's own samples do."""
-    _refuse(rows, [row.content for row in rows], repeated, "is the same", remedy)
-    keys = [_key(row) for row in rows]
-    restart = _restart(keys)
-    if restart is not None and len(keys) - len(set(keys)) > repeated:
-        place, first = rows[restart].place, rows[0].place
-        raise DataError(f"{place}: the gold answers start over as from {first}: two runs in one file; {remedy}")
-    if rows and _is_telling(rows):
-        _refuse(rows, keys, repeated, "is of the same sample", remedy)
-
-
 def _refuse(rows: Sequence[Row], keys: Sequence[object], repeated: int, what: str, remedy: str) -> None:
     doubled = len(keys) - len(set(keys))
     if doubled <= repeated:
@@ -137,8 +161,6 @@ def _restart(keys: Sequence[Key]) -> int | None:
         while start + index < len(keys) and keys[start + index] == keys[index]:
             agreed += bits[index]
             index += 1
-        if agreed > COINCIDENCE_BITS or (
-            agreed > 0 and index > 1 and start + index == len(keys) and agreed > COINCIDENCE_BITS / 2
-        ):
+        if agreed > COINCIDENCE_BITS:
             return start
     return None

@@ -8,16 +8,15 @@ from evalkit.data import Record, read_records
 from evalkit.errors import DataError, UnknownNameError
 from evalkit.tasks import Benchmark
 
-from ._rows import Found
+from ._advice import format_of_lines
+from ._rows import LINES, Found
 
-__all__ = ["SUFFIXES", "records_with", "task_files"]
-
-SUFFIXES = (".jsonl", ".jsonl.gz")
+__all__ = ["records_with", "task_files"]
 
 
 def task_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) -> Found:
     """The file of each task: `<task>.jsonl` or `<task>.pred.jsonl`, perhaps compressed; two of one task are refused."""
-    paths = sorted(path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
+    paths = sorted(path for suffix in LINES for path in folder.glob(f"*{suffix}"))
     if not paths:
         expected = "outputs are one <task>.jsonl or <task>.pred.jsonl per task, or the same with .gz"
         raise DataError(f"{folder}: no *.jsonl file; {expected}")
@@ -28,7 +27,7 @@ def task_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) -> Foun
             task = benchmark.spec.task_name(path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".pred"))
         except UnknownNameError as error:
             if not ignore_unknown:
-                raise DataError(f"{path}: {error}; --ignore-unknown leaves it out") from error
+                raise DataError(f"{path}: {_reason(path, benchmark, error)}; --ignore-unknown leaves it out") from error
             left_out.append(path.name)
             continue
         if task in found:
@@ -37,6 +36,14 @@ def task_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) -> Foun
         found[task] = [path]
     notes = [f"left out, of no task of {benchmark.spec.name}: {', '.join(left_out)}"] if left_out else []
     return Found(found, notes)
+
+
+def _reason(path: Path, benchmark: Benchmark, error: UnknownNameError) -> str:
+    """Why a file is no task's: its name is none, and perhaps its records are of another format."""
+    looks = format_of_lines(path)
+    if not looks or benchmark.spec.name.startswith(looks):
+        return str(error)
+    return f"no task of {benchmark.spec.name}, and its records look like --format {looks}"
 
 
 def records_with(path: Path, *fields: str) -> list[Record]:

@@ -17,12 +17,12 @@ from evalkit.tasks import Answer, Benchmark, BenchmarkSpec
 
 from .._score import TaskAnswers
 from ._advice import likely_command
-from ._doubles import check_rows, one_row_per_key
+from ._doubles import check_count, check_doubled, one_row_per_key
 from ._files import task_files
 from ._leval import leval_rows
 from ._longbench import longbench_files, longbench_rows
 from ._longbench_v2 import longbench_v2_files, longbench_v2_rows
-from ._match import Known, Matched, match_rows
+from ._match import Known, Matched, load_data, match_rows
 from ._opencompass import abbreviations, as_stored, opencompass_files, opencompass_rows
 from ._opencompass_files import model_folder, parts_by_name
 from ._opencompass_needlebench import needlebench_files, needlebench_rows, needlebench_sets
@@ -120,10 +120,11 @@ def read_outputs(
     found = reader.find(folder, benchmark, ignore_unknown)
     tasks, notes, unchecked = {}, list(found.notes), []
     for task, paths in found.files.items():
-        rows, row_notes = _checked_rows(reader, benchmark, task, paths)
-        matched = _matched(reader, benchmark, task, rows)
-        tasks[task] = _answers(benchmark, task, rows, matched, row_notes)
-        if not matched.is_at_hand:
+        rows, row_notes = _distinct_rows(reader.parse(benchmark, task, paths))
+        check_count(benchmark, task, paths, rows)
+        matched = _matched(reader, benchmark, task, paths, rows)
+        tasks[task] = _answers(benchmark, task, rows, matched or Matched(), row_notes)
+        if matched is None:
             unchecked.append(task)
     if unchecked:
         notes.append(_unchecked(benchmark.spec, unchecked))
@@ -148,23 +149,21 @@ def _folder(path: Path) -> Path:
     raise DataError(f"{path}: no such folder (looked at {looked}); to download: evalkit data fetch {first or 'NAME'}")
 
 
-def _checked_rows(
-    reader: OutputFormat, benchmark: Benchmark, task: str, paths: Sequence[Path]
-) -> tuple[list[Row], list[str]]:
-    """The rows of a task, each of another sample as far as they tell."""
-    rows = reader.parse(benchmark, task, paths)
-    notes: list[str] = []
-    if rows and all(row.key for row in rows):
-        rows, notes = one_row_per_key(rows)
-    check_rows(benchmark, task, paths, rows)
-    return rows, notes
+def _distinct_rows(rows: list[Row]) -> tuple[list[Row], list[str]]:
+    """The rows, of one sample each where they name it; and what was left out."""
+    return one_row_per_key(rows) if rows and all(row.key for row in rows) else (rows, [])
 
 
-def _matched(reader: OutputFormat, benchmark: Benchmark, task: str, rows: Sequence[Row]) -> Matched:
+def _matched(
+    reader: OutputFormat, benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]
+) -> Matched | None:
+    """The samples behind the rows; None where the data is not at hand."""
     if benchmark.spec.kind == NEEDLEBENCH:  # needles are drawn anew; cells and row numbers tell all that is needed
-        return Matched(is_at_hand=True)
-    stored = as_stored(benchmark, task) if reader.is_ordered else str
-    return match_rows(benchmark, task, rows, is_ordered=reader.is_ordered, as_stored=stored)
+        return Matched()
+    data = load_data(benchmark, task, as_stored(benchmark, task) if reader.is_ordered else str)
+    if data is None or not data.is_whole:
+        check_doubled(benchmark, task, paths, rows)
+    return None if data is None else match_rows(benchmark, task, rows, data, is_ordered=reader.is_ordered)
 
 
 def _answers(

@@ -13,15 +13,15 @@ from evalkit.data import Record, require
 from evalkit.errors import DataError
 from evalkit.tasks import Benchmark
 
-from ._files import SUFFIXES, records_with
-from ._rows import Found, Row, content_of, gold_texts, readable
+from ._files import records_with
+from ._rows import LINES, Found, Row, content_of, gold_texts, readable
 
 __all__ = ["longbench_v2_files", "longbench_v2_rows"]
 
 
 def longbench_v2_files(folder: Path, benchmark: Benchmark, _: bool) -> Found:
     """The only file of a folder: a file is a model or a variant, and only one can be scored at a time."""
-    paths = sorted(path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
+    paths = sorted(path for suffix in LINES for path in folder.glob(f"*{suffix}"))
     if len(paths) != 1:
         names = ", ".join(path.name for path in paths[:3]) or "none"
         raise DataError(

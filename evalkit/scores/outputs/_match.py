@@ -16,10 +16,10 @@ from evalkit.data import locate, source
 from evalkit.errors import DataError
 from evalkit.tasks import Benchmark
 
-from ._doubles import REMEDIES, REMEDY, full_count
+from ._doubles import REMEDY, full_count, other_set, remedy_of
 from ._rows import Row
 
-__all__ = ["Known", "Matched", "match_rows"]
+__all__ = ["Data", "Known", "Matched", "load_data", "match_rows"]
 
 NOT_PLACEHOLDER = 20
 """Characters from which a question that the data lacks is another task's, not a stand-in."""
@@ -35,9 +35,13 @@ class Known(NamedTuple):
     metadata: Mapping[str, Any]
 
 
-class _Data(NamedTuple):
+class Data(NamedTuple):
+    """The samples of a task, from its data on this machine."""
+
     path: Path
+    """The data file."""
     samples: list[Known]
+    """In order."""
     is_whole: bool
     """Whether it holds all samples of the task."""
 
@@ -46,34 +50,28 @@ class _Data(NamedTuple):
 class Matched:
     """The samples behind the answers of a task."""
 
-    is_at_hand: bool
-    """Whether the data is on this machine."""
     samples: Mapping[int, Known] = field(default_factory=dict)
     """Row index → its sample; empty where not every answer's is certain."""
     notes: Sequence[str] = ()
     """What does not agree and is no reason to refuse."""
 
 
-def match_rows(
-    benchmark: Benchmark, task: str, rows: Sequence[Row], *, is_ordered: bool, as_stored: Callable[[str], str] = str
-) -> Matched:
+def match_rows(benchmark: Benchmark, task: str, rows: Sequence[Row], data: Data, *, is_ordered: bool) -> Matched:
     """The samples behind the rows that can be scored; `DataError` for an answer that belongs to no sample.
 
-    `is_ordered`: the format keeps the data's order, so that another order is a fault. `as_stored`: what the format's
-    rows have in the place of a gold answer of the data.
+    `is_ordered`: the format keeps the data's order, so that another order is a fault.
     """
-    data = _data(benchmark, task, as_stored)
-    if data is None:
-        return Matched(is_at_hand=False)
     answered = [row for row in rows if row.is_answered]
     if any(row.key for row in answered):
         return _by_key(task, answered, data)
-    remedy = REMEDIES.get(benchmark.spec.name, REMEDY)
-    return _by_facts(task, answered, data, is_ordered=is_ordered, remedy=remedy)
+    return _by_facts(benchmark, task, answered, data, is_ordered=is_ordered)
 
 
-def _data(benchmark: Benchmark, task: str, as_stored: Callable[[str], str]) -> _Data | None:
-    """The task's samples, where its files are on this machine and can be relied on."""
+def load_data(benchmark: Benchmark, task: str, as_stored: Callable[[str], str]) -> Data | None:
+    """The task's samples, where its files are on this machine and can be relied on.
+
+    `as_stored`: what the format's rows have in the place of a gold answer of the data.
+    """
     origin, protocol = source(benchmark.spec.source), benchmark.spec.default_protocol
     try:
         located = {name: locate(origin, name, partial=True, download=False) for name in benchmark.files(task)}
@@ -91,10 +89,10 @@ def _data(benchmark: Benchmark, task: str, as_stored: Callable[[str], str]) -> _
         for sample in benchmark.samples(task, protocol, files)
     ]
     is_whole = all(place.pinned for place in located.values()) or len(samples) == full_count(benchmark, task)
-    return _Data(next(iter(files.values())), samples, is_whole)
+    return Data(next(iter(files.values())), samples, is_whole)
 
 
-def _by_key(task: str, rows: Sequence[Row], data: _Data) -> Matched:
+def _by_key(task: str, rows: Sequence[Row], data: Data) -> Matched:
     """By the sample's own id."""
     known = {str(sample.metadata.get("_id")): sample for sample in data.samples}
     found = {row.index: known[row.key] for row in rows if row.key in known}
@@ -107,36 +105,52 @@ def _by_key(task: str, rows: Sequence[Row], data: _Data) -> Matched:
     return _part(rows, data, found)
 
 
-def _by_facts(task: str, rows: Sequence[Row], data: _Data, *, is_ordered: bool, remedy: str) -> Matched:
+def _by_facts(benchmark: Benchmark, task: str, rows: Sequence[Row], data: Data, *, is_ordered: bool) -> Matched:
     questions = _questions(rows, data)
     facts = _Facts(has_length=all(isinstance(row.metadata.get("length"), int) for row in rows), questions=questions)
     in_order = _in_order(rows, data.samples, facts)
     if in_order is not None:
-        return Matched(is_at_hand=True, samples=in_order)
-    counts = Counter(map(facts.of_sample, data.samples))
+        return Matched(in_order)
     if not data.is_whole:
         return _part(rows, data, _one_each(rows, data.samples, facts))
-    seen: Counter[object] = Counter()
+    if is_ordered:
+        raise _out_of_order(task, rows, data, facts)
+    counts, seen = Counter(map(facts.of_sample, data.samples)), Counter[object]()
     for row in rows:
         key = facts.of_row(row)
         seen[key] += 1
         if not counts[key]:
-            gold = _short(row.targets)
-            raise DataError(
-                f"{row.place}: gold answer {gold} with {facts} is not in {task}'s data ({data.path}): {remedy}"
-            )
+            raise _stranger(task, row, data, facts, other_set(benchmark))
         if seen[key] > counts[key]:
-            raise DataError(f"{row.place}: a sample of {task} that was answered before in this file: {remedy}")
-    if is_ordered:
-        raise DataError(f"{rows[0].place}: the gold answers do not follow {task}'s data ({data.path}): {remedy}")
+            raise DataError(f"{row.place}: its sample was answered before in this file; {remedy_of(benchmark)}")
+    return _shuffled(rows, data, facts)
+
+
+def _stranger(task: str, row: Row, data: Data, facts: _Facts, hint: str) -> DataError:
+    about = f"gold answer {_short(row.targets)}{facts}"
+    return DataError(f"{row.place}: {about} is not in {task}'s data ({data.path}): another task's, or edited{hint}")
+
+
+def _out_of_order(task: str, rows: Sequence[Row], data: Data, facts: _Facts) -> DataError:
+    """The first row that is not of the sample of its number."""
+    for row in rows:
+        sample = data.samples[row.index] if row.index < len(data.samples) else None
+        if sample is None or facts.of_sample(sample) != facts.of_row(row):
+            return _stranger(
+                task, row, data, facts, f" (sample {row.index} has {_short(sample.targets)})" if sample else ""
+            )
+    raise AssertionError("rows that all are of the sample of their number are in order")
+
+
+def _shuffled(rows: Sequence[Row], data: Data, facts: _Facts) -> Matched:
+    """The samples of rows in another order, which several processes that write one file leave."""
     note = "the predictions are not in the order of the data"
-    found = _one_each(rows, data.samples, facts)
     documents: dict[object, set[str]] = {}
     for sample in data.samples:
         documents.setdefault(facts.of_sample(sample), set()).add(sample.document)
     if any(len(documents[facts.of_row(row)]) > 1 for row in rows):
-        return Matched(is_at_hand=True, notes=[f"{note}, and which document some are about cannot be told"])
-    return Matched(is_at_hand=True, samples=found, notes=[note])
+        return Matched(notes=[f"{note}, and which document some are about cannot be told: samples are the clusters"])
+    return Matched(_one_each(rows, data.samples, facts), [note])
 
 
 @dataclass(frozen=True)
@@ -158,10 +172,10 @@ class _Facts:
 
     def __str__(self) -> str:
         parts = ["its length"] * self.has_length + ["its question"] * bool(self.questions)
-        return " and ".join(parts) or "no other fact"
+        return f" with {' and '.join(parts)}" if parts else ""
 
 
-def _questions(rows: Sequence[Row], data: _Data) -> dict[int, str]:
+def _questions(rows: Sequence[Row], data: Data) -> dict[int, str]:
     """Row index → the question of the data that the row's own is or contains; `DataError` for another task's."""
     known = {sample.question.strip(): sample.question for sample in data.samples if sample.question.strip()}
     found = {}
@@ -198,12 +212,12 @@ def _one_each(rows: Sequence[Row], samples: Sequence[Known], facts: _Facts) -> d
     return {row.index: stack.pop() for row in rows if (stack := waiting.get(facts.of_row(row)))}
 
 
-def _part(rows: Sequence[Row], data: _Data, found: Mapping[int, Known]) -> Matched:
+def _part(rows: Sequence[Row], data: Data, found: Mapping[int, Known]) -> Matched:
     """Where the data is a part of the task's, the rows outside it could not be checked."""
     if len(found) == len(rows):
-        return Matched(is_at_hand=True, samples=found)
+        return Matched(samples=found)
     outside = f"{len(rows) - len(found)} of {len(rows)} predictions are not in the data at hand ({data.path})"
-    return Matched(is_at_hand=True, notes=[f"{outside}, which is not the whole: they were not checked against it"])
+    return Matched(notes=[f"{outside}, which is not the whole: they were not checked against it"])
 
 
 def _short(targets: Sequence[str]) -> str:

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 from evalkit.errors import DataError
 
-__all__ = ["Found", "Row", "content_of", "gold_texts", "readable"]
+__all__ = ["LINES", "Found", "Row", "content_of", "gold_texts", "readable"]
+
+LINES = (".jsonl", ".jsonl.gz")
+"""How names of JSON lines files end."""
 
 
 @dataclass(frozen=True, slots=True)
