@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_parts, write_tables
+from evalkit.errors import UserError
+from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_heatmaps, write_parts, write_tables
 from evalkit.runs import (
     Monitor,
     RunOutcome,
@@ -160,16 +161,35 @@ def score_predictions(
     benchmark: str | None = None,
     ignore_unknown: bool = False,
     options: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
 ) -> BenchmarkScores:
     """Score outputs that exist: a folder in a published format (`leval`, …) or a run folder (`evalkit`).
 
     Scores are 0–100. `path` may be relative to `EVALKIT_DATA` or to the download cache. Without `protocol`, outputs are
     scored as the format's own code does: `official`, or `opencompass` for its format.
-    `options` are the benchmark's own, such as LongBench's `code-backend`.
+    `options` are the benchmark's own, such as LongBench's `code-backend`. `out` is a folder for scores, tables and
+    heatmaps of outputs made elsewhere.
     """
     if output_format == "evalkit":
         return score_run(Path(path), protocol, options)[0]
-    return _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options)[0]
+    scores, rows = _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options)
+    if out is not None:
+        _write_outputs(Path(out), scores, rows, load_spec(scores.benchmark))
+    return scores
+
+
+def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], spec: BenchmarkSpec) -> None:
+    """Scores, tables and heatmaps of outputs made elsewhere, in a folder that is no run's."""
+    if (folder / "run.json").exists():
+        raise UserError(f"{folder}: holds a run of evalkit, whose scores would be lost: name another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}): name another folder") from error
+    write_scores(folder, scores, rows)
+    write_tables(folder, scores, spec)
+    write_parts(folder, scores)
+    write_heatmaps(folder, scores, rows, spec, scores.model)
 
 
 def _score_outputs(

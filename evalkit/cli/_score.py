@@ -25,6 +25,7 @@ def score(
     benchmark: Annotated[str | None, typer.Option(help="Benchmark, where the format does not say it.")] = None,
     ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Leave out files of no known task.")] = False,
     by_length: Annotated[bool, typer.Option("--e", help="These are LongBench-E outputs; scores by length.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write scores, tables and heatmaps to DIR.")] = None,
     code_backend: Annotated[str | None, typer.Option(help="LongBench code tasks: difflib or levenshtein.")] = None,
     json: o.Json = None,
 ) -> int:
@@ -37,10 +38,12 @@ def score(
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):
         raise UserError("--benchmark and --ignore-unknown are for outputs made elsewhere; name their --format")
+    if out is not None and (output_format == "evalkit" or protocol == "all"):
+        raise UserError("--out is for outputs made elsewhere, under one protocol: a run folder keeps its own tables")
     if by_length:
         benchmark = _longbench_e(output_format, benchmark)
     options = {} if code_backend is None else {"code-backend": code_backend}
-    scores = _all_protocols(path, output_format, protocol, benchmark, ignore_unknown, options)
+    scores = _all_protocols(path, output_format, protocol, benchmark, ignore_unknown, options, out)
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}
         print_json({"protocols": objects} if protocol == "all" else next(iter(objects.values())), json)
@@ -72,6 +75,7 @@ def _all_protocols(
     benchmark: str | None,
     ignore_unknown: bool,
     options: dict[str, str],
+    out: Path | None,
 ) -> dict[str, BenchmarkScores]:
     """Protocol name → scores: the one asked for, or every one of the benchmark."""
     from evalkit._api import report_run, score_predictions
@@ -83,7 +87,7 @@ def _all_protocols(
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
         name or "": score_predictions(
-            path, output_format, name, benchmark=benchmark, ignore_unknown=ignore_unknown, options=options
+            path, output_format, name, benchmark=benchmark, ignore_unknown=ignore_unknown, options=options, out=out
         )
         for name in names
     }

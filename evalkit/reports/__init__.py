@@ -26,6 +26,7 @@ from .heatmaps import (
     grids_of,
     write_cells,
     write_figures,
+    write_heatmaps,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "terminal_table",
     "write_cells",
     "write_figures",
+    "write_heatmaps",
     "write_parts",
     "write_tables",
 ]

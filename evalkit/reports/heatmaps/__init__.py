@@ -2,7 +2,7 @@
 
 from ._cells import PALETTES, Palette
 from ._figure import Panel, draw_heatmap, draw_side_by_side
-from ._files import compare_heatmaps, write_figures
+from ._files import compare_heatmaps, write_figures, write_heatmaps
 from ._grid import HeatCell, HeatGrid, LengthAxis, combine, grid_of, grids_of, write_cells
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "grids_of",
     "write_cells",
     "write_figures",
+    "write_heatmaps",
 ]

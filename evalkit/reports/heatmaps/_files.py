@@ -14,7 +14,7 @@ from ._cells import Palette
 from ._figure import Panel, draw_heatmap, draw_side_by_side
 from ._grid import GroupGrid, HeatGrid, LengthAxis, grids_of, group_grids, on_axis, write_cells
 
-__all__ = ["compare_heatmaps", "write_figures"]
+__all__ = ["compare_heatmaps", "write_figures", "write_heatmaps"]
 
 
 def write_figures(
@@ -29,20 +29,34 @@ def write_figures(
 
     Their paths; none where the benchmark has no lengths and depths. Other axes than the nominal one are in the names.
     """
-    grids = grids_of(on_axis(rows, axis))
-    if not grids:
+    if not grids_of(on_axis(rows, axis)):
         return []
     manifest = read_manifest(folder)
+    title = str(manifest.settings.get("title", scores.model))
+    return write_heatmaps(folder, scores, rows, spec, title, _window(manifest), palette, axis)
+
+
+def write_heatmaps(
+    folder: Path,
+    scores: BenchmarkScores,
+    rows: Sequence[ScoreRow],
+    spec: BenchmarkSpec,
+    title: str,
+    window: int | None = None,
+    palette: Palette = "published",
+    axis: LengthAxis = "nominal",
+) -> list[Path]:
+    """As `write_figures`, for scores of any origin: `title` names the model, `window` is its context in tokens."""
+    grids = grids_of(on_axis(rows, axis))
     named = {name: GroupGrid(name, grid) for name, grid in grids.items()} | group_grids(grids, spec)
     paths: list[Path] = []
     for name, (label, grid) in named.items():
         file = name if axis == "nominal" else f"{name}-{axis}-tokens"
         cells = folder / "tables" / f"{file}-cells.csv"
         write_cells(cells, grid)
-        title = str(manifest.settings.get("title", scores.model))
         subtitle = f"{spec.title} · {label} · protocol {scores.protocol}"
         stem = folder / "figures" / file
-        paths += [cells, *draw_heatmap(stem, grid, title, subtitle, window=_window(manifest), palette=palette)]
+        paths += [cells, *draw_heatmap(stem, grid, title, subtitle, window=window, palette=palette)]
     return paths
 
 
