@@ -159,8 +159,10 @@ def _restart(keys: Sequence[Key]) -> int | None:
     for start in range(1, len(keys)):
         agreed, index = 0.0, 0
         while start + index < len(keys) and keys[start + index] == keys[index]:
-            agreed += bits[index]
+            agreed += bits[index] if index < start else 0.0  # what agrees beyond that is the same again
             index += 1
         if agreed > COINCIDENCE_BITS:
             return start
+        if start + index == len(keys) and index >= start:
+            return None  # a few keys in turn: they would agree with themselves again and again
     return None

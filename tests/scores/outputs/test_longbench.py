@@ -16,6 +16,11 @@ RECORD = {"pred": "Paris", "answers": ["Paris"], "all_classes": None, "length": 
 Write = Callable[..., Path]
 
 
+def numbered(count: int, *, start: int = 0, **fields: Any) -> list[dict[str, Any]]:
+    """Records of as many samples, told apart by their gold answers."""
+    return [{"answers": ["Paris", f"capital {number}"], **fields} for number in range(start, start + count)]
+
+
 @pytest.fixture
 def write(bare: Path) -> Write:
     """Writer of one task file into the folder `model`: `write("hotpotqa", {"pred": …}, …)`."""
@@ -83,10 +88,12 @@ def test_the_backend_of_code_similarity_can_be_set(write: Write, evalkit: Callab
 
 def test_many_empty_predictions_are_pointed_out(write: Write, evalkit: Callable[..., Any]) -> None:
     """They are scored as the protocol does, and counted."""
-    outcome = evalkit("score", write("hotpotqa", *[{"pred": ""}] * 2, *[{}] * 20), "--format", "longbench")
+    outcome = evalkit(
+        "score", write("hotpotqa", *numbered(2, pred=""), *numbered(20, start=5)), "--format", "longbench"
+    )
 
     assert 0 == outcome.code
-    assert "evalkit: hotpotqa: 2 of 22 predictions are empty\n" == outcome.err
+    assert "evalkit: hotpotqa: 2 of 22 predictions are empty\n" in outcome.err
 
 
 def test_a_recursion_zero_is_pointed_out(write: Write, evalkit: Callable[..., Any]) -> None:
@@ -111,8 +118,15 @@ def test_what_the_official_code_fails_on_is_counted_as_failed(write: Write, eval
 @pytest.mark.parametrize(
     ("task", "line", "complaint"),
     [
-        ("hotpotqa", '{"pred": "x"}', "model/hotpotqa.jsonl:1: field 'answers' is missing (fields: pred)"),
-        ("hotpotqa", '{"pred": null, "answers": []}', "field 'pred' is null, a string is expected"),
+        ("hotpotqa", '{"pred": "x"}', "model/hotpotqa.jsonl:1: field 'answers' is missing, here and in all lines"),
+        ("hotpotqa", '{"pred": "x", "answers": [1]}', "hotpotqa.jsonl:1: 'answers' is neither a text nor a list"),
+        ("hotpotqa", '{"pred": "x", "answers": ["x"], "pred": "y"}', "field 'pred' is given twice"),
+        ("hotpotqa", '{"pred": "x", "answ', "hotpotqa.jsonl:1: not JSON"),
+        (
+            "trec",
+            '{"pred": "x", "answers": ["x"], "all_classes": ["y"]}',
+            "gold answer 'x' is none of its 'all_classes'",
+        ),
         ("hotpotqa", '{"pred": NaN, "answers": []}', "NaN is not JSON"),
         ("trec", '{"pred": "x", "answers": ["x"]}', "field 'all_classes' is missing"),
         ("lsht", '{"pred": "x", "answers": ["x"], "all_classes": null}', "field 'all_classes' is null"),
@@ -178,7 +192,7 @@ def test_samples_of_one_document_are_one_cluster(write: Write, monkeypatch: pyte
     (bare / "data" / "longbench").mkdir(parents=True)
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (bare / "data" / "longbench" / "qasper.jsonl").write_text(text, encoding="utf-8")
-    folder = write("qasper", {}, {}, {})
+    folder = write("qasper", *({"pred": text, "length": 1} for text in ("Paris", "Rome", "Bonn")))
 
     alone = score_predictions(folder, "longbench").tasks["qasper"]
     monkeypatch.setenv("EVALKIT_DATA", str(bare / "data"))
@@ -188,24 +202,32 @@ def test_samples_of_one_document_are_one_cluster(write: Write, monkeypatch: pyte
     assert (1, "document") == (together.clusters, together.cluster_unit)
 
 
-V2 = {"_id": "a", "difficulty": "easy", "length": "short", "answer": "B", "response": "The correct answer is (B)"}
+@pytest.mark.parametrize("prediction", [None, 3, ["Paris"], "missing"])
+def test_a_row_without_a_text_is_a_failed_sample(write: Write, evalkit: Callable[..., Any], prediction: Any) -> None:
+    """It stops nothing else; exit code 1 says that something failed."""
+    bad: dict[str, Any] = {"answers": ["y"], "error": "timeout", "length": 5000}
+    line = json.dumps(bad if prediction == "missing" else bad | {"pred": prediction})
+
+    outcome = evalkit("score", write("narrativeqa", {}, line), "--format", "longbench", "--json", "-")
+
+    task = json.loads(outcome.out)["tasks"]["narrativeqa"]
+    assert (1, 100.0, 1, 1) == (outcome.code, task["score"], task["n"], task["failed"])
+    assert "1 rows have no text as prediction" in outcome.err
 
 
-def test_longbench_v2_results_are_scored_from_their_responses(write: Write) -> None:
-    """By both rules; what the official code noted as its judgement is not trusted."""
-    folder = write("my-model_cot", V2, V2 | {"_id": "b", "length": "long", "response": "Surely B.", "judge": True})
+@pytest.mark.parametrize("gold", [[], [""], None])
+def test_a_row_without_gold_is_a_failed_sample(write: Write, gold: Any) -> None:
+    """It is not graded as wrong."""
+    task = score_predictions(write("hotpotqa", {}, {"answers": gold}), "longbench").tasks["hotpotqa"]
 
-    scores = score_predictions(folder, "longbench-v2")
-
-    task = scores.tasks["questions"]
-    assert (50.0, 2, 503) == (task.score, task.n, task.expected)
-    assert task.buckets is not None
-    assert (100.0, 0.0) == (task.buckets["short"].score, task.buckets["long"].score)
+    assert (100.0, 1, 1) == (task.score, task.n, task.failed)
 
 
-def test_several_files_of_longbench_v2_want_folders_of_their_own(write: Write) -> None:
-    """One file is one model or variant; which is meant cannot be told."""
-    write("one", V2)
+def test_the_folder_of_longbench_e_wants_its_flag(bare: Path, evalkit: Callable[..., Any]) -> None:
+    """pred.py names the folder so."""
+    folder = bare / "pred_e" / "m"
+    folder.mkdir(parents=True)
+    (folder / "hotpotqa.jsonl").write_text(json.dumps(RECORD), encoding="utf-8")
 
-    with pytest.raises(DataError, match=r"2 \*\.jsonl files \(one\.jsonl, two\.jsonl\)"):
-        score_predictions(write("two", V2), "longbench-v2")
+    assert "add --e" in evalkit("score", folder, "--format", "longbench").complaint
+    assert 0 == evalkit("score", folder, "--format", "longbench", "--e").code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from evalkit import score_predictions
+from evalkit.data import read_wheel_text
 from evalkit.errors import DataError
 
 Write = Callable[..., Path]
@@ -96,23 +98,113 @@ def test_outputs_of_two_models_want_a_choice(write: Write) -> None:
         score_predictions(folder.parent, "opencompass")
 
 
-def test_an_unknown_file_is_named_or_left_out(write: Write) -> None:
-    """As in other formats."""
+def test_other_data_sets_are_left_out_and_counted(write: Write) -> None:
+    """Most folders hold them."""
     write("gsm8k", RIGHT)
+    write("mmlu", RIGHT)
     folder = write("LongBench_hotpotqa", RIGHT)
 
-    with pytest.raises(DataError, match=r"gsm8k\.json: unknown task of longbench"):
+    scores = score_predictions(folder, "opencompass")
+
+    assert ["hotpotqa"] == list(scores.tasks)
+    assert "2 other data sets in the folder are left out: gsm8k, mmlu" == scores.notes[0]
+
+
+@pytest.mark.parametrize(("names", "complaint"), [
+    (("LongBench_lcc", "LongBench_lcc_0"), "LongBench_lcc.json and its part LongBench_lcc_0.json are both there"),
+    (("LongBench_lcc_1",), r"part LongBench_lcc_0\.json is missing"),
+])  # fmt: skip
+def test_parts_that_do_not_make_one_file_are_refused(write: Write, names: tuple[str, ...], complaint: str) -> None:
+    """One of two would silently win."""
+    folders = [write(name, RIGHT) for name in names]
+
+    with pytest.raises(DataError, match=complaint):
+        score_predictions(folders[0], "opencompass")
+
+
+@pytest.mark.parametrize(("text", "complaint"), [
+    ('{"0": {"prediction": "x", "gold": "x"}, "00": {"prediction": "y", "gold": "x"}}', "not an object from row"),
+    ('{"0": {"prediction": "x", "gold": "x"}, "0": {"prediction": "y", "gold": "x"}}', "field '0' is given twice"),
+    ('{"0": {"prediction": "x", "prediction": "y", "gold": "x"}}', "field 'prediction' is given twice"),
+    ('{"%s": {"prediction": "x", "gold": "x"}}' % ("9" * 5000), "not an object from row number"),
+    ('{"0": {"gold": "x"}}', "no row has a 'prediction'"),
+    ('{"0": {"prediction": "x"}}', "no row has a 'gold' answer"),
+    ('{"0": 5}', "row 0: not an object with prediction and gold"),
+])  # fmt: skip
+def test_damaged_files_are_refused(write: Write, text: str, complaint: str) -> None:
+    """No row silently wins over another."""
+    folder = write("LEval_tpo", RIGHT)
+    (folder / "LEval_tpo.json").write_text(text)
+
+    with pytest.raises(DataError, match=complaint):
         score_predictions(folder, "opencompass")
-    assert ["hotpotqa"] == list(score_predictions(folder, "opencompass", ignore_unknown=True).tasks)
+
+
+@pytest.mark.parametrize("row", [
+    {"prediction": None, "gold": ["y"]}, {"prediction": ["x"], "gold": ["y"]}, {"gold": ["y"]},
+    {"prediction": "x"}, {"prediction": "x", "gold": []}, {"prediction": "x", "gold": {"answers": None}},
+])  # fmt: skip
+def test_a_row_without_prediction_or_gold_is_a_failed_sample(write: Write, row: dict[str, Any]) -> None:
+    """It stops nothing else, and is not graded."""
+    task = score_predictions(write("LongBench_hotpotqa", RIGHT, row), "opencompass").tasks["hotpotqa"]
+
+    assert (100.0, 1, 1) == (task.score, task.n, task.failed)
+
+
+@pytest.mark.parametrize("protocol", ["opencompass", "official"])
+def test_the_gold_letter_of_quality_is_taken_as_stored(write: Write, protocol: str) -> None:
+    """The loader has cut "(B) because …" to the letter; it is not cut again."""
+    rows = [{"prediction": "B", "gold": "B"}, {"prediction": "C", "gold": "A"}]
+
+    task = score_predictions(write("LEval_quality", *rows), "opencompass", protocol).tasks["quality"]
+
+    assert (50.0, 2, 0) == (task.score, task.n, task.failed)
+
+
+@pytest.mark.usefixtures("upstream")
+def test_no_other_loader_changes_the_gold_answer() -> None:
+    """Read from the pinned release: each builds its rows from the data's own answers."""
+    changing = set()
+    for collection, folder, column in (("leval", "leval", "answer"), ("longbench", "longbench", "answers")):
+        for name in LOADERS[collection]:
+            tree = ast.parse(read_wheel_text(f"opencompass/datasets/{folder}/{name}.py"))
+            stored = [
+                value
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Dict)
+                for key, value in zip(node.keys, node.values, strict=True)
+                if isinstance(key, ast.Constant) and key.value == column
+            ]
+            assert stored, name
+            if not all(isinstance(value, ast.Name) and value.id == column for value in stored):
+                changing.add(name)
+
+    assert {"leval_quality"} == changing
+
+
+LOADERS = {
+    "leval": [
+        f"leval_{name}" for name in (
+            "coursera", "financial_qa", "gov_report_summ", "gsm100", "legal_contract_qa", "meeting_summ", "multidoc_qa",
+            "narrattive_qa", "natural_question", "news_summ", "paper_assistant", "patent_summ", "quality",
+            "review_summ", "scientific_qa", "topic_retrieval", "tpo", "tvshow_summ",
+        )
+    ],
+    "longbench": [
+        f"longbench_{name}" for name in (
+            "2wikim_qa", "dureader", "gov_report", "hotpot_qa", "lcc", "lsht", "multi_news", "multifieldqa_en",
+            "multifieldqa_zh", "musique", "narrative_qa", "passage_count", "passage_retrieval_en",
+            "passage_retrieval_zh", "qasper", "qmsum", "repobench", "samsum", "trec", "trivia_qa", "vcsum",
+        )
+    ],
+}  # fmt: skip
+"""Modules of the loaders."""
 
 
 @pytest.mark.parametrize(
     ("rows", "complaint"),
     [
-        ([RIGHT, {"prediction": "x"}], "2 predictions but 1 gold answers; need as many"),
-        ([{"prediction": ["x"], "gold": ["x"]}], "row 0: 'prediction' is not a text"),
         ([{"prediction": "x", "gold": [1]}], "row 0: 'gold' is neither a text nor a list of texts"),
-        ([{"prediction": "x", "gold": {"answers": None}}], "row 0: 'gold' is neither"),
         ([], "not an object from row number to prediction"),
         ([{"prediction": float("nan"), "gold": ["x"]}], "NaN is not JSON"),
     ],

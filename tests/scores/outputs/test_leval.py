@@ -1,7 +1,8 @@
-"""Outputs made elsewhere, read as answers: what is taken, what is refused, and where it is named."""
+"""L-Eval's prediction files: what is taken, what fails, what is refused, and where it is named."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import DataError, UnknownNameError
-from evalkit.scores import find_outputs, read_outputs
+from evalkit import score_predictions
+from evalkit.errors import DataError
+from evalkit.scores import read_outputs
 from evalkit.tasks import load_benchmark
 
 GOOD = {"query": "?", "gt": "B", "tiny_pred": "A", "evaluation": "exam"}
@@ -36,7 +38,7 @@ def answers(folder: Path, **options: Any) -> dict[str, list[tuple[str, str, tupl
     read = read_outputs(folder, load_benchmark("leval"), "leval", **options)
     return {
         task: [(answer.id, answer.prediction, answer.targets) for answer in given.answers]
-        for task, given in read.items()
+        for task, given in read.tasks.items()
     }
 
 
@@ -46,11 +48,74 @@ def test_a_file_belongs_to_the_task_it_is_named_after(write: Write, name: str) -
     assert {"coursera": [("leval/coursera/0", "A", ("B",))]} == answers(write(name, GOOD))
 
 
-def test_the_first_field_of_the_first_record_that_holds_predictions_counts_for_all(write: Write) -> None:
-    """As the official code finds it, whatever the model is called."""
-    folder = write("tpo.jsonl", GOOD, {"gt": "C", "evaluation": "exam", "tiny_pred": "D", "other_pred": "E"})
+@pytest.mark.parametrize(
+    "records",
+    [
+        [GOOD | {"other_pred": "E"}],
+        [GOOD, {"gt": "C", "evaluation": "exam", "other_pred": "E"}],
+    ],
+)
+def test_predictions_of_two_models_in_one_file_are_refused(write: Write, records: list[Any]) -> None:
+    """The official code takes the first field and would mix them; both are named."""
+    with pytest.raises(DataError, match=r"tpo\.jsonl: predictions in 2 fields \('tiny_pred', 'other_pred'\)"):
+        answers(write("tpo.jsonl", *records))
 
-    assert ["A", "D"] == [prediction for _, prediction, _ in answers(folder)["tpo"]]
+
+def test_two_files_of_one_task_are_refused(write: Write) -> None:
+    """Which one is to be scored cannot be told."""
+    write("coursera.jsonl", GOOD)
+
+    with pytest.raises(DataError, match=r"coursera\.jsonl and coursera\.pred\.jsonl are both outputs of coursera"):
+        answers(write("coursera.pred.jsonl", GOOD))
+
+
+def test_a_compressed_file_is_read(write: Write) -> None:
+    """As `x.jsonl.gz`."""
+    folder = write("coursera.jsonl", GOOD)
+    with gzip.open(folder / "tpo.pred.jsonl.gz", "wt") as stream:
+        stream.write(json.dumps(GOOD))
+
+    assert {"coursera", "tpo"} == set(answers(folder))
+
+
+@pytest.mark.parametrize("prediction", [None, 3, ["B"], {"text": "B"}, "missing"])
+def test_a_row_without_a_text_is_a_failed_sample(write: Write, prediction: Any) -> None:
+    """It stops nothing else, is not graded, and is counted."""
+    bad = GOOD | {"gt": "A", "tiny_pred": prediction}
+    if prediction == "missing":
+        del bad["tiny_pred"]
+
+    task = score_predictions(write("coursera.jsonl", GOOD | {"tiny_pred": "B"}, bad), "leval").tasks["coursera"]
+
+    assert (100.0, 1, 1) == (task.score, task.n, task.failed)
+
+
+def test_an_empty_text_is_an_answer(write: Write) -> None:
+    """A model may say nothing."""
+    task = score_predictions(write("coursera.jsonl", GOOD | {"tiny_pred": ""}), "leval").tasks["coursera"]
+
+    assert (0.0, 1, 0, 1) == (task.score, task.n, task.failed, task.empty)
+
+
+@pytest.mark.parametrize("gold", [None, "", [], [""]])
+def test_a_row_without_gold_is_a_failed_sample(write: Write, gold: Any) -> None:
+    """It is left out, not graded as wrong."""
+    task = score_predictions(write("coursera.jsonl", GOOD | {"tiny_pred": "B"}, GOOD | {"gt": gold}), "leval").tasks[
+        "coursera"
+    ]
+
+    assert (100.0, 1, 1) == (task.score, task.n, task.failed)
+
+
+def test_only_failures_that_the_protocol_has_count(write: Write) -> None:
+    """The official rules pass over what people judge, answered or not."""
+    judged = {"gt": "x", "tiny_pred": None, "evaluation": "human"}
+    folder = write("natural_question.jsonl", GOOD | {"evaluation": "f1"}, judged)
+
+    assert [0, 1] == [
+        score_predictions(folder, "leval", protocol).tasks["natural_question"].failed
+        for protocol in ("official", "opencompass")
+    ]
 
 
 def test_a_list_of_gold_answers_is_taken_whole(write: Write) -> None:
@@ -62,7 +127,7 @@ def test_a_list_of_gold_answers_is_taken_whole(write: Write) -> None:
 
 def test_without_the_data_every_sample_is_its_own_cluster(write: Write) -> None:
     """And the score says so."""
-    read = read_outputs(write("coursera.jsonl", GOOD, GOOD), load_benchmark("leval"), "leval")["coursera"]
+    read = read_outputs(write("coursera.jsonl", GOOD, GOOD), load_benchmark("leval"), "leval").tasks["coursera"]
 
     assert ("sample", 2) == (read.cluster_unit, len({answer.document for answer in read.answers}))
 
@@ -71,10 +136,12 @@ def test_without_the_data_every_sample_is_its_own_cluster(write: Write) -> None:
     ("records", "problem"),
     [
         ([{"gt": "B", "evaluation": "exam"}], "coursera.jsonl:1: no field with a name like 'MODEL_pred'"),
-        ([GOOD, {"gt": "B", "evaluation": "exam"}], "coursera.jsonl:2: field 'tiny_pred' is missing"),
-        ([GOOD, GOOD | {"tiny_pred": None}], "coursera.jsonl:2: field 'tiny_pred' is null"),
+        (
+            [GOOD, '{"gt": "B", "tiny_pred": "A", "tiny_pred": "B"}\n'],
+            "coursera.jsonl:2: field 'tiny_pred' is given twice",
+        ),
         ([GOOD, GOOD | {"gt": 3}], "coursera.jsonl:2: field 'gt' is an integer"),
-        ([GOOD | {"gt": []}], "coursera.jsonl:1: field 'gt' is a list"),
+        ([GOOD | {"gt": [1]}], "coursera.jsonl:1: 'gt' is neither a text nor a list of texts"),
         ([{key: value for key, value in GOOD.items() if key != "evaluation"}], "field 'evaluation' is missing"),
         ([GOOD, "{broken\n"], "coursera.jsonl:2: not JSON"),
         ([GOOD, '{"gt": "B"'], "coursera.jsonl:2: the last line is cut off"),
@@ -105,28 +172,3 @@ def test_a_folder_without_outputs_is_refused(bare: Path) -> None:
     """With what is expected there."""
     with pytest.raises(DataError, match=r"no \*.jsonl file"):
         answers(bare)
-
-
-def test_an_unknown_format_suggests_the_nearest(write: Write) -> None:
-    """Formats are a closed set."""
-    with pytest.raises(UnknownNameError, match="did you mean 'leval'"):
-        read_outputs(write("coursera.jsonl", GOOD), load_benchmark("leval"), "lval")
-
-
-def test_outputs_are_found_as_given_in_the_data_folder_and_in_the_cache(
-    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In this order; what is nowhere is named with the places looked at."""
-    monkeypatch.setenv("EVALKIT_DATA", str(tmp_path / "data"))
-    place = Path("leval_predictions/tiny")
-    found = []
-    for root in (tmp_path / "cache", tmp_path / "data", bare):
-        (root / place).mkdir(parents=True)
-        found.append(find_outputs(place))
-
-    assert [tmp_path / "cache" / place, tmp_path / "data" / place, place] == found
-    with pytest.raises(DataError, match=r"no such folder.*evalkit data fetch other"):
-        find_outputs(Path("other/tiny"))
-    with pytest.raises(DataError, match="a file, but outputs are a folder"):
-        (bare / "file").write_text("")
-        find_outputs(Path("file"))
