@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from evalkit.data import Record, read_records, require, require_strings
+from evalkit.data import Record, read_document, read_records, require, require_strings
 from evalkit.errors import DataError
 
 
@@ -129,3 +131,59 @@ def test_require_strings_refuses_another_item() -> None:
 def test_require_strings_returns_the_list() -> None:
     """A list of strings comes back as it is, also when empty."""
     assert [["a", "b"], []] == [require_strings(record(outputs=value), "outputs") for value in (["a", "b"], [])]
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1}\n', b'{"a": 1}'])
+def test_a_compressed_file_reads_like_an_open_one(tmp_path: Path, content: bytes) -> None:
+    """Where its name ends in `.gz`."""
+    path = tmp_path / "some.jsonl.gz"
+    path.write_bytes(gzip.compress(content))
+
+    assert [{"a": 1}] == [item.fields for item in read_records(path)]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda packed: packed[:-9], lambda packed: b"x" + packed, lambda _: b"\x1f\x8b\x08"]
+)
+def test_a_damaged_compressed_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """One line, whatever is wrong with it."""
+    path = tmp_path / "some.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(b'{"a": 1}\n' * 1000)))
+
+    with pytest.raises(DataError, match=r"some\.jsonl\.gz: not a whole gzip file"):
+        list(read_records(path))
+
+
+def test_a_compressed_file_that_grows_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few bytes must not fill the memory."""
+    monkeypatch.setattr("evalkit.data._reading.UNPACKED_BYTES", 1000)
+    path = tmp_path / "some.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000))
+
+    with pytest.raises(DataError, match="more than 1000 bytes unpacked"):
+        list(read_records(path))
+
+
+def test_a_field_given_twice_is_refused_where_asked(tmp_path: Path) -> None:
+    """Python keeps the last one without a word, inside objects as well."""
+    path = written(tmp_path, b'{"a": 1}\n{"b": {"a": 1, "a": 2}}\n')
+
+    assert 2 == len(list(read_records(path)))
+    with pytest.raises(DataError, match=r"some\.jsonl:2: field 'a' is given twice"):
+        list(read_records(path, refuses_doubled_fields=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b'{"a": 1, "a": 2}', "field 'a' is given twice"), (b"[NaN]", "NaN is not JSON"), (b'{"a": ', "not JSON"),
+     (b"\xff", "not JSON"), (b"[" * 200_000, "not JSON")],
+)  # fmt: skip
+def test_a_document_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    """The file is named."""
+    with pytest.raises(DataError, match=rf"some\.jsonl: {message}"):
+        read_document(written(tmp_path, content))
+
+
+def test_a_document_is_read_whole(tmp_path: Path) -> None:
+    """Over several lines, with a byte order mark."""
+    assert {"a": [1, 2]} == read_document(written(tmp_path, b'\xef\xbb\xbf{"a": [1,\n2]}'))

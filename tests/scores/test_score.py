@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from evalkit.scores import BenchmarkScores, ScoreRow, TaskAnswers, score_benchmark
-from evalkit.tasks import Answer, Scorer
+from evalkit.tasks import Answer, Scorer, single
 
 Quiz = Callable[..., Any]
 Answers = Callable[..., list[Answer]]
@@ -38,6 +39,16 @@ def test_failed_samples_are_counted_and_never_scored(quiz: Quiz, answers: Answer
 
     assert (50.0, 2, 3) == (task.score, task.n, task.failed)
     assert task.is_partial
+
+
+def test_failures_that_the_protocol_does_not_have_are_in_no_count(quiz: Quiz, answers: Answers) -> None:
+    """Outputs made elsewhere tell which sample failed; what was known beforehand is noted."""
+    scorer = replace(single("exact", lambda *_: 100.0), includes=lambda answer: answer.document != "doc1")
+
+    given = TaskAnswers(answers("yes"), unanswered=answers("", "", "", "")[1:], notes=["seen before"])
+    task = scored(quiz(scorer), {"a": given}).tasks["a"]
+
+    assert (1, 1, ["seen before"]) == (task.n, task.failed, task.notes)
 
 
 def test_a_task_where_everything_failed_has_no_score(quiz: Quiz, answers: Answers) -> None:
