@@ -32,8 +32,8 @@ TELLING_CHARACTERS = 20
 """A question with its gold answer that is shorter may well come twice in a file."""
 COINCIDENCE_BITS = 24
 """Gold answers that agree with the beginning of the file for longer than chance would let them once in 2^24."""
-FEWEST_FOR_RANGES = 20
-"""Rows below which the share of long and short texts says nothing."""
+FEWEST_ROWS = 20
+"""Rows below which shares of lengths and of gold answers say nothing."""
 MOST_ALIKE = 4
 """Rows that tell nothing but prediction and gold answer, and may all be the same."""
 RANGE_ENDS = (4000, 8000)
@@ -72,6 +72,9 @@ def check_doubled(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: 
         _refuse(answered, contents, repeated, "is the same", remedy)
     elif len(set(contents)) == 1 and len(contents) > MOST_ALIKE:
         _refuse(answered, contents, 0, "is the same", remedy)
+    most_alike = settings.get("same_answers")
+    if most_alike is not None and len(answered) >= FEWEST_ROWS:
+        _refuse(answered, [row.targets for row in answered], most_alike, "has the same gold answer", remedy)
     if _is_telling(answered):
         _refuse(answered, [_key(row) for row in answered], repeated, "is of the same sample", remedy)
 
@@ -119,7 +122,7 @@ def _key(row: Row) -> Key:
 def _check_ranges(path: Path, task: str, rows: Sequence[Row], ranges: Any, remedy: str) -> None:
     """Raise for more texts of a length range than the task has."""
     lengths = [length for row in rows if isinstance(length := length_of(row), int)]
-    if not ranges or len(lengths) < FEWEST_FOR_RANGES or len(set(lengths)) == 1:
+    if not ranges or len(lengths) < FEWEST_ROWS or len(set(lengths)) == 1:
         return
     found = Counter(sum(length >= end for end in RANGE_ENDS) for length in lengths)
     for number, (name, most) in enumerate(
@@ -138,6 +141,7 @@ def _refuse(rows: Sequence[Row], keys: Sequence[object], repeated: int, what: st
     first: dict[object, int] = {}
     later = next(index for index, key in enumerate(keys) if first.setdefault(key, index) != index)
     others = f", and {doubled - 1} more rows are like that" if doubled > 1 else ""
+    others += f", more than the {repeated} of the task" if repeated else ""
     place, earlier = rows[later].place, rows[first[keys[later]]].place
     raise DataError(f"{place}: {what} as {earlier}{others}; {remedy}")
 

@@ -47,11 +47,12 @@ def test_a_second_run_in_the_same_file_is_refused(write: Write, first: int, seco
 
 
 def test_a_file_of_many_equal_gold_answers_is_no_second_run(write: Write) -> None:
-    """Yes and no come often, and lengths tell the samples apart."""
-    answers = ["yes", "no"] * 60
-    made = [{"pred": "yes", "answers": [gold], "length": 9000 + n} for n, gold in enumerate(answers)]
+    """Paragraph numbers come often, and lengths tell the samples apart."""
+    made = [{"pred": "1", "answers": [f"Paragraph {n % 2}"], "length": 9000 + n} for n in range(120)]
 
-    assert 120 == score_predictions(write("musique", made), "longbench").tasks["musique"].n
+    task = score_predictions(write("passage_retrieval_en", made), "longbench").tasks["passage_retrieval_en"]
+
+    assert 120 == task.n
 
 
 @pytest.mark.parametrize(("made", "place"), [
@@ -65,6 +66,18 @@ def test_rows_that_come_twice_are_refused(write: Write, made: list[Row], place: 
     """Whatever their number: n may not exceed the distinct samples."""
     with pytest.raises(DataError, match=place):
         score_predictions(write("musique", made), "longbench")
+
+
+@pytest.mark.parametrize("length", [None, 5000])
+def test_gold_answers_that_come_more_often_than_in_the_task_are_refused(write: Write, length: int | None) -> None:
+    """Two runs whose rows are mixed are noticed without lengths as well; the samples of qmsum differ in their gold."""
+    one, other = ([{"pred": text, "answers": [f"gold {number}"]} for number in range(70)] for text in "ab")
+    made = [
+        row | ({} if length is None else {"length": length}) for pair in zip(one, other, strict=True) for row in pair
+    ]
+
+    with pytest.raises(DataError, match=r"qmsum\.jsonl:2: has the same gold answer as .*:1, and 69 more rows"):
+        score_predictions(write("qmsum", made), "longbench")
 
 
 def test_the_benchmarks_own_repetitions_are_let_through(write: Write) -> None:
