@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.files import write_text
-from evalkit.scores import BenchmarkScores, TaskScore
+from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, TaskScore
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["caption", "protocols_table", "score_frame", "terminal_table", "write_tables"]
+
+Score = TaskScore | GroupScore | OverallScore
 
 DECIMALS = 2
 _IDENTITY = ("benchmark", "model", "protocol", "partial")
@@ -32,11 +34,11 @@ def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
 
     rows = [_task_row(task, score) for task, score in scores.tasks.items()]
     rows += [
-        {"kind": "group", "name": spec.groups[name].title, "score": group.score, **_sums(scores, group.tasks)}
+        {"kind": "group", "name": spec.groups[name].title, **_with_ends(group), **_sums(scores, group.tasks)}
         for name, group in scores.groups.items()
     ]
-    rows.append({"kind": "overall", "name": scores.overall.rule or "overall", "score": scores.overall.score})
-    columns = ["kind", "name", "score", "ci95_low", "ci95_high", "metric", "n", "failed", "expected"]
+    rows.append({"kind": "overall", "name": scores.overall.rule or "overall", **_with_ends(scores.overall)})
+    columns = ["kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind", "metric", "n", "failed", "expected"]
     frame = pd.DataFrame(rows, columns=columns).astype({"n": "Int64", "failed": "Int64", "expected": "Int64"})
     for name in reversed(_IDENTITY):
         frame.insert(0, name, getattr(scores, name))
@@ -114,18 +116,20 @@ _HEADINGS = ("task", "score", "95% interval", "metric", "samples")
 
 
 def _task_row(task: str, score: TaskScore) -> dict[str, object]:
-    low, high = score.ci95 or (None, None)
     return {
         "kind": "task",
         "name": task,
-        "score": score.score,
-        "ci95_low": low,
-        "ci95_high": high,
+        **_with_ends(score),
         "metric": score.metric,
         "n": score.n,
         "failed": score.failed,
         "expected": score.expected,
     }
+
+
+def _with_ends(score: Score) -> dict[str, object]:
+    low, high = score.ci95 or (None, None)
+    return {"score": score.score, "ci95_low": low, "ci95_high": high, "ci95_kind": score.ci95_kind}
 
 
 def _task_cells(scores: BenchmarkScores) -> list[tuple[str, str, str, str, str]]:
@@ -138,12 +142,14 @@ def _task_cells(scores: BenchmarkScores) -> list[tuple[str, str, str, str, str]]
 def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[tuple[str, str, str, str, str]]:
     """Groups and overall, as far as any can be given."""
     groups = [
-        (spec.groups[name].title, _number(group.score), "", "mean", _members(scores, group.tasks))
+        (spec.groups[name].title, _number(group.score), _mean_interval(group), "mean", _members(scores, group.tasks))
         for name, group in scores.groups.items()
         if any(task in scores.tasks for task in group.tasks)
     ]
-    overall = [("overall", _number(scores.overall.score), "", scores.overall.rule, "")] if scores.overall.rule else []
-    return groups + overall
+    if not scores.overall.rule:
+        return groups
+    cells = (_number(scores.overall.score), _mean_interval(scores.overall), scores.overall.rule, "")
+    return [*groups, ("overall", *cells)]
 
 
 def _members(scores: BenchmarkScores, tasks: list[str]) -> str:
@@ -171,9 +177,20 @@ def _number(value: float | None) -> str:
 
 
 def _interval(score: TaskScore) -> str:
+    """The interval, or why there is none."""
+    unit = score.cluster_unit if score.clusters == 1 else f"{score.cluster_unit}s"
+    return _ends(score) or f"({score.clusters} {unit})"
+
+
+def _mean_interval(score: GroupScore | OverallScore) -> str:
+    return _ends(score) or ("(too few clusters in a task)" if score.score is not None else "")
+
+
+def _ends(score: Score) -> str:
     if score.ci95 is None:
-        return f"({score.clusters} {score.cluster_unit}s)"
-    return f"{score.ci95[0]:.1f} – {score.ci95[1]:.1f}"
+        return ""
+    text = f"{score.ci95[0]:.1f} – {score.ci95[1]:.1f}"
+    return f"{text} ({BOUND})" if score.ci95_kind == BOUND else text
 
 
 def _coverage(score: TaskScore) -> str:

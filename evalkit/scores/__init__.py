@@ -1,29 +1,50 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
-from ._interval import cluster_interval
+from ._group_interval import COMBINED
+from ._interval import (
+    BOUND,
+    CLUSTER_T,
+    EXACT,
+    Interval,
+    Spread,
+    cluster_interval,
+    cluster_spread,
+    logit_interval,
+)
+from ._quantiles import beta_quantile, t_quantile
 from ._records import BenchmarkScores, BucketScore, GroupScore, OverallScore, ScoreRow, TaskScore, TruncationScore
 from ._runs import score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
 __all__ = [
+    "BOUND",
+    "CLUSTER_T",
+    "COMBINED",
+    "EXACT",
     "FORMATS",
     "BenchmarkScores",
     "BucketScore",
     "GroupScore",
+    "Interval",
     "OverallScore",
     "ScoreRow",
+    "Spread",
     "TaskAnswers",
     "TaskScore",
     "TruncationScore",
+    "beta_quantile",
     "cluster_interval",
+    "cluster_spread",
     "default_protocol",
     "find_outputs",
     "likely_command",
+    "logit_interval",
     "output_benchmark",
     "read_outputs",
     "score_benchmark",
     "score_run",
     "score_task",
+    "t_quantile",
     "write_scores",
 ]

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from evalkit.tasks import BenchmarkSpec
 
+from ._group_interval import mean_interval
+from ._interval import Spread
 from ._records import BucketScore, EffectiveLength, GroupScore, OverallScore, TaskScore
 
 __all__ = ["effective_length", "group_scores", "overall_score"]
@@ -17,30 +19,68 @@ __all__ = ["effective_length", "group_scores", "overall_score"]
 Scored = TaskScore | GroupScore
 
 
-def group_scores(spec: BenchmarkSpec, protocol: str, scores: Mapping[str, TaskScore]) -> dict[str, GroupScore]:
+def group_scores(
+    spec: BenchmarkSpec, protocol: str, scores: Mapping[str, TaskScore], spreads: Mapping[str, Spread]
+) -> dict[str, GroupScore]:
     """Group name → the mean of its members, which are tasks or groups above it."""
     groups: dict[str, GroupScore] = {}
-    for name, group in spec.groups.items():
+    for name in spec.groups:
         tasks = [task for task in spec.members(name) if spec.has_task(task, protocol)]
-        weights = group.members or dict.fromkeys(tasks, 1.0)
-        present = {member: weight for member, weight in weights.items() if member in spec.groups or member in tasks}
+        present = _present(spec, protocol, name)
         members = [groups.get(member) or scores.get(member) for member in present]
         buckets = _buckets(members, list(present.values()))
         thresholds = {member.effective_length.threshold for member in members if member and member.effective_length}
+        score = _mean([member.score if member else None for member in members], list(present.values()))
+        interval = mean_interval(score, task_weights(spec, protocol, name), scores, spreads)
         groups[name] = GroupScore(
-            score=_mean([member.score if member else None for member in members], list(present.values())),
+            score=score,
             tasks=tasks,
+            ci95=interval and (interval.low, interval.high),
+            ci95_kind=interval and interval.kind,
             buckets=buckets,
             effective_length=effective_length(buckets, thresholds.pop() if len(thresholds) == 1 else None),
         )
     return groups
 
 
-def overall_score(spec: BenchmarkSpec, groups: Mapping[str, GroupScore]) -> OverallScore:
+def overall_score(
+    spec: BenchmarkSpec,
+    protocol: str,
+    groups: Mapping[str, GroupScore],
+    scores: Mapping[str, TaskScore],
+    spreads: Mapping[str, Spread],
+) -> OverallScore:
     """The weighted mean of the groups that enter it."""
-    entering = {name: group for name, group in spec.groups.items() if group.in_overall}
-    weights = [group.weight for group in entering.values()]
-    return OverallScore(score=_mean([groups[name].score for name in entering], weights), rule=spec.overall)
+    entering = {name: group.weight for name, group in spec.groups.items() if group.in_overall}
+    score = _mean([groups[name].score for name in entering], list(entering.values()))
+    interval = mean_interval(score, _shared_out(spec, protocol, entering), scores, spreads)
+    return OverallScore(
+        score=score,
+        rule=spec.overall,
+        ci95=interval and (interval.low, interval.high),
+        ci95_kind=interval and interval.kind,
+    )
+
+
+def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:
+    """Task → its share of the group's mean, through groups inside it; shares sum to 1."""
+    return _shared_out(spec, protocol, _present(spec, protocol, group))
+
+
+def _shared_out(spec: BenchmarkSpec, protocol: str, members: Mapping[str, float]) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for member, weight in members.items():
+        inner = task_weights(spec, protocol, member) if member in spec.groups else {member: 1.0}
+        for task, share in inner.items():
+            shares[task] = shares.get(task, 0.0) + weight / math.fsum(members.values()) * share
+    return shares
+
+
+def _present(spec: BenchmarkSpec, protocol: str, name: str) -> dict[str, float]:
+    """Member → weight, of the members that the protocol has."""
+    tasks = [task for task in spec.members(name) if spec.has_task(task, protocol)]
+    weights = spec.groups[name].members or dict.fromkeys(tasks, 1.0)
+    return {member: weight for member, weight in weights.items() if member in spec.groups or member in tasks}
 
 
 def effective_length(buckets: Mapping[str, BucketScore] | None, threshold: float | None) -> EffectiveLength | None:

@@ -93,13 +93,15 @@ class TaskScore(FrozenRecord):
     expected: int | None
     """Samples of the full task; null where its data is not published in full."""
     ci95: tuple[float, float] | None
-    """95% percentile bootstrap interval over clusters; null under 5 clusters."""
+    """95% interval over clusters; null under 5 clusters."""
     clusters: int
-    """Documents (grids: haystack seeds) that the interval resamples; samples where documents are not known."""
+    """Documents (grids: haystack seeds) that the interval rests on; samples where documents are not known."""
     cluster_unit: str
     """`document` or `sample`."""
     empty: int
     """Scored samples whose prediction is empty."""
+    ci95_kind: str | None = None
+    """How `ci95` was made: `exact`, `cluster t`, or `bound`, wider and with less supposed; null without `ci95`."""
     columns: dict[str, float] | None = None
     """Means of the columns that the score combines, where it is made of several."""
     buckets: dict[str, BucketScore] | None = None
@@ -124,6 +126,10 @@ class GroupScore(FrozenRecord):
     """0–100; null when a member is missing."""
     tasks: list[str]
     """Members under the protocol."""
+    ci95: tuple[float, float] | None = None
+    """95% interval; null without a score, or where too little is known of a task."""
+    ci95_kind: str | None = None
+    """As for a task; or `combined`, made of the tasks' own intervals."""
     buckets: dict[str, BucketScore] | None = None
     """Length → mean of the members there, weighted as the score is; null where members have no common lengths."""
     effective_length: EffectiveLength | None = None
@@ -137,6 +143,10 @@ class OverallScore(FrozenRecord):
     """0–100; null when a member is missing."""
     rule: str
     """How it is made."""
+    ci95: tuple[float, float] | None = None
+    """As for a group."""
+    ci95_kind: str | None = None
+    """As for a group."""
 
 
 class BenchmarkScores(FrozenRecord):
@@ -170,7 +180,7 @@ class BenchmarkScores(FrozenRecord):
         return self.model_dump(mode="json", by_alias=True)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per task: benchmark, protocol, model, task, score (0–100), metric, counts, interval."""
+        """One row per task: benchmark, protocol, model, task, score (0–100), metric, counts, interval and its kind."""
         import pandas as pd
 
         rows = []
@@ -179,6 +189,6 @@ class BenchmarkScores(FrozenRecord):
             rows.append({
                 "benchmark": self.benchmark, "protocol": self.protocol, "model": self.model, "task": task,
                 "score": score.score, "metric": score.metric, "n": score.n, "failed": score.failed,
-                "expected": score.expected, "ci95_low": low, "ci95_high": high,
+                "expected": score.expected, "ci95_low": low, "ci95_high": high, "ci95_kind": score.ci95_kind,
             })  # fmt: skip
         return pd.DataFrame(rows)

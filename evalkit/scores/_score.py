@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import UnscorableError
 from evalkit.runs import LedgerRecord
-from evalkit.seeds import content_seed
-from evalkit.tasks import Answer, Benchmark, Scorer
+from evalkit.tasks import Answer, Benchmark, BenchmarkSpec, Scorer
 
 from ._groups import effective_length, group_scores, overall_score
-from ._interval import cluster_interval
+from ._interval import Spread, cluster_interval, cluster_spread
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
 
 __all__ = ["TaskAnswers", "score_benchmark", "score_task"]
@@ -62,6 +61,13 @@ class _Scored:
     def columns(self) -> NDArray[np.float64]:
         return np.array(self.rows, dtype=np.float64)
 
+    @property
+    def clusters(self) -> list[str]:
+        return [answer.document for answer in self.answers]
+
+    def spread(self, combine: Callable[[Sequence[float]], float]) -> Spread | None:
+        return cluster_spread(self.columns, self.clusters, combine) if self.rows else None
+
 
 def score_benchmark(
     benchmark: Benchmark,
@@ -75,12 +81,18 @@ def score_benchmark(
     """Scores of every task the protocol has, group means, the overall score, and the rows behind them."""
     spec = benchmark.spec
     scores: dict[str, TaskScore] = {}
+    spreads: dict[str, Spread] = {}
     rows: list[ScoreRow] = []
     for task in spec.tasks:
         if task in tasks and spec.has_task(task, protocol):
-            scores[task], task_rows = score_task(benchmark, task, protocol, tasks[task])
-            rows += task_rows
-    groups = group_scores(spec, protocol, scores)
+            scorer = benchmark.scorer(task, protocol, tasks[task].answers)
+            scored = _scored(scorer, tasks[task].answers)
+            scores[task] = _task_score(spec, task, protocol, scorer, scored, tasks[task])
+            rows += _rows(task, protocol, scorer, scored, tasks[task].ledgers)
+            spread = scored.spread(scorer.combine)
+            if spread is not None:
+                spreads[task] = spread
+    groups = group_scores(spec, protocol, scores, spreads)
     missing = [task for task in spec.tasks if spec.has_task(task, protocol) and task not in scores]
     result = BenchmarkScores(
         schema=1,
@@ -89,7 +101,7 @@ def score_benchmark(
         model=model,
         tasks=scores,
         groups=groups,
-        overall=overall_score(spec, groups),
+        overall=overall_score(spec, protocol, groups, scores, spreads),
         partial=bool(missing)
         or any(score.is_partial for score in scores.values())
         or any(tasks[task].is_altered for task in scores),
@@ -104,18 +116,26 @@ def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswer
     """The score of one task and its rows per sample."""
     scorer = benchmark.scorer(task, protocol, given.answers)
     scored = _scored(scorer, given.answers)
-    clusters = [answer.document for answer in scored.answers]
-    seed = content_seed(benchmark.spec.name, task)  # the same draws under every protocol
+    score = _task_score(benchmark.spec, task, protocol, scorer, scored, given)
+    return score, _rows(task, protocol, scorer, scored, given.ledgers)
+
+
+def _task_score(
+    spec: BenchmarkSpec, task: str, protocol: str, scorer: Scorer, scored: _Scored, given: TaskAnswers
+) -> TaskScore:
     has_rows = bool(scored.rows)
+    score = _point(scorer, scored.columns) if has_rows else None
+    interval = cluster_interval(scored.columns, scored.clusters, scorer.combine, score=score) if has_rows else None
     buckets = _buckets(scorer, scored) if scorer.bucket is not None else None
-    score = TaskScore(
-        score=_point(scorer, scored.columns) if has_rows else None,
+    return TaskScore(
+        score=score,
         metric=scorer.metric,
         n=len(scored.rows),
         failed=given.failed + _missing(scorer, given) + scored.refused,
-        expected=benchmark.spec.tasks[task].expected[protocol],
-        ci95=cluster_interval(scored.columns, clusters, scorer.combine, seed) if has_rows else None,
-        clusters=len(set(clusters)),
+        expected=spec.tasks[task].expected[protocol],
+        ci95=interval and (interval.low, interval.high),
+        ci95_kind=interval and interval.kind,
+        clusters=len(set(scored.clusters)),
         cluster_unit=given.cluster_unit,
         empty=sum(not answer.prediction.strip() for answer in scored.answers),
         columns=_column_means(scorer, scored) if has_rows and len(scorer.columns) > 1 else None,
@@ -124,7 +144,6 @@ def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswer
         notes=_notes(scorer, scored, given),
         truncation=_truncation(scorer, scored, given) if given.has_ledger else None,
     )
-    return score, _rows(task, protocol, scorer, scored, given.ledgers)
 
 
 def _scored(scorer: Scorer, answers: Sequence[Answer]) -> _Scored:

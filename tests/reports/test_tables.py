@@ -27,11 +27,14 @@ def spec() -> BenchmarkSpec:
     })  # fmt: skip
 
 
+NONE = {"n": 0, "ci95": None, "ci95_kind": None, "clusters": 2}
+
+
 def task(**fields: Any) -> TaskScore:
     """The score of one task."""
     values = {
         "score": 44.855, "metric": "qa_f1", "n": 200, "failed": 0, "expected": 200, "ci95": (39.14, 50.66),
-        "clusters": 20, "cluster_unit": "document", "empty": 0,
+        "clusters": 20, "cluster_unit": "document", "empty": 0, "ci95_kind": "cluster t",
     }  # fmt: skip
     return TaskScore(**values | fields)
 
@@ -41,9 +44,9 @@ def scores() -> BenchmarkScores:
     """One whole task and one with failures, without an interval."""
     return BenchmarkScores(
         schema=1, benchmark="quiz", protocol="full", model="tiny", partial=True, missing=["task_3"],
-        tasks={"task_1": task(), "task_2": task(score=None, n=0, failed=3, expected=5, ci95=None, clusters=2)},
+        tasks={"task_1": task(), "task_2": task(score=None, failed=3, expected=5, **NONE)},
         groups={
-            "one": GroupScore(score=44.855, tasks=["task_1"]),
+            "one": GroupScore(score=44.855, tasks=["task_1"], ci95=(39.14, 50.66), ci95_kind="bound"),
             "two": GroupScore(score=None, tasks=["task_2", "task_3"]),
         },
         overall=OverallScore(score=None, rule="mean of groups"),
@@ -66,6 +69,16 @@ def test_the_terminal_shows_score_interval_metric_and_samples(scores: BenchmarkS
     assert "task_1 44.85 39.1 – 50.7 qa_f1 200/200" == lines["task_1"]
     assert "task_2 – (2 documents) qa_f1 0/5, 3 failed" == lines["task_2"]
     assert "overall – mean of groups" == lines["overall"]
+
+
+def test_intervals_of_groups_and_bounds_are_said(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """A bound says that it is one; a group with a score and no interval says why."""
+    groups = scores.groups | {"two": GroupScore(score=1.0, tasks=["task_2", "task_3"])}
+
+    text = " ".join(shown(terminal_table(scores.model_copy(update={"groups": groups}), spec)).split())
+
+    assert "#$ {x} 44.85 39.1 – 50.7 (bound) mean" in text
+    assert "Two | three 1.00 (too few clusters in a task) mean" in text
 
 
 def test_the_caption_says_what_is_missing(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:
@@ -91,6 +104,11 @@ def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: Benc
     rows = list(csv.DictReader(io.StringIO(paths[0].read_text("utf-8"))))
     assert ("44.855", "39.14", "200") == (rows[0]["score"], rows[0]["ci95_low"], rows[0]["n"])
     assert ("", "3") == (rows[1]["score"], rows[1]["failed"])
+    assert [("39.14", "cluster t"), ("", ""), ("39.14", "bound")] == [
+        (row["ci95_low"], row["ci95_kind"]) for row in rows[:3]
+    ]
+    assert "| **Two \\| three** | **–** |  | mean |" in paths[1].read_text("utf-8")
+    assert "44.85 & 39.1 -- 50.7 (bound) & mean" in paths[2].read_text("utf-8")
 
 
 def test_markdown_rows_have_as_many_cells_as_the_head(

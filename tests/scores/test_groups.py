@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evalkit.scores import TaskScore
-from evalkit.scores._groups import effective_length, group_scores, overall_score
+from evalkit.scores._groups import effective_length, group_scores, overall_score, task_weights
 from evalkit.scores._records import BucketScore, EffectiveLength
 from evalkit.tasks import BenchmarkSpec
 
@@ -42,31 +42,38 @@ def scored(score: float, **lengths: float) -> TaskScore:
 
 def test_groups_weigh_in_the_overall_score(spec: BenchmarkSpec) -> None:
     """(3 × 20 + 1 × 60) / 4; a group that is not in the overall score does not enter."""
-    groups = group_scores(spec, "full", {"a": scored(10), "b": scored(30), "c": scored(60)})
+    scores = {"a": scored(10), "b": scored(30), "c": scored(60)}
 
-    assert 30 == overall_score(spec, groups).score
+    assert 30 == overall_score(spec, "full", group_scores(spec, "full", scores, {}), scores, {}).score
 
 
 def test_a_group_may_hold_a_group(spec: BenchmarkSpec) -> None:
     """(20 + 4 × 60) / 5, and it counts the tasks of the group inside it as its own."""
-    groups = group_scores(spec, "full", {"a": scored(10), "b": scored(30), "c": scored(60)})
+    groups = group_scores(spec, "full", {"a": scored(10), "b": scored(30), "c": scored(60)}, {})
 
     assert (52, ["a", "b", "c"]) == (groups["across"].score, groups["across"].tasks)
 
 
+def test_weights_reach_the_tasks_through_groups(spec: BenchmarkSpec) -> None:
+    """One fifth of the group inside, shared by its two tasks; this is what intervals of groups weigh by."""
+    assert pytest.approx({"a": 0.1, "b": 0.1, "c": 0.8}) == task_weights(spec, "full", "across")
+
+
 def test_a_group_with_a_missing_member_has_no_score(spec: BenchmarkSpec) -> None:
     """Nor has what is made of it."""
-    groups = group_scores(spec, "full", {"a": scored(10), "c": scored(60)})
+    scores = {"a": scored(10), "c": scored(60)}
+
+    groups = group_scores(spec, "full", scores, {})
 
     assert (None, 60, None) == (groups["one"].score, groups["two"].score, groups["across"].score)
-    assert overall_score(spec, groups).score is None
+    assert overall_score(spec, "full", groups, scores, {}).score is None
 
 
 def test_a_group_has_means_by_length(spec: BenchmarkSpec) -> None:
     """Where all members have the same lengths; its effective length follows from them."""
     long, short = scored(70, n100=100, n200=40), scored(90, n100=90, n200=90)
 
-    group = group_scores(spec, "full", {"a": long, "b": short})["one"]
+    group = group_scores(spec, "full", {"a": long, "b": short}, {})["one"]
 
     assert group.buckets is not None
     assert {"100": (95, 4), "200": (65, 4)} == {name: (part.score, part.n) for name, part in group.buckets.items()}
@@ -75,7 +82,7 @@ def test_a_group_has_means_by_length(spec: BenchmarkSpec) -> None:
 
 def test_members_without_common_lengths_have_no_common_means(spec: BenchmarkSpec) -> None:
     """A mean over different lengths would be of nothing."""
-    group = group_scores(spec, "full", {"a": scored(1, n100=1), "b": scored(1, n300=1)})["one"]
+    group = group_scores(spec, "full", {"a": scored(1, n100=1), "b": scored(1, n300=1)}, {})["one"]
 
     assert (1, None, None) == (group.score, group.buckets, group.effective_length)
 

@@ -191,7 +191,8 @@ def test_the_json_has_the_documented_shape(quiz: Quiz, answers: Answers) -> None
     assert values == json.loads(json.dumps(values, allow_nan=False))
     assert {
         "schema": 1, "benchmark": "quiz", "protocol": "full", "model": "tiny", "partial": True, "skipped": [],
-        "missing": ["b", "c"], "overall": {"score": None, "rule": "mean of groups"},
+        "missing": ["b", "c"],
+        "overall": {"score": None, "rule": "mean of groups", "ci95": None, "ci95_kind": None},
     }.items() <= values.items()  # fmt: skip
     assert [(None, ["a", "b"]), (None, ["c"])] == [(each["score"], each["tasks"]) for each in values["groups"].values()]
     task = values["tasks"]["a"]
@@ -199,6 +200,30 @@ def test_the_json_has_the_documented_shape(quiz: Quiz, answers: Answers) -> None
     assert (12, 1, 6) == (task["n"], task["failed"], task["expected"])
     low, high = task["ci95"]
     assert 0 <= low < task["score"] < high <= 100
+    assert "bound" == task["ci95_kind"]
+
+
+def test_groups_and_the_overall_score_have_intervals(quiz: Quiz, answers: Answers) -> None:
+    """Two tasks on the same documents lie as far apart as one; the overall score has one as soon as all groups do."""
+    texts = [["yes", "no"][index % 3 == 0] for index in range(60)]
+    tasks = {task: TaskAnswers(answers(*texts, task=task)) for task in "abc"}
+
+    scores = scored(quiz(), tasks)
+
+    group, overall = scores.groups["one"], scores.overall
+    assert ("cluster t", "cluster t") == (group.ci95_kind, overall.ci95_kind)
+    assert scores.tasks["a"].ci95 == pytest.approx(group.ci95)
+    assert group.ci95 == pytest.approx(overall.ci95)
+
+
+def test_a_bootstrap_median_has_its_interval_round_itself(quiz: Quiz, answers: Answers) -> None:
+    """The printed score lies inside, where it is no mean too."""
+    scorer = Scorer("m", lambda answer: (float(len(answer.prediction)),), ("m",), point=lambda _: 7.0)
+
+    task = scored(quiz(scorer), {"a": TaskAnswers(answers(*("x" * (index % 9) for index in range(90))))}).tasks["a"]
+
+    low, high = task.ci95 or (0, 0)
+    assert low < task.score == 7.0 < high
 
 
 def test_the_frame_has_one_row_a_task(quiz: Quiz, answers: Answers) -> None:
