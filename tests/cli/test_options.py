@@ -59,7 +59,8 @@ def test_a_plan_takes_what_a_run_takes_but_for_how_it_is_run() -> None:
     """What both have reads the same."""
     run, plan = parameters("run"), parameters("plan")
 
-    assert {"backend", "max_cost", "dtype", "device", "no_prefix_reuse", "print_config"} == run.keys() - plan.keys()
+    own = {"backend", "max_cost", "dtype", "device", "attention", "no_prefix_reuse", "print_config"}
+    assert own == run.keys() - plan.keys()
     assert [shown(run[name]) for name in plan] == [shown(each) for each in plan.values()]
     assert [name for name in run if name in plan] == list(plan)
 
@@ -74,10 +75,10 @@ def test_a_live_check_takes_the_settings_of_a_model() -> None:
 
 
 def test_defaults_stand_in_the_help(evalkit: Command) -> None:
-    """Of the two settings that have a word for it."""
+    """Of the settings that have a word for it."""
     text = " ".join(evalkit("run", "--help").out.split())
 
-    assert 2 == text.count("[default: ")
+    assert 3 == text.count("[default: ")
     assert "[default: native]" in text
     assert "[default: auto]" in text
 
