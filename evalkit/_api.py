@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from evalkit.errors import UserError
+from evalkit.paths import cache_root
 from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_heatmaps, write_parts, write_tables
 from evalkit.runs import (
     Monitor,
@@ -22,14 +23,20 @@ from evalkit.runs import (
     read_records_of_run,
 )
 from evalkit.scores import (
+    JUDGEMENTS,
     BenchmarkScores,
+    ExtraMetric,
+    ExtraMetrics,
+    Judgements,
     ScoreRow,
     default_protocol,
     find_outputs,
     output_benchmark,
+    read_metrics,
     read_outputs,
     score_benchmark,
     score_run,
+    with_extra,
     write_scores,
 )
 from evalkit.settings import RunOptions, RunSettings, read_settings
@@ -109,19 +116,25 @@ def run_session(session: Session, monitor: Monitor) -> EvaluationResult:
 
 
 def report_run(
-    folder: Path, protocol: str | None = None, axis: LengthAxis = "nominal", palette: Palette = "published"
+    folder: Path,
+    protocol: str | None = None,
+    axis: LengthAxis = "nominal",
+    palette: Palette = "published",
+    metrics: ExtraMetrics = (),
 ) -> tuple[BenchmarkScores, list[ScoreRow]]:
-    """The scores of a run folder and their rows, computed again; its score files, tables and figures are rewritten.
+    """The protocol's scores of a run folder and their rows, computed again; its files and figures are rewritten.
 
     `axis` is what heatmaps are drawn against: nominal lengths, or the model's tokens before or after truncation.
+    `metrics` as for `score_predictions`.
     """
-    scores, rows = score_run(folder, protocol)
+    scores, rows = score_run(folder, protocol, metrics=read_metrics(metrics))
     spec = spec_of_run(folder)
     write_scores(folder, scores, rows)
     write_tables(folder, scores, spec)
     write_parts(folder, scores)
-    write_figures(folder, scores, rows, spec, palette, axis)
-    return scores, rows
+    own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+    write_figures(folder, scores, own, spec, palette, axis)
+    return scores, own
 
 
 def spec_of_run(folder: Path) -> BenchmarkSpec:
@@ -161,6 +174,7 @@ def score_predictions(
     benchmark: str | None = None,
     ignore_unknown: bool = False,
     options: Mapping[str, str] | None = None,
+    metrics: ExtraMetrics = (),
     out: str | Path | None = None,
 ) -> BenchmarkScores:
     """Score outputs that exist: a folder in a published format (`leval`, …) or a run folder (`evalkit`).
@@ -169,38 +183,14 @@ def score_predictions(
     scored as the format's own code does: `official`, or `opencompass` for its format.
     `options` are the benchmark's own, such as LongBench's `code-backend`. `out` is a folder for scores, tables and
     heatmaps of outputs made elsewhere.
+    `metrics` score beside the protocol and never change its numbers: names that installed packages offer, or a mapping
+    from name to function of an answer. What judges among them say is kept, in the run folder or else in the cache.
     """
+    extra = read_metrics(metrics)
     if output_format == "evalkit":
-        return score_run(Path(path), protocol, options)[0]
-    scores, rows = _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options)
-    if out is not None:
-        _write_outputs(Path(out), scores, rows, load_spec(scores.benchmark))
-    return scores
-
-
-def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], spec: BenchmarkSpec) -> None:
-    """Scores, tables and heatmaps of outputs made elsewhere, in a folder that is no run's."""
-    if (folder / "run.json").exists():
-        raise UserError(f"{folder}: holds a run of evalkit, whose scores would be lost: name another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}): name another folder") from error
-    write_scores(folder, scores, rows)
-    write_tables(folder, scores, spec)
-    write_parts(folder, scores)
-    write_heatmaps(folder, scores, rows, spec, scores.model)
-
-
-def _score_outputs(
-    path: str | Path,
-    output_format: str,
-    protocol: str | None,
-    benchmark: str | None,
-    ignore_unknown: bool,
-    options: Mapping[str, str] | None,
-) -> tuple[BenchmarkScores, list[ScoreRow]]:
-    """Scores and rows of outputs made elsewhere."""
+from evalkit.errors import UserError
+from evalkit.paths import cache_root
+from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_heatmaps, write_parts, write_tables
     folder = find_outputs(Path(path), output_format)
     scored = load_benchmark(benchmark or output_benchmark(folder, output_format), options)
     name = protocol or default_protocol(scored.spec, output_format)
@@ -208,4 +198,9 @@ def _score_outputs(
     read = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
     label = "+".join([name, *(f"{option}-{value}" for option, value in (options or {}).items())])
     model = folder.resolve().name
-    return score_benchmark(scored, name, read.tasks, model=model, label=label, notes=read.notes)
+    scores, rows = score_benchmark(scored, name, read.tasks, model=model, label=label, notes=read.notes)
+    if not extra:
+        return scores, rows
+    kept = Judgements(cache_root() / JUDGEMENTS)
+    scores, more = with_extra(scores, scored, name, read.tasks, extra, lambda task: read.tasks[task].answers, kept)
+    return scores, [*rows, *more]

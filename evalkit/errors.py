@@ -5,7 +5,8 @@ EvalkitError
 │   ├── UnknownNameError      a card, benchmark, task, protocol or source that does not exist
 │   ├── DataError             a data file is missing, damaged or not the pinned one
 │   ├── CardError             a model card or model folder cannot be used
-│   └── RunConflictError      a run folder belongs to another run, or is in use
+│   ├── RunConflictError      a run folder belongs to another run, or is in use
+│   └── PluginError           an installed package offers evalkit something that cannot be used
 ├── SampleError               one sample cannot be run; recorded as failed, the run goes on
 └── MissingDependencyError    an optional package is not installed
 """
@@ -20,6 +21,7 @@ __all__ = [
     "DataError",
     "EvalkitError",
     "MissingDependencyError",
+    "PluginError",
     "RunConflictError",
     "SampleError",
     "UnknownNameError",
@@ -61,6 +63,10 @@ class CardError(UserError):
 
 class RunConflictError(UserError):
     """A run folder holds records of another run, or another process writes to it."""
+
+
+class PluginError(UserError):
+    """An installed package offers evalkit something that cannot be used; the message names the package."""
 
 
 class SampleError(EvalkitError):

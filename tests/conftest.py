@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +27,7 @@ settings.load_profile("evalkit")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: a thread pool costs more than it brings
 
+EXTENDING = Path(__file__).parent / "extending"
 TOY = Path(__file__).parent / "toy_plugin"
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}[{{ message.role }}] {{ message.content }}\n{% endfor %}"
@@ -66,6 +67,7 @@ class Outcome(NamedTuple):
 
 
 Command = Callable[..., Outcome]
+Install = Callable[..., Path]
 SaveModel = Callable[..., Path]
 
 
@@ -151,6 +153,37 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.syspath_prepend(TOY)
     monkeypatch.setenv("PYTHONPATH", str(TOY))
     return str(TOY / "toy.yaml")
+
+
+@pytest.fixture
+def extending(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package of `docs/extending.md`, installed; its folder."""
+    monkeypatch.syspath_prepend(EXTENDING)
+    return EXTENDING
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
+    """Installer of a package: `install("name", {"evalkit.metrics": {"own": "module:value"}}, {path: text})`.
+
+    The folder that it is in comes back. Modules of two tests must not have one name.
+    """
+
+    def make(package: str, offers: Mapping[str, Mapping[str, str]], files: Mapping[str, str] | None = None) -> Path:
+        place = tmp_path / "site" / package
+        points = "".join(
+            f"[{group}]\n" + "".join(f"{n} = {v}\n" for n, v in names.items()) for group, names in offers.items()
+        )
+        info = f"{package.replace('-', '_')}-1.0.dist-info"
+        metadata = f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n"
+        texts = {f"{info}/METADATA": metadata, f"{info}/entry_points.txt": points, **(files or {})}
+        for path, text in texts.items():
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (place / path).write_text(text, encoding="utf-8")
+        monkeypatch.syspath_prepend(place)
+        return place
+
+    return make
 
 
 @pytest.fixture

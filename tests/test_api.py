@@ -11,6 +11,9 @@ import pytest
 
 import evalkit
 from evalkit import EvaluationResult, UserError
+from evalkit.paths import cache_root
+from evalkit.scores import Judge, Verdict
+from evalkit.tasks import Answer
 
 Evaluate = Callable[..., EvaluationResult]
 
@@ -96,3 +99,28 @@ def test_predictions_are_scored_by_any_protocol(evaluate: Evaluate, bare: Path) 
 
     assert "official (run under plain)" == scores.protocol
     assert before == (bare / "run" / "scores.json").read_bytes()
+
+
+def test_outputs_made_elsewhere_can_be_judged(bare: Path) -> None:
+    """The verdicts are kept in the cache: the folder is somebody's publication."""
+    folder = bare / "published" / "model-a"
+    folder.mkdir(parents=True)
+    lines = [
+        {"pred": text, "answers": ["Food"], "all_classes": ["Food", "Date"], "length": 9} for text in ("Food", "?")
+    ]
+    (folder / "trec.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked: list[str] = []
+
+    def ask(answer: Answer) -> Verdict:
+        asked.append(answer.prediction)
+        return Verdict(80.0 if answer.prediction == "Food" else 20.0, "as a script")
+
+    results = [
+        evalkit.score_predictions(folder, "longbench", metrics={"clear": Judge(ask, "v1")}).tasks["trec"]
+        for _ in range(2)
+    ]
+
+    assert [(50.0, 2)] * 2 == [(each.extra["clear"].score, each.extra["clear"].n) for each in results]
+    assert ["Food", "?"] == asked
+    assert ["trec.jsonl"] == [path.name for path in folder.iterdir()]
+    assert 2 == len((cache_root() / "judgements.jsonl").read_text().splitlines())

@@ -28,7 +28,7 @@ from evalkit.settings import (
     write_config,
 )
 
-__all__ = ["ALL", "Config", "Data", "Given", "Json", "complete", "config_text", "in_force", "takes"]
+__all__ = ["ALL", "Config", "Data", "Given", "Json", "Metrics", "complete", "config_text", "in_force", "takes"]
 
 Given = Mapping[str, Any]
 """Field of `RunSettings` → value, of what the command line says."""
@@ -59,6 +59,9 @@ def _info(setting: Setting) -> Any:
 
 Config = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file of settings; flags win.")]
 Data = Annotated[Path | None, _info(FLAGS["data"])]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", metavar="NAME", help="Also score with this metric of a package.")
+]
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON there; - = standard output.")]
 
 

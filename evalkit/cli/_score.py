@@ -10,7 +10,7 @@ import typer
 from . import _options as o
 
 if TYPE_CHECKING:
-    from evalkit.scores import BenchmarkScores
+    from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.tasks import BenchmarkSpec
 
 
@@ -27,6 +27,7 @@ def score(
     by_length: Annotated[bool, typer.Option("--e", help="These are LongBench-E outputs; scores by length.")] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write scores, tables and heatmaps to DIR.")] = None,
     code_backend: Annotated[str | None, typer.Option(help="LongBench code tasks: difflib or levenshtein.")] = None,
+    metric: o.Metrics = None,
     json: o.Json = None,
 ) -> int:
     """Score outputs that exist, made by evalkit or elsewhere."""
@@ -40,10 +41,12 @@ def score(
         raise UserError("--benchmark and --ignore-unknown are for outputs made elsewhere; name their --format")
     if out is not None and (output_format == "evalkit" or protocol == "all"):
         raise UserError("--out is for outputs made elsewhere, under one protocol: a run folder keeps its own tables")
+    if metric and protocol == "all":
+        raise UserError("--metric: an extra metric stands beside one protocol's scores; choose it with --protocol")
     if by_length:
         benchmark = _longbench_e(output_format, benchmark)
     options = {} if code_backend is None else {"code-backend": code_backend}
-    scores = _all_protocols(path, output_format, protocol, benchmark, ignore_unknown, options, out)
+    scores = _all_protocols(path, output_format, protocol, benchmark, ignore_unknown, options, metric or [], out)
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}
         print_json({"protocols": objects} if protocol == "all" else next(iter(objects.values())), json)
@@ -56,7 +59,11 @@ def score(
         print_table(terminal_table(results[0], spec) if len(results) == 1 else protocols_table(results, spec))
         for parts in filter(None, map(buckets_table, results)):
             print_table(parts)
-    return 1 if any(task.failed for result in scores.values() for task in result.tasks.values()) else 0
+    return 1 if any(_has_failed(task) for result in scores.values() for task in result.tasks.values()) else 0
+
+
+def _has_failed(task: TaskScore) -> bool:
+    return bool(task.failed or any(extra.failed for extra in task.extra.values()))
 
 
 def _longbench_e(output_format: str, benchmark: str | None) -> str:
@@ -75,6 +82,7 @@ def _all_protocols(
     benchmark: str | None,
     ignore_unknown: bool,
     options: dict[str, str],
+    metrics: list[str],
     out: Path | None,
 ) -> dict[str, BenchmarkScores]:
     """Protocol name → scores: the one asked for, or every one of the benchmark."""
@@ -83,11 +91,18 @@ def _all_protocols(
     if output_format == "evalkit":
         _check_run_folder(path)
     if output_format == "evalkit" and protocol is None and not options:
-        return {"": report_run(path)[0]}
+        return {"": report_run(path, metrics=metrics)[0]}
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
         name or "": score_predictions(
-            path, output_format, name, benchmark=benchmark, ignore_unknown=ignore_unknown, options=options, out=out
+            path,
+            output_format,
+            name,
+            benchmark=benchmark,
+            ignore_unknown=ignore_unknown,
+            options=options,
+            metrics=metrics,
+            out=out,
         )
         for name in names
     }
@@ -126,6 +141,9 @@ def warn(result: BenchmarkScores) -> None:
             note(f"{name}: {task.empty} of {task.n} predictions are empty")
         for line in task.notes:
             note(f"{name}: {line}")
+        for metric, extra in task.extra.items():
+            for line in extra.errors[:1]:
+                note(f"{name}: {metric} failed on {extra.failed - task.failed} samples, first {line}")
 
 
 EMPTY_SHARE = 0.05  # more empty predictions than this are more often a broken run than a bad model

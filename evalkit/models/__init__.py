@@ -1,8 +1,10 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._base import BackendOptions, Completion, GenerationRequest, ModelAdapter
+from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
 from ._self_check import LiveCheck, examine
+from ._stopping import AnswerEnd, end_ids
 from .endpoint import (
     UNKNOWN_WINDOW,
     endpoint_card,
@@ -14,13 +16,17 @@ from .endpoint import (
 
 __all__ = [
     "UNKNOWN_WINDOW",
+    "AnswerEnd",
     "BackendOptions",
     "Completion",
     "GenerationRequest",
     "LiveCheck",
     "ModelAdapter",
+    "NextToken",
+    "answer_greedily",
     "backend_name",
     "backend_names",
+    "end_ids",
     "endpoint_card",
     "endpoint_key",
     "endpoint_tokenizer",

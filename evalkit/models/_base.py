@@ -1,7 +1,7 @@
 """What every model adapter does: take the prompts of a rope group, yield completions as they finish.
 
-Adding a backend is one module with a class like this, listed in `_load.py`; packages outside evalkit register theirs
-under the entry point group `evalkit.models`.
+Adding a backend is one module with a class like this, listed in `_load.py`; packages outside evalkit bring theirs
+through entry points: `docs/extending.md`. `answer_greedily` and `AnswerEnd` end and read answers for it.
 """
 
 from __future__ import annotations

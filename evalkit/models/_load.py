@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
 from evalkit.cards import Card
 from evalkit.errors import UnknownNameError
+from evalkit.plugins import load_plugin, plugin_names
 from evalkit.prompts import PromptTokenizer
 
 from ._base import BackendOptions, ModelAdapter
 
 __all__ = ["backend_name", "backend_names", "load_model"]
 
+
+GROUP = "evalkit.models"
 
 Loader = Callable[[Card, PromptTokenizer, BackendOptions], ModelAdapter]
 
@@ -41,7 +43,7 @@ _OTHER_SPELLINGS = {"openai": "endpoint"}  # what older commands and run folders
 
 def backend_names() -> list[str]:
     """Names that `--backend` takes."""
-    return sorted([*_BACKENDS, *(point.name for point in entry_points(group="evalkit.models"))])
+    return sorted({*_BACKENDS, *plugin_names(GROUP)})
 
 
 def backend_name(given: str) -> str:
@@ -54,8 +56,7 @@ def load_model(backend: str, card: Card, tokenizer: PromptTokenizer, options: Ba
     backend = backend_name(backend)
     if backend in _BACKENDS:
         return _BACKENDS[backend](card, tokenizer, options)
-    for point in entry_points(group="evalkit.models"):
-        if point.name == backend:
-            loader: Loader = point.load()
-            return loader(card, tokenizer, options)
-    raise UnknownNameError("backend", backend, backend_names())
+    loader: Loader | None = load_plugin(GROUP, backend)
+    if loader is None:
+        raise UnknownNameError("backend", backend, backend_names())
+    return loader(card, tokenizer, options)

@@ -29,10 +29,11 @@ LATEX = str.maketrans(
 
 
 def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
-    """One row per task, group and the overall score, each with its model, protocol, coverage and counts."""
+    """One row per task, extra metric of a task, group and the overall score, each with model, protocol and counts."""
     import pandas as pd
 
     rows = [_task_row(task, score) for task, score in scores.tasks.items()]
+    rows += [_extra_row(task, score, name) for task, score in scores.tasks.items() for name in score.extra]
     rows += [
         {"kind": "group", "name": spec.groups[name].title, **_with_ends(group), **_sums(scores, group.tasks)}
         for name, group in scores.groups.items()
@@ -60,6 +61,8 @@ def terminal_table(scores: BenchmarkScores, spec: BenchmarkSpec) -> Table:
     table = plain_table(caption(scores, spec))
     for heading, justify in zip(_HEADINGS, ("left", "right", "left", "left", "right"), strict=True):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for name in _extra_names(scores):
+        table.add_column(name)
     for cells in _task_cells(scores):
         table.add_row(*cells)
     means = _mean_cells(scores, spec)
@@ -132,24 +135,53 @@ def _with_ends(score: Score) -> dict[str, object]:
     return {"score": score.score, "ci95_low": low, "ci95_high": high, "ci95_kind": score.ci95_kind}
 
 
-def _task_cells(scores: BenchmarkScores) -> list[tuple[str, str, str, str, str]]:
+def _extra_row(task: str, score: TaskScore, name: str) -> dict[str, object]:
+    extra = score.extra[name]
+    counts = {"score": extra.score, "n": extra.n, "failed": extra.failed, "expected": score.expected}
+    low, high = extra.ci95 or (None, None)
+    ends = {"ci95_low": low, "ci95_high": high, "ci95_kind": extra.ci95_kind}
+    return {"kind": "extra", "name": task, **ends, "metric": name, **counts}
+
+
+def _extra_names(scores: BenchmarkScores) -> list[str]:
+    """The extra metrics of any task, in the order they were asked for."""
+    return list(dict.fromkeys(name for score in scores.tasks.values() for name in score.extra))
+
+
+def _extra_cell(score: TaskScore, name: str) -> str:
+    """Score, interval and count of an extra metric; a dash where it said nothing."""
+    extra = score.extra.get(name)
+    if extra is None or not (extra.n or extra.failed):
+        return "–"
+    interval = f" ({extra.ci95[0]:.1f} – {extra.ci95[1]:.1f})" if extra.ci95 else f" ({extra.clusters} clusters)"
+    failed = f", {extra.failed} failed" if extra.failed else ""
+    return f"{_number(extra.score)}{interval}, n {extra.n}{failed}"
+
+
+def _task_cells(scores: BenchmarkScores) -> list[list[str]]:
+    names = _extra_names(scores)
     return [
-        (task, _number(score.score), _interval(score), score.metric, _coverage(score))
+        [
+            *(task, _number(score.score), _interval(score), score.metric, _coverage(score)),
+            *(_extra_cell(score, name) for name in names),
+        ]
         for task, score in scores.tasks.items()
     ]
 
 
-def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[tuple[str, str, str, str, str]]:
-    """Groups and overall, as far as any can be given."""
+def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]:
+    """Groups and overall, as far as any can be given; extra metrics have no means over tasks."""
     groups = [
         (spec.groups[name].title, _number(group.score), _mean_interval(group), "mean", _members(scores, group.tasks))
         for name, group in scores.groups.items()
         if any(task in scores.tasks for task in group.tasks)
     ]
-    if not scores.overall.rule:
-        return groups
-    cells = (_number(scores.overall.score), _mean_interval(scores.overall), scores.overall.rule, "")
-    return [*groups, ("overall", *cells)]
+    overall = []
+    if scores.overall.rule:
+        cells = (_number(scores.overall.score), _mean_interval(scores.overall), scores.overall.rule, "")
+        overall = [("overall", *cells)]
+    blanks = [""] * len(_extra_names(scores))
+    return [[*cells, *blanks] for cells in [*groups, *overall]]
 
 
 def _members(scores: BenchmarkScores, tasks: list[str]) -> str:
@@ -199,8 +231,10 @@ def _coverage(score: TaskScore) -> str:
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
-    lines = [caption(scores, spec), "", f"| {' | '.join(_HEADINGS)} |", "| --- | ---: | --- | --- | ---: |"]
-    means = [(f"**{cells[0]}**", f"**{cells[1]}**", *cells[2:]) for cells in _mean_cells(scores, spec)]
+    extra = [name.replace("|", BAR) for name in _extra_names(scores)]
+    rule = " | ".join(["---", "---:", "---", "---", "---:", *["---"] * len(extra)])
+    lines = [caption(scores, spec), "", f"| {' | '.join([*_HEADINGS, *extra])} |", f"| {rule} |"]
+    means = [[f"**{cells[0]}**", f"**{cells[1]}**", *cells[2:]] for cells in _mean_cells(scores, spec)]
     rows = ([cell.replace("|", BAR) for cell in cells] for cells in [*_task_cells(scores), *means])
     lines += [f"| {' | '.join(cells)} |" for cells in rows]
     return "\n".join(lines) + "\n"
@@ -210,8 +244,9 @@ def _latex(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """A floating booktabs table whose caption says what it shows."""
     body = [" & ".join(map(_escaped, cells)) + r" \\" for cells in _task_cells(scores)]
     means = [" & ".join(map(_escaped, cells)) + r" \\" for cells in _mean_cells(scores, spec)]
-    head = " & ".join(map(_escaped, _HEADINGS)) + r" \\"
-    rules = [r"\begin{tabular}{lrllr}", r"\toprule", head, r"\midrule", *body]
+    extra = _extra_names(scores)
+    head = " & ".join(map(_escaped, [*_HEADINGS, *extra])) + r" \\"
+    rules = [rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}", r"\toprule", head, r"\midrule", *body]
     rules += [r"\midrule", *means] if means else []
     head_lines = [r"\begin{table}", r"\centering", rf"\caption{{{_escaped(caption(scores, spec))}}}"]
     return "\n".join([*head_lines, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"

@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.errors import RunConflictError
 from evalkit.models import Completion, GenerationRequest, ModelAdapter, endpoint_key, load_model
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
+from evalkit.plugins import plugin_versions
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request, join_options
 
@@ -254,8 +255,13 @@ def _manifest(session: Session, job: Job, weights: str) -> Manifest:
             },
             "prefix_reuse": settings.is_reusing_prefixes,
         },
-        environment=environment(),
+        environment={**environment(), **_plugin_versions(session, job)},
     )
+
+
+def _plugin_versions(session: Session, job: Job) -> dict[str, str]:
+    """Versions of the packages outside evalkit that ask and answer in this run."""
+    return plugin_versions(("evalkit.tasks", job.benchmark.spec.kind), ("evalkit.models", session.backend))
 
 
 def _lasting(benchmark: str) -> str:

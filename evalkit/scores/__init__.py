@@ -1,5 +1,6 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
+from ._extra import ExtraMetric, ExtraMetrics, read_metrics, with_extra
 from ._group_interval import COMBINED
 from ._interval import (
     BOUND,
@@ -11,8 +12,18 @@ from ._interval import (
     cluster_spread,
     logit_interval,
 )
+from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._quantiles import beta_quantile, t_quantile
-from ._records import BenchmarkScores, BucketScore, GroupScore, OverallScore, ScoreRow, TaskScore, TruncationScore
+from ._records import (
+    BenchmarkScores,
+    BucketScore,
+    ExtraScore,
+    GroupScore,
+    OverallScore,
+    ScoreRow,
+    TaskScore,
+    TruncationScore,
+)
 from ._runs import score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
@@ -23,16 +34,23 @@ __all__ = [
     "COMBINED",
     "EXACT",
     "FORMATS",
+    "JUDGEMENTS",
     "BenchmarkScores",
     "BucketScore",
+    "ExtraMetric",
+    "ExtraMetrics",
+    "ExtraScore",
     "GroupScore",
     "Interval",
+    "Judge",
+    "Judgements",
     "OverallScore",
     "ScoreRow",
     "Spread",
     "TaskAnswers",
     "TaskScore",
     "TruncationScore",
+    "Verdict",
     "beta_quantile",
     "cluster_interval",
     "cluster_spread",
@@ -41,10 +59,12 @@ __all__ = [
     "likely_command",
     "logit_interval",
     "output_benchmark",
+    "read_metrics",
     "read_outputs",
     "score_benchmark",
     "score_run",
     "score_task",
     "t_quantile",
+    "with_extra",
     "write_scores",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "BenchmarkScores",
     "BucketScore",
     "EffectiveLength",
+    "ExtraScore",
     "GroupScore",
     "OverallScore",
     "ScoreRow",
@@ -79,6 +80,25 @@ class EffectiveLength(FrozenRecord):
     """Mean that a length must reach, 0–100."""
 
 
+class ExtraScore(FrozenRecord):
+    """What one extra metric says of a task, beside the protocol's own score."""
+
+    score: float | None
+    """Plain mean, 0–100, unrounded; null where no sample could be scored."""
+    n: int
+    """Samples scored."""
+    failed: int
+    """Samples that failed to run or that the metric could not score."""
+    ci95: tuple[float, float] | None
+    """As for a task."""
+    ci95_kind: str | None
+    """As for a task."""
+    clusters: int
+    """As for a task."""
+    errors: list[str] = []
+    """What the metric raised for the first of its failed samples, each with the sample's id."""
+
+
 class TaskScore(FrozenRecord):
     """The score of one task, with its sample count, coverage and uncertainty."""
 
@@ -112,6 +132,8 @@ class TaskScore(FrozenRecord):
     """What a reader of this score should know: quirks of the protocol that touched samples, and how many."""
     truncation: TruncationScore | None = None
     """What truncation did; null for outputs made elsewhere."""
+    extra: dict[str, ExtraScore] = {}
+    """Extra metric → what it says; empty unless extra metrics were asked for."""
 
     @property
     def is_partial(self) -> bool:

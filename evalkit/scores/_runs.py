@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from evalkit.prompts import drops_tokens
 from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, read_records_of_run
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
+from ._extra import ExtraMetric, with_extra
+from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, score_benchmark
 
@@ -25,9 +27,15 @@ Latest = dict[tuple[str, int], SampleRecord]
 
 
 def score_run(
-    folder: Path, protocol: str | None = None, options: Mapping[str, str] | None = None
+    folder: Path,
+    protocol: str | None = None,
+    options: Mapping[str, str] | None = None,
+    metrics: Mapping[str, ExtraMetric] | None = None,
 ) -> tuple[BenchmarkScores, list[ScoreRow]]:
-    """Score the records of a run folder, under its own protocol or another one, or with other scoring options."""
+    """Score the records of a run folder, under its own protocol or another one, or with other scoring options.
+
+    Rows of extra metrics stand behind the protocol's own.
+    """
     manifest = read_manifest(folder)
     used = {**(manifest.settings.get("options") or {}), **(options or {})}
     benchmark = load_benchmark(str(manifest.settings["benchmark"]), used)
@@ -43,7 +51,16 @@ def score_run(
         label = f"{protocol} (run under {label})"
     label = "+".join([label, *(f"{name}-{value}" for name, value in (options or {}).items())])
     model = str(manifest.identity["model"])
-    return score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
+    scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
+    if not metrics:
+        return scores, rows
+
+    def replay(task: str) -> Iterator[Answer]:
+        return (answer for answer, _ in _answers(benchmark, task, manifest, latest) if answer is not None)
+
+    kept = Judgements(folder / JUDGEMENTS)
+    scores, extra = with_extra(scores, benchmark, protocol or ran_under, tasks, metrics, replay, kept)
+    return scores, rows + extra
 
 
 def _task_of(folder: Path, record_id: str) -> str:
@@ -62,25 +79,21 @@ def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]
 
 
 def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest) -> TaskAnswers:
-    protocol = str(manifest.identity["protocol"])
     answers: list[Answer] = []
     truncated, lost, failed = set(), set(), 0
     last_ledgers: dict[str, LedgerRecord] = {}
-    for sample, records in _recorded_samples(benchmark, task, manifest, latest):
-        if any(record.error is not None for record in records):
+    for answer, records in _answers(benchmark, task, manifest, latest):
+        if answer is None:
             failed += 1
             continue
-        texts = [record.text or "" for record in records]
-        if len(texts) < benchmark.spec.protocol(protocol).steps and benchmark.request(sample, protocol, texts):
-            continue  # a later step has not been asked yet
-        answers.append(Answer(sample.id, sample.document, texts[-1], sample.targets, sample.metadata))
+        answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
         ledgers = [record.ledger for record in records if record.ledger is not None]
         if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
-            truncated.add(sample.id)
+            truncated.add(answer.id)
         if any(ledger.evidence_kept is False for ledger in ledgers):
-            lost.add(sample.id)
+            lost.add(answer.id)
         if ledgers:
-            last_ledgers[sample.id] = ledgers[-1]
+            last_ledgers[answer.id] = ledgers[-1]
     return TaskAnswers(
         answers,
         failed,
@@ -90,6 +103,21 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         ledgers=last_ledgers,
         has_ledger=True,
     )
+
+
+def _answers(
+    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest
+) -> Iterator[tuple[Answer | None, list[SampleRecord]]]:
+    """The answers of a task in sample order, with their records; None for a sample that failed."""
+    protocol = str(manifest.identity["protocol"])
+    for sample, records in _recorded_samples(benchmark, task, manifest, latest):
+        if any(record.error is not None for record in records):
+            yield None, records
+            continue
+        texts = [record.text or "" for record in records]
+        if len(texts) < benchmark.spec.protocol(protocol).steps and benchmark.request(sample, protocol, texts):
+            continue  # a later step has not been asked yet
+        yield Answer(sample.id, sample.document, texts[-1], sample.targets, sample.metadata, sample.fields), records
 
 
 def _recorded_samples(

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from evalkit.metrics import UnscorableError
 from evalkit.runs import LedgerRecord
-from evalkit.tasks import Answer, Benchmark, BenchmarkSpec, Scorer
+from evalkit.tasks import Answer, Benchmark, Scorer, expected_samples
 
 from ._groups import effective_length, group_scores, overall_score
 from ._interval import Spread, cluster_interval, cluster_spread
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
 
-__all__ = ["TaskAnswers", "score_benchmark", "score_task"]
+__all__ = ["TaskAnswers", "sample_axes", "score_benchmark", "score_task"]
 
 AXES = ("length", "depth", "language", "needle", "needles", "repeat", "bucket")
 """Facts of a sample that tables and figures are drawn against."""
@@ -116,12 +116,12 @@ def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswer
     """The score of one task and its rows per sample."""
     scorer = benchmark.scorer(task, protocol, given.answers)
     scored = _scored(scorer, given.answers)
-    score = _task_score(benchmark.spec, task, protocol, scorer, scored, given)
+    score = _task_score(benchmark, task, protocol, scorer, scored, given)
     return score, _rows(task, protocol, scorer, scored, given.ledgers)
 
 
 def _task_score(
-    spec: BenchmarkSpec, task: str, protocol: str, scorer: Scorer, scored: _Scored, given: TaskAnswers
+    benchmark: Benchmark, task: str, protocol: str, scorer: Scorer, scored: _Scored, given: TaskAnswers
 ) -> TaskScore:
     has_rows = bool(scored.rows)
     score = _point(scorer, scored.columns) if has_rows else None
@@ -132,7 +132,7 @@ def _task_score(
         metric=scorer.metric,
         n=len(scored.rows),
         failed=given.failed + _missing(scorer, given) + scored.refused,
-        expected=spec.tasks[task].expected[protocol],
+        expected=expected_samples(benchmark, task, protocol),
         ci95=interval and (interval.low, interval.high),
         ci95_kind=interval and interval.kind,
         clusters=len(set(scored.clusters)),
@@ -214,7 +214,7 @@ def _rows(
     evidence: Sequence[int | None] = scorer.column_evidence or [None] * len(scorer.columns)
     rows = []
     for answer, values in zip(scored.answers, scored.rows, strict=True):
-        ledger, axes = ledgers.get(answer.id), _axes(answer)
+        ledger, axes = ledgers.get(answer.id), sample_axes(answer)
         for name, value, place, needle in zip(scorer.columns, values, places, evidence, strict=True):
             score = None if np.isnan(value) else float(value)
             metric = scorer.metric if place else name  # columns of one metric at several places
@@ -239,5 +239,6 @@ def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:
     return notes + (scorer.notes(scored.answers) if scorer.notes is not None else [])
 
 
-def _axes(answer: Answer) -> dict[str, Any]:
+def sample_axes(answer: Answer) -> dict[str, Any]:
+    """What of a sample's metadata tables and figures are drawn against."""
     return {name: answer.metadata[name] for name in AXES if name in answer.metadata}

@@ -1,11 +1,20 @@
 """Tasks: benchmark data in, samples and requests out, and how each task is scored."""
 
-from ._benchmark import Benchmark, NotedBenchmark, SizedBenchmark, load_benchmark, load_benchmarks
+from ._benchmark import (
+    Benchmark,
+    CountedBenchmark,
+    NotedBenchmark,
+    SizedBenchmark,
+    expected_samples,
+    load_benchmark,
+    load_benchmarks,
+)
+from ._catalogue import InstalledBenchmarks, benchmark_names, installed_benchmarks
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
-from ._options import join_options, option_identity, resolve_options
+from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
-from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmark_names, load_spec
-from .needle._haystack import encode_inside
+from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, load_spec
+from .needle import Haystack, NeedleContext, encode_inside
 
 __all__ = [
     "CONTEXT_MARK",
@@ -14,9 +23,13 @@ __all__ = [
     "BenchmarkSpec",
     "BuiltContext",
     "ContextBuilder",
+    "CountedBenchmark",
     "Encoder",
     "GroupSpec",
+    "Haystack",
+    "InstalledBenchmarks",
     "Message",
+    "NeedleContext",
     "NotedBenchmark",
     "OptionSpec",
     "ProtocolSpec",
@@ -28,12 +41,16 @@ __all__ = [
     "TaskSpec",
     "benchmark_names",
     "encode_inside",
+    "expected_samples",
     "forget_lengths",
+    "installed_benchmarks",
     "join_options",
     "load_benchmark",
     "load_benchmarks",
     "load_spec",
     "option_identity",
+    "option_number",
+    "option_numbers",
     "resolve_options",
     "single",
 ]

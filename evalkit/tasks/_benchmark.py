@@ -1,24 +1,31 @@
 """What the module of one benchmark provides, and how it is found.
 
 A new benchmark is one YAML file in `benchmarks/` and, where its records or metrics are new, one module like `leval.py`
-listed in `_KINDS`. Packages outside evalkit register theirs under the entry point group `evalkit.tasks`.
+listed in `_kinds.py`. Packages outside evalkit bring theirs through entry points: `docs/extending.md`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from evalkit.errors import UnknownNameError, UserError
+from evalkit.errors import UserError
 
+from ._kinds import kind_factory
 from ._options import resolve_options
 from ._records import Answer, Request, Sample, Scorer
 from ._spec import BenchmarkSpec, load_spec
 
-__all__ = ["Benchmark", "NotedBenchmark", "SizedBenchmark", "load_benchmark", "load_benchmarks"]
+__all__ = [
+    "Benchmark",
+    "CountedBenchmark",
+    "NotedBenchmark",
+    "SizedBenchmark",
+    "expected_samples",
+    "load_benchmark",
+    "load_benchmarks",
+]
 
 
 class Benchmark(Protocol):
@@ -53,6 +60,14 @@ class SizedBenchmark(Protocol):
 
 
 @runtime_checkable
+class CountedBenchmark(Protocol):
+    """A benchmark whose number of samples depends on its options, and not on its definition alone."""
+
+    def expected(self, task: str, protocol: str) -> int | None:
+        """Samples of the full task; None where that cannot be known. Asked for tasks that the protocol has."""
+
+
+@runtime_checkable
 class NotedBenchmark(Protocol):
     """A benchmark with something to say before a run."""
 
@@ -63,15 +78,6 @@ class NotedBenchmark(Protocol):
         """Task → how evalkit seeds what the benchmark's own code leaves to chance; part of a run's identity."""
 
 
-_KINDS = {
-    "leval": "evalkit.tasks.leval:LEval",
-    "longbench": "evalkit.tasks.longbench:LongBench",
-    "longbench-v2": "evalkit.tasks.longbench:LongBenchV2",
-    "needle-grid": "evalkit.tasks.needle:NeedleGrid",
-    "needlebench": "evalkit.tasks.needlebench:NeedleBench",
-}
-
-
 def load_benchmark(name_or_path: str, options: Mapping[str, str] | None = None) -> Benchmark:
     """The benchmark of that name or YAML file, shaped by `options`; `UserError` for one it does not take.
 
@@ -79,7 +85,15 @@ def load_benchmark(name_or_path: str, options: Mapping[str, str] | None = None) 
     """
     spec = load_spec(name_or_path)
     values = resolve_options(spec, options or {})
-    return _factory(spec.kind)(spec, values) if spec.options else _factory(spec.kind)(spec)
+    factory: Callable[..., Benchmark] = kind_factory(spec.kind)
+    return factory(spec, values) if spec.options else factory(spec)
+
+
+def expected_samples(benchmark: Benchmark, task: str, protocol: str) -> int | None:
+    """Samples of the full task: what the benchmark counts, else what its definition says; None where unknown."""
+    if isinstance(benchmark, CountedBenchmark):
+        return benchmark.expected(task, protocol)
+    return benchmark.spec.tasks[task].expected[protocol]
 
 
 def load_benchmarks(names: Sequence[str], options: Mapping[str, str]) -> list[Benchmark]:
@@ -89,15 +103,3 @@ def load_benchmarks(names: Sequence[str], options: Mapping[str, str]) -> list[Be
         if not any(option in known for known in taken.values()):
             raise UserError(f"option {option}: not one of {', '.join(names)}; `evalkit benchmarks show` lists them")
     return [load_benchmark(name, {key: options[key] for key in options if key in taken[name]}) for name in names]
-
-
-def _factory(kind: str) -> Callable[..., Benchmark]:
-    if kind in _KINDS:
-        module, name = _KINDS[kind].split(":")
-        factory: Callable[..., Benchmark] = getattr(import_module(module), name)
-        return factory
-    plugins = {point.name: point for point in entry_points(group="evalkit.tasks")}
-    if kind not in plugins:
-        raise UnknownNameError("benchmark kind", kind, [*_KINDS, *plugins])
-    plugin: Callable[..., Benchmark] = plugins[kind].load()
-    return plugin

@@ -101,6 +101,8 @@ class Answer:
     """Gold answers, raw."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What scoring or grouping needs beyond the text, as in `Sample.metadata`."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """As in `Sample.fields`, for extra metrics on evalkit's own runs; empty elsewhere: documents are long."""
 
 
 def _first(means: Sequence[float]) -> float:

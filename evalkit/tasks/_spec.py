@@ -1,27 +1,26 @@
 """Benchmark definitions: the YAML files of `benchmarks/`, typed.
 
 A benchmark names its tasks, where its data comes from, and the protocols under which it is run and scored.
-What cannot be said as data (reading records, choosing a metric) is a Python module of this package, found by the
-benchmark's `kind` (see `_benchmark.py`).
+What cannot be said as data (reading records, choosing a metric) is a Python class, found by the benchmark's `kind`
+(see `_kinds.py`). A file with `sets` defines several benchmarks, each a row that the class writes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from evalkit.errors import DataError, UnknownNameError, one_line
-from evalkit.paths import shipped
 from evalkit.records import FrozenRecord
 
+from ._catalogue import find_definition, read_yaml
+from ._kinds import kind_factory
 from ._options import expand
 
-__all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "benchmark_names", "load_spec"]
+__all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "load_spec"]
 
 
 class TaskSpec(FrozenRecord):
@@ -36,7 +35,8 @@ class TaskSpec(FrozenRecord):
     upstream: str = ""
     """The task's name in OpenCompass; empty where it lacks the task."""
     expected: dict[str, int | None] = {}
-    """Protocol → number of samples of the full task; null where the data is not published in full."""
+    """Protocol → number of samples of the full task; null where the data is not published in full, or the benchmark
+    counts them itself."""
     settings: dict[str, Any] = {}
     """What the benchmark's module needs to know about the task."""
 
@@ -103,7 +103,7 @@ class BenchmarkSpec(FrozenRecord):
     title: str
     """Name as people print it."""
     kind: str
-    """Which module of `evalkit.tasks` reads and scores it."""
+    """Which class reads and scores it."""
     about: str
     """One paragraph for people."""
     source: str
@@ -170,63 +170,38 @@ class BenchmarkSpec(FrozenRecord):
         return protocol in self.tasks[task].expected
 
 
-def benchmark_names() -> list[str]:
-    """Names of the benchmarks that ship with evalkit, sorted."""
-    files = shipped("benchmarks").glob("*.yaml")
-    return sorted(name for file in files for name in _read(file).get("sets", [file.stem]))
-
-
 def load_spec(name_or_path: str) -> BenchmarkSpec:
-    """The benchmark of that shipped name, or of that YAML file (`FILE#SET` for one that defines several).
+    """The benchmark of that name, evalkit's own or an installed package's, or of that YAML file (`FILE#SET` for a set).
 
-    Raises `UnknownNameError` or `DataError`.
+    Raises `UnknownNameError`, `DataError` or `PluginError`.
     """
-    path, name = _place(name_or_path)
+    path, name = find_definition(name_or_path)
     try:
-        raw = _read(path)
-        return BenchmarkSpec.model_validate(_set(path, raw, name) if "sets" in raw else raw)
+        raw = read_yaml(path)
+        spec = BenchmarkSpec.model_validate(_set(path, raw, name) if "sets" in raw else raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise DataError(f"{path}: {where}: {first['msg']}") from error
-
-
-def _place(name_or_path: str) -> tuple[Path, str]:
-    """The file that defines a benchmark, and the name of its set in there."""
-    path, _, name = name_or_path.partition("#")
-    if Path(path).suffix in {".yaml", ".yml"}:
-        return Path(path), name
-    plain = shipped("benchmarks") / f"{name_or_path}.yaml"
-    if plain.is_file() and "sets" not in _read(plain):
-        return plain, ""
-    for file in sorted(shipped("benchmarks").glob("*.yaml")):
-        if name_or_path.startswith(f"{file.stem}-") and name_or_path in _read(file).get("sets", {}):
-            return file, name_or_path
-    raise UnknownNameError("benchmark", name_or_path, benchmark_names())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is there
-    try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML ({one_line(error)})") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: not a benchmark definition; see `evalkit benchmarks show`")
-    return value
-
-
-_EXPANDERS = {"needlebench": "evalkit.tasks.needlebench:expand_set"}
-"""Kind → what makes the definition of one set from a file that defines several."""
+    if name and spec.name != name:
+        raise DataError(f"{path}: set {name}: its definition is called {spec.name!r}; call it as the set")
+    return spec
 
 
 def _set(path: Path, raw: dict[str, Any], name: str) -> dict[str, Any]:
+    """The definition of one set, as the kind's class makes it with `expand_set(raw, name)`."""
+    if not isinstance(raw["sets"], dict):
+        raise DataError(f"{path}: sets: expected a mapping from name to row, found {raw['sets']!r:.40}")
     if name not in raw["sets"]:
         raise UnknownNameError(f"set of {path}", name, raw["sets"], hint="write FILE#SET")
-    if raw.get("kind") not in _EXPANDERS:
+    expand_set = getattr(kind_factory(str(raw.get("kind"))), "expand_set", None)
+    if expand_set is None:
         raise DataError(f"{path}: kind {raw.get('kind')!r} has no sets; write one file per benchmark")
-    module, function = _EXPANDERS[raw["kind"]].split(":")
-    made: dict[str, Any] = getattr(import_module(module), function)(raw, name)
+    try:
+        made: dict[str, Any] = expand_set(raw, name)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            raise
+        reason = one_line(f"{type(error).__name__}: {error}", 200)
+        raise DataError(f"{path}: set {name}: cannot be made of this row ({reason})") from error
     return made

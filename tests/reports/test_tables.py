@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from evalkit.errors import UserError
 from evalkit.reports import caption, score_frame, terminal_table, write_tables
-from evalkit.scores import BenchmarkScores, GroupScore, OverallScore, TaskScore
+from evalkit.scores import BenchmarkScores, ExtraScore, GroupScore, OverallScore, TaskScore
 from evalkit.tasks import BenchmarkSpec
 
 
@@ -137,3 +138,45 @@ def test_a_file_in_the_way_of_the_folder_is_one_line(
 
     with pytest.raises(UserError, match=r"tables/scores.csv: cannot be written"):
         write_tables(tmp_path, scores, spec)
+
+
+@pytest.fixture
+def extended(scores: BenchmarkScores) -> BenchmarkScores:
+    """The scores with two extra metrics on one task and one of them on the other."""
+    whole = ExtraScore(score=71.5, n=200, failed=0, ci95=(60.04, 80.06), clusters=20)
+    partial = ExtraScore(score=50.0, n=2, failed=3, ci95=None, clusters=2, errors=["quiz/task_2/0: no"])
+    extras = {"task_1": {"my|metric": whole, "judge_1": partial}, "task_2": {"judge_1": partial}}
+    tasks = {name: task.model_copy(update={"extra": extras[name]}) for name, task in scores.tasks.items()}
+    return scores.model_copy(update={"tasks": tasks})
+
+
+def test_extra_metrics_are_columns_with_their_counts(extended: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """Score, interval (or why there is none), samples and failures; a dash for a task without."""
+    lines = shown(terminal_table(extended, spec)).splitlines()
+
+    first, second = (next(line for line in lines if line.startswith(name)) for name in ("task_1", "task_2"))
+    assert all(name in lines[1] for name in ("my|metric", "judge_1"))
+    assert "71.50 (60.0 – 80.1), n 200" in first
+    assert "50.00 (2 clusters), n 2, 3 failed" in first
+    assert re.search(r"–\s+50\.00 \(2 clusters\), n 2, 3 failed", second)
+
+
+def test_extra_metrics_are_in_every_file(extended: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """As rows of the CSV file, as columns of the others, whose rows all have as many cells as headings."""
+    table, markdown, latex = (path.read_text() for path in write_tables(tmp_path, extended, spec))
+
+    rows = [row for row in csv.DictReader(io.StringIO(table)) if row["kind"] == "extra"]
+    assert [("task_1", "my|metric", "71.5", "200"), ("task_1", "judge_1", "50.0", "2")] == [
+        (row["name"], row["metric"], row["score"], row["n"]) for row in rows[:2]
+    ]
+    assert {7} == {line.replace(r"\|", "").count("|") - 1 for line in markdown.splitlines() if line.startswith("|")}
+    assert {6} == {line.replace(r"\&", "").count("&") for line in latex.splitlines() if line.endswith(r"\\")}
+    assert r"\begin{tabular}{lrllrll}" in latex
+
+
+def test_a_table_without_extra_metrics_is_as_ever(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """Five columns, and no row of theirs."""
+    table, _, latex = (path.read_text() for path in write_tables(tmp_path, scores, spec))
+
+    assert "extra" not in table
+    assert r"\begin{tabular}{lrllr}" in latex

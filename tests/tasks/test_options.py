@@ -114,7 +114,7 @@ def test_each_benchmark_gets_the_options_it_has() -> None:
     """With several benchmarks in one call, an option goes to those that know it."""
     grid, other = load_benchmarks(["needle", "leval"], {"lengths": "128"})
 
-    assert (33 * 5 // 3, 20) == (grid.spec.tasks["single"].expected["keyword"], len(other.spec.tasks))
+    assert (33 * 5 // 3, 20) == (grid.expected("single", "keyword"), len(other.spec.tasks))
 
 
 def test_an_option_that_no_benchmark_has_is_refused() -> None:

@@ -3,7 +3,8 @@
 Every rule and its source: `docs/benchmarks/needle.md`.
 """
 
-from ._benchmark import NeedleContext, NeedleGrid
-from ._haystack import Haystack
+from ._benchmark import NeedleGrid
+from ._context import NeedleContext
+from ._haystack import Haystack, encode_inside
 
-__all__ = ["Haystack", "NeedleContext", "NeedleGrid"]
+__all__ = ["Haystack", "NeedleContext", "NeedleGrid", "encode_inside"]

@@ -15,28 +15,22 @@ user's. Length is the whole prompt in tokens, chat wrapping included, the answer
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evalkit import metrics
-from evalkit.errors import UserError
 
-from .._context import CONTEXT_MARK, BuiltContext, Encoder
+from .._context import CONTEXT_MARK, Encoder
 from .._records import Answer, Message, Request, Sample, Scorer
 from .._spec import BenchmarkSpec
 from ._axes import read_axes
+from ._context import NeedleContext
 from ._grammar import Language, prompt
-from ._haystack import Haystack, encode_inside
+from ._haystack import encode_inside
 from ._length_tokenizer import length_tokenizer
 from ._texts import GridText
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-__all__ = ["NeedleContext", "NeedleGrid"]
+__all__ = ["NeedleGrid"]
 
 TASK = "single"
 
@@ -48,15 +42,18 @@ class NeedleGrid:
         self._options = options
         self._axes = read_axes(options)
         self._texts = [GridText(options, language) for language in self._axes.languages]
-        samples = len(list(self._axes.cells())) * sum(len(text.needles(0)) for text in self._texts)
-        task = spec.tasks[TASK].model_copy(update={"expected": dict.fromkeys(spec.protocols, samples)})
-        self.spec = spec.model_copy(update={"tasks": {TASK: task}})
+        self._samples = len(list(self._axes.cells())) * sum(len(text.needles(0)) for text in self._texts)
+        self.spec = spec
 
     @cached_property
     def _counter(self) -> Encoder | None:
         """The tokenizer that lengths are measured with; None = the model's own."""
         name = self._options["length-tokenizer"]
         return length_tokenizer(name) if name else None
+
+    def expected(self, task: str, protocol: str) -> int:  # noqa: ARG002
+        """Cells × repeats × needles, of every language."""
+        return self._samples
 
     def files(self, task: str) -> Sequence[str]:  # noqa: ARG002
         """None: the text is made here, or is the user's."""
@@ -89,9 +86,9 @@ class NeedleGrid:
         text = next(text for text in self._texts if text.language == sample.metadata["language"])
         context = NeedleContext(
             text.haystack(sample.metadata["repeat"]),
-            sample.evidence[0],
+            sample.evidence,
             sample.metadata["length"],
-            sample.metadata["depth"],
+            (sample.metadata["depth"],),
             self._options["insertion"],
         )
         limit = int(self.spec.protocol(protocol).options["max_new_tokens"])
@@ -127,55 +124,6 @@ class NeedleGrid:
         if self.spec.protocol(protocol).scoring == "edit-distance":
             return Scorer("edit_similarity", _similarity, ("edit_similarity",))
         return Scorer("keyword", _keyword, ("keyword",))
-
-
-@dataclass(frozen=True, slots=True)
-class NeedleContext:
-    """A context with one needle, made once the tokens around it are counted."""
-
-    haystack: Haystack
-    """Text around the needle."""
-    needle: str
-    """The sentence to hide."""
-    length: int
-    """Tokens of the whole prompt."""
-    depth: float
-    """Where the needle begins, in percent of the haystack: 0 = before it, 100 = behind it."""
-    insertion: str
-    """`sentence` = at the last end of a sentence before that place, `token` = right there."""
-
-    def build(self, encoder: Encoder, fixed_tokens: int) -> BuiltContext:
-        """Haystack and needle in `length` − `fixed_tokens` tokens."""
-        import numpy as np
-
-        opener, inner = encode_inside(encoder, [self.needle, self.haystack.blank + self.needle])
-        tokens = self.length - fixed_tokens - len(inner)
-        if tokens < 0:
-            raise UserError(
-                f"length {self.length}: too short, instruction, question and needle take "
-                f"{fixed_tokens + len(inner)} tokens; ask for more with --lengths"
-            )
-        place = self._place(encoder, tokens)
-        if place == 0:  # the needle opens the text, so the blank goes behind it
-            text = self.haystack.prefix(encoder, self.length - fixed_tokens - len(opener), is_joined=True)
-            return BuiltContext(np.concatenate([_ids(opener), text]), ((0, len(opener)),))
-        text = self.haystack.prefix(encoder, tokens)
-        # Slices, never encoded again: the prompt has the tokens that were counted, and cells share prefixes.
-        ids = np.concatenate([text[:place], _ids(inner), text[place:]])
-        return BuiltContext(ids, ((place, place + len(inner)),))
-
-    def _place(self, encoder: Encoder, tokens: int) -> int:
-        """Index in tokens. A needle at the very end is appended, as the first needle tests did."""
-        place = int(tokens * self.depth / 100)  # of the haystack: the needle's own tokens are no part of the depth
-        if self.insertion == "token" or self.depth == 100:
-            return place
-        return self.haystack.sentence_end(encoder, place, tokens)
-
-
-def _ids(ids: Sequence[int]) -> NDArray[np.int32]:
-    import numpy as np
-
-    return np.asarray(ids, dtype=np.int32)
 
 
 def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> str:

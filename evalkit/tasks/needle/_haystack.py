@@ -54,11 +54,11 @@ class Haystack:
         text = self._long_enough(encoder, tokens)
         return (text.joined if is_joined else text.plain)[:tokens]
 
-    def sentence_end(self, encoder: Encoder, before: int, tokens: int) -> int:
+    def sentence_end(self, encoder: Encoder, before: int, tokens: int, *, is_joined: bool = False) -> int:
         """The last end of a sentence at or before index `before` of the first `tokens` ids; 0 where there is none."""
         import numpy as np
 
-        ends = self._long_enough(encoder, tokens).sentence_ends()
+        ends = self._long_enough(encoder, tokens).sentence_ends(is_joined=is_joined)
         place = int(np.searchsorted(ends, before, side="right"))
         return int(ends[place - 1]) if place else 0
 
@@ -83,7 +83,7 @@ class _EncodedText:
         first = next(pieces, "")
         plain, joined = encode_inside(encoder, [first, blank + first])
         self.plain, self.joined = _array(plain), _array(joined)
-        self._ends: NDArray[np.int64] | None = None
+        self._ends: dict[bool, NDArray[np.int64]] = {}
 
     def grow(self, tokens: int) -> int:
         """Encode on until both forms have `tokens` tokens or the text ends; how many they have."""
@@ -95,14 +95,14 @@ class _EncodedText:
                 return there
             ids = _array(itertools.chain(*encode_inside(self.encoder, texts)))
             self.plain, self.joined = (np.concatenate([old, ids]) for old in (self.plain, self.joined))
-            self._ends = None
+            self._ends.clear()
         return there
 
-    def sentence_ends(self) -> NDArray[np.int64]:
-        """Indexes of `plain` behind the tokens that end a sentence, ascending."""
-        if self._ends is None:
-            self._ends = _sentence_ends(self.plain, self.encoder)
-        return self._ends
+    def sentence_ends(self, *, is_joined: bool) -> NDArray[np.int64]:
+        """Indexes of `joined` or `plain` behind the tokens that end a sentence, ascending."""
+        if is_joined not in self._ends:
+            self._ends[is_joined] = _sentence_ends(self.joined if is_joined else self.plain, self.encoder)
+        return self._ends[is_joined]
 
 
 def encode_inside(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:

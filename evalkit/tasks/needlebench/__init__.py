@@ -9,6 +9,5 @@ Facts and sources of every rule: `docs/benchmarks/needlebench.md`.
 """
 
 from ._benchmark import NeedleBench
-from ._sets import expand_set
 
-__all__ = ["NeedleBench", "expand_set"]
+__all__ = ["NeedleBench"]

@@ -14,7 +14,7 @@ from .._spec import BenchmarkSpec
 from ._atc import NAMES_FILE, atc_samples
 from ._grid import grid_samples
 from ._scoring import task_scorer
-from ._sets import AtcTask, GridTask, task_of
+from ._sets import AtcTask, GridTask, expand_set, task_of
 from ._upstream import document_prompt, few_shot_turns, question_turns
 
 __all__ = ["NeedleBench"]
@@ -25,6 +25,8 @@ PROMPT_FILES = {"single": "origin.py", "multi_retrieval": "parallel.py", "multi_
 
 class NeedleBench:
     """One set of NeedleBench."""
+
+    expand_set = staticmethod(expand_set)
 
     def __init__(self, spec: BenchmarkSpec, options: Mapping[str, str]) -> None:
         self.spec = spec

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from evalkit.errors import UserError
 from evalkit.paths import shipped
 from evalkit.prompts import ChatFormat, Prompt, PromptBuilder, PromptTokenizer, TruncationMode
-from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
-from evalkit.tasks.needle._benchmark import NeedleContext
-from evalkit.tasks.needle._haystack import Haystack
+from evalkit.tasks import Answer, Benchmark, Haystack, NeedleContext, Sample, expected_samples, load_benchmark
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -55,7 +53,7 @@ def prompts_of(grid: Benchmark, builder: PromptBuilder) -> Iterator[tuple[Sample
 def context_of(depth: float, insertion: str, tokens: int = 60) -> str:
     """The context of a needle in a text of ten-character sentences, in characters."""
     text = Haystack("of a test", lambda: iter(["It rained."] + [" It rained."] * 50), " ")
-    filled = NeedleContext(text, "NEEDLE.", tokens, depth, insertion).build(Characters(), 0)
+    filled = NeedleContext(text, ("NEEDLE.",), tokens, (depth,), insertion).build(Characters(), 0)
     return Characters().decode(filled.ids.tolist(), skip_special=False)
 
 
@@ -89,7 +87,44 @@ def test_shipped_grids_have_the_sizes_they_state(
 
     stated = json.dumps(grid.spec.tasks["single"].expected)
     assert json.dumps({"keyword": samples, "edit-distance": samples}) == stated
+    assert samples == expected_samples(grid, "single", "keyword")
     assert (samples, lengths, depths) == (len(metadata), *((axis[0], axis[-1], len(axis)) for axis in found))
+
+
+def test_the_options_decide_how_many_samples_are_expected() -> None:
+    """Whatever the YAML file states for the shipped grid: 2 lengths × 3 depths × 4 repeats × 5 needles."""
+    grid = load_benchmark("needle", {"lengths": "200,300", "depths": "0:100:50", "repeats": "4", "needle-count": "5"})
+
+    assert 2 * 3 * 4 * 5 == expected_samples(grid, "single", "keyword") == len(samples_of(grid))
+
+
+@pytest.mark.parametrize("depths", [(0, 50, 100), (20, 20, 60), (0, 0, 0), (100, 100, 100), (5, 50, 51)])
+def test_several_needles_stand_in_order_between_whole_sentences(depths: tuple[float, ...]) -> None:
+    """Every needle is where its span says, in their order, and no sentence is cut but by the end of the context."""
+    text = Haystack("of a test", lambda: iter(["It rained."] + [" It rained."] * 50), " ")
+    needles = ("ONE IS A.", "TWO IS B.", "THREE IS C.")
+
+    built = NeedleContext(text, needles, 150, depths).build(Characters(), 12)
+
+    whole = Characters().decode(built.ids.tolist(), skip_special=False)
+    assert 150 - 12 == len(whole)
+    assert list(needles) == [whole[start:stop].strip() for start, stop in built.evidence]
+    rest = whole
+    for needle in needles:
+        rest = rest.replace(needle, "")
+    assert set("It rained. " * 20) >= set(rest)
+    assert ("It rained. " * 20).startswith(" ".join(rest.split()))
+    assert not whole.startswith(" ")
+    assert "  " not in whole
+
+
+@pytest.mark.parametrize("depths", [(), (50,), (60, 50), (10, 20, 30)])
+def test_needles_without_depths_of_their_own_are_refused(depths: tuple[float, ...]) -> None:
+    """One for each, in the order in which they stand."""
+    text = Haystack("of a test", lambda: iter(["It rained."]), " ")
+
+    with pytest.raises(ValueError, match="give each one, ascending"):
+        NeedleContext(text, ("ONE.", "TWO."), 150, depths)
 
 
 def test_ids_do_not_depend_on_the_rest_of_the_grid() -> None:
