@@ -188,9 +188,37 @@ def score_predictions(
     """
     extra = read_metrics(metrics)
     if output_format == "evalkit":
-from evalkit.errors import UserError
-from evalkit.paths import cache_root
-from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_heatmaps, write_parts, write_tables
+        return score_run(Path(path), protocol, options, extra)[0]
+    scores, rows = _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options, extra)
+    if out is not None:
+        _write_outputs(Path(out), scores, rows, load_spec(scores.benchmark))
+    return scores
+
+
+def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], spec: BenchmarkSpec) -> None:
+    """Scores, tables and heatmaps of outputs made elsewhere, in a folder that is no run's."""
+    if (folder / "run.json").exists():
+        raise UserError(f"{folder}: holds a run of evalkit, whose scores would be lost: name another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}): name another folder") from error
+    write_scores(folder, scores, rows)
+    write_tables(folder, scores, spec)
+    write_parts(folder, scores)
+    write_heatmaps(folder, scores, rows, spec, scores.model)
+
+
+def _score_outputs(
+    path: str | Path,
+    output_format: str,
+    protocol: str | None,
+    benchmark: str | None,
+    ignore_unknown: bool,
+    options: Mapping[str, str] | None,
+    extra: Mapping[str, ExtraMetric],
+) -> tuple[BenchmarkScores, list[ScoreRow]]:
+    """Scores and rows of outputs made elsewhere."""
     folder = find_outputs(Path(path), output_format)
     scored = load_benchmark(benchmark or output_benchmark(folder, output_format), options)
     name = protocol or default_protocol(scored.spec, output_format)

@@ -87,7 +87,7 @@ def score_benchmark(
         if task in tasks and spec.has_task(task, protocol):
             scorer = benchmark.scorer(task, protocol, tasks[task].answers)
             scored = _scored(scorer, tasks[task].answers)
-            scores[task] = _task_score(spec, task, protocol, scorer, scored, tasks[task])
+            scores[task] = _task_score(benchmark, task, protocol, scorer, scored, tasks[task])
             rows += _rows(task, protocol, scorer, scored, tasks[task].ledgers)
             spread = scored.spread(scorer.combine)
             if spread is not None:

@@ -143,8 +143,8 @@ def test_a_file_in_the_way_of_the_folder_is_one_line(
 @pytest.fixture
 def extended(scores: BenchmarkScores) -> BenchmarkScores:
     """The scores with two extra metrics on one task and one of them on the other."""
-    whole = ExtraScore(score=71.5, n=200, failed=0, ci95=(60.04, 80.06), clusters=20)
-    partial = ExtraScore(score=50.0, n=2, failed=3, ci95=None, clusters=2, errors=["quiz/task_2/0: no"])
+    whole = ExtraScore(score=71.5, n=200, failed=0, ci95=(60.04, 80.06), ci95_kind="cluster t", clusters=20)
+    partial = ExtraScore(score=50.0, n=2, failed=3, ci95=None, ci95_kind=None, clusters=2, errors=["quiz/task_2/0: no"])
     extras = {"task_1": {"my|metric": whole, "judge_1": partial}, "task_2": {"judge_1": partial}}
     tasks = {name: task.model_copy(update={"extra": extras[name]}) for name, task in scores.tasks.items()}
     return scores.model_copy(update={"tasks": tasks})
