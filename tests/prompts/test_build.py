@@ -262,13 +262,14 @@ def test_a_needle_in_the_part_that_is_cut_is_lost_and_the_ledger_says_so(
 
 def test_a_needle_cut_in_two_is_lost(tokenizer: PromptTokenizer, new_builder: NewBuilder, request_for: Ask) -> None:
     """Two halves left and right of the seam are not the needle, even if the cut joins them."""
-    text = "abcdefgh" + STORY + "abcdefgh"
-    head = len(tokenizer.encode("abcd")) + 1
+    needle = "qqqqqq"  # six tokens: the vocabulary has no two of them in one
+    text = f"qqq{STORY}{needle}{STORY}qqq"
 
-    prompt = one(new_builder("middle", 2 * head + NEW - 1), request_for(text, evidence=["abcdefgh" + STORY]))
+    prompt = one(new_builder("middle", 1 + len(needle) + NEW), request_for(text, evidence=[needle]))
 
+    assert needle == tokenizer.decode(prompt.ids.tolist(), skip_special=True)
     assert prompt.ledger is not None
-    assert prompt.ledger.evidence_kept is False
+    assert (False, (0,)) == (prompt.ledger.evidence_kept, prompt.ledger.evidence_lost)
 
 
 def test_a_leval_answer_beyond_the_kept_words_is_lost(new_builder: NewBuilder, request_for: Ask) -> None:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from evalkit.errors import UserError
@@ -95,6 +96,41 @@ def test_the_frame_keeps_numbers_unrounded(scores: BenchmarkScores, spec: Benchm
     assert ["task", "task", "group", "group", "overall"] == list(frame["kind"])
     assert 44.855 == frame["score"][0]
     assert frame["score"].isna().tolist() == [False, True, False, True, True]
+
+
+def test_a_group_counts_the_samples_of_its_tasks(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """Scored, failed and expected are sums; one unknown number of samples makes their sum unknown, not smaller."""
+    both = {"one": GroupScore(score=None, tasks=["task_1", "task_2"])}
+    known = scores.model_copy(update={"groups": both})
+    unknown = known.model_copy(update={"tasks": scores.tasks | {"task_2": task(n=7, failed=1, expected=None)}})
+    missing = known.model_copy(update={"groups": scores.groups})
+
+    counts = [
+        score_frame(each, spec).query("kind == 'group'")[["n", "failed", "expected"]].astype(object).values.tolist()
+        for each in (known, unknown, missing)
+    ]
+
+    assert [[[200, 3, 205]], [[207, 1, None]], [[200, 0, 200], [0, 3, None]]] == [
+        [[None if pd.isna(value) else value for value in row] for row in rows] for rows in counts
+    ]
+
+
+def test_a_group_with_a_part_of_its_samples_shows_how_many_were_scored(
+    scores: BenchmarkScores, spec: BenchmarkSpec
+) -> None:
+    """Of how many there should be; a task whose size nobody knows counts those it has on both sides."""
+    tasks = {
+        "task_1": task(n=11, failed=9, expected=20), "task_2": task(n=5, expected=5), "task_3": task(n=7, expected=None)
+    }  # fmt: skip
+    groups = {
+        "one": GroupScore(score=None, tasks=["task_1", "task_2", "task_3", "task_4"]),
+        "two": GroupScore(score=50.0, tasks=["task_2"]),
+    }
+
+    text = shown(terminal_table(scores.model_copy(update={"tasks": tasks, "groups": groups}), spec))
+
+    assert "3/4 tasks, 23/32 samples" in text
+    assert "1/1 tasks\n" in text.replace(" \n", "\n")
 
 
 def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:

@@ -234,6 +234,32 @@ def test_every_setting_that_can_change_a_score_is_in_the_identity(
         start(limit=1, **settings)
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ("name: other", "model"),
+        ("stop: ['\\n']", "stop"),
+        ("dtype: float32", "dtype"),
+        ("chat: none", "template"),
+        ("engine: {quantization: awq}", "quantization"),
+        ("max_seq_len: 400", "max_seq_len"),
+    ],
+)
+def test_every_fact_of_the_card_that_can_change_a_score_is_in_the_identity(
+    start: Start, tiny_model: Path, tmp_path: Path, change: str, field: str
+) -> None:
+    """Two cards of the same weights that format prompts or end answers differently never share records."""
+    card = tmp_path / "card.yaml"
+    known = {"name": "tiny", "title": "Tiny", "weights": str(tiny_model), "context_length": "512", "licence": "none"}
+    lines = {name: f"{name}: {value}\n" for name, value in known.items()}
+    card.write_text("".join(lines.values()))
+    start(model=str(card), limit=1)
+    card.write_text("".join((lines | {change.partition(":")[0]: f"{change}\n"}).values()))
+
+    with pytest.raises(RunConflictError, match=f"another {field} "):
+        start(model=str(card), limit=1)
+
+
 def edit(path: Path, **values: object) -> None:
     """Change fields of a JSON file."""
     path.write_text(json.dumps(json.loads(path.read_text()) | values))

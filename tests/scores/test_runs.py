@@ -94,6 +94,18 @@ def test_a_chain_without_its_last_step_is_not_scored_yet(run: Run) -> None:
     assert (2, 0, True) == (scores.tasks["tales"].n, scores.tasks["tales"].failed, scores.partial)
 
 
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_chain_with_a_failed_step_has_failed(run: Run, broken: int) -> None:
+    """Whichever step it was: a question without an answer is never scored as an empty one."""
+    folder = run("--protocol", "chain", "--limit", 3, "--task", "tales")
+    failure = {"error": "broke", "text": None, "finish_reason": "error"}
+    rewrite(folder, lambda each: each | (failure if (each["id"], each["step"]) == ("toy/tales/1", broken) else {}))
+
+    task = score_run(folder)[0].tasks["tales"]
+
+    assert (2, 1, 0) == (task.n, task.failed, task.empty)
+
+
 def test_a_chain_is_scored_on_its_last_answer(run: Run) -> None:
     """Whatever was said before."""
     folder = run("--protocol", "chain", "--limit", 1, "--task", "tales")

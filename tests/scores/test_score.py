@@ -108,6 +108,17 @@ def test_fewer_samples_than_the_task_has_is_partial(quiz: Quiz, answers: Answers
     assert (True, False) == (tasks["a"].is_partial, tasks["b"].is_partial)
 
 
+def test_the_same_answers_have_the_same_interval_under_every_protocol(quiz: Quiz, answers: Answers) -> None:
+    """Protocols that score alike are then seen to differ in nothing, not in the luck of their draws."""
+    given = {"a": TaskAnswers(answers(*(str(index * index) for index in range(10))))}
+    scorer = Scorer("m", lambda answer: (float(answer.prediction),), ("m",))
+
+    full, short = (scored(quiz(scorer), given, protocol).tasks["a"].ci95 for protocol in ("full", "short"))
+
+    assert full is not None
+    assert full == short
+
+
 def test_truncation_is_reported_beside_the_score(quiz: Quiz, answers: Answers) -> None:
     """How many samples it touched and how those fared."""
     given = TaskAnswers(

@@ -75,6 +75,21 @@ def test_settings_differ_and_switching_back_restores_the_model(
     assert before == texts(model, NATIVE, ask(prompts))
 
 
+def test_nothing_computed_under_one_setting_is_used_under_another(
+    save_model: SaveModel, load: Load, ask: Ask, prompts: list[list[int]]
+) -> None:
+    """Keys in the cache are turned by the setting they were made under, so a switch starts from an empty one."""
+    folder = save_model(max_position_embeddings=WINDOW)
+    request, setting = ask([prompts[-1]]), rope_setting(parse_rope("ntk:4"), MODEL, 100)
+    (expected,) = load(folder).generate(setting, request)
+    model = load(folder)
+    list(model.generate(NATIVE, request))
+
+    (found,) = model.generate(setting, request)
+
+    assert (expected.text, 0) == (found.text, found.cached_tokens)
+
+
 def test_a_native_dynamic_model_can_be_set_to_an_effective_base(
     save_model: SaveModel, load: Load, ask: Ask, prompts: list[list[int]]
 ) -> None:

@@ -70,6 +70,28 @@ def test_parts_of_a_task_are_one_task(write: Write) -> None:
     assert (12, 1) == (task.n, task.empty)
 
 
+@pytest.mark.parametrize(
+    ("gold", "expected"), [(("Rome", "Paris"), (1, "document")), (("Paris", "Rome"), (2, "sample"))]
+)
+def test_rows_get_the_documents_of_samples_only_where_their_gold_answers_agree(
+    write: Write, bare: Path, monkeypatch: pytest.MonkeyPatch, gold: tuple[str, ...], expected: tuple[int, str]
+) -> None:
+    """Outputs in another order, or of other data, never get the documents and lengths of samples they do not answer."""
+    rows = [
+        {"input": answer, "context": "same", "answers": [answer], "length": 1, "language": "en"}
+        for answer in ("Rome", "Paris")
+    ]
+    (bare / "data" / "longbench").mkdir(parents=True)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (bare / "data" / "longbench" / "qasper.jsonl").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("EVALKIT_DATA", str(bare / "data"))
+    folder = write("LongBench_qasper", *({"prediction": "Rome", "gold": [answer]} for answer in gold))
+
+    task = score_predictions(folder, "opencompass").tasks["qasper"]
+
+    assert expected == (task.clusters, task.cluster_unit)
+
+
 def test_a_missing_part_is_named(write: Write) -> None:
     """The rows behind it would stand for other samples."""
     write("LongBench_lcc_0", RIGHT)
