@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,12 +72,14 @@ def test_counts_of_a_part_count_that_part_alone() -> None:
 
 
 def test_counts_say_what_truncation_did() -> None:
-    """Shortened prompts, and those that lost their evidence."""
-    plan = make_plan([("toy", prompt([1, 2], before=9)), ("toy", prompt([1, 2]))], lambda _: NATIVE)
+    """Shortened prompts, and those that lost their evidence; unknown is not lost, and cut is not lost either."""
+    lost, unknown = prompt([1, 2], before=9), prompt([1, 2])
+    kept = replace(lost, ledger=replace(lost.ledger, evidence_kept=True))  # type: ignore[type-var]
+    plan = make_plan([("toy", each) for each in (lost, unknown, kept, kept, unknown, kept)], lambda _: NATIVE)
 
     counts = plan.counts()
 
-    assert (1, 1) == (counts.truncated, counts.evidence_lost)
+    assert (4, 1) == (counts.truncated, counts.evidence_lost)
 
 
 def test_a_failed_prompt_is_counted_and_never_planned() -> None:
@@ -88,6 +91,16 @@ def test_a_failed_prompt_is_counted_and_never_planned() -> None:
     assert [[1]] == [group.order for group in plan.groups]
     assert (2, 1, 1) == (counts.samples, counts.failed, counts.prompt_tokens)
     assert "too long" == plan.prompts[0].error
+
+
+def test_prompts_that_all_failed_cost_nothing() -> None:
+    """Neither tokens nor a cache: nothing would be run."""
+    counts = make_plan([("toy", prompt([], 0, "too long"))], lambda _: NATIVE).counts()
+
+    assert (1, 0, 0, 0, 0, 0) == (
+        counts.failed, counts.prompt_tokens, counts.unique_prompt_tokens, counts.longest_prompt,
+        counts.longest_sequence, counts.max_new_tokens,
+    )  # fmt: skip
 
 
 def test_finished_prompts_are_counted_as_done_wherever_they_are() -> None:

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import SampleError, UnknownNameError
-from evalkit.prompts import Budget, Range, TruncationMode, kept_ranges, leval_word_count, parse_mode, require_room
+from evalkit.prompts import (
+    Budget,
+    Range,
+    TruncationMode,
+    kept_ranges,
+    leval_word_count,
+    parse_mode,
+    require_room,
+)
+from evalkit.prompts._truncation import context_ranges
 
 M = TruncationMode
 LIMITS = {
@@ -111,15 +120,92 @@ def test_half_of_one_token_is_everything_as_upstream_slices(mode: TruncationMode
     assert (Range(0, 90),) == kept
 
 
-def test_longbench_derives_its_limit_from_the_window() -> None:
-    """31,500 tokens for a 32k window, as its model table says; 500 less than the window elsewhere."""
-    published, derived = Budget(32768, 100), Budget(20000, 100)
+@pytest.mark.parametrize(
+    ("window", "limit"),
+    [(4096, 3500), (8192, 7500), (16384, 15500), (32768, 31500), (20000, 19500), (131072, 130572)],
+)
+def test_longbench_derives_its_limit_from_the_window(window: int, limit: int) -> None:
+    """Its model table (config/model2maxlen.json) for the windows it has; 500 less than the window elsewhere."""
+    kept = kept_ranges(M.LONGBENCH_OFFICIAL, 10**6, Budget(window, 100))
 
-    lengths = [
-        sum(span.tokens for span in kept_ranges(M.LONGBENCH_OFFICIAL, 10**6, each)) for each in (published, derived)
-    ]
+    assert (Range(0, limit // 2), Range(10**6 - limit // 2, 10**6)) == kept
 
-    assert [31500, 19500] == lengths
+
+@pytest.mark.parametrize(
+    ("budget", "head", "tail"),
+    [
+        (Budget(200_000, 128), 60_000, 60_000),  # its model table: 120,000 tokens, however large the window
+        (Budget(32_768, 129), 16_319, 16_320),
+        (Budget(32_768, 128, 1001), 500, 501),
+        (Budget(120_000, 128), 59_936, 59_936),
+    ],
+)
+def test_longbench_v2_keeps_120000_tokens_or_what_the_window_leaves(budget: Budget, head: int, tail: int) -> None:
+    """Half of it from each end, the odd token at the tail, as upstream slices."""
+    kept = kept_ranges(M.LONGBENCH_V2_OFFICIAL, 10**6, budget)
+
+    assert (Range(0, head), Range(10**6 - tail, 10**6)) == kept
+
+
+@pytest.mark.parametrize(("window", "head", "tail"), [(10, 5, 5), (11, 5, 6)])
+def test_drop_middle_fills_the_window_with_the_odd_token_at_the_tail(window: int, head: int, tail: int) -> None:
+    """OpenCompass's base models keep no room for the answer."""
+    kept = kept_ranges(M.OPENCOMPASS_DROP_MIDDLE, 100, Budget(window, 4))
+
+    assert (Range(0, head), Range(100 - tail, 100)) == kept
+
+
+@pytest.mark.parametrize(
+    ("mode", "budget", "expected"),
+    [
+        (M.OPENCOMPASS_LEGACY_MID, Budget(13, 4), (Range(0, 4), Range(96, 100))),  # odd: one token stays unused
+        (M.OPENCOMPASS_LEGACY_MID, Budget(6, 4), (Range(0, 1), Range(99, 100))),
+        (M.OPENCOMPASS_LEGACY_MID, Budget(4, 9), (Range(0, 98), Range(2, 100))),  # ids[:-2] + ids[2:], as upstream
+        (M.LONGBENCH_OFFICIAL, Budget(13, 4, 9), (Range(0, 4), Range(96, 100))),
+    ],
+)
+def test_even_halves_are_upstreams_slices(mode: M, budget: Budget, expected: tuple[Range, ...]) -> None:
+    """`ids[:half] + ids[-half:]` with half = int(limit / 2), whatever the limit."""
+    assert expected == kept_ranges(mode, 100, budget)
+
+
+@pytest.mark.parametrize(
+    ("excess", "expected"),
+    [
+        (0, (Range(0, 100),)),
+        (1, (Range(0, 40), Range(41, 100))),  # of 61 context tokens 60 are left
+        (2, (Range(0, 40), Range(42, 100))),
+        (60, (Range(0, 11), Range(71, 100))),  # one is left, at the head
+    ],
+)
+def test_context_middle_cuts_the_centre_of_the_context(excess: int, expected: tuple[Range, ...]) -> None:
+    """As much as does not fit and not a token more; instruction and question stay whole."""
+    kept = context_ranges(100, Range(10, 71), Budget(104 - excess, 4))
+
+    assert expected == kept
+
+
+def test_context_middle_refuses_a_context_of_nothing() -> None:
+    """The error counts what stands around it."""
+    with pytest.raises(SampleError, match="instruction and question alone take 39 tokens and the budget is 39"):
+        context_ranges(100, Range(10, 71), Budget(43, 4))
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "tokens_per_word", "kept"),
+    [
+        (2000, 1000, 1.0, 1000),
+        (2000, 1000, 1.3, 750),  # 1000 words are 1300 tokens, 750 are 975
+        (2000, 1000, 1.5, 500),
+        (2000, 1000, 0.6, 1000),
+        (100, 120, 2.0, 0),  # 120 words, then 120 - 250 < 0: the last 130 of 100 go
+        (400, 200, 1.25, 150),  # 200 words are 250 tokens; then words[:-50] of the 200
+        (1000, 1000, 1.0, 1000),
+    ],
+)
+def test_leval_gives_up_250_words_more_in_each_round(words: int, limit: int, tokens_per_word: float, kept: int) -> None:
+    """As its baselines do: as many words as tokens first, then 250 fewer, until they fit."""
+    assert kept == leval_word_count(words, limit, lambda count: int(count * tokens_per_word))
 
 
 @given(words=st.integers(0, 4000), limit=st.integers(1, 4000), per_word=st.integers(1, 7))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,109 @@ def test_a_folder_that_is_no_run_is_one_line(bare: Path) -> None:
     """Named."""
     with pytest.raises(DataError, match="not a run folder"):
         score_run(bare)
+
+
+OTHER_RULES: list[tuple[Any, ...]] = [
+    (), ("official",), (None, {"code-backend": "levenshtein"}), ("opencompass",),
+    ("opencompass", {"code-backend": "levenshtein"}),
+]  # fmt: skip
+QUESTIONS = [
+    {"input": f"{number}?", "context": "same", "answers": ["Paris"], "length": 1, "language": "en"}
+    for number in range(3)
+]
+
+
+@pytest.fixture
+def qasper(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Maker of a run of LongBench's qasper on a part of its data, all answers right; gives back its folder.
+
+    `qasper(settings, records)` changes the manifest's settings and adds records.
+    """
+    monkeypatch.setenv("EVALKIT_DATA", str(bare / "data"))
+    path = bare / "data" / "longbench" / "qasper.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS), "utf-8")
+
+    def make(settings: dict[str, Any] | None = None, records: Sequence[dict[str, Any]] = ()) -> Path:
+        folder = bare / "run"
+        folder.mkdir()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        known = {
+            "benchmark": "longbench", "label": "official", "partial": True, "altered": ["qasper.jsonl"],
+            "files": {"qasper.jsonl": str(path)},
+        }  # fmt: skip
+        identity = {"data": {"qasper.jsonl": digest}, "model": "tiny", "protocol": "official"}
+        manifest = {"identity": identity, "settings": known | (settings or {}), "environment": {}}
+        record = {
+            "step": 0, "attempt": 1, "prompt_sha256": "0" * 64, "ledger": None, "text": "Paris", "output_tokens": 1,
+            "finish_reason": "stop", "seconds": 0.1, "cached_tokens": None, "error": None, "rope": "native",
+            "preview": "",
+        }  # fmt: skip
+        lines = [record | {"id": f"longbench/qasper/{index}"} for index in range(3)]
+        lines += [record | each for each in records]
+        (folder / "run.json").write_text(json.dumps(manifest))
+        (folder / "samples.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+        return folder
+
+    return make
+
+
+def test_a_run_on_altered_data_says_so_whenever_it_is_scored(qasper: Run) -> None:
+    """The run found out, its manifest keeps it."""
+    task = score_run(qasper())[0].tasks["qasper"]
+
+    assert (100.0, 3, 1, "document") == (task.score, task.n, task.clusters, task.cluster_unit)
+    assert ["the data is not the pinned one: a part of the benchmark, or altered"] == task.notes
+
+
+@pytest.mark.parametrize("altered", [[], ["hotpotqa.jsonl"], None])
+def test_a_task_answers_for_its_own_files_alone(qasper: Run, altered: list[str] | None) -> None:
+    """What is wrong with another task's data is not said of this one."""
+    assert [] == score_run(qasper({"altered": altered}))[0].tasks["qasper"].notes
+
+
+def test_data_that_was_moved_since_is_looked_for_where_data_belongs(qasper: Run, bare: Path) -> None:
+    """The same file elsewhere is the same file."""
+    folder = qasper({"files": {"qasper.jsonl": str(bare / "gone" / "qasper.jsonl")}})
+
+    assert 100.0 == score_run(folder)[0].tasks["qasper"].score
+
+
+def test_data_is_taken_from_where_the_run_had_it(qasper: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder named with --data is not named again when the run is scored again."""
+    folder = qasper()
+    monkeypatch.delenv("EVALKIT_DATA")
+
+    assert 100.0 == score_run(folder)[0].tasks["qasper"].score
+
+
+def test_other_data_than_the_run_used_is_refused(qasper: Run, bare: Path) -> None:
+    """Answers are never scored against the gold answers of another file; both digests are named."""
+    folder = qasper()
+    path = bare / "data" / "longbench" / "qasper.jsonl"
+    then, now = path.read_bytes(), path.read_bytes().replace(b"Paris", b"Rome")
+    path.write_bytes(now)
+
+    with pytest.raises(DataError) as caught:
+        score_run(folder)
+
+    digests = [hashlib.sha256(content).hexdigest()[:12] for content in (now, then)]
+    assert f"{path}: not the file this run used ({digests[0]}, then {digests[1]})" == str(caught.value)
+
+
+def test_a_record_that_belongs_to_no_task_is_named(qasper: Run) -> None:
+    """The log is the user's to repair."""
+    with pytest.raises(DataError, match=r"samples\.jsonl: id 'qasper/0' is not benchmark/task/index"):
+        score_run(qasper(None, [{"id": "qasper/0"}]))
+
+
+def test_other_scoring_options_are_in_the_label(qasper: Run) -> None:
+    """A score under them is not the run's own."""
+    folder = qasper()
+
+    labels = [score_run(folder, *asked)[0].protocol for asked in OTHER_RULES]
+
+    assert [
+        "official", "official", "official+code-backend-levenshtein", "opencompass (run under official)",
+        "opencompass (run under official)+code-backend-levenshtein",
+    ] == labels  # fmt: skip

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from evalkit.runs import LedgerRecord
 from evalkit.scores import BenchmarkScores, ScoreRow, TaskAnswers, score_benchmark
 from evalkit.tasks import Answer, Scorer, single
 
@@ -246,3 +248,115 @@ def test_the_frame_has_one_row_a_task(quiz: Quiz, answers: Answers) -> None:
     assert {"benchmark", "protocol", "model", "score", "metric", "failed", "expected", "ci95_low", "ci95_high"} <= set(
         frame
     )
+
+
+def test_the_frame_has_the_numbers_of_its_tasks(quiz: Quiz, answers: Answers) -> None:
+    """The interval's ends in their order, and nothing where there is none."""
+    tasks = {"a": TaskAnswers(answers(*SIX * 2), failed=3), "b": TaskAnswers(answers("no", task="b"))}
+    scores = scored(quiz(), tasks)
+
+    frame = scores.to_pandas().set_index("task")
+
+    assert scores.tasks["a"].ci95 == tuple(frame.loc["a", ["ci95_low", "ci95_high"]])
+    assert frame.loc["b", ["ci95_low", "ci95_high"]].isna().all()
+    assert [("a", 12, 3, 6), ("b", 1, 0, None)] == [
+        (name, row.n, row.failed, None if math.isnan(row.expected) else row.expected) for name, row in frame.iterrows()
+    ]
+    assert ("quiz", "full", "tiny", "exact") == tuple(frame.loc["a", ["benchmark", "protocol", "model", "metric"]])
+
+
+LEDGER = LedgerRecord(
+    mode="middle", before=90, after=60, head=30, tail=30, kept=[(0, 30), (60, 90)], evidence_kept=False,
+    evidence_lost=[1],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("needles", "kept"), [((), [False, False]), ((0, 1), [True, False]), ((1, 0), [False, True])])
+def test_a_row_of_one_needle_says_whether_that_needle_was_there(
+    quiz: Quiz, answers: Answers, needles: tuple[int, ...], kept: list[bool]
+) -> None:
+    """Each column asks for its own needle, at its own place; a column that asks for all of them lost one."""
+    scorer = Scorer(
+        "m", lambda _: (100.0, 0.0), ("depth_10", "depth_90"), column_evidence=needles,
+        column_metadata=({"depth": 10}, {"depth": 90}),
+    )  # fmt: skip
+    given = TaskAnswers(answers("yes", metadata=[{"length": 100}]), ledgers={"quiz/a/0": LEDGER}, has_ledger=True)
+
+    _, rows = score_benchmark(quiz(scorer), "full", {"a": given}, model="tiny")
+
+    assert [("m", 100.0, 10), ("m", 0.0, 90)] == [(row.metric, row.score, row.metadata["depth"]) for row in rows]
+    assert [(90, 60, each) for each in kept] == [
+        (row.prompt_tokens, row.kept_tokens, row.evidence_kept) for row in rows
+    ]
+    assert {100} == {row.metadata["length"] for row in rows}
+
+
+def test_a_needle_that_is_there_or_never_was_is_not_called_lost(quiz: Quiz, answers: Answers) -> None:
+    """Of a prompt that lost nothing every column says so, and of an unknown one none says anything."""
+    scorer = Scorer("m", lambda _: (100.0, 0.0), ("x", "y"), column_evidence=(0, 1))
+    ledgers = {
+        f"quiz/a/{index}": LEDGER.model_copy(update={"evidence_kept": kept, "evidence_lost": []})
+        for index, kept in enumerate((True, None))
+    }
+    given = TaskAnswers(answers("yes", "yes", "yes"), ledgers=ledgers, has_ledger=True)
+
+    _, rows = score_benchmark(quiz(scorer), "full", {"a": given}, model="tiny")
+
+    assert [True, True, None, None, None, None] == [row.evidence_kept for row in rows]
+    assert [90, 90, 90, 90, None, None] == [row.prompt_tokens for row in rows]
+
+
+def test_altered_data_is_said_and_makes_the_whole_partial(quiz: Quiz, answers: Answers) -> None:
+    """Even with every sample there, the score is not the benchmark's."""
+    full = {name: TaskAnswers(answers(*["yes"] * 6, task=name)) for name in ("a", "b", "c")}
+    altered = full | {"c": replace(full["c"], is_altered=True)}
+
+    whole, other = (scored(quiz(), given) for given in (full, altered))
+
+    assert (False, True) == (whole.partial, other.partial)
+    assert [[], [], []] == [task.notes for task in whole.tasks.values()]
+    assert ["the data is not the pinned one: a part of the benchmark, or altered"] == other.tasks["c"].notes
+
+
+def test_an_answer_may_belong_to_several_parts(quiz: Quiz, answers: Answers) -> None:
+    """It counts in each of them and once in the score."""
+    scorer = Scorer(
+        "m", lambda answer: (100.0 * (answer.prediction == "yes"),), ("m",),
+        bucket=lambda answer: ("easy", "short") if answer.prediction == "yes" else "short",
+        bucket_names=("easy", "short"),
+    )  # fmt: skip
+
+    task = scored(quiz(scorer), {"a": TaskAnswers(answers("yes", "no"))}).tasks["a"]
+
+    assert task.buckets is not None
+    assert {"easy": (100.0, 1), "short": (50.0, 2)} == {
+        name: (part.score, part.n) for name, part in task.buckets.items()
+    }
+    assert (50.0, 2, None, None) == (task.score, task.n, task.columns, task.effective_length)
+
+
+def test_a_score_that_is_not_made_of_means_is_its_own_everywhere(quiz: Quiz, answers: Answers) -> None:
+    """The whole, each part, and what truncation did: the same rule over those samples."""
+    scorer = Scorer(
+        "median", lambda answer: (float(answer.prediction),), ("m",), point=lambda columns: float(np.median(columns)),
+        bucket=lambda answer: "low" if float(answer.prediction) < 5 else "high", bucket_names=("low", "high"),
+    )  # fmt: skip
+    cut = frozenset({"quiz/a/0", "quiz/a/1", "quiz/a/3"})
+    given = TaskAnswers(answers("0", "1", "4", "9"), truncated=cut, has_ledger=True)
+
+    task = scored(quiz(scorer), {"a": given}).tasks["a"]
+
+    assert task.buckets is not None
+    assert task.truncation is not None
+    assert (2.5, 1.0, 9.0) == (task.score, task.buckets["low"].score, task.buckets["high"].score)
+    assert (1.0, 4.0) == (task.truncation.score_truncated, task.truncation.score_whole)
+
+
+def test_outputs_made_elsewhere_say_nothing_of_truncation(quiz: Quiz, answers: Answers) -> None:
+    """Unknown, not none."""
+    assert scored(quiz(), {"a": TaskAnswers(answers("yes"))}).tasks["a"].truncation is None
+
+
+def test_blank_answers_are_empty_ones(quiz: Quiz, answers: Answers) -> None:
+    """Spaces and line ends are nothing said."""
+    assert 2 == scored(quiz(), {"a": TaskAnswers(answers("yes", " \n", ""))}).tasks["a"].empty
