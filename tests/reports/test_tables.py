@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from evalkit.errors import UserError
-from evalkit.reports import caption, score_frame, terminal_table, write_tables
+from evalkit.reports import caption, protocols_table, score_frame, terminal_table, write_tables
 from evalkit.scores import BenchmarkScores, ExtraScore, GroupScore, OverallScore, TaskScore
 from evalkit.tasks import BenchmarkSpec
 
@@ -216,3 +216,92 @@ def test_a_table_without_extra_metrics_is_as_ever(scores: BenchmarkScores, spec:
 
     assert "extra" not in table
     assert r"\begin{tabular}{lrllr}" in latex
+
+
+def test_protocols_stand_side_by_side(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """Score, metric and samples under each; a dash where a protocol lacks the task, and who is partial."""
+    other = scores.model_copy(
+        update={
+            "protocol": "short", "partial": False, "missing": [], "tasks": {"task_1": task(score=50.0, metric="rouge")},
+            "groups": {
+                "one": GroupScore(score=50.0, tasks=["task_1"]), "two": GroupScore(score=None, tasks=[]),
+            },
+            "overall": OverallScore(score=50.0, rule="mean of groups"),
+        }
+    )  # fmt: skip
+
+    table = protocols_table([scores, other], spec)
+
+    assert "Quiz · tiny · the same answers under 2 protocols · PARTIAL under full" == table.title
+    assert ["task", "full", "metric", "samples", "short", "metric", "samples"] == [
+        column.header for column in table.columns
+    ]
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    assert [
+        ("task_1", "44.85", "qa_f1", "200/200", "50.00", "rouge", "200/200"),
+        ("task_2", "–", "qa_f1", "0/5, 3 failed", "–", "", ""),
+        ("100% A & B_1 #$ {x}", "44.85", "mean", "1/1 tasks", "50.00", "mean", "1/1 tasks"),
+        ("Two | three", "–", "mean", "1/2 tasks, 0/5 samples", "–", "mean", "0/0 tasks"),
+        ("overall", "–", "", "", "50.00", "", ""),
+    ] == rows
+
+
+def test_a_benchmark_without_an_overall_rule_shows_no_overall_score(
+    scores: BenchmarkScores, spec: BenchmarkSpec
+) -> None:
+    """Its authors give none."""
+    bare = spec.model_copy(update={"overall": ""})
+    without = scores.model_copy(update={"overall": OverallScore(score=None, rule="")})
+
+    assert "overall" not in shown(protocols_table([without], bare)) + shown(terminal_table(without, bare))
+
+
+def test_groups_without_any_of_their_tasks_are_left_out_of_the_table(
+    scores: BenchmarkScores, spec: BenchmarkSpec
+) -> None:
+    """Nothing was run of them, and the caption says what is missing."""
+    one = scores.model_copy(update={"tasks": {"task_1": task()}})
+
+    text = shown(terminal_table(one, spec))
+
+    assert "100% A & B_1" in text
+    assert "Two | three" not in text
+
+
+def test_the_markdown_is_all_of_the_table(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """Caption, head, tasks, and the means in bold."""
+    text = write_tables(tmp_path, scores, spec)[1].read_text("utf-8")
+
+    assert [
+        "Quiz · tiny · protocol full · PARTIAL, 2 of 3 tasks", "",
+        "| task | score | 95% interval | metric | samples |", "| --- | ---: | --- | --- | ---: |",
+        "| task_1 | 44.85 | 39.1 – 50.7 | qa_f1 | 200/200 |",
+        "| task_2 | – | (2 documents) | qa_f1 | 0/5, 3 failed |",
+        "| **100% A & B_1 #$ {x}** | **44.85** |  | mean | 1/1 tasks |",
+        "| **Two \\| three** | **–** |  | mean | 1/2 tasks, 0/5 samples |",
+        "| **overall** | **–** |  | mean of groups |  |",
+    ] == text.splitlines()  # fmt: skip
+
+
+def test_the_latex_is_a_table_of_its_own(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """Caption, rules between head, tasks and means; without means no rule for them."""
+    lines = write_tables(tmp_path, scores, spec)[2].read_text("utf-8").splitlines()
+    alone = scores.model_copy(update={"groups": {}, "overall": OverallScore(score=None, rule="")})
+
+    bare = write_tables(tmp_path, alone, spec)[2].read_text("utf-8").splitlines()
+
+    assert [r"\begin{table}", r"\centering"] == lines[:2]
+    assert r"\caption{Quiz · tiny · protocol full · PARTIAL, 2 of 3 tasks}" == lines[2]
+    assert [r"\bottomrule", r"\end{tabular}", r"\end{table}"] == lines[-3:]
+    assert (2, 1) == (lines.count(r"\midrule"), bare.count(r"\midrule"))
+
+
+def test_every_row_says_whose_it_is(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """Benchmark, model, protocol and coverage come first, so that tables of several runs can be joined."""
+    frame = score_frame(scores, spec)
+
+    assert ["benchmark", "model", "protocol", "partial", "kind", "name"] == list(frame.columns[:6])
+    assert {("quiz", "tiny", "full", True)} == set(
+        frame[["benchmark", "model", "protocol", "partial"]].itertuples(index=False, name=None)
+    )
+    assert "mean of groups" == frame["name"].iloc[-1]

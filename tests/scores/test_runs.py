@@ -117,24 +117,44 @@ def test_a_chain_is_scored_on_its_last_answer(run: Run) -> None:
 
 def test_truncation_is_counted_by_what_was_dropped(run: Run) -> None:
     """Modes that cut texts count the prompt with its chat format afterwards, which may be longer than before."""
-    folder = run("--limit", 2, "--task", "tales")
-    cut = {"mode": "longbench-official", "before": 100, "after": 130, "head": 40, "tail": 40, "evidence_kept": False}
-    rewrite(
-        folder,
-        lambda each: (
-            each
-            | {
-                "ledger": cut | {"kept": [[0, 40], [60, 100]]}
-                if each["id"].endswith("/0")
-                else cut | {"kept": [[0, 100]], "evidence_kept": True}
-            }
-        ),
-    )
+    folder = run("--limit", 4, "--task", "tales")
+    ledger = {"mode": "longbench-official", "before": 100, "after": 130, "head": 40, "tail": 40}
+    whole, cut = [[0, 100]], [[0, 40], [60, 100]]
+    ledgers = {
+        "toy/tales/0": ledger | {"kept": cut, "evidence_kept": False},
+        "toy/tales/1": ledger | {"kept": cut, "evidence_kept": True},
+        "toy/tales/2": ledger | {"kept": cut, "evidence_kept": None},
+        "toy/tales/3": ledger | {"kept": whole, "evidence_kept": None},
+    }
+    rewrite(folder, lambda each: each | {"ledger": ledgers[each["id"]]})
 
-    truncation = score_run(folder)[0].tasks["tales"].truncation
+    scores, rows = score_run(folder)
 
+    truncation = scores.tasks["tales"].truncation
     assert truncation is not None
-    assert (1, 1) == (truncation.truncated, truncation.evidence_lost)
+    assert (3, 1) == (truncation.truncated, truncation.evidence_lost)
+    assert [(100, 130, False), (100, 130, True), (100, 130, None), (100, 130, None)] == [
+        (row.prompt_tokens, row.kept_tokens, row.evidence_kept) for row in rows
+    ]
+
+
+def test_a_chain_lost_its_evidence_where_any_step_did(run: Run) -> None:
+    """And was truncated where any step was; its rows show the last prompt, which was answered."""
+    folder = run("--protocol", "chain", "--limit", 3, "--task", "tales")
+    whole = {"mode": "middle", "before": 90, "after": 90, "head": 90, "tail": 0, "kept": [[0, 90]]}
+    cut = {"mode": "middle", "before": 99, "after": 60, "head": 30, "tail": 30, "kept": [[0, 30], [69, 99]]}
+    ledgers = {
+        ("toy/tales/0", 0): cut | {"evidence_kept": False}, ("toy/tales/0", 1): whole | {"evidence_kept": True},
+        ("toy/tales/1", 0): whole | {"evidence_kept": True}, ("toy/tales/1", 1): cut | {"evidence_kept": True},
+    }  # fmt: skip
+    rewrite(folder, lambda each: each | {"ledger": ledgers.get((each["id"], each["step"]))})
+
+    scores, rows = score_run(folder)
+
+    truncation = scores.tasks["tales"].truncation
+    assert truncation is not None
+    assert (2, 1) == (truncation.truncated, truncation.evidence_lost)
+    assert [90, 99, None] == [row.prompt_tokens for row in rows]
 
 
 def test_another_protocol_of_the_benchmark_can_score_the_run(run: Run) -> None:

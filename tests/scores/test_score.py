@@ -65,9 +65,9 @@ def test_samples_a_protocol_does_not_have_are_in_no_count(quiz: Quiz, answers: A
     """Left out is not failed."""
     scorer = Scorer("m", lambda _: (100.0,), ("m",), includes=lambda answer: answer.prediction != "skip")
 
-    task = scored(quiz(scorer), {"a": TaskAnswers(answers("x", "skip", "skip"))}).tasks["a"]
+    task = scored(quiz(scorer), {"a": TaskAnswers(answers("x", "skip", "skip", "y"))}).tasks["a"]
 
-    assert (100.0, 1, 0) == (task.score, task.n, task.failed)
+    assert (100.0, 2, 0) == (task.score, task.n, task.failed)
 
 
 def test_group_and_overall_are_plain_means(quiz: Quiz, answers: Answers) -> None:

@@ -130,3 +130,38 @@ def test_the_cells_are_written_with_those_that_are_missing(tmp_path: Path) -> No
         "200,0,,0,0\n"
         "200,50,0.0,1,0\n"
     )  # fmt: skip
+
+
+def test_a_combined_cell_counts_the_samples_of_all_grids() -> None:
+    """Those scored and those whose needle was cut; where one grid has no score, none is made up."""
+    first = HeatGrid((HeatCell(100, 0, 90.0, 10, 2), HeatCell(200, 0, None, 0, 0)))
+    second = HeatGrid((HeatCell(100, 0, 60.0, 4, 1), HeatCell(200, 0, 50.0, 5, 3)))
+
+    found = combine([first, second])
+
+    assert (HeatCell(100, 0, 75.0, 14, 3), HeatCell(200, 0, None, 5, 3)) == (found.cell(100, 0), found.cell(200, 0))
+
+
+def test_a_row_without_a_score_is_no_sample_of_its_cell() -> None:
+    """It does not enter the metric; nothing is not zero."""
+    found = grid_of([row(100, 0, None), row(100, 0, 80.0), row(200, 0, None, evidence_kept=False)])
+
+    assert (HeatCell(100, 0, 80.0, 1), HeatCell(200, 0, None, 0, 1)) == (found.cell(100, 0), found.cell(200, 0))
+
+
+def test_cells_are_listed_by_length_then_depth() -> None:
+    """Whatever order they came in."""
+    found = grid((200, 50, 1.0), (100, 0, 2.0))
+
+    assert [(100, 0, 2.0), (100, 50, None), (200, 0, None), (200, 50, 1.0)] == [
+        (cell.length, cell.depth, cell.score) for cell in found.all_cells()
+    ]
+
+
+def test_one_language_alone_is_the_task() -> None:
+    """A second grid of the same cells would say nothing new; rows without length or depth are in none."""
+    other = ScoreRow("x", "single", "p", "keyword", 7.0, {"length": 100, "language": "en"})
+
+    found = grids_of([row(100, 0, 40.0, language="en"), other, row(100, 0, 20.0, language="en", task="more")])
+
+    assert {"single": 40.0, "more": 20.0} == {name: each.mean for name, each in found.items()}
