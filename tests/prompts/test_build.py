@@ -145,6 +145,22 @@ def test_context_middle_needs_a_context(new_builder: NewBuilder, request_for: As
     assert "use 'middle'" in prompt.error
 
 
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [("Read: {0}\n{0}\nSo?", "it more than once"), ("Read: nothing at all, twice over.\nSo?", "none")],
+)
+def test_context_middle_needs_a_context_that_stands_there_once(
+    new_builder: NewBuilder, request_for: Ask, text: str, times: str
+) -> None:
+    """Which of two to cut could only be guessed; a prompt that fits is never looked into."""
+    request = request_for(text.format("alpha beta gamma"), "alpha beta gamma")
+
+    cut, whole_prompt = (one(new_builder("context-middle", window), request) for window in (16, 500))
+
+    assert f"needs a context field, and this prompt shows {times}; use 'middle'" in str(cut.error)
+    assert whole_prompt.error is None
+
+
 @given(text=texts, window=windows)
 def test_legacy_mid_decodes_both_halves_and_tokenises_them_again(
     tokenizer: PromptTokenizer, new_builder: NewBuilder, request_for: Ask, text: str, window: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from evalkit.cards import Card
-from evalkit.errors import UserError
+from evalkit.errors import DataError, UserError
 from evalkit.models import BackendOptions
 from evalkit.rope import RopeSetting
 from evalkit.runs import RunSettings, Session, check_live, open_session, plan_session
+from evalkit.tasks import load_spec
 
 Open = Callable[..., Session]
 
@@ -107,6 +109,18 @@ def test_a_task_that_the_protocol_lacks_is_skipped_and_said(opened: Open) -> Non
         ({}, "plain"),
         ({"truncation": "context-middle"}, "plain+context-middle"),
         ({"max_new_tokens": 9, "rope": "linear:4"}, "plain+rope-linear:4+max-new-tokens-9"),
+        (
+            {
+                "truncation": "index",
+                "rope": "dynamic:2",
+                "rope_grid": 2.0,
+                "max_seq_len": 99,
+                "chat": "none",
+                "dtype": "float32",
+            },
+            "plain+index+rope-dynamic:2+rope-grid-2.0+max-seq-len-99+chat-none+dtype-float32",
+        ),
+        ({"rope": "native", "protocol": "chain", "limit": 3}, "chain"),
     ],
 )
 def test_the_label_says_what_the_user_overrode(opened: Open, settings: dict[str, Any], label: str) -> None:
@@ -240,3 +254,106 @@ def test_the_date_that_a_template_prints_is_in_the_identity(opened: Open, bare: 
 
     assert "2024-07-26" == opened(chat=str(dated)).jobs[0].identity["template_date"]
     assert "template_date" not in opened().jobs[0].identity
+
+
+def test_each_benchmark_of_several_has_a_folder_below_out(opened: Open, toy: str, bare: Path) -> None:
+    """Named after the benchmark."""
+    twin = bare / "twin.yaml"
+    twin.write_text(Path(toy).read_text().replace("name: toy", "name: twin"))
+
+    jobs = opened(benchmarks=(toy, str(twin)), out=Path("here")).jobs
+
+    assert [Path("here/toy"), Path("here/twin")] == [job.folder for job in jobs]
+
+
+def test_tasks_that_a_protocol_lacks_are_left_out_or_refused(opened: Open, toy: str, bare: Path) -> None:
+    """Named where others are left to run; an error that suggests those where none is."""
+    short = bare / "short.yaml"
+    short.write_text(Path(toy).read_text().replace("sagas, group", "x").replace(
+        "{title: Sagas, group: long, expected: {plain: 24, chain: 24}}",
+        "{title: Sagas, group: long, expected: {chain: 24}}",
+    ))  # fmt: skip
+
+    session = opened(benchmarks=(str(short),))
+
+    assert (("tales",), ("sagas",)) == (session.jobs[0].tasks, session.jobs[0].skipped)
+    assert ["toy: protocol plain does not have sagas"] == list(session.notes)
+    with pytest.raises(UserError, match=r"task of toy under protocol plain.*sagas.*tales"):
+        opened(benchmarks=(str(short),), tasks=("sagas",))
+
+
+def test_tasks_run_in_the_benchmarks_order_each_once(opened: Open) -> None:
+    """Whatever order they were named in."""
+    job = opened(tasks=("sagas", "tales", "sagas"), limit=2).jobs[0]
+
+    assert ("tales", "sagas") == job.tasks
+    assert ["toy/tales/0", "toy/tales/1", "toy/sagas/0", "toy/sagas/1"] == [sample.id for sample in job.all_samples()]
+
+
+@pytest.mark.parametrize(("chat", "room"), [("server", 90), ("tokenizer", 100)])
+def test_what_a_servers_format_adds_is_kept_free(
+    opened: Open, tiny_model: Path, bare: Path, chat: str, room: int
+) -> None:
+    """Only where the server formats the messages; the window that is said stays the one asked for."""
+    card = bare / "card.yaml"
+    card.write_text(
+        f"name: t\ntitle: T\ntokenizer: {tiny_model}\ncontext_length: 512\nlicence: none\nchat: {chat}\n"
+        "endpoint: {base_url: http://127.0.0.1:1/v1, model: m, markup_tokens: 10}\n"
+    )
+    job = opened(model=str(card), backend="openai", max_seq_len=100, tasks=("sagas",), limit=1).jobs[0]
+
+    (request,) = (job.benchmark.request(sample, job.protocol, ()) for sample in job.all_samples())
+    assert request is not None
+    (prompt,) = job.builder.build([request])
+
+    assert (100, room - 6) == (job.max_seq_len, len(prompt.ids))
+
+
+TPO = load_spec("leval").tasks["tpo"].file
+
+
+@pytest.fixture
+def tpo(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One task's data of L-Eval, and not the pinned one."""
+    monkeypatch.setenv("EVALKIT_DATA", str(bare / "data"))
+    path = bare / "data" / "leval" / TPO
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"instructions": ["?"], "input": "text", "outputs": ["A"]}) + "\n", "utf-8")
+    return path
+
+
+def test_partial_runs_what_is_at_hand_and_says_what_is_not(opened: Open, tpo: Path) -> None:
+    """Tasks without data are left out, data that is not the pinned one is named."""
+    session = opened(benchmarks=("leval",), tasks=("coursera", "tpo"), partial=True)
+
+    job = session.jobs[0]
+    assert (("tpo",), ("coursera",)) == (job.tasks, job.missing)
+    assert ([TPO], [TPO]) == (job.unpinned, job.altered)
+    assert {TPO: hashlib.sha256(tpo.read_bytes()).hexdigest()} == job.identity["data"]
+    assert ["leval: partial, no data for coursera", f"leval: not known to be the pinned data: {TPO}"] == [
+        note for note in session.notes if "data" in note
+    ]
+
+
+@pytest.mark.usefixtures("tpo")
+def test_partial_without_any_data_is_refused(opened: Open) -> None:
+    """There is nothing to run, and the message says how to get it."""
+    spec = load_spec("leval")
+    tasks = tuple(name for name in spec.tasks if name != "tpo" and spec.has_task(name, spec.default_protocol))
+
+    with pytest.raises(DataError) as few:
+        opened(benchmarks=("leval",), tasks=tasks[:4], partial=True)
+    with pytest.raises(DataError) as many:
+        opened(benchmarks=("leval",), tasks=tasks[:5], partial=True)
+
+    named = ", ".join(tasks[:4])
+    assert f"leval: no data of {named} at hand; run: evalkit data fetch leval" in str(few.value)
+    assert f"leval: no data of {named}… at hand" in str(many.value)
+
+
+def test_data_that_is_not_the_pinned_one_needs_partial(opened: Open, tpo: Path) -> None:
+    """A score on it is not the benchmark's."""
+    with pytest.raises(DataError, match="expected") as caught:
+        opened(benchmarks=("leval",), tasks=("tpo",))
+
+    assert str(caught.value).startswith(str(tpo))
