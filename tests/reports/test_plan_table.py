@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from evalkit._api import plan_opened
 from evalkit.reports import plan_table
-from evalkit.runs import RunSettings, execute, open_session
+from evalkit.runs import RunSettings, execute, open_session, plan_session
 
 COUNTS = {
     "samples", "done", "failed", "prompt_tokens", "unique_prompt_tokens", "truncated", "evidence_lost",
@@ -78,3 +79,72 @@ def test_the_table_shows_each_task_and_the_sum(settings: RunSettings) -> None:
     for name in ("samples", "prompt_tokens", "unique_prompt_tokens", "longest_prompt"):
         assert f"{made[name]:,}" in lines["all"]
     assert f"{made['prompt_tokens'] / made['unique_prompt_tokens']:.2f}x" in lines["all"]
+
+
+def test_the_cells_of_a_row_say_what_the_numbers_mean() -> None:
+    """Grouped digits, what reuse saves as a share and a factor, prompts that cannot run, and bytes in their unit."""
+    some = {
+        "samples": 1200, "done": 1100, "failed": 3, "prompt_tokens": 40_000, "unique_prompt_tokens": 10_000,
+        "truncated": 1000, "longest_prompt": 31_500, "kv_bytes": 1536 * 1024,
+        "cost": {"currency": "EUR", "at_most": 1234.5},
+    }  # fmt: skip
+    none = some | {"failed": 0, "prompt_tokens": 0, "unique_prompt_tokens": 0, "kv_bytes": None, "done": 0}
+    plan = some | {"benchmark": "toy", "model": "m", "protocol": "p", "tasks": {"a": none}}
+
+    table = plan_table(plan)
+
+    assert "toy · m · protocol p" == table.title
+    columns = {str(column.header): list(column.cells) for column in table.columns}
+    assert {
+        "task": ["a", "all"], "samples": ["1,200", "1,200 (3 cannot run)"], "done": ["0", "1,100"],
+        "prompt tokens": ["0", "40,000"], "unique": ["0", "10,000"], "reuse saves": ["–", "75% (4.00x)"],
+        "truncated": ["1,000", "1,000"], "longest": ["31,500", "31,500"], "KV cache": ["–", "1.5 MiB"],
+        "at most, EUR": ["1,234.50", "1,234.50"],
+    } == columns  # fmt: skip
+    assert ["", "bold"] == [str(row.style or "") for row in table.rows]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1024**2 - 1, "1024.0 KiB"), (1024**2, "1.0 MiB"),
+        (3 * 1024**3, "3.0 GiB"), (2048 * 1024**3, "2.0 TiB"), (5000 * 1024**4, "5000.0 TiB"),
+    ],
+)  # fmt: skip
+def test_bytes_are_shown_in_the_largest_unit_below_them(settings: RunSettings, number: int, text: str) -> None:
+    """Powers of 1,024."""
+    made = plan(settings) | {"kv_bytes": number}
+
+    assert text == list(plan_table(made).columns[-1].cells)[-1]
+
+
+def test_without_prices_no_cost_is_shown(settings: RunSettings) -> None:
+    """Local models have none."""
+    made = plan(settings)
+
+    assert made["cost"] is None
+    assert "KV cache" == plan_table(made).columns[-1].header
+
+
+def test_each_benchmark_counts_its_own_prompts(settings: RunSettings, toy: str, bare: Path) -> None:
+    """Also where two are planned together and have tasks of the same names."""
+    twin = bare / "twin.yaml"
+    text = Path(toy).read_text().replace("name: toy", "name: twin")
+    twin.write_text(text.replace("truncation: middle}", "truncation: none}", 1))
+    alone = plan(settings)
+
+    both = plan_opened(open_session(replace(settings, benchmarks=(toy, str(twin))))).benchmarks
+
+    assert alone["tasks"] == both["toy"]["tasks"]
+    assert (0, 24) == (both["toy"]["failed"], both["twin"]["failed"])
+    assert (0, 24) == (both["twin"]["tasks"]["tales"]["failed"], both["twin"]["tasks"]["sagas"]["failed"])
+
+
+def test_rope_groups_are_those_that_a_benchmark_has_prompts_in(settings: RunSettings) -> None:
+    """Each setting of RoPE is one pass over the model."""
+    long = replace(settings, rope="dynamic:4", max_seq_len=2000, max_new_tokens=300)
+    session = open_session(long)
+    settings_of = {prompt.rope for prompt in plan_session(session).prompts}
+
+    assert (1, len(settings_of)) == (plan(settings)["rope_groups"], plan(long)["rope_groups"])
+    assert 1 < len(settings_of)
