@@ -125,6 +125,21 @@ def test_context_middle_fills_the_budget(tokenizer: PromptTokenizer, new_builder
     assert (2, len(whole(tokenizer, request.text))) == (len(prompt.ledger.kept), prompt.ledger.before)
 
 
+def test_context_middle_cuts_a_context_down_to_its_last_token(
+    tokenizer: PromptTokenizer, new_builder: NewBuilder, request_for: Ask
+) -> None:
+    """And fails only where not even that has room; the error counts instruction and question to the token."""
+    before, context, after = "Read: ", "q" * 30, "\nSo?"
+    outside = len(whole(tokenizer, before)) + len(tokenizer.encode(after))
+    request = request_for(before + context + after, context)
+    assert outside + 30 == len(whole(tokenizer, request.text))
+
+    least, none = (one(new_builder("context-middle", outside + room + NEW), request) for room in (1, 0))
+
+    assert f"{before}q{after}" == tokenizer.decode(least.ids.tolist(), skip_special=True)
+    assert f"instruction and question alone take {outside} tokens and the budget is {outside}" in str(none.error)
+
+
 def test_context_middle_without_room_for_any_context_is_a_failed_sample(
     new_builder: NewBuilder, request_for: Ask
 ) -> None:
