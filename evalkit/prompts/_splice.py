@@ -54,9 +54,8 @@ def splice(
     else:
         kept = kept_ranges(mode, len(whole.ids), budget)
     ids = whole.ids if len(kept) == 1 and kept[0].tokens == len(whole.ids) else _joined(whole.ids, kept)
-    # Whole inside one kept piece: half a needle cannot be found, and two halves around a seam are not the needle.
-    is_kept = all(any(span.start <= part.start and part.stop <= span.stop for span in kept) for part in whole.evidence)
-    ledger = Ledger(mode, len(whole.ids), len(ids), kept, is_kept if whole.evidence else None)
+    lost = tuple(index for index, part in enumerate(whole.evidence) if not _is_inside(part, kept))
+    ledger = Ledger(mode, len(whole.ids), len(ids), kept, not lost if whole.evidence else None, lost)
     sample = request.sample
     return Prompt(sample.id, sample.task, request.step, ids, ledger, budget.max_new_tokens, request.stop,
         stop_rule=request.stop_rule,
@@ -78,6 +77,12 @@ def _whole(request: Request, builder: ContextBuilder, chat: ChatFormat, tokenize
         raise AssertionError(f"{request.sample.id}: prompt of {len(ids)} tokens, {builder.length} were asked for")
     evidence = tuple(Range(len(head) + start, len(head) + stop) for start, stop in built.evidence)
     return _Spliced(ids, Range(len(head), len(head) + len(built.ids)), evidence)
+
+
+def _is_inside(part: Range, kept: tuple[Range, ...]) -> bool:
+    """Whether it is whole inside one kept range."""
+    # Half a needle cannot be found, and two halves around a seam are not the needle.
+    return any(span.start <= part.start and part.stop <= span.stop for span in kept)
 
 
 def _joined(ids: TokenIds, kept: tuple[Range, ...]) -> TokenIds:
