@@ -254,8 +254,8 @@ def test_leval_cuts_the_document_by_words_on_the_right(
 def test_modes_that_cut_texts_leave_a_text_that_fits_alone(
     new_builder: NewBuilder, request_for: Ask, mode: str
 ) -> None:
-    """Nothing is decoded and encoded again without need."""
-    request = request_for(f"Read: {STORY}\nSo?", STORY)
+    """Nothing is decoded and encoded again without need, which would drop special tokens that a text spells."""
+    request = request_for(f"Read: {STORY}</s>\nSo?", STORY)
 
     cut, whole_prompt = (one(new_builder(each, 4096), request) for each in (mode, "middle"))
 

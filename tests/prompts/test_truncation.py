@@ -158,6 +158,19 @@ def test_drop_middle_fills_the_window_with_the_odd_token_at_the_tail(window: int
 @pytest.mark.parametrize(
     ("mode", "budget", "expected"),
     [
+        (M.MIDDLE, Budget(5, 4), Range(0, 1)),
+        (M.LONGBENCH_V2_OFFICIAL, Budget(5, 4), Range(99, 100)),
+        (M.OPENCOMPASS_DROP_MIDDLE, Budget(1, 4), Range(99, 100)),
+    ],
+)
+def test_room_for_one_token_keeps_one_token(mode: M, budget: Budget, expected: Range) -> None:
+    """And no empty range beside it."""
+    assert (expected,) == kept_ranges(mode, 100, budget)
+
+
+@pytest.mark.parametrize(
+    ("mode", "budget", "expected"),
+    [
         (M.OPENCOMPASS_LEGACY_MID, Budget(13, 4), (Range(0, 4), Range(96, 100))),  # odd: one token stays unused
         (M.OPENCOMPASS_LEGACY_MID, Budget(6, 4), (Range(0, 1), Range(99, 100))),
         (M.OPENCOMPASS_LEGACY_MID, Budget(4, 9), (Range(0, 98), Range(2, 100))),  # ids[:-2] + ids[2:], as upstream
