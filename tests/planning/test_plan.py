@@ -149,6 +149,14 @@ def test_restricting_to_all_or_nothing() -> None:
     assert PlannedGroup(NATIVE, [], []) == group.restricted(set())
 
 
+def test_long_prefixes_are_shared_in_full() -> None:
+    """However long a prompt is, and over a gap as much as all prompts in between share."""
+    group = PlannedGroup(NATIVE, [0, 1, 2], [0, 2_000_000, 1_900_000])
+
+    assert group == group.restricted({0, 1, 2})
+    assert PlannedGroup(NATIVE, [0, 2], [0, 1_900_000]) == group.restricted({0, 2})
+
+
 def test_the_same_prompts_in_another_order_cost_the_same() -> None:
     """The plan depends on what is asked, not on the order it is asked in."""
     ids = [[1, 2, 3], [1, 2], [4], [1, 2, 4]]

@@ -190,6 +190,15 @@ def test_legacy_mid_decodes_both_halves_and_tokenises_them_again(
     assert 1 == prompt.ids.tolist().count(0)
 
 
+def test_legacy_mid_drops_special_tokens_that_a_text_spells(new_builder: NewBuilder, request_for: Ask) -> None:
+    """Where it cuts: the halves are decoded without them. Where nothing is cut they stay."""
+    request = request_for(f"So </s> it was: {STORY}")
+
+    cut, whole_prompt = (one(new_builder("opencompass-legacy-mid", window), request) for window in (60, 4096))
+
+    assert (0, 1) == (cut.ids.tolist().count(1), whole_prompt.ids.tolist().count(1))
+
+
 @pytest.mark.parametrize("chat", [ChatFormat("none"), TEMPLATE], ids=["base model", "chat model"])
 @pytest.mark.parametrize(
     ("mode", "window", "decoded_as_one"),

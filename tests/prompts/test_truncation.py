@@ -126,9 +126,14 @@ def test_half_of_one_token_is_everything_as_upstream_slices(mode: TruncationMode
 )
 def test_longbench_derives_its_limit_from_the_window(window: int, limit: int) -> None:
     """Its model table (config/model2maxlen.json) for the windows it has; 500 less than the window elsewhere."""
-    kept = kept_ranges(M.LONGBENCH_OFFICIAL, 10**6, Budget(window, 100))
+    fits, cut, long = (
+        kept_ranges(M.LONGBENCH_OFFICIAL, each, Budget(window, 100)) for each in (limit, limit + 1, 10**6)
+    )
 
-    assert (Range(0, limit // 2), Range(10**6 - limit // 2, 10**6)) == kept
+    half = limit // 2
+    assert (Range(0, limit),) == fits
+    assert (Range(0, half), Range(limit + 1 - half, limit + 1)) == cut
+    assert (Range(0, half), Range(10**6 - half, 10**6)) == long
 
 
 @pytest.mark.parametrize(
@@ -153,6 +158,27 @@ def test_drop_middle_fills_the_window_with_the_odd_token_at_the_tail(window: int
     kept = kept_ranges(M.OPENCOMPASS_DROP_MIDDLE, 100, Budget(window, 4))
 
     assert (Range(0, head), Range(100 - tail, 100)) == kept
+
+
+@pytest.mark.parametrize(
+    ("mode", "budget"),
+    [
+        (M.MIDDLE, Budget(104, 4)),
+        (M.INDEX, Budget(104, 4)),
+        (M.OPENCOMPASS_LEGACY_MID, Budget(104, 4)),
+        (M.LONGBENCH_OFFICIAL, Budget(300, 4, 100)),
+        (M.LONGBENCH_V2_OFFICIAL, Budget(300, 4, 100)),
+        (M.LONGBENCH_V2_OFFICIAL, Budget(104, 4)),
+        (M.OPENCOMPASS_DROP_MIDDLE, Budget(100, 4)),
+        (M.OPENCOMPASS_LEFT, Budget(100, 4)),
+    ],
+)
+def test_a_prompt_of_just_the_limit_is_whole_and_one_token_more_is_cut(mode: M, budget: Budget) -> None:
+    """Whole is one range: nothing counts as cut apart where nothing was cut."""
+    fits, cut = (kept_ranges(mode, tokens, budget) for tokens in (100, 101))
+
+    assert (Range(0, 100),) == fits
+    assert 100 == sum(span.tokens for span in cut)
 
 
 @pytest.mark.parametrize(
