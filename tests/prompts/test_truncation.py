@@ -240,6 +240,7 @@ def test_context_middle_refuses_a_context_of_nothing() -> None:
         (100, 120, 2.0, 0),  # 120 words, then 120 - 250 < 0: the last 130 of 100 go
         (400, 200, 1.25, 150),  # 200 words are 250 tokens; then words[:-50] of the 200
         (1000, 1000, 1.0, 1000),
+        (400, 249, 1.005, 248),  # 249 words are 250 tokens; 249 - 250 = -1 then drops one word
     ],
 )
 def test_leval_gives_up_250_words_more_in_each_round(words: int, limit: int, tokens_per_word: float, kept: int) -> None:
