@@ -126,6 +126,25 @@ def test_without_prices_no_cost_is_shown(settings: RunSettings) -> None:
     assert "KV cache" == plan_table(made).columns[-1].header
 
 
+@pytest.mark.parametrize(
+    ("prices", "at_most"), [("prices: {input: 10, output: 20, currency: EUR}, ", True), ("", False)]
+)
+def test_a_price_list_bounds_what_the_run_costs(
+    settings: RunSettings, tiny_model: Path, tmp_path: Path, prices: str, at_most: bool
+) -> None:
+    """Nothing cached, every answer as long as it may be; an endpoint without prices has no cost."""
+    card = tmp_path / "card.yaml"
+    card.write_text(
+        f"{{name: t, title: T, weights: {tiny_model}, context_length: 512, licence: none,\n"
+        f" endpoint: {{{prices}base_url: 'http://127.0.0.1:1/v1', model: m}}}}"
+    )
+
+    made = plan(replace(settings, model=str(card)))
+
+    cost = {"currency": "EUR", "at_most": (made["prompt_tokens"] * 10 + made["max_new_tokens"] * 20) / 1e6}
+    assert (cost if at_most else None) == made["cost"]
+
+
 def test_each_benchmark_counts_its_own_prompts(settings: RunSettings, toy: str, bare: Path) -> None:
     """Also where two are planned together and have tasks of the same names."""
     twin = bare / "twin.yaml"

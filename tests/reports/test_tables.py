@@ -139,6 +139,10 @@ def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: Benc
 
     assert ["scores.csv", "scores.md", "scores.tex"] == [path.name for path in paths]
     rows = list(csv.DictReader(io.StringIO(paths[0].read_text("utf-8"))))
+    assert [
+        "benchmark", "model", "protocol", "partial", "kind", "name", "score", "ci95_low", "ci95_high", "metric", "n",
+        "failed", "expected",
+    ] == list(rows[0])  # fmt: skip
     assert ("44.855", "39.14", "200") == (rows[0]["score"], rows[0]["ci95_low"], rows[0]["n"])
     assert ("", "3") == (rows[1]["score"], rows[1]["failed"])
     assert [("39.14", "cluster t"), ("", ""), ("39.14", "bound")] == [
