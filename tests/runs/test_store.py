@@ -215,6 +215,8 @@ def test_a_store_that_is_not_open_takes_no_record(tmp_path: Path, record: NewRec
     [
         ({"protocol": "chain"}, "protocol (plain, now chain)"),
         ({"weights": "v"}, "weights (w, now v)"),
+        ({"weights": "v" * 40}, f"weights (w, now {'v' * 40})"),
+        ({"weights": "v" * 41}, f"weights (w, now {'v' * 37}…)"),
         ({"seed": 1}, "seed (None, now 1)"),
         ({"data": {"a.jsonl": "2" * 64}}, "data.a.jsonl"),
         ({"data": {"a.jsonl": "2" * 64, "b.jsonl": "3" * 64}}, "data.a.jsonl"),
