@@ -37,7 +37,7 @@ def _area(room: str, modules: str, tests: str) -> Area:
 
 AREAS = {
     "scoring": _area("scores", "_groups _interval _records _runs _score", "groups interval score runs"),
-    "truncation": _area("prompts", "_truncation _build _splice _records", "truncation splice build evidence"),
+    "truncation": _area("prompts", "_truncation _build _splice _records", "truncation splice build records evidence"),
     "planning": _area("planning", "_plan _spool _trie", "plan spool trie"),
     "resume": _area("runs", "_store _runner _records _job", "store session runner outcome"),
     "reports": _area(
