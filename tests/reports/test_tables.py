@@ -140,8 +140,8 @@ def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: Benc
     assert ["scores.csv", "scores.md", "scores.tex"] == [path.name for path in paths]
     rows = list(csv.DictReader(io.StringIO(paths[0].read_text("utf-8"))))
     assert [
-        "benchmark", "model", "protocol", "partial", "kind", "name", "score", "ci95_low", "ci95_high", "metric", "n",
-        "failed", "expected",
+        "benchmark", "model", "protocol", "partial", "kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind",
+        "metric", "n", "failed", "expected",
     ] == list(rows[0])  # fmt: skip
     assert ("44.855", "39.14", "200") == (rows[0]["score"], rows[0]["ci95_low"], rows[0]["n"])
     assert ("", "3") == (rows[1]["score"], rows[1]["failed"])
@@ -281,7 +281,7 @@ def test_the_markdown_is_all_of_the_table(scores: BenchmarkScores, spec: Benchma
         "| task | score | 95% interval | metric | samples |", "| --- | ---: | --- | --- | ---: |",
         "| task_1 | 44.85 | 39.1 – 50.7 | qa_f1 | 200/200 |",
         "| task_2 | – | (2 documents) | qa_f1 | 0/5, 3 failed |",
-        "| **100% A & B_1 #$ {x}** | **44.85** |  | mean | 1/1 tasks |",
+        "| **100% A & B_1 #$ {x}** | **44.85** | 39.1 – 50.7 (bound) | mean | 1/1 tasks |",
         "| **Two \\| three** | **–** |  | mean | 1/2 tasks, 0/5 samples |",
         "| **overall** | **–** |  | mean of groups |  |",
     ] == text.splitlines()  # fmt: skip
