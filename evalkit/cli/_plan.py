@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from . import _options as o
 
-ONLY_OF_RUNS = ("backend", "max_cost", "dtype", "device", "attention", "is_reusing_prefixes")
 
-
-@o.takes(*o.ALL, without=ONLY_OF_RUNS)
+@o.takes(*o.ALL)  # all that a run takes: what counts as done depends on most of it
 def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int:
     """Count samples, tokens, what prefix reuse saves, truncation and memory. Needs the tokenizer only."""
     from evalkit._api import plan_opened

@@ -158,3 +158,21 @@ def test_many_empty_predictions_are_said(evalkit: Command, bare: Path) -> None:
     done = evalkit("score", "out", "--format", "leval")
 
     assert "tpo: 2 of 2 predictions are empty" in done.err
+
+
+def test_a_plan_counts_as_done_what_a_run_will_reuse(
+    run: Command, evalkit: Command, toy: str, tiny_model: Path
+) -> None:
+    """Under other settings the folder would be refused, so nothing of it counts, and why is said."""
+    run("--limit", 2, "--max-new-tokens", 4)
+
+    def planned(*options: object) -> Any:
+        return evalkit(
+            "plan", tiny_model, toy, "--backend", "toy", "--out", "run", "--limit", 2, "--json", "-", *options
+        )
+
+    same, other = planned("--max-new-tokens", 4), planned()
+
+    assert (4, None) == (json.loads(same.out)["done"], json.loads(same.out)["conflict"])
+    assert 0 == json.loads(other.out)["done"]
+    assert "nothing counts as done" in other.err and "max_new_tokens" in other.err

@@ -357,3 +357,34 @@ def test_data_that_is_not_the_pinned_one_needs_partial(opened: Open, tpo: Path) 
         opened(benchmarks=("leval",), tasks=("tpo",))
 
     assert str(caught.value).startswith(str(tpo))
+
+
+def test_a_data_folder_without_the_file_is_an_error_not_other_data(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tests changed data must not get the standard score."""
+    elsewhere, named = tmp_path / "elsewhere" / "leval" / "Exam", tmp_path / "named"
+    elsewhere.mkdir(parents=True)
+    named.mkdir()
+    (elsewhere / "quality.jsonl").write_text("{}\n")
+    monkeypatch.setenv("EVALKIT_DATA", str(tmp_path / "elsewhere"))
+
+    with pytest.raises(UserError, match=r"Exam/quality\.jsonl is not in .*named"):
+        open_session(RunSettings(str(tiny_model), ("leval",), tasks=("quality",), data=named))
+
+
+def test_two_experiments_go_to_two_folders(opened: Open) -> None:
+    """Every override that can change a score is in the name, which stays of a bearable length."""
+    folders = [
+        opened(**settings).jobs[0].folder
+        for settings in (
+            {}, {"max_new_tokens": 8}, {"truncation": "index"}, {"dtype": "float32"}, {"chat": "none"},
+            {"max_seq_len": 256}, {"rope": "dynamic:4", "rope_grid": 1.02}, {"attention": "eager"},
+            {"max_new_tokens": 8, "max_seq_len": 256, "truncation": "context-middle", "dtype": "bfloat16",
+             "chat": "none", "rope": "dynamic:4", "rope_grid": 1.02, "attention": "eager"},
+        )
+    ]  # fmt: skip
+
+    assert len(folders) == len(set(folders))
+    assert Path("results/tiny-toy-plain-max-new-tokens-8") == folders[1]
+    assert max(len(folder.name) for folder in folders) <= 120

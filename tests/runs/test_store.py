@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import DataError, RunConflictError, UserError
-from evalkit.runs import Manifest, RunStore, SampleRecord, read_manifest, read_records_of_run
+from evalkit.runs import Manifest, RunStore, SampleRecord, conflict_with, read_manifest, read_records_of_run
 from evalkit.runs import _store as module
 
 NewRecord = Callable[..., SampleRecord]
@@ -305,3 +305,19 @@ def test_a_record_that_cannot_be_is_damaged(tmp_path: Path, record: NewRecord, c
 
     with pytest.raises(DataError, match=r"samples\.jsonl:1: "):
         list(read_records_of_run(tmp_path))
+
+
+def test_what_stands_against_going_on_is_said_without_touching_the_folder(
+    tmp_path: Path, manifest: NewManifest
+) -> None:
+    """A plan asks before a run does; a folder without a run stands against nothing."""
+    identity = manifest().identity
+
+    assert conflict_with(tmp_path, identity) is None
+    with RunStore(tmp_path) as store:
+        store.open_as(manifest())
+
+    assert conflict_with(tmp_path, identity) is None
+    assert conflict_with(tmp_path, {name: value for name, value in identity.items() if name != "weights"}) is None
+    conflict = conflict_with(tmp_path, identity | {"model": "other"})
+    assert conflict is not None and "another model" in conflict

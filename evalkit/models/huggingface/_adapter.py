@@ -49,6 +49,11 @@ class HuggingFaceModel:
         self._no_reuse_reason = reason if options.is_reusing_prefixes else "switched off"
         if reason and options.is_reusing_prefixes:
             options.note(f"no prefix reuse: {reason}")
+        elif options.is_reusing_prefixes and self._rotary.is_order_dependent:
+            options.note(
+                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
+                "prompt is computed whole and alone"
+            )
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
 
     @property

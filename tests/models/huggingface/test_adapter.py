@@ -204,8 +204,10 @@ def test_a_model_with_dynamic_scaling_answers_each_prompt_as_if_it_were_the_firs
     rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
     folder = save_model(max_position_embeddings=48, rope_parameters=rope)
     expected = [read(tokenizer, ids) for ids in target(folder, prompts)]
-    model, requests = load(folder), ask(prompts)
+    notes: list[str] = []
+    model, requests = load(folder, note=notes.append), ask(prompts)
 
+    assert any("depends on the prompts before" in note for note in notes)
     for order in (requests, requests[::-1]):
         assert expected == texts(model, order)
         assert {0} == {done.cached_tokens for done in answers(model, order).values()}
