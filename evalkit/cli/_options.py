@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,9 +65,9 @@ Metrics = Annotated[
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON there; - = standard output.")]
 
 
-def takes(*names: str, without: Collection[str] = ()) -> Callable[[Callable[..., int]], Callable[..., int]]:
+def takes(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Decorator of a verb that takes these settings: their flags stand where its parameter `given` stands."""
-    chosen = {name: FLAGS[name] for name in names if name not in without}
+    chosen = {name: FLAGS[name] for name in names}
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(verb)
