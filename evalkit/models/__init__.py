@@ -1,6 +1,6 @@
 """Model adapters: prompts in as token ids, completions out."""
 
-from ._base import BackendOptions, Completion, GenerationRequest, ModelAdapter
+from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
 from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
 from ._self_check import LiveCheck, examine
@@ -15,6 +15,7 @@ from .endpoint import (
 )
 
 __all__ = [
+    "READ_IN_PART",
     "UNKNOWN_WINDOW",
     "AnswerEnd",
     "BackendOptions",

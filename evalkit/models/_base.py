@@ -14,9 +14,12 @@ from evalkit.prompts import TokenIds
 from evalkit.rope import RopeSetting
 from evalkit.tasks import StopRule
 
-__all__ = ["BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
+__all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
 
-FinishReason = Literal["stop", "length", "error"]
+READ_IN_PART = "the server read "
+"""How the error of a sample begins whose prompt a server read only in part."""
+
+FinishReason = Literal["stop", "length", "unknown", "error"]
 
 
 def _ignore(_: str) -> None:
@@ -72,13 +75,18 @@ class Completion:
     output_tokens: int = 0
     """Tokens generated, the end-of-text token included."""
     finish_reason: FinishReason = "stop"
-    """`stop` = end-of-text token or stop string, `length` = limit reached, `error` = no answer."""
+    """`stop` = end-of-text token or stop string, `length` = limit reached, `unknown` = a server does not say, `error` =
+    no answer."""
     seconds: float = 0.0
     """Wall time of this request; where requests run together, the time since the one that finished before."""
     cached_tokens: int | None = None
     """Prompt tokens taken from a cache; None where the backend does not say."""
     prompt_tokens: int | None = None
     """Prompt tokens as a server counted them; None where it does not say."""
+    reasoning_tokens: int | None = None
+    """Those of `output_tokens` that were thoughts, which a server parsed off; None where it does not say."""
+    lost_to: Literal["reasoning", "refusal"] | None = None
+    """What the generated tokens were where the answer is empty: thoughts, or a refusal; None where neither shows."""
     error: str | None = None
     """Why there is no answer."""
 

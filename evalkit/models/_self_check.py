@@ -22,6 +22,7 @@ __all__ = ["LiveCheck", "ShowsRotation", "examine"]
 
 NATIVE = RopeSetting("native")
 NEW_TOKENS = 12
+LONGEST_WINDOW = 2**25  # tokens; no model is made for more, and a longer prompt would fill this machine's memory
 STEM_SENTENCES = 40
 TOLERANCE = 2**-7  # of a frequency: the precision of a table kept in bfloat16
 QUESTIONS = ("What comes first?", "What comes last, and why?", "How many are there?")
@@ -79,7 +80,7 @@ class _SelfCheck:
         done = self._ask([self._prompt("Hello")])[0]
         counted = done.prompt_tokens
         is_added = counted is not None and counted != len(ids) and self._chat.kind != "messages"
-        detail = f"{found} at the start of a prompt of {len(ids)} tokens"
+        detail = f"{found} at the start of a prompt of {len(ids)} {self._tokenizer.unit}"
         if is_added:
             detail += f", but {counted} arrive at the model"
         # The tokenizer's own habit, or its template's, is what the model was trained with.
@@ -107,11 +108,15 @@ class _SelfCheck:
         return LiveCheck("template", holds, shown + ("" if is_whole else "; its tokens give another text"))
 
     def check_window(self, window: int) -> LiveCheck:
-        """A prompt as long as the window allows is answered."""
+        """A prompt as long as the window allows is answered; nobody tries one of a length that nobody knows."""
+        serves = self._model.engine_info.get("window")
+        if window > LONGEST_WINDOW and isinstance(serves, int):
+            window = serves
+        if window > LONGEST_WINDOW:
+            return LiveCheck("window", None, "neither the card nor the server says how much fits; --max-seq-len does")
         unit = self._tokenizer.encode(self._stem) or [0]
         ids = (self._prompt("Hello").tolist() + unit * (window // len(unit) + 1))[: max(1, window - NEW_TOKENS)]
         done = self._ask([token_array(ids)])[0]
-        serves = self._model.engine_info.get("window")
         if done.error is not None:
             return LiveCheck("window", False, f"{len(ids)} tokens: {done.error}")
         is_known_short = isinstance(serves, int) and serves < window

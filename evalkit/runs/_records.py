@@ -53,13 +53,17 @@ class SampleRecord(StoredRecord):
     output_tokens: int
     """Tokens generated."""
     finish_reason: str
-    """`stop`, `length` or `error`."""
+    """`stop`, `length` (the generation limit), `unknown` (a server did not say) or `error`."""
     seconds: float
     """Wall time of the generation."""
     cached_tokens: int | None
     """Prompt tokens that came from a cache; null where the backend does not say."""
     prompt_tokens: int | None = None
     """Prompt tokens as a server counted them; null where it does not say."""
+    reasoning_tokens: int | None = None
+    """Generated tokens that were thoughts, as a server counted them; null where it does not say."""
+    lost_to: str | None = None
+    """What took the tokens of an empty answer: `reasoning` or `refusal`; null for every other answer."""
     error: str | None
     """Why there is no answer. Such a sample is tried again and never scored."""
     rope: str
@@ -106,6 +110,8 @@ def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, p
         seconds=round(completion.seconds, 6),
         cached_tokens=completion.cached_tokens,
         prompt_tokens=completion.prompt_tokens,
+        reasoning_tokens=completion.reasoning_tokens,
+        lost_to=completion.lost_to,
         error=completion.error,
         rope=prompt.rope.key,
         preview=preview,

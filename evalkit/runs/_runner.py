@@ -46,7 +46,7 @@ class RunOutcome:
     is_reuse_known: bool = True
     """Whether the backend said of every prompt how much of it came from a cache."""
     spent: float = 0.0
-    """What a paid endpoint charged for the answers of this call."""
+    """What a paid endpoint charged for all attempts of this call; the worst case of those it does not tell of."""
     currency: str | None = None
     """Currency of `spent`; None where nobody names prices."""
     engine_info: dict[str, Any] = field(default_factory=dict)
@@ -177,12 +177,17 @@ class _Worker:
         self._monitor.finished(computed, is_failed)
 
     def _count_cost(self, prompt: PlannedPrompt, completion: Completion) -> None:
+        """What a backend says that all its attempts have cost, failed ones included; else what the answers have."""
         endpoint = self._session.card.endpoint
-        if endpoint is None or endpoint.prices is None or completion.error is not None:
+        if endpoint is None or endpoint.prices is None:
             return
-        counted = completion.prompt_tokens or prompt.tokens
         self._outcome.currency = endpoint.prices.currency
-        self._outcome.spent += endpoint.prices.cost(counted, completion.output_tokens, completion.cached_tokens or 0)
+        spent = getattr(self._model.adapter, "spent", None)
+        if spent is not None:
+            self._outcome.spent = float(spent)
+        elif completion.error is None:
+            counted, cached = completion.prompt_tokens or prompt.tokens, completion.cached_tokens or 0
+            self._outcome.spent += endpoint.prices.cost(counted, completion.output_tokens, cached)
 
     def _preview(self, plan: Plan, prompt: PlannedPrompt) -> str:
         ids, decode = plan.ids(prompt.index), self._session.tokenizer.decode

@@ -168,3 +168,24 @@ def test_a_missing_bos_does_not_pass_for_one(card: Card, new_tokenizer: Callable
 
     assert ("one BOS", False) == (check.name, check.holds)
     assert "add_bos" in check.detail
+
+
+def test_a_window_that_nobody_knows_is_not_tried(tiny_model: Path) -> None:
+    """No prompt of two thousand million tokens is built; where the server tells its window, that is tried."""
+    card = load_card(str(tiny_model))
+    tokenizer = load_tokenizer(card)
+    silent, telling = Healthy(card), Healthy(card)
+    telling.engine_info = {"window": 300}
+
+    unknown, known = (
+        next(
+            check
+            for check in examine(model, card, tokenizer, chat_format(card, tokenizer), 2**31 - 1)
+            if check.name == "window"
+        )
+        for model in (silent, telling)
+    )
+
+    assert unknown.holds is None
+    assert "neither the card nor the server says" in unknown.detail
+    assert (True, "288 tokens and 4 new were answered") == (known.holds, known.detail)

@@ -106,6 +106,16 @@ def test_money_is_counted_by_the_servers_count_or_our_own(start: Start, money: M
     assert "EUR" == outcome.currency
 
 
+def test_a_backend_that_counts_its_attempts_is_believed(start: Start, money: Money) -> None:
+    """Failed attempts cost too, which only the backend knows."""
+    backend = Counting(lambda _: {"error": "broke"})
+    backend.spent = 1.25  # type: ignore[attr-defined]
+
+    outcome = start(backend, model=str(money.card), limit=2)
+
+    assert (1.25, "EUR") == (outcome.spent, outcome.currency)
+
+
 def test_without_prices_nothing_is_spent(start: Start) -> None:
     """And no currency is made up."""
     outcome = start(limit=1)

@@ -21,11 +21,13 @@ from evalkit.rope import RopeSetting
 from .._base import BackendOptions, Completion, GenerationRequest
 from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
-from ._client import Client, Failure
-from ._cost import CostLimit
+from ._client import UNREADABLE, Client, Failure
+from ._cost import CostLimit, OutOfMoneyError, RequestCost
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
-from ._protocol import Reply, TryAgainError, is_model_named
+from ._protocol import TryAgainError, is_model_named
+from ._reply import Reply
 from ._thread import run_in_thread
+from ._truncation import CeilingWatch
 
 __all__ = ["EndpointModel"]
 
@@ -51,11 +53,11 @@ class EndpointModel:
         self._server: Server | None = None
         self._abilities: Abilities | None = None
         self._reader = ReplyReader(tokenizer)
-        self._counts = CountComparison(card, tokenizer, options.note)
+        self._watch = CeilingWatch(CountComparison(card, tokenizer, options.note).compare, options.note)
 
     @property
     def engine_info(self) -> dict[str, Any]:
-        """Address, model, window, and how prompts were sent."""
+        """Address, model, window, how prompts were sent, and how answers are decoded."""
         info: dict[str, Any] = {"base_url": self._endpoint.base_url, "model": self._endpoint.model}
         if self._server is not None and self._abilities is not None:
             info |= {
@@ -63,12 +65,15 @@ class EndpointModel:
                 "is_vllm": self._server.is_vllm,
                 "transport": self._abilities.transport,
                 "answers_as": self._abilities.answers_as,
+                "decoding": self._abilities.shape.decoding,
             }
+            if self._abilities.shape.left_out:
+                info["left_out"] = self._abilities.shape.left_out
         return info
 
     @property
     def spent(self) -> float:
-        """What the answers so far have cost."""
+        """What all attempts so far have cost; the worst case of each whose cost the server did not tell."""
         return self._cost_limit.spent
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
@@ -107,17 +112,21 @@ class EndpointModel:
         if self._abilities is not None:
             return self._abilities
         self._server = server = find_server(self._endpoint)
+        # Whether stop strings are taken is asked with those of the first request that has any.
+        with_stop = next((request for request in requests if self._reader.stop_strings(request, is_vllm=False)), None)
+        stop = [] if with_stop is None else self._stop(with_stop, is_vllm=server.is_vllm)
         if self._card.chat == "server":
-            found = probe_chat(self._endpoint, server)
+            found = probe_chat(self._endpoint, server, stop)
         else:
             # The beginning of a real prompt: short, and with the BOS that real prompts have.
             ids = [] if self._has_no_tokens else requests[0].ids[:PROBE_PROMPT_TOKENS].tolist()
-            found = probe_completions(self._endpoint, server, ids, self._text(ids) if ids else "a b c")
+            found = probe_completions(self._endpoint, server, ids, self._text(ids) if ids else "a b c", stop)
         for note in found.notes:
             self._options.note(note)
         if not is_model_named(found.answers_as, server.model):
             self._options.note(f"{server.model} is answered by a model that calls itself {found.answers_as}")
         self._abilities = found
+        self._reader.is_asking_ids = bool(found.shape.extras.get("return_token_ids"))
         return found
 
     @property
@@ -130,9 +139,12 @@ class EndpointModel:
 
         async def work(client: Client) -> None:
             for request in waiting:
-                if not self._cost_limit.reserve(len(request.ids), request.max_new_tokens):
+                try:
+                    completion = await self._answer(client, request)
+                except OutOfMoneyError:
                     return
-                emit(await self._answer(client, request))
+                for done in self._checked(request, completion):
+                    emit(done)
 
         async with Client(self._endpoint) as client:
             workers = [asyncio.create_task(work(client)) for _ in range(min(self._endpoint.concurrency, len(requests)))]
@@ -142,30 +154,39 @@ class EndpointModel:
                 for worker in workers:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
+                for done in self._watch.rest():
+                    emit(done)
+
+    def _checked(self, request: GenerationRequest, completion: Completion) -> list[Completion]:
+        """What can be handed on when this completion has come: a server may have read only a part of the prompt."""
+        assert self._abilities is not None
+        if completion.error is not None:
+            return [completion]
+        return self._watch.take(completion, self._reader.sent(request, self._abilities.transport))
 
     async def _answer(self, client: Client, request: GenerationRequest) -> Completion:
         start = time.perf_counter()
         outcome = self._too_long(request) or await self._ask(client, request)
         seconds = time.perf_counter() - start
-        charged = None
-        if isinstance(outcome, Reply):
-            charged = (
-                outcome.prompt_tokens or len(request.ids),
-                outcome.output_tokens or 0,
-                outcome.cached_tokens or 0,
-            )
-        self._cost_limit.settle(len(request.ids), request.max_new_tokens, charged)
+        try:
+            return self._completion(request, outcome, seconds)
+        except (UserError, *UNREADABLE) as error:  # tokens that make no text: of this answer, not of the server
+            reason = f"the answer's tokens cannot be read ({type(error).__name__}: {error})"
+            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason)
+
+    def _completion(self, request: GenerationRequest, outcome: Reply | Failure, seconds: float) -> Completion:
         if isinstance(outcome, Failure):
             return Completion(request.index, finish_reason="error", seconds=seconds, error=outcome.reason)
-        self._counts.compare(len(request.ids), outcome.prompt_tokens)
         return Completion(
             request.index,
             text=self._reader.text(request, outcome),
             output_tokens=self._reader.output_tokens(request, outcome),
-            finish_reason="length" if outcome.finish_reason == "length" else "stop",
+            finish_reason=self._reader.finish(request, outcome),
             seconds=seconds,
-            cached_tokens=outcome.cached_tokens,
-            prompt_tokens=outcome.prompt_tokens,
+            cached_tokens=outcome.usage.cached_tokens,
+            prompt_tokens=outcome.usage.prompt_tokens,
+            reasoning_tokens=outcome.usage.reasoning_tokens,
+            lost_to=outcome.lost_to,
         )
 
     def _too_long(self, request: GenerationRequest) -> Failure | None:
@@ -194,7 +215,8 @@ class EndpointModel:
             self._check_model(answer)
             self._reader.check_length(request, answer)
 
-        return await client.ask(path, lambda: self._payload(request, prompt), judge)
+        cost = RequestCost(self._cost_limit, len(request.ids), request.max_new_tokens)
+        return await client.ask(path, lambda: self._payload(request, prompt), judge, cost)
 
     def _prompt(self, request: GenerationRequest, transport: str) -> dict[str, Any]:
         if transport == "ids":
@@ -212,17 +234,14 @@ class EndpointModel:
 
     def _payload(self, request: GenerationRequest, prompt: dict[str, Any]) -> dict[str, Any]:
         assert self._abilities is not None and self._server is not None
-        payload = {
-            "model": self._server.model,
-            **prompt,
-            self._abilities.limit_field: request.max_new_tokens,
-            "temperature": 0,  # servers sample by default
-            **self._abilities.extras,
-        }
-        if self._abilities.extras:  # vLLM, seen to understand its own fields
-            payload |= self._reader.vllm_fields(request)
-        stop = self._reader.stop_strings(request, is_vllm=bool(self._abilities.extras))
-        return payload | ({"stop": stop[:MOST_STOP_STRINGS]} if stop else {})
+        shape = self._abilities.shape
+        is_vllm = bool(shape.extras)  # seen to understand its own fields
+        own = self._reader.vllm_fields(request) if is_vllm else {}
+        fields = shape.fields(request.max_new_tokens, self._stop(request, is_vllm=is_vllm))
+        return {"model": self._server.model, **prompt, **fields, **own}
+
+    def _stop(self, request: GenerationRequest, *, is_vllm: bool) -> list[str]:
+        return self._reader.stop_strings(request, is_vllm=is_vllm)[:MOST_STOP_STRINGS]
 
     def _check_model(self, answer: Reply) -> None:
         assert self._abilities is not None and self._server is not None

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evalkit.cards import Card
 from evalkit.prompts import PromptTokenizer
 
 from .._base import GenerationRequest
-from ._protocol import RefusedError, Reply
+from ._protocol import RefusedError
+from ._reply import Finish, Reply
+from ._truncation import Sent, code_points
 
 __all__ = ["CountComparison", "ReplyReader"]
 
 SLACK_TOKENS = 2  # a text tokenised again may split otherwise than it was generated
 SEAM_TOKENS = 4  # likewise where truncation joined two texts
+LARGEST_ID = 2**31  # ids are 32-bit numbers
 
 
 class ReplyReader:
@@ -23,6 +30,18 @@ class ReplyReader:
     def __init__(self, tokenizer: PromptTokenizer) -> None:
         self._tokenizer = tokenizer
         self._has_tokens = tokenizer.unit == "tokens"
+        self.is_asking_ids = False
+        """Whether the server was asked for the ids of its tokens; those that nobody asked for mean nothing."""
+
+    def sent(self, request: GenerationRequest, transport: str) -> Sent:
+        """The prompt as it leaves, for comparison with what the server reads."""
+
+        def points() -> NDArray[np.int32]:
+            if not self._has_tokens:
+                return request.ids
+            return code_points(self._tokenizer.decode(request.ids.tolist(), skip_special=True))
+
+        return Sent(len(request.ids), request.max_new_tokens, points, self._has_tokens, transport == "ids")
 
     def vllm_fields(self, request: GenerationRequest) -> dict[str, Any]:
         """What vLLM alone can be told of how the answer ends."""
@@ -42,11 +61,10 @@ class ReplyReader:
 
     def text(self, request: GenerationRequest, answer: Reply) -> str:
         """The answer, made of its token ids where they are known: then equal tokens give equal texts everywhere."""
-        text = answer.text
-        if answer.token_ids is not None and self._has_tokens:
-            ids = list(answer.token_ids)
+        text, ids = answer.text, self._ids(answer)
+        if ids is not None:
             # The end-of-text token is no text; where a limit or a stop string ended the answer, all ids are.
-            if answer.finish_reason == "stop" and self._is_ended_by_token(request, answer):
+            if answer.finish == "stop" and self._is_ended_by_token(request, answer):
                 ids = ids[:-1]
             text = self._tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
         # Again here: the API takes four stop strings, and some servers leave them in the text.
@@ -55,17 +73,39 @@ class ReplyReader:
 
     def output_tokens(self, request: GenerationRequest, answer: Reply) -> int:
         """Tokens generated: by ids, by the server's count where it can be true, else counted in the text."""
-        if answer.token_ids is not None:
-            return len(answer.token_ids)
-        if answer.output_tokens is not None and answer.output_tokens <= request.max_new_tokens:
-            return answer.output_tokens
+        ids, counted = self._ids(answer), answer.usage.output_tokens
+        if ids is not None:
+            return len(ids)
+        if counted is not None and counted <= request.max_new_tokens:
+            return counted
         return len(self._tokenizer.encode(answer.text)) if self._has_tokens else 0
+
+    def finish(self, request: GenerationRequest, answer: Reply) -> Finish:
+        """Why the answer ended; where the server does not say, a count that is the limit tells."""
+        if answer.finish == "unknown" and self.output_tokens(request, answer) == request.max_new_tokens:
+            return "length"
+        return answer.finish
+
+    def _ids(self, answer: Reply) -> list[int] | None:
+        """Ids of the generated tokens where they were asked for and can be those of the text."""
+        ids = answer.token_ids
+        if ids is None or not (self.is_asking_ids and self._has_tokens) or (answer.text and not ids):
+            return None
+        return list(ids) if all(0 <= each < self._vocabulary for each in ids) else None
+
+    @cached_property
+    def _vocabulary(self) -> int:
+        """Ids end below this; not every tokenizer says where."""
+        try:
+            return len(self._tokenizer)
+        except TypeError:
+            return LARGEST_ID
 
     def check_length(self, request: GenerationRequest, answer: Reply) -> None:
         """Raise `RefusedError` for an answer longer than allowed: it follows no protocol, so it is not scored."""
-        limit, counted = request.max_new_tokens, answer.output_tokens
-        if answer.token_ids is not None:
-            counted = len(answer.token_ids)
+        limit, counted, ids = request.max_new_tokens, answer.usage.output_tokens, self._ids(answer)
+        if ids is not None:
+            counted = len(ids)
         elif counted is None or counted > limit:
             own = self._most_tokens(answer.text)
             if own <= limit + SLACK_TOKENS:

@@ -13,21 +13,22 @@ from urllib.parse import urlsplit
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
 
+from ._cost import RequestCost
 from ._protocol import (
+    AttemptError,
     RefusedError,
-    Reply,
     ThrottledError,
     TryAgainError,
     UnusableServerError,
-    parse_reply,
     raise_for_status,
 )
+from ._reply import Reply, UnfinishedError, parse_reply
 from ._throttle import Throttle
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Client", "Failure", "client_arguments", "endpoint_key", "root_of"]
+__all__ = ["Client", "Failure", "client_arguments", "endpoint_key", "root_of", "without_key", "without_key_bytes"]
 
 ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
@@ -36,6 +37,8 @@ PATIENCE_SECONDS = 900.0  # how long a throttled request is kept alive
 GONE_AFTER = 8  # requests in a row that found nobody there: the server is gone, the rest need not be tried
 LARGEST_BODY = 32 * 2**20
 CONNECT_SECONDS = 15.0
+SHORTEST_SECRET = 8  # a shorter key is no secret and may stand in an answer by chance
+UNREADABLE = (RecursionError, UnicodeError, OverflowError)  # what odd values of valid JSON end in
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,24 @@ def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
+def without_key(endpoint: Endpoint, text: str) -> str:
+    """The text as it may be shown or stored: a server that echoes the key does not get it into a message."""
+    key = endpoint_key(endpoint)
+    return text.replace(key, "[key]") if key else text
+
+
+def without_key_bytes(endpoint: Endpoint, body: bytes) -> bytes:
+    """A body as it may be read on: likewise, whatever part of it becomes of use."""
+    key = endpoint_key(endpoint).encode()
+    return body.replace(key, b"[key]") if len(key) >= SHORTEST_SECRET else body
+
+
 class Client:
     """Sends requests with bounded patience. Use as an asynchronous context manager."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._key = endpoint_key(endpoint)
+        endpoint_key(endpoint)  # a missing one is an error before anything is sent
         self._throttle = Throttle(endpoint.concurrency)
         self._nobody_there = 0
         self._http: httpx.AsyncClient | None = None
@@ -94,23 +109,25 @@ class Client:
             await self._http.aclose()
 
     async def ask(
-        self, path: str, payload: Callable[[], dict[str, Any]], judge: Callable[[Reply], None]
+        self, path: str, payload: Callable[[], dict[str, Any]], judge: Callable[[Reply], None], cost: RequestCost
     ) -> Reply | Failure:
         """The server's answer, or why there is none; raises `UserError` where no request can be answered any more.
 
-        `judge` may reject an answer by raising one of the wire errors.
+        `judge` may reject an answer by raising one of the attempt errors; `cost` is reserved and settled per attempt
+        and raises `OutOfMoneyError` where another one could cost too much.
         """
         began = asyncio.get_running_loop().time()
-        attempts, throttled = 0, 0
+        attempts, throttled, unfinished = 0, 0, list[str]()
         while True:
             try:
                 async with self._throttle.slot() as sent:
                     try:
-                        answer = parse_reply(await self._post(path, payload()))
+                        with cost.attempt() as charge:
+                            answer = _read(await self._post(path, payload()), judge, unfinished)
+                            charge(answer.usage)
                     except ThrottledError as error:
                         self._throttle.throttled(sent, self._pause(throttled, error.wait))
                         raise
-                    judge(answer)
                     self._throttle.succeeded()
                 self._nobody_there = 0
                 return answer
@@ -147,10 +164,11 @@ class Client:
         except TimeoutError:
             raise TryAgainError(f"no answer within {self._endpoint.timeout_seconds:g} s") from None
         except httpx.ConnectError as error:
-            raise _NobodyThereError(f"nobody answers at {self._endpoint.base_url} ({error})") from None
+            reason = f"nobody answers at {self._endpoint.base_url} ({error})"
+            raise _NobodyThereError(reason, is_free=True) from None
         except httpx.HTTPError as error:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
-        headers = response.headers
+        headers, body = response.headers, without_key_bytes(self._endpoint, body)
         raise_for_status(response.status_code, body, headers.get("Retry-After"), headers.get("Location", ""))
         return body
 
@@ -161,19 +179,38 @@ class Client:
         return self._failure(f"{error} ({ATTEMPTS} attempts)")
 
     def _failure(self, reason: str) -> Failure:
-        return Failure(self._without_key(reason))
+        return Failure(without_key(self._endpoint, reason))
 
     def _unusable(self, reason: str) -> UserError:
         hint = f"check {self._endpoint.key_env} and the address; what is finished is kept, the same command continues"
-        return UserError(f"{self._endpoint.base_url}: {self._without_key(reason)}; {hint}")
-
-    def _without_key(self, text: str) -> str:
-        """The text as it may be stored: a server that echoes the key does not get it into a record."""
-        return text.replace(self._key, "[key]") if self._key else text
+        return UserError(f"{self._endpoint.base_url}: {without_key(self._endpoint, reason)}; {hint}")
 
 
 class _NobodyThereError(TryAgainError):
     """No connection could be made."""
+
+
+def _read(body: bytes, judge: Callable[[Reply], None], unfinished: list[str]) -> Reply:
+    """The answer in a body, if it is one that `judge` lets pass; texts of unfinished ones are remembered.
+
+    An answer that seems broken off and comes again the same is whole: chance would have broken it elsewhere.
+    """
+    try:
+        try:
+            answer = parse_reply(body)
+        except UnfinishedError as error:
+            answer = error.reply
+            if answer.text not in unfinished:
+                unfinished.append(answer.text)
+                raise
+        try:
+            judge(answer)
+        except AttemptError as error:
+            error.usage = answer.usage
+            raise
+    except UNREADABLE as error:
+        raise TryAgainError(f"the answer cannot be read ({type(error).__name__})") from None
+    return answer
 
 
 async def _bounded(response: httpx.Response) -> bytes:

@@ -6,24 +6,26 @@ Fields that only some servers know are sent only to those that were seen to unde
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.cards import Endpoint
 from evalkit.errors import UnknownNameError, UserError
 
-from ._client import ATTEMPTS, BACKOFF_SECONDS, CONNECT_SECONDS, PATIENCE_SECONDS, client_arguments, root_of
+from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of, without_key
+from ._http import Response, open_client, send
 from ._protocol import (
     THROTTLING,
+    AttemptError,
     RefusedError,
-    Reply,
     ThrottledError,
     TryAgainError,
     UnusableServerError,
-    parse_reply,
     raise_for_status,
 )
+from ._reply import Reply, UnfinishedError, parse_reply
+from ._request import RequestShape
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +35,7 @@ __all__ = ["VLLM_FIELDS", "Abilities", "Server", "find_server", "probe_chat", "p
 _Result = TypeVar("_Result")
 
 PROBE_TOKENS = 4
+LISTING_SECONDS = 60.0  # for what needs no generation
 # Fields of vLLM alone: ids as they are (no second BOS), special tokens kept in the text, ids of the answer. Penalties
 # are left to the server: it takes them from the model's generation configuration, as the local backends do.
 VLLM_FIELDS = {
@@ -63,10 +66,8 @@ class Abilities:
 
     transport: str
     """`ids`, `text` or `chat`."""
-    extras: dict[str, Any]
-    """Fields of its own that are sent with every request."""
-    limit_field: str
-    """Field that limits generation."""
+    shape: RequestShape
+    """Which fields it takes."""
     answers_as: str
     """Model name that its answers carry."""
     notes: tuple[str, ...] = ()
@@ -75,9 +76,7 @@ class Abilities:
 
 def find_server(endpoint: Endpoint) -> Server:
     """The server at an address; a `UserError` where it is down, wants a key, or does not serve the model."""
-    import httpx
-
-    with httpx.Client(timeout=httpx.Timeout(60.0, connect=CONNECT_SECONDS), **client_arguments(endpoint)) as http:
+    with open_client(endpoint) as http:
         listed = _listed_models(http, endpoint)
         model = _chosen_model(endpoint, listed)
         entry = listed.get(model, {})
@@ -85,7 +84,7 @@ def find_server(endpoint: Endpoint) -> Server:
         is_vllm = entry.get("owned_by") == "vllm"
         return Server(
             model=model,
-            window=window if isinstance(window, int) and window > 0 else None,
+            window=window if type(window) is int and window > 0 else None,
             is_vllm=is_vllm,
             is_tokenizing=is_vllm and _is_tokenizing(http, endpoint, model),
         )
@@ -96,29 +95,36 @@ def _listed_models(http: httpx.Client, endpoint: Endpoint) -> dict[str, dict[str
     import httpx
 
     try:
-        response = _patiently(lambda: _passing(http.get(f"{endpoint.base_url}/models")))
-    except (httpx.HTTPError, TryAgainError) as error:
+        response = _patiently(
+            lambda: _passing(send(http, "GET", f"{endpoint.base_url}/models", endpoint, seconds=LISTING_SECONDS))
+        )
+    except (httpx.HTTPError, AttemptError) as error:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, httpx.HTTPError) else str(error)
+        reason = without_key(endpoint, reason)
         raise UserError(
             f"{endpoint.base_url}: no server answers ({reason}); start it, or correct the address"
         ) from None
-    if response.status_code in {401, 403}:
-        raise UserError(f"{endpoint.base_url} refuses the key ({response.status_code}): check {endpoint.key_env}")
-    if response.is_redirect:
-        target = response.headers.get("Location", "another address")
-        raise UserError(f"{endpoint.base_url} redirects to {target[:120]}: use that address, a key must not travel on")
+    if response.status in {401, 403}:
+        raise UserError(f"{endpoint.base_url} refuses the key ({response.status}): check {endpoint.key_env}")
+    if 300 <= response.status < 400:
+        target = without_key(endpoint, response.headers.get("Location", "another address"))[:120]
+        raise UserError(f"{endpoint.base_url} redirects to {target}: use that address, a key must not travel on")
     try:
-        entries = response.json()["data"] if response.status_code == 200 else []
-        return {str(entry["id"]): entry for entry in entries}
+        entries = response.json()["data"] if response.status == 200 else []
+        return {str(entry["id"]): entry for entry in entries if _is_name(str(entry["id"]))}
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-def _passing(response: httpx.Response) -> httpx.Response:
+def _is_name(text: str) -> bool:
+    """Whether a request and a file can hold the name; a lone surrogate is in no text."""
+    return text.isprintable()
+
+
+def _passing(response: Response) -> Response:
     """The response, unless it says that the server is only busy; one that cannot list its models may still answer."""
-    if response.status_code in THROTTLING:
-        wait = response.headers.get("Retry-After")
-        raise_for_status(response.status_code, response.content, wait)
+    if response.status in THROTTLING:
+        raise_for_status(response.status, response.body, response.headers.get("Retry-After"))
     return response
 
 
@@ -151,85 +157,122 @@ def _chosen_model(endpoint: Endpoint, listed: dict[str, dict[str, Any]]) -> str:
 def _is_tokenizing(http: httpx.Client, endpoint: Endpoint, model: str) -> bool:
     import httpx
 
+    question = {"model": model, "prompt": "a"}
     try:
-        response = http.post(f"{root_of(endpoint)}/tokenize", json={"model": model, "prompt": "a"})
-        return response.status_code == 200 and isinstance(response.json().get("tokens"), list)
-    except (httpx.HTTPError, ValueError, AttributeError):
+        response = send(http, "POST", f"{root_of(endpoint)}/tokenize", endpoint, question, seconds=LISTING_SECONDS)
+        return response.status == 200 and isinstance(response.json().get("tokens"), list)
+    except (httpx.HTTPError, AttemptError, ValueError, AttributeError):
         return False
 
 
-def probe_completions(endpoint: Endpoint, server: Server, ids: list[int], text: str) -> Abilities:
+def probe_completions(
+    endpoint: Endpoint, server: Server, ids: list[int], text: str, stop: Sequence[str] = ()
+) -> Abilities:
     """How `/completions` takes a prompt that is `ids`, and `text` where it takes no ids."""
     fields = VLLM_FIELDS if server.is_vllm else {}
     tries: list[tuple[str, object, dict[str, Any]]] = [("text", text, {})]
     if ids:
         tries = [("ids", ids, fields), *([("ids", ids, {})] if fields else []), *tries]
-    reasons = []
+    reasons: list[str] = []
+    shape = RequestShape()
     for transport, prompt, extras in tries:
+        question = _Question("/completions", {"model": server.model, "prompt": prompt}, stop)
         try:
-            answer = _ask(endpoint, "/completions", _body(server.model, {"prompt": prompt}, "max_tokens", extras))
+            answer, shape = _settled(endpoint, question, replace(shape, extras=extras))
         except RefusedError as error:
             reasons.append(f"{transport}: {error}")
             continue
-        if transport == "ids" and answer.prompt_tokens != len(ids):
-            reasons.append(f"ids: {len(ids)} were counted as {answer.prompt_tokens}")
+        if transport == "ids" and answer.usage.prompt_tokens != len(ids):
+            reasons.append(f"ids: {len(ids)} were counted as {answer.usage.prompt_tokens}")
             continue
-        _check_limit(endpoint, answer)
-        notes = tuple(f"{endpoint.base_url}: {reason}" for reason in reasons)
-        return Abilities(transport, extras, "max_tokens", answer.model, notes)
-    raise UserError(
-        f"{endpoint.base_url} answers no /completions ({reasons[-1]}); where it only chats, add --chat server"
-    )
+        notes = [f"{endpoint.base_url}: {without_key(endpoint, reason)}" for reason in reasons]
+        return Abilities(transport, shape, answer.model, (*notes, *_left_out(endpoint, shape)))
+    reason = without_key(endpoint, reasons[-1])
+    raise UserError(f"{endpoint.base_url} answers no /completions ({reason}); where it only chats, add --chat server")
 
 
-def probe_chat(endpoint: Endpoint, server: Server) -> Abilities:
-    """How `/chat/completions` takes messages."""
-    message = {"messages": [{"role": "user", "content": "Say yes."}]}
+def probe_chat(endpoint: Endpoint, server: Server, stop: Sequence[str] = ()) -> Abilities:
+    """How `/chat/completions` takes messages. A model that thinks may answer the question with nothing."""
+    prompt = {"model": server.model, "messages": [{"role": "user", "content": "Say yes."}]}
     fields = {key: value for key, value in VLLM_FIELDS.items() if key != "add_special_tokens"} if server.is_vllm else {}
-    limit = endpoint.limit_field
-    for attempt in range(2):
+    question = _Question("/chat/completions", prompt, stop)
+    try:
+        answer, shape = _settled(endpoint, question, RequestShape(endpoint.limit_field, fields))
+    except RefusedError as error:
+        reason = without_key(endpoint, str(error))
+        raise UserError(f"{endpoint.base_url} does not answer a plain question: {reason}") from None
+    return Abilities("chat", shape, answer.model, _left_out(endpoint, shape))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A short prompt and where it goes."""
+
+    path: str
+    prompt: dict[str, Any]
+    stop: Sequence[str]
+
+
+def _settled(endpoint: Endpoint, question: _Question, shape: RequestShape) -> tuple[Reply, RequestShape]:
+    """The answer, and the shape of request that got it: fields are left out or renamed as the server refuses them."""
+    tried = [shape]
+    while True:
+        limit = max(PROBE_TOKENS, shape.least_limit)
+        body = {**question.prompt, **shape.fields(limit, question.stop)}
         try:
-            answer = _ask(endpoint, "/chat/completions", _body(server.model, message, limit, fields))
+            answer = _ask(endpoint, question.path, body)
         except RefusedError as error:
-            if attempt == 0 and "max_completion_tokens" in str(error) and limit == "max_tokens":
-                limit = "max_completion_tokens"
-                continue
-            raise UserError(f"{endpoint.base_url} does not answer a plain question: {error}") from None
-        _check_limit(endpoint, answer)
-        return Abilities("chat", fields, limit, answer.model)
-    raise AssertionError("unreachable")
+            changed = shape.without(error, body)
+            if changed is None or changed in tried:
+                raise
+            tried.append(shape := changed)
+            continue
+        _check_limit(endpoint, answer, limit)
+        return answer, shape
 
 
-def _body(model: str, prompt: dict[str, Any], limit: str, extras: dict[str, Any]) -> dict[str, Any]:
-    return {"model": model, **prompt, limit: PROBE_TOKENS, "temperature": 0, **extras}
+def _left_out(endpoint: Endpoint, shape: RequestShape) -> tuple[str, ...]:
+    """What the user should know of the fields that the server refused."""
+    meaning = {
+        "temperature": "it decodes by its own default: answers are not greedy, and a second run may differ",
+        "stop": "answers are cut at the stop strings here",
+    }
+    return tuple(
+        f"{endpoint.base_url} refuses the field {name}, which is left out; {meaning[name]}" for name in shape.left_out
+    )
 
 
 def _ask(endpoint: Endpoint, path: str, body: dict[str, Any]) -> Reply:
     """The answer to one request; `RefusedError` where the server does not take it."""
     import httpx
 
-    timeout = httpx.Timeout(endpoint.timeout_seconds, connect=CONNECT_SECONDS)
-
     def attempt() -> Reply:
         try:
-            response = http.post(f"{endpoint.base_url}{path}", json=body)
+            response = send(http, "POST", f"{endpoint.base_url}{path}", endpoint, body)
         except httpx.HTTPError as error:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
-        raise_for_status(response.status_code, response.content, response.headers.get("Retry-After"))
-        return parse_reply(response.content)
+        raise_for_status(response.status, response.body, response.headers.get("Retry-After"))
+        try:
+            return parse_reply(response.body)
+        except UnfinishedError as error:  # a sign of life is enough here
+            return error.reply
+        except UNREADABLE as error:
+            raise TryAgainError(f"the answer cannot be read ({type(error).__name__})") from None
 
-    with httpx.Client(timeout=timeout, **client_arguments(endpoint)) as http:
+    with open_client(endpoint) as http:
         try:
             return _patiently(attempt)
         except UnusableServerError as error:
-            raise UserError(f"{endpoint.base_url}: {error}; check {endpoint.key_env}") from None
+            reason = without_key(endpoint, str(error))
+            raise UserError(f"{endpoint.base_url}: {reason}; check {endpoint.key_env}") from None
         except TryAgainError as error:
             raise RefusedError(str(error)) from None
 
 
-def _check_limit(endpoint: Endpoint, answer: Reply) -> None:
-    if answer.output_tokens is not None and answer.output_tokens > PROBE_TOKENS:
+def _check_limit(endpoint: Endpoint, answer: Reply, limit: int) -> None:
+    generated = answer.usage.output_tokens
+    if generated is not None and generated > limit:
         raise UserError(
-            f"{endpoint.base_url} ignores the generation limit: {answer.output_tokens} tokens where {PROBE_TOKENS} "
-            "were asked for; scores would follow no protocol, so nothing is run"
+            f"{endpoint.base_url} ignores the generation limit: {generated} tokens where {limit} were asked for; "
+            "scores would follow no protocol, so nothing is run"
         )

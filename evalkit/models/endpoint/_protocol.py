@@ -1,23 +1,26 @@
-"""Reads what an OpenAI-compatible server sends: answers, errors, waiting times. Pure: bytes in, values out."""
+"""What statuses, headers and names of an OpenAI-compatible server mean. Pure: bytes and values in, values out."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "AttemptError",
     "RefusedError",
-    "Reply",
     "ThrottledError",
     "TryAgainError",
     "UnusableServerError",
+    "Usage",
     "error_message",
     "is_model_named",
-    "parse_reply",
+    "load_json",
     "raise_for_status",
+    "storable",
+    "usage_of",
     "wait_seconds",
 ]
 
@@ -35,97 +38,98 @@ TOO_LONG = (
 NO_CREDIT = ("insufficient_quota", "billing")
 
 
-class TryAgainError(Exception):
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as a server counted them; None where it gives no count, or nonsense."""
+
+    prompt_tokens: int | None = None
+    """Prompt tokens, those from a cache included."""
+    output_tokens: int | None = None
+    """Generated tokens, those of thoughts included."""
+    cached_tokens: int | None = None
+    """Prompt tokens taken from a cache."""
+    reasoning_tokens: int | None = None
+    """Generated tokens that were thoughts."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the server counted the prompt: then it also charges for it."""
+        return self.prompt_tokens is not None
+
+
+class AttemptError(Exception):
+    """An attempt got no answer."""
+
+    def __init__(self, reason: str, usage: Usage | None = None, *, is_free: bool = False) -> None:
+        super().__init__(reason)
+        self.usage = usage or Usage()
+        """What the server counted all the same."""
+        self.is_free = is_free
+        """Whether the server says that it did nothing: an error status, or no connection."""
+
+
+class TryAgainError(AttemptError):
     """This attempt failed in a way that may pass."""
 
 
 class ThrottledError(TryAgainError):
     """The server asks for patience."""
 
-    def __init__(self, reason: str, wait: float | None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, wait: float | None, usage: Usage | None = None, *, is_free: bool = False) -> None:
+        super().__init__(reason, usage, is_free=is_free)
         self.wait = wait
         """Seconds the server asks for; None where it does not say."""
 
 
-class RefusedError(Exception):
+class RefusedError(AttemptError):
     """This request will never be answered; others may."""
 
+    def __init__(
+        self, reason: str, usage: Usage | None = None, *, is_free: bool = False, body: bytes = b"", status: int = 200
+    ) -> None:
+        super().__init__(reason, usage, is_free=is_free)
+        self.body = body
+        """What the server said, whole."""
+        self.status = status
+        """The status it said it with."""
 
-class UnusableServerError(Exception):
+
+class UnusableServerError(AttemptError):
     """No request will be answered: the key is wrong, the credit is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a server answered."""
-
-    text: str
-    """The generated text."""
-    finish_reason: str
-    """Why it ended, in the server's words."""
-    model: str
-    """Who the server says has answered; empty where it does not say."""
-    prompt_tokens: int | None
-    """Prompt tokens by the server's count; None where it gives none, or nonsense."""
-    output_tokens: int | None
-    """Generated tokens by the server's count; None where it gives none, or nonsense."""
-    cached_tokens: int | None
-    """Prompt tokens it took from a cache; None where it gives none, or nonsense."""
-    token_ids: tuple[int, ...] | None
-    """Ids of the generated tokens; None where the server does not send them."""
-    stop_reason: object = None
-    """vLLM: the string or token that ended the answer; None for the end-of-text token."""
+def load_json(body: bytes) -> Any:
+    """The value of a JSON text; `ValueError` for everything that is none, nesting without end included."""
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError("nested without end") from None
 
 
-def parse_reply(body: bytes) -> Reply:
-    """The answer in a response of status 200; `TryAgainError` where there is none in it."""
-    data = _object(body)
-    if not data.get("choices") and data.get("error"):
-        code = data["error"].get("code") if isinstance(data["error"], dict) else None
-        raise_for_status(code if isinstance(code, int) and code >= 400 else 500, body, None)
-    choices = data.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise TryAgainError("the answer has no choices")
-    choice = choices[0]
-    finish = choice.get("finish_reason")
-    if finish == "content_filter":
-        raise RefusedError("the provider's content filter withheld the answer")
-    text = choice["message"].get("content") if isinstance(choice.get("message"), dict) else choice.get("text")
-    if not isinstance(text, str):
-        raise TryAgainError(f"the answer's text is {json.dumps(text)[:40]} (finish_reason {json.dumps(finish)[:40]})")
-    if not isinstance(finish, str) or finish in {"abort", "error"}:
-        raise TryAgainError(f"the server broke the answer off (finish_reason {json.dumps(finish)[:40]})")
-    return _answer(data, choice, text, finish)
+def storable(text: str) -> str:
+    """The text without lone surrogates, which no file can hold: each becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], text: str, finish: str) -> Reply:
-    usage: dict[str, Any] = data["usage"] if isinstance(data.get("usage"), dict) else {}
-    details = usage.get("prompt_tokens_details")
-    prompt = _count(usage.get("prompt_tokens"))
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    ids = choice.get("token_ids")
-    model = data.get("model")
-    return Reply(
-        text=text,
-        finish_reason=finish,
-        model=model if isinstance(model, str) else "",
-        prompt_tokens=prompt,
-        output_tokens=_count(usage.get("completion_tokens")),
-        cached_tokens=cached if cached is not None and prompt is not None and cached <= prompt else None,
-        token_ids=tuple(ids) if isinstance(ids, list) and all(isinstance(each, int) for each in ids) else None,
-        stop_reason=choice.get("stop_reason"),
+def usage_of(data: object) -> Usage:
+    """The counts in a body, as far as they can be true."""
+    usage = _part(data, "usage")
+    prompt, output = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    cached = _count(_part(usage, "prompt_tokens_details").get("cached_tokens"))
+    reasoning = _count(_part(usage, "completion_tokens_details").get("reasoning_tokens"))
+    if prompt is not None and cached is not None and cached > prompt:
+        prompt = None  # counted without what was cached, or not at all
+    return Usage(
+        prompt_tokens=prompt or None,  # no prompt is empty: 0 is what servers write that do not count
+        output_tokens=output,
+        cached_tokens=cached if prompt is not None else None,
+        reasoning_tokens=reasoning if reasoning is not None and reasoning <= (output or 0) else None,
     )
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body)
-    except ValueError as error:
-        raise TryAgainError(f"the answer is not JSON ({len(body)} bytes)") from error
-    if not isinstance(data, dict):
-        raise TryAgainError(f"the answer is no JSON object but {type(data).__name__}")
-    return data
+def _part(data: object, name: str) -> dict[str, Any]:
+    part = data.get(name) if isinstance(data, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _count(value: object) -> int | None:
@@ -136,36 +140,57 @@ def raise_for_status(status: int, body: bytes, retry_after: str | None, location
     """Raise what a status other than 200 means; nothing for 200."""
     if status == 200:
         return
-    message = error_message(body)
+    message, usage = error_message(body), _usage_in(body)
     said = f"the server answered {status}" + (f": {message}" if message else "")
     if any(mark in message.lower() for mark in NO_CREDIT) and status in {402, 403, 429}:
-        raise UnusableServerError(said)
+        raise UnusableServerError(said, usage, is_free=True)
     if status in THROTTLING:
-        raise ThrottledError(said, wait_seconds(retry_after))
+        raise ThrottledError(said, wait_seconds(retry_after), usage, is_free=True)
     if status in PASSING or status >= 500:
-        raise TryAgainError(said)
+        raise TryAgainError(said, usage, is_free=True)
     if status == 401:
-        raise UnusableServerError(said)
+        raise UnusableServerError(said, usage, is_free=True)
     if 300 <= status < 400:
-        raise TryAgainError(f"{said}, a redirect to {location[:120] or 'nowhere'} that is not followed")
+        to = storable(location)[:120] or "nowhere"
+        raise TryAgainError(f"{said}, a redirect to {to} that is not followed", is_free=True)
     too_long = any(mark in message.lower() for mark in TOO_LONG)
-    raise RefusedError(f"too long for the server: {message}" if too_long else said)
+    reason = f"too long for the server: {message}" if too_long else said
+    raise RefusedError(reason, usage, is_free=True, body=body, status=status)
+
+
+def _usage_in(body: bytes) -> Usage:
+    try:
+        return usage_of(load_json(body))
+    except ValueError:
+        return Usage()
 
 
 def error_message(body: bytes) -> str:
     """What the server says went wrong, on one line; empty where it says nothing that can be read."""
     try:
-        data = json.loads(body)
+        found: object = load_json(body)
     except ValueError:
         return ""
-    found: object = data
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and name in found:
             code = found.get("code")
             found = found[name]
             if isinstance(found, str) and isinstance(code, str):
                 found = f"{code}: {found}"
-    return " ".join(found.split())[:MESSAGE_CHARACTERS] if isinstance(found, str) else ""
+    if isinstance(found, list) and found:  # FastAPI's list of what is wrong with the request
+        first = found[0]
+        found = f"{_place(first)}{first.get('msg')}" if isinstance(first, dict) else first
+    return _line(found)[:MESSAGE_CHARACTERS] if isinstance(found, str) else ""
+
+
+def _place(problem: dict[str, Any]) -> str:
+    place = problem.get("loc")
+    return ".".join(map(str, place)) + ": " if isinstance(place, list) and place else ""
+
+
+def _line(text: str) -> str:
+    """One line that a terminal may show: no control characters, no lone surrogates."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in storable(text)).split())
 
 
 def wait_seconds(retry_after: str | None) -> float | None:
@@ -173,7 +198,8 @@ def wait_seconds(retry_after: str | None) -> float | None:
     if retry_after is None:
         return None
     try:
-        return max(0.0, float(retry_after))
+        seconds = float(retry_after)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     from datetime import datetime
@@ -182,21 +208,21 @@ def wait_seconds(retry_after: str | None) -> float | None:
     try:
         then = parsedate_to_datetime(retry_after)
         return max(0.0, (then - datetime.now(then.tzinfo)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
-_SAME_MODEL = re.compile(r"[@:].*|-(\d{4}|\d{6}|\d{8}|00\d|\d{4}-\d{2}-\d{2})")
-"""What may follow a model's name and still mean that model: a revision, or a date in one of the usual forms."""
+# What providers put behind a model's name for the build that answers: a date (2024-08-06, 20250514, 05-20), a build
+# number of four digits (0613) or of three that begins with 0 (002), a revision (@main) or a tag (:latest).
+# Sizes and variants (-32k, -turbo, -0.6b, -mini) are other models.
+BUILD = re.compile(r"(-(\d{4}-\d{2}-\d{2}|\d{8}|\d{6}|\d{4}|0\d{2}|\d{2}-\d{2}))?([@:].+)?")
 
 
 def is_model_named(answered: str, *names: str) -> bool:
-    """Whether `answered` is one of the names, or a dated or revised form of it (`gpt-4-0613`, `path@main`).
+    """Whether `answered` is one of the names, or a dated or revised form of it (`gpt-4-0613`, `path@main`)."""
+    return not answered or any(_is_build_of(answered, name.removesuffix("-latest")) for name in names if name)
 
-    Any other ending is another model: `gpt-4-32k`, `qwen3-0.6b`.
-    """
-    return not answered or any(
-        answered == name or (answered.startswith(name) and _SAME_MODEL.fullmatch(answered[len(name) :]) is not None)
-        for name in names
-        if name
-    )
+
+def _is_build_of(answered: str, name: str) -> bool:
+    rest = answered.removeprefix(name)
+    return answered.startswith(name) and (rest in {"", "-latest"} or BUILD.fullmatch(rest) is not None)

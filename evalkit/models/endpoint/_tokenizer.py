@@ -14,8 +14,10 @@ from evalkit.cards import Card, Endpoint
 from evalkit.errors import UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens, load_tokenizer
 
-from ._client import CONNECT_SECONDS, client_arguments, root_of
+from ._client import root_of
+from ._http import Response, open_client, send
 from ._probe import find_server
+from ._protocol import AttemptError
 
 if TYPE_CHECKING:
     import httpx
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["UNKNOWN_WINDOW", "endpoint_card", "endpoint_tokenizer", "is_address", "named_endpoint"]
 
 UNKNOWN_WINDOW = 2**31 - 1  # tokens or characters: what nobody knows cuts nothing, the server refuses what does not fit
+
+LARGEST_ID = 2**31  # prompts are 32-bit numbers
 
 # Tokenised to tell tokenizers apart: scripts, digits, blanks and signs that vocabularies treat differently.
 FINGERPRINT = "The quick brown fox 0123456789 ÀÉÎõü 中文字符 日本語 한국어 🙂 \t\n    def f(x): return x**2 <s> </s>"
@@ -97,7 +101,7 @@ class ServerText(WithoutSpecialTokens):
     def has_template(self) -> bool:
         """Whether the server formats chat messages."""
         body = {"messages": [{"role": "user", "content": "a"}], "add_generation_prompt": True}
-        return self._send("/tokenize", body).status_code == 200
+        return self._send("/tokenize", body).status == 200
 
     @property
     def chat_template(self) -> str | None:  # type: ignore[override]
@@ -113,7 +117,8 @@ class ServerText(WithoutSpecialTokens):
         return whole[0] if whole[0] != plain[0] else None
 
     def __len__(self) -> int:
-        return max(self.encode(FINGERPRINT)) + 1
+        """What ids are below: the server does not say where its vocabulary ends."""
+        return LARGEST_ID
 
     def get_vocab(self) -> dict[str, int]:
         """A digest of how it splits a text, which stands for its vocabulary."""
@@ -124,7 +129,9 @@ class ServerText(WithoutSpecialTokens):
         found = self._post("/tokenize", fields).get("tokens")
         if not isinstance(found, list):
             raise self._unusable("/tokenize gave no tokens")
-        return [int(each) for each in found]
+        if not all(type(each) is int and 0 <= each < LARGEST_ID for each in found):
+            raise self._unusable("/tokenize gave tokens that are none")
+        return found
 
     def _post(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         response = self._send(path, fields)
@@ -132,24 +139,24 @@ class ServerText(WithoutSpecialTokens):
             value = response.json()
         except ValueError:
             value = None
-        if response.status_code != 200 or not isinstance(value, dict):
-            raise self._unusable(f"{path} answered {response.status_code}")
+        if response.status != 200 or not isinstance(value, dict):
+            raise self._unusable(f"{path} answered {response.status}")
         return value
 
-    def _send(self, path: str, fields: dict[str, Any]) -> httpx.Response:
+    def _send(self, path: str, fields: dict[str, Any]) -> Response:
         import httpx
 
+        question = {"model": self._endpoint.model, **fields}
         try:
-            return self._http.post(f"{root_of(self._endpoint)}{path}", json={"model": self._endpoint.model, **fields})
+            return send(self._http, "POST", f"{root_of(self._endpoint)}{path}", self._endpoint, question)
         except httpx.HTTPError as error:
             raise self._unusable(f"{path} does not answer ({type(error).__name__})") from None
+        except AttemptError as error:
+            raise self._unusable(f"{path}: {error}") from None
 
     @cached_property
     def _http(self) -> httpx.Client:
-        import httpx
-
-        timeout = httpx.Timeout(self._endpoint.timeout_seconds, connect=CONNECT_SECONDS)
-        http = httpx.Client(timeout=timeout, **client_arguments(self._endpoint))
+        http = open_client(self._endpoint)
         weakref.finalize(self, http.close)
         return http
 

@@ -88,6 +88,20 @@ class Behaviour:
     """Tokens of a prompt that it reads: drops the rest without a word but its count, as Ollama does."""
     only_temperature: float | None = None
     """The one temperature it takes, as o-series models; others are refused."""
+    refuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Fields that it answers 400 to, each with the body of that answer."""
+    least_limit: int = 1
+    """Fewest tokens that may be asked for."""
+    spoils_body: bytes | None = None
+    """Body of every answer, whatever was asked."""
+    lists: bytes | None = None
+    """Body of the list of models."""
+    token_ids: list[object] | None = None
+    """Ids that it sends with every answer, asked for or not."""
+    message: dict[str, Any] = field(default_factory=dict)
+    """What it adds to every chat message."""
+    counts: bool = True
+    """Whether `usage` is sent."""
     wants_completion_limit: bool = False
     """Whether it refuses `max_tokens` in favour of `max_completion_tokens`."""
     seconds: float = 0.0
@@ -163,6 +177,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path != "/v1/models" or not like.lists_models:
             self._error(404, "not here")
             return
+        if like.lists is not None:
+            self._send(200, like.lists)
+            return
         entry: dict[str, Any] = {"object": "model", "owned_by": like.owned_by}
         if like.window:
             entry["max_model_len"] = like.window
@@ -207,7 +224,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             time.sleep(self.server.behaviour.seconds)
             refusal = self._refusal(body, prompt)
-            if refusal is None:
+            refused = next((name for name in self.server.behaviour.refuses if name in body), None)
+            if refused is not None:
+                self._json(400, self.server.behaviour.refuses[refused])
+            elif refusal is None:
                 self._meet(fault, self._completion(body, prompt, is_chat))
             else:
                 self._error(*refusal)
@@ -221,6 +241,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return 404, f"the model {body['model']} does not exist", "model_not_found", "model"
         if like.window and len(prompt.encode()) + self._limit(body) > like.window:
             return 400, f"This model's maximum context length is {like.window} tokens", "context_length_exceeded", None
+        if self._limit(body) < like.least_limit:
+            message = f"Invalid 'max_tokens': expected a value >= {like.least_limit}, got {self._limit(body)} instead."
+            return 400, message, "integer_below_min_value", "max_tokens"
         if like.wants_completion_limit and "max_tokens" in body:
             message = "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
             return 400, message, "unsupported_parameter", "max_tokens"
@@ -246,6 +269,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if body.get("return_token_ids"):
             choice["token_ids"] = list(kept)
             choice["stop_reason"] = "script"
+        if like.token_ids is not None:
+            choice["token_ids"] = like.token_ids
+        if is_chat:
+            choice["message"] |= like.message
         length = len(prompt.encode())
         length = length if like.reads_at_most is None else min(length, like.reads_at_most)
         usage = {
@@ -253,10 +280,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "completion_tokens": len(kept),
             "prompt_tokens_details": {"cached_tokens": length // 2},
         }
-        return {"id": "1", "model": like.answers_as or body["model"], "choices": [choice], "usage": usage}
+        answer = {"id": "1", "model": like.answers_as or body["model"], "choices": [choice], "usage": usage}
+        return answer if like.counts else {key: value for key, value in answer.items() if key != "usage"}
 
     def _meet(self, fault: str, answer: dict[str, Any]) -> None:
         """Send the answer, or what the fault makes of it."""
+        if self.server.behaviour.spoils_body is not None:
+            self._send(200, self.server.behaviour.spoils_body)
+            return
         body = json.dumps(_spoiled(answer, fault)).encode()
         if fault == "stall":
             time.sleep(STALL_SECONDS)
@@ -309,7 +340,8 @@ def _spoiled(answer: dict[str, Any], fault: str) -> dict[str, Any]:
         return answer | {"choices": []}
     if fault == "null-content":
         spoiled = {"message": {"role": "assistant", "content": None}} if "message" in choice else {"text": None}
-        return answer | {"choices": [choice | spoiled]}
+        usage = {**answer.get("usage", {}), "completion_tokens": 0}  # nothing was made: no sign of thoughts
+        return answer | {"choices": [choice | {"finish_reason": "stop"} | spoiled], "usage": usage}
     if fault == "aborted":
         return answer | {"choices": [choice | {"finish_reason": "abort"}]}
     if fault == "wrong-usage":

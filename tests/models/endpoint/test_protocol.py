@@ -1,11 +1,10 @@
-"""What a server's bytes and statuses mean."""
+"""What a server's statuses, headers and names mean."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 
@@ -16,85 +15,9 @@ from evalkit.models.endpoint._protocol import (
     UnusableServerError,
     error_message,
     is_model_named,
-    parse_reply,
     raise_for_status,
     wait_seconds,
 )
-
-USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 5}}
-
-
-def completion(**changes: Any) -> bytes:
-    """The body of an answer to `/completions`."""
-    choice = {"index": 0, "text": "yes", "finish_reason": "stop"} | changes.pop("choice", {})
-    return json.dumps({"model": "toy", "choices": [choice], "usage": USAGE} | changes).encode()
-
-
-def test_an_answer_is_read_with_its_counts() -> None:
-    """Text, reason, model and the server's three counts come out as they went in."""
-    answer = parse_reply(completion())
-
-    assert ("yes", "stop", "toy") == (answer.text, answer.finish_reason, answer.model)
-    assert (7, 2, 5) == (answer.prompt_tokens, answer.output_tokens, answer.cached_tokens)
-
-
-def test_a_chat_answer_is_its_message() -> None:
-    """The text of a chat answer stands in its message; an empty one is an answer too."""
-    body = completion(choice={"text": None, "message": {"role": "assistant", "content": ""}})
-
-    assert "" == parse_reply(body).text
-
-
-@pytest.mark.parametrize(
-    "usage",
-    [None, 7, {}, {"prompt_tokens": -1, "completion_tokens": "2"}, {"prompt_tokens": True, "completion_tokens": 1.5}],
-    ids=str,
-)
-def test_nonsense_counts_are_no_counts(usage: object) -> None:
-    """A usage that cannot be true is left out; the answer stands."""
-    answer = parse_reply(completion(usage=usage))
-
-    assert ("yes", None, None, None) == (
-        answer.text, answer.prompt_tokens, answer.output_tokens, answer.cached_tokens
-    )  # fmt: skip
-
-
-def test_more_cached_than_sent_is_no_count() -> None:
-    """A cache hit longer than the prompt is not believed."""
-    usage = USAGE | {"prompt_tokens_details": {"cached_tokens": 8}}
-
-    assert parse_reply(completion(usage=usage)).cached_tokens is None
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (b"", "not JSON"),
-        (b"<html>busy</html>", "not JSON"),
-        (completion()[:-9], "not JSON"),
-        (b"[1]", "no JSON object"),
-        (completion(choices=[]), "no choices"),
-        (completion(choices=None), "no choices"),
-        (completion(choices=["yes"]), "no choices"),
-        (completion(choice={"text": None}), "text is null"),
-        (completion(choice={"text": 7}), "text is 7"),
-        (completion(choice={"message": {"content": None}}), "text is null"),
-        (completion(choice={"finish_reason": None}), "broke the answer off"),
-        (completion(choice={"finish_reason": "abort"}), "broke the answer off"),
-        (b'{"error": {"message": "gone", "code": 502}}', "502: gone"),
-        (b'{"error": "gone"}', "500: gone"),
-    ],
-)
-def test_what_is_no_answer_is_asked_again(body: bytes, reason: str) -> None:
-    """A body of status 200 without an answer in it is a fault that may pass, never a text."""
-    with pytest.raises(TryAgainError, match=reason):
-        parse_reply(body)
-
-
-def test_a_withheld_answer_is_refused() -> None:
-    """A content filter's verdict does not change by asking again."""
-    with pytest.raises(RefusedError, match="content filter"):
-        parse_reply(completion(choice={"finish_reason": "content_filter"}))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +65,18 @@ def test_a_prompt_that_is_too_long_is_called_so(body: dict[str, object]) -> None
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [(None, None), ("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("soon", None), ("", None)]
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("3", 3.0),
+        ("0.5", 0.5),
+        ("-1", 0.0),
+        ("soon", None),
+        ("", None),
+        ("inf", None),
+        ("nan", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
+    ],
 )
 def test_a_wait_is_read_in_seconds(header: str | None, seconds: float | None) -> None:
     """Retry-After as a number; what cannot be read is no wish."""
@@ -162,6 +96,30 @@ def test_a_date_that_is_over_is_no_wait() -> None:
     assert 0.0 == wait_seconds(format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 200_000, b'{"error": ' * 5_000, b'{"error": {"message": "x\\ud800y"}}', b'{"error": [[[7]]]}'],
+    ids=len,
+)
+def test_a_message_that_is_junk_is_no_message(body: bytes) -> None:
+    """Nesting without end says nothing; a lone surrogate becomes a question mark."""
+    assert error_message(body) in {"", "x?y"}
+
+
+def test_a_message_does_not_steer_the_terminal() -> None:
+    """Escape sequences of a server's words are shown as blanks."""
+    body = json.dumps({"error": {"message": "\x1b[2J\x1b]0;gone\x07 no"}}).encode()
+
+    assert "[2J ]0;gone no" == error_message(body)
+
+
+def test_what_is_wrong_with_a_request_is_read_from_a_list() -> None:
+    """FastAPI names the place and the problem."""
+    body = json.dumps({"detail": [{"loc": ["body", "max_tokens"], "msg": "too small"}]}).encode()
+
+    assert "body.max_tokens: too small" == error_message(body)
+
+
 def test_an_error_message_is_one_short_line() -> None:
     """Whatever a server writes, a record holds one line of bounded length."""
     body = json.dumps({"error": {"message": "a\n b " * 500}}).encode()
@@ -177,6 +135,7 @@ def test_an_error_message_is_one_short_line() -> None:
     [
         ("gpt-4", True), ("gpt-4-0613", True), ("gpt-4@main", True), ("gpt-4:latest", True), ("", True),
         ("gpt-4-2024-08-06", True), ("gpt-4-20240806", True), ("gpt-4-002", True), ("gpt-4:free", True),
+        ("gpt-4-latest", True), ("gpt-4-20250514@eu", True),
         ("gpt-4o", False), ("gpt", False), ("other", False), ("gpt-4-32k-0613", False), ("gpt-4-turbo", False),
         ("gpt-4-0.6b", False), ("gpt-4-mini-2024-07-18", False), ("gpt-4-", False), ("gpt-4-100", False),
     ],
@@ -184,3 +143,9 @@ def test_an_error_message_is_one_short_line() -> None:
 def test_a_model_may_answer_under_a_revision_of_its_name(answered: str, is_same: bool) -> None:
     """A snapshot is the model that was asked; one whose name only begins alike is not."""
     assert is_same is is_model_named(answered, "gpt-4")
+
+
+def test_the_latest_answers_under_its_date() -> None:
+    """`-latest` is an alias of whatever build is the newest."""
+    assert is_model_named("toy-20241022", "toy-latest")
+    assert not is_model_named("toy-mini", "toy-latest")

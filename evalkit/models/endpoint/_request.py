@@ -1,0 +1,128 @@
+"""Which fields a request carries, and which of them a server's refusal takes away.
+
+{"error": {"message": "Unsupported value: 'temperature' does not support 0 with this model.",
+           "param": "temperature", "code": "unsupported_value"}}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ._protocol import RefusedError, load_json
+
+__all__ = ["RequestShape"]
+
+LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+REFUSING = frozenset({400, 422})
+# How a message names a field. `stop` is a plain word too, so it has to be quoted, or called a parameter or a sequence.
+SPELLINGS = {
+    "temperature": re.compile(r"temperature", re.IGNORECASE),
+    "stop": re.compile(
+        r"['\"`]stop['\"`]|\bstop[_ ](sequences?|strings?|words?|parameters?)|(parameter|field|argument|key)s?:? stop\b"
+        r"|\bstop (is|are) not",
+        re.IGNORECASE,
+    ),
+    "max_tokens": re.compile(r"\bmax[_ ]?tokens\b", re.IGNORECASE),
+    "max_completion_tokens": re.compile(r"\bmax[_ ]?completion[_ ]?tokens\b", re.IGNORECASE),
+}
+NUMBER = r"\D{0,24}?(\d+)"
+AT_LEAST = re.compile(rf"(?:at least|or equal to|>=|≥|(?:no|not be) less than|minimum){NUMBER}", re.IGNORECASE)
+MORE_THAN = re.compile(rf"(?:greater than|larger than|more than|above|>){NUMBER}", re.IGNORECASE)
+TOO_SMALL = re.compile(r"too (small|low|short)|at least|greater|larger|minimum|below", re.IGNORECASE)
+AMPLE = 1024  # tokens of a question whose limit is too small for a server that does not say what is enough
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """How requests to one server look."""
+
+    limit_field: str = "max_tokens"
+    """Field that limits generation; one of the two is always sent."""
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the server's own that go with every request."""
+    sends_temperature: bool = True
+    """Whether temperature 0 is asked for."""
+    sends_stop: bool = True
+    """Whether stop strings are sent; they end the answer here in any case."""
+    least_limit: int = 1
+    """Fewest tokens that the server lets anybody ask for."""
+
+    @property
+    def decoding(self) -> str:
+        """How answers are decoded, in words for the manifest."""
+        return "greedy" if self.sends_temperature else "server's default (temperature refused)"
+
+    @property
+    def left_out(self) -> list[str]:
+        """Fields that the server refused."""
+        sent = {"temperature": self.sends_temperature, "stop": self.sends_stop}
+        return [name for name, is_sent in sent.items() if not is_sent]
+
+    def fields(self, limit: int, stop: Sequence[str] = ()) -> dict[str, Any]:
+        """The fields beside model and prompt."""
+        return {
+            self.limit_field: limit,
+            **({"temperature": 0} if self.sends_temperature else {}),
+            **self.extras,
+            **({"stop": list(stop)} if stop and self.sends_stop else {}),
+        }
+
+    def without(self, refusal: RefusedError, sent: Mapping[str, Any]) -> RequestShape | None:
+        """The shape that avoids what was refused; None where the refusal is about something else."""
+        if refusal.status not in REFUSING or str(refusal).startswith("too long"):
+            return None
+        named = _named_field(refusal.body, [name for name in SPELLINGS if name in sent])
+        if named == "temperature":
+            return replace(self, sends_temperature=False)
+        if named == "stop":
+            return replace(self, sends_stop=False)
+        if named is None:
+            return replace(self, extras={}) if self.extras else None
+        least = _least(refusal.body.decode("utf-8", "replace"), int(sent[named]))
+        if least is not None:
+            return replace(self, least_limit=least)
+        other = next(name for name in LIMIT_FIELDS if name != named)
+        return replace(self, limit_field=other)
+
+
+def _named_field(body: bytes, sent: Sequence[str]) -> str | None:
+    """Which of the sent fields a refusal is about: by its `param` or place, else the one named first in its text."""
+    try:
+        data = load_json(body)
+    except ValueError:
+        data = None
+    for place in _places(data):
+        name = place.rsplit(".", 1)[-1]
+        found = next((each for each in sent if _bare(each) == _bare(name)), None)
+        if found is not None:
+            return found
+    text = body.decode("utf-8", "replace").replace('\\"', '"')
+    starts = {name: match.start() for name in sent if (match := SPELLINGS[name].search(text))}
+    return min(starts, key=lambda name: starts[name]) if starts else None
+
+
+def _places(data: object) -> list[str]:
+    """Where an error says that it is: OpenAI's `param`, FastAPI's `loc`."""
+    error = data.get("error", data) if isinstance(data, dict) else None
+    if not isinstance(error, dict):
+        return []
+    details = error.get("detail")
+    locs = [each.get("loc") for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+    return [str(error.get("param")), *(str(loc[-1]) for loc in locs if isinstance(loc, list) and loc)]
+
+
+def _bare(name: str) -> str:
+    """The letters of a name: `maxTokens` and `max_tokens` are one field."""
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _least(text: str, sent: int) -> int | None:
+    """The least limit that a refusal asks for; None where it is not about that."""
+    for pattern, more in ((AT_LEAST, 0), (MORE_THAN, 1)):
+        for number in pattern.findall(text):
+            if sent < int(number[:9]) + more <= 10**6:
+                return int(number[:9]) + more
+    return AMPLE if TOO_SMALL.search(text) and sent < AMPLE else None
