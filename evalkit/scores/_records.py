@@ -122,6 +122,10 @@ class TaskScore(FrozenRecord):
     """Scored samples whose prediction is empty."""
     ci95_kind: str | None = None
     """How `ci95` was made: `exact`, `cluster t`, or `bound`, wider and with less supposed; null without `ci95`."""
+    cut: int | None = None
+    """Scored samples whose answer ended at the generation limit; null for outputs made elsewhere."""
+    lost_to_reasoning: int | None = None
+    """Scored samples whose answer is empty because its tokens were thoughts; null for outputs made elsewhere."""
     columns: dict[str, float] | None = None
     """Means of the columns that the score combines, where it is made of several."""
     buckets: dict[str, BucketScore] | None = None

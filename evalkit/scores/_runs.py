@@ -17,6 +17,7 @@ from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, re
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
 from ._extra import ExtraMetric, with_extra
+from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, score_benchmark
@@ -49,7 +50,8 @@ def score_run(
     label = str(manifest.settings["label"])
     if protocol is not None and protocol != ran_under:
         label = f"{protocol} (run under {label})"
-    label = "+".join([label, *(f"{name}-{value}" for name, value in (options or {}).items())])
+    named_options = [f"{name}-{value}" for name, value in (options or {}).items()]
+    label = "+".join([label, *named_options, *decoding_label(manifest)])
     model = str(manifest.identity["model"])
     scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
     if not metrics:
@@ -82,11 +84,13 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     answers: list[Answer] = []
     truncated, lost, failed = set(), set(), 0
     last_ledgers: dict[str, LedgerRecord] = {}
+    last_records: dict[str, SampleRecord] = {}
     for answer, records in _answers(benchmark, task, manifest, latest):
         if answer is None:
             failed += 1
             continue
         answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
+        last_records[answer.id] = records[-1]
         ledgers = [record.ledger for record in records if record.ledger is not None]
         if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
             truncated.add(answer.id)
@@ -102,6 +106,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         evidence_lost=frozenset(lost),
         ledgers=last_ledgers,
         has_ledger=True,
+        flags=flags_of(last_records, ceilings_of(latest.values())),
     )
 
 

@@ -13,6 +13,7 @@ from evalkit.metrics import UnscorableError
 from evalkit.runs import LedgerRecord
 from evalkit.tasks import Answer, Benchmark, Scorer, expected_samples
 
+from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
 from ._interval import Spread, cluster_interval, cluster_spread
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
@@ -47,6 +48,8 @@ class TaskAnswers:
     """Sample id → what truncation did to its last prompt."""
     has_ledger: bool = False
     """Whether truncation is known at all."""
+    flags: AnswerFlags | None = None
+    """Which answers were cut at the limit or lost to thoughts; None where that is not known."""
 
 
 @dataclass
@@ -138,10 +141,11 @@ def _task_score(
         clusters=len(set(scored.clusters)),
         cluster_unit=given.cluster_unit,
         empty=sum(not answer.prediction.strip() for answer in scored.answers),
+        **flag_counts(given.flags, scored.answers),
         columns=_column_means(scorer, scored) if has_rows and len(scorer.columns) > 1 else None,
         buckets=buckets,
         effective_length=effective_length(buckets, scorer.effective_at),
-        notes=_notes(scorer, scored, given),
+        notes=_notes(scorer, scored, given) + flag_notes(given.flags, scored.answers),
         truncation=_truncation(scorer, scored, given) if given.has_ledger else None,
     )
 

@@ -1,0 +1,85 @@
+"""What a run's records say of its answers beside their texts: cut at the limit, or empty because of thoughts.
+
+Neither changes a score: such an answer is what the model gave within the protocol. A reader must know of it, because
+many of them say more about the limit than about the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.models import READ_IN_PART
+from evalkit.runs import Manifest, SampleRecord
+from evalkit.tasks import Answer
+
+__all__ = ["AnswerFlags", "ceilings_of", "decoding_label", "flag_counts", "flag_notes", "flags_of"]
+
+MANY = 0.05  # share of a task's answers from which on the limit is worth a word
+GREEDY = "greedy"
+
+
+@dataclass(frozen=True)
+class AnswerFlags:
+    """What is known of the last answers of a task's samples."""
+
+    cut: frozenset[str] = frozenset()
+    """Ids of samples whose answer ended at the generation limit."""
+    reasoned_away: frozenset[str] = frozenset()
+    """Ids of samples whose answer is empty because its tokens were thoughts."""
+    refused: frozenset[str] = frozenset()
+    """Ids of samples whose answer is empty because the model refused."""
+    doubtful: frozenset[str] = frozenset()
+    """Ids of samples of whose prompt the server read as many tokens as of prompts that it surely read in part."""
+
+
+def flags_of(last: Mapping[str, SampleRecord], ceilings: frozenset[int]) -> AnswerFlags:
+    """The flags of a task from the last record of each answered sample and the ceilings of the run."""
+    return AnswerFlags(
+        doubtful=frozenset(name for name, record in last.items() if record.prompt_tokens in ceilings),
+        cut=frozenset(name for name, record in last.items() if record.finish_reason == "length"),
+        reasoned_away=frozenset(name for name, record in last.items() if record.lost_to == "reasoning"),
+        refused=frozenset(name for name, record in last.items() if record.lost_to == "refusal"),
+    )
+
+
+def ceilings_of(records: Iterable[SampleRecord]) -> frozenset[int]:
+    """Counts at which a server stopped reading: those of samples that failed for it."""
+    counts = (record.prompt_tokens for record in records if (record.error or "").startswith(READ_IN_PART))
+    return frozenset(count for count in counts if count is not None)
+
+
+def flag_counts(flags: AnswerFlags | None, answers: Sequence[Answer]) -> dict[str, Any]:
+    """The counts of a task score, over its scored answers; null where the outputs were made elsewhere."""
+    if flags is None:
+        return {}
+    ids = {answer.id for answer in answers}
+    return {"cut": len(ids & flags.cut), "lost_to_reasoning": len(ids & flags.reasoned_away)}
+
+
+def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str]:
+    """What a reader of the score should know of them."""
+    if flags is None or not answers:
+        return []
+    ids, total = {answer.id for answer in answers}, len(answers)
+    notes = []
+    if lost := len(ids & flags.reasoned_away):
+        notes.append(f"{lost} of {total} answers are empty because reasoning took all tokens")
+    if refused := len(ids & flags.refused):
+        notes.append(f"{refused} of {total} answers are empty because the model refused")
+    if doubtful := len(ids & flags.doubtful):
+        notes.append(
+            f"{doubtful} of {total} answers may be to a part of their prompt: the server read no more of it "
+            "than of prompts that it surely cut; run them again in a new --out"
+        )
+    if (cut := len(ids & flags.cut)) > MANY * total:
+        notes.append(f"{cut} of {total} answers were cut at the generation limit")
+    return notes
+
+
+def decoding_label(manifest: Manifest) -> list[str]:
+    """What the label of a run says of its decoding: nothing where that was greedy, as every protocol asks."""
+    engine = manifest.environment.get("engine")
+    decoding = engine.get("decoding") if isinstance(engine, dict) else None
+    return [] if decoding in (None, GREEDY) else ["not-greedy"]
