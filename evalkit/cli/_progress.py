@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["ProgressMonitor"]
 
 PLAIN_EVERY_SECONDS = 60.0
+RATES = {"tokens": "tok/s", "characters": "char/s"}
 
 
 class ProgressMonitor:
-    """Shows a run to a person. Time left is estimated from prompt tokens, not samples: long prompts come in runs."""
+    """Shows a run to a person. Time left is estimated from prompt tokens, not samples: long prompts come in runs.
 
-    def __init__(self) -> None:
+    `unit` names what prompts are counted in: tokens, or characters where nobody knows the tokenizer.
+    """
+
+    def __init__(self, unit: str = "tokens") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+        self._unit = unit
         self._is_live = sys.stderr.isatty()
         self._progress = Progress(
             TextColumn("{task.fields[samples]}"),
@@ -60,9 +65,8 @@ class ProgressMonitor:
         self._samples, self._total = counts.done, counts.samples
         self._tokens, self._began = 0, time.monotonic()
         left = counts.samples - counts.done
-        self.note(
-            f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {pending_tokens:,} prompt tokens"
-        )
+        prompts = f"{pending_tokens:,} prompt {self._unit}"
+        self.note(f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {prompts}")
         self._progress.update(self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="")
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:
@@ -71,7 +75,7 @@ class ProgressMonitor:
         self._failed += is_failed
         self._tokens += computed_tokens
         seconds = time.monotonic() - self._began
-        rate = f"{self._tokens / seconds:,.0f} tok/s" if seconds > 0 else ""
+        rate = f"{self._tokens / seconds:,.0f} {RATES[self._unit]}" if seconds > 0 else ""
         self._progress.update(self._task, completed=self._tokens, samples=self._text(), rate=rate)
         if not self._is_live and time.monotonic() - self._said >= PLAIN_EVERY_SECONDS:
             self._said = time.monotonic()

@@ -37,13 +37,13 @@ def _run(settings: RunSettings, json: str | None) -> int:
 
     check_target(json)
     session = open_session(settings)
-    with ProgressMonitor() as monitor:
+    with ProgressMonitor(session.tokenizer.unit) as monitor:
         result = run_session(session, monitor)
-    _show(result, json)
+    _show(result, json, session.tokenizer.unit)
     return 1 if result.outcome.failed else 0
 
 
-def _show(result: EvaluationResult, json: str | None) -> None:
+def _show(result: EvaluationResult, json: str | None, unit: str) -> None:
     from evalkit._api import spec_of_run
     from evalkit.reports import buckets_table, terminal_table
 
@@ -60,13 +60,15 @@ def _show(result: EvaluationResult, json: str | None) -> None:
             if (parts := buckets_table(scores)) is not None:
                 print_table(parts)
         note(f"{scores.benchmark}: results in {result.folders[name]}")
-    note(_summary(result))
+    note(_summary(result, unit))
 
 
-def _summary(result: EvaluationResult) -> str:
+def _summary(result: EvaluationResult, unit: str) -> str:
     outcome = result.outcome
     parts = [f"{outcome.finished} answered, {outcome.reused} already done, {outcome.failed} failed"]
-    if outcome.finished and outcome.planned_tokens and outcome.is_reuse_known:
+    if outcome.finished and unit != "tokens":
+        parts.append(f"{outcome.planned_tokens:,} prompt {unit}")
+    elif outcome.finished and outcome.planned_tokens and outcome.is_reuse_known:
         ratio = outcome.computed_tokens / outcome.planned_tokens
         parts.append(
             f"{outcome.computed_tokens:,} prompt tokens computed, {outcome.planned_tokens:,} unique ({ratio:.2f}x)"

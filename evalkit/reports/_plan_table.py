@@ -65,7 +65,8 @@ def plan_table(plan: dict[str, Any]) -> Table:
     title = f"{plan['benchmark']} · {plan['model']} · protocol {plan['protocol']}"
     table = plain_table(title)
     table.add_column("task")
-    for heading in ("samples", "done", "prompt tokens", "unique", "reuse saves", "truncated", "longest", "KV cache"):
+    length = f"prompt {plan.get('unit', 'tokens')}"
+    for heading in ("samples", "done", length, "unique", "reuse saves", "truncated", "longest", "KV cache"):
         table.add_column(heading, justify="right")
     if plan["cost"] is not None:
         table.add_column(f"at most, {plan['cost']['currency']}", justify="right")

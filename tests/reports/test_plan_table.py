@@ -167,3 +167,12 @@ def test_rope_groups_are_those_that_a_benchmark_has_prompts_in(settings: RunSett
 
     assert (1, len(settings_of)) == (plan(settings)["rope_groups"], plan(long)["rope_groups"])
     assert 1 < len(settings_of)
+
+
+def test_lengths_that_are_characters_are_called_so(settings: RunSettings) -> None:
+    """Where nobody knows the tokenizer no heading speaks of tokens."""
+    table = plan_table(plan(settings) | {"unit": "characters"})
+
+    headings = [str(column.header) for column in table.columns]
+    assert "prompt characters" in headings
+    assert not any("token" in heading for heading in headings)

@@ -59,6 +59,8 @@ def test_an_address_is_enough(server: ScriptedServer, toy: str, bare: Path, eval
 
     assert 0 == done.code
     assert "lengths are characters" in done.err
+    assert "prompt characters" in done.err
+    assert "prompt tokens" not in done.err + done.out
     assert 48 == len({record["id"] for record in records(bare / "run") if record["text"] == "answer"})
     assert "plain+none" == json.loads((bare / "run/scores.json").read_text())["protocol"]
 
@@ -71,6 +73,48 @@ def test_an_address_can_be_planned(server: ScriptedServer, toy: str, bare: Path,
     assert (48, "characters") == (plan["samples"], plan["unit"])
     assert [] == server.payloads
     assert [] == list(bare.iterdir())
+
+
+def test_answers_cut_at_the_limit_are_counted_and_said(
+    server: ScriptedServer, toy: str, bare: Path, evalkit: Any
+) -> None:
+    """The server's `length` reaches the scores, and more than a few are worth a line."""
+    done = evalkit("run", server.base_url, toy, "--task", "tales", "--limit", 6, "--max-new-tokens", 3, "--out", "run")
+
+    task = json.loads((bare / "run/scores.json").read_text())["tasks"]["tales"]
+    assert (6, 6, 0) == (task["n"], task["cut"], task["lost_to_reasoning"])
+    assert "tales: 6 of 6 answers were cut at the generation limit" in done.err
+
+
+def test_answers_lost_to_thoughts_are_counted_and_said(
+    server: ScriptedServer, toy: str, bare: Path, evalkit: Any
+) -> None:
+    """They are scored as the empty answers that they are, in the record, the scores and a line."""
+    server.behaviour.is_chat_only = True
+    server.behaviour.script = lambda prompt, _: "reasoning-cut" if "number 1" in prompt else ""
+
+    done = evalkit("run", server.base_url, toy, "--task", "tales", "--limit", 6, "--out", "run")
+
+    task = json.loads((bare / "run/scores.json").read_text())["tasks"]["tales"]
+    lost = [record["id"] for record in records(bare / "run") if record["lost_to"] == "reasoning"]
+    assert (6, 0, len(lost)) == (task["n"], task["failed"], task["lost_to_reasoning"])
+    assert f"{len(lost)} of 6 answers are empty because reasoning took all tokens" in done.err
+    assert lost
+
+
+def test_a_server_that_reads_a_part_fails_its_samples(
+    server: ScriptedServer, toy: str, bare: Path, evalkit: Any
+) -> None:
+    """Long prompts at one ceiling are recorded as failed with both numbers, said once, and not scored."""
+    server.behaviour.reads_at_most = 200
+
+    done = evalkit("run", server.base_url, toy, "--out", "run")
+
+    cut = [each for each in records(bare / "run") if each["prompt_tokens"] == 200]
+    assert len(cut) > 10
+    assert all(f"read 200 tokens of a prompt of {each['ledger']['after']} characters" in each["error"] for each in cut)
+    assert 1 == done.err.count("it drops what exceeds its window")
+    assert 1 == done.code
 
 
 def test_the_same_command_again_asks_nothing(server: ScriptedServer, toy: str, bare: Path, evalkit: Any) -> None:
