@@ -39,6 +39,8 @@ class BuiltContext(NamedTuple):
     """Its tokens, as many as were asked for."""
     evidence: tuple[tuple[int, int], ...]
     """Half-open ranges of them that hold the needles."""
+    depths: tuple[float, ...] = ()
+    """Where each needle really stands, in percent of the haystack's tokens; empty = not told."""
 
 
 class ContextBuilder(Protocol):

@@ -79,6 +79,8 @@ class Request:
     """The part of the prompt that context truncation may shorten (the document); empty where there is none."""
     context_builder: ContextBuilder | None = None
     """Makes the part that stands at `CONTEXT_MARK` in the texts; None where the texts are all there is."""
+    evidence_depths: tuple[float, ...] = ()
+    """Where the task put each needle into the texts, in percent of the haystack's tokens; empty = not told."""
     is_wrapped: bool = True
     """Whether the protocol sends this task through the chat format."""
     stop: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from evalkit import metrics
 from .._context import CONTEXT_MARK, Encoder
 from .._records import Answer, Message, Request, Sample, Scorer
 from .._spec import BenchmarkSpec
+from .._token_text import whole_text
 from ._axes import read_axes
 from ._context import NeedleContext
 from ._grammar import Language, prompt
@@ -97,9 +98,9 @@ class NeedleGrid:
                 sample, 0, (Message("user", layout),), layout, limit, context=CONTEXT_MARK, context_builder=context
             )
         # Counted by another tokenizer, without the model's chat wrapping, which that one cannot know.
-        body = _as_text(context, layout, self._counter)
+        body, depths = _as_text(context, layout, self._counter)
         whole = layout.replace(CONTEXT_MARK, body)
-        return Request(sample, 0, (Message("user", whole),), whole, limit, context=body)
+        return Request(sample, 0, (Message("user", whole),), whole, limit, context=body, evidence_depths=depths)
 
     def window(self, protocol: str, max_new_tokens: int | None) -> int | None:
         """The longest length and its answer; None where another tokenizer counts."""
@@ -126,12 +127,16 @@ class NeedleGrid:
         return Scorer("keyword", _keyword, ("keyword",))
 
 
-def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> str:
-    """The context as text, for lengths that another tokenizer than the model's counts."""
+def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> tuple[str, tuple[float, ...]]:
+    """The context as text, for lengths that another tokenizer than the model's counts, and its needle's depth.
+
+    A character that the length cuts is left out: with byte fallback it could make the needle unreadable.
+    """
     fixed_tokens = sum(
         len(ids) for ids in encode_inside(counter, [part for part in layout.split(CONTEXT_MARK) if part])
     )
-    return counter.decode(context.build(counter, fixed_tokens).ids.tolist(), skip_special=False)
+    built = context.build(counter, fixed_tokens)
+    return whole_text(counter, built.ids.tolist()), built.depths
 
 
 def _layout(question: str, language: Language, position: str) -> str:

@@ -31,7 +31,7 @@ class NeedleContext:
     depths: tuple[float, ...]
     """Where each needle begins, in percent of the haystack, ascending: 0 = before it, 100 = behind it."""
     insertion: str = "sentence"
-    """`sentence` = at the last end of a sentence before that place, `token` = right there."""
+    """`sentence` = at the last end of a sentence before that place, if one is within reach; `token` = right there."""
 
     def __post_init__(self) -> None:
         if not self.needles or len(self.needles) != len(self.depths) or list(self.depths) != sorted(self.depths):
@@ -63,10 +63,10 @@ class NeedleContext:
         return self.length - taken
 
     def _place(self, encoder: Encoder, tokens: int, depth: float, *, is_joined: bool) -> int:
-        """Index in tokens. A needle at the very end is appended, as the first needle tests did."""
+        """Index in tokens, never inside a character. A needle at the very end is appended, as the first tests did."""
         place = int(tokens * depth / 100)  # of the haystack: the needles' own tokens are no part of the depth
         if self.insertion == "token" or depth == 100:
-            return place
+            return self.haystack.character_end(encoder, place, tokens, is_joined=is_joined)
         return self.haystack.sentence_end(encoder, place, tokens, is_joined=is_joined)
 
 
@@ -81,4 +81,5 @@ def _spliced(text: NDArray[np.int32], parts: Sequence[Sequence[int]], places: Se
         spans.append((start, start + len(part)))
         start, done = start + len(part), place
     # Slices, never encoded again: the prompt has the tokens that were counted, and cells share prefixes.
-    return BuiltContext(np.concatenate([*pieces, text[done:]]), tuple(spans))
+    depths = tuple(100 * place / max(1, len(text)) for place in places)
+    return BuiltContext(np.concatenate([*pieces, text[done:]]), tuple(spans), depths)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from evalkit.errors import UserError
 
 from .._context import Encoder
+from ._sentences import character_end, sentence_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Haystack", "encode_inside"]
 
 BATCH = 256  # pieces encoded at once: enough for the tokenizer's threads
-ENDS = ".!?…"  # end a sentence when a blank follows
-WIDE_ENDS = "。！？\n"  # end one whatever follows
-CLOSERS = "\"'”’）)】」 "  # may stand between the end mark and the end
-
 
 Pieces = Callable[[], Iterator[str]]
 """Makes a fresh stream of the texts that make up a haystack, each with the blank that it begins with."""
@@ -55,12 +52,17 @@ class Haystack:
         return (text.joined if is_joined else text.plain)[:tokens]
 
     def sentence_end(self, encoder: Encoder, before: int, tokens: int, *, is_joined: bool = False) -> int:
-        """The last end of a sentence at or before index `before` of the first `tokens` ids; 0 where there is none."""
-        import numpy as np
+        """The last end of a sentence at or before index `before` of the first `tokens` ids.
 
-        ends = self._long_enough(encoder, tokens).sentence_ends(is_joined=is_joined)
-        place = int(np.searchsorted(ends, before, side="right"))
-        return int(ends[place - 1]) if place else 0
+        Where none is within reach, `before` itself, or the start of the character that it lies in.
+        """
+        ids = self.prefix(encoder, tokens, is_joined=is_joined)
+        found = sentence_end(encoder, ids, before)
+        return character_end(encoder, ids, before) if found is None else found
+
+    def character_end(self, encoder: Encoder, before: int, tokens: int, *, is_joined: bool = False) -> int:
+        """The last index at or before `before` of the first `tokens` ids that is not inside a character."""
+        return character_end(encoder, self.prefix(encoder, tokens, is_joined=is_joined), before)
 
     def _long_enough(self, encoder: Encoder, tokens: int) -> _EncodedText:
         if self._text is None or self._text.encoder is not encoder:
@@ -75,7 +77,7 @@ class Haystack:
 
 
 class _EncodedText:
-    """The tokens of a text as far as they were needed, and where its sentences end."""
+    """The tokens of a text as far as they were needed."""
 
     def __init__(self, encoder: Encoder, pieces: Iterator[str], blank: str) -> None:
         self.encoder = encoder
@@ -83,7 +85,6 @@ class _EncodedText:
         first = next(pieces, "")
         plain, joined = encode_inside(encoder, [first, blank + first])
         self.plain, self.joined = _array(plain), _array(joined)
-        self._ends: dict[bool, NDArray[np.int64]] = {}
 
     def grow(self, tokens: int) -> int:
         """Encode on until both forms have `tokens` tokens or the text ends; how many they have."""
@@ -95,14 +96,7 @@ class _EncodedText:
                 return there
             ids = _array(itertools.chain(*encode_inside(self.encoder, texts)))
             self.plain, self.joined = (np.concatenate([old, ids]) for old in (self.plain, self.joined))
-            self._ends.clear()
         return there
-
-    def sentence_ends(self, *, is_joined: bool) -> NDArray[np.int64]:
-        """Indexes of `joined` or `plain` behind the tokens that end a sentence, ascending."""
-        if is_joined not in self._ends:
-            self._ends[is_joined] = _sentence_ends(self.joined if is_joined else self.plain, self.encoder)
-        return self._ends[is_joined]
 
 
 def encode_inside(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:
@@ -126,27 +120,3 @@ def _array(ids: Iterable[int]) -> Ids:
     import numpy as np
 
     return np.fromiter(ids, dtype=np.int32)
-
-
-def _sentence_ends(ids: Ids, encoder: Encoder) -> NDArray[np.int64]:
-    """Indexes behind the tokens that end a sentence, ascending.
-
-    A point is an end only where a blank follows, so that 2.5 is not cut; each pair of tokens is looked at once.
-    """
-    import numpy as np
-
-    texts = {int(token): encoder.decode([int(token)], skip_special=False) for token in np.unique(ids)}
-    wide = [token for token, text in texts.items() if text.rstrip(CLOSERS).endswith(tuple(WIDE_ENDS))]
-    narrow = [token for token, text in texts.items() if text.rstrip(CLOSERS).endswith(tuple(ENDS))]
-    is_end = np.isin(ids, np.array(wide, dtype=np.int32))
-    places = np.flatnonzero(np.isin(ids[:-1], np.array(narrow, dtype=np.int32)))
-    pairs, members = np.unique(np.stack([ids[places], ids[places + 1]], axis=1), axis=0, return_inverse=True)
-    is_blank = np.array([_is_blank_between(pair.tolist(), texts, encoder) for pair in pairs], dtype=bool)
-    if len(places):
-        is_end[places] |= is_blank[members.reshape(-1)]
-    return np.flatnonzero(is_end) + 1
-
-
-def _is_blank_between(pair: list[int], texts: dict[int, str], encoder: Encoder) -> bool:
-    both = encoder.decode(pair, skip_special=False)
-    return both[len(texts[pair[0]]) :][:1].isspace()
