@@ -13,7 +13,6 @@ from evalkit.runs import open_session, plan_session, read_settings
 from evalkit.tasks import encode_inside
 from tests.wild import CONFIGS, TOKENIZERS, Shape, cases, write_config
 
-BYTES = "the end of a sentence is looked for token by token, so where 。 is several tokens there is none"
 NAMES = ("full stop in bytes", "full stop merged", "sentencepiece", "slow", "added tokens")
 
 
@@ -51,9 +50,7 @@ def depth(tokenizer: PromptTokenizer, ids: list[int], needle: str) -> float:
     return 100 * (place - 2) / (len(ids) - len(whole))
 
 
-@pytest.mark.parametrize(
-    "shape", cases(TOKENIZERS, {name: BYTES for name in NAMES if name != "full stop merged"}, NAMES)
-)
+@pytest.mark.parametrize("shape", cases(TOKENIZERS, only=NAMES))
 def test_a_chinese_needle_stands_at_its_depth(shape: Shape, depths: Callable[..., list[float]]) -> None:
     """Depth 50 is the middle, not the start, whatever 。 is made of."""
     start, middle, end = depths(shape.name, "zh", 1500)
