@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.errors import SampleError
-from evalkit.tasks import Message, Request
+from evalkit.tasks import Message, Request, whole_text
 
 from ._chat import ChatFormat
 from ._records import Ledger, Prompt, token_array
@@ -109,7 +109,7 @@ class PromptBuilder:
             ids, before, kept = self._cut_ids(draft, ids)
         except SampleError as error:
             return self._failed(request, error)
-        ledger = Ledger(self._mode, before, len(ids), kept, None)
+        ledger = Ledger(self._mode, before, len(ids), kept, None, evidence_depths=request.evidence_depths)
         if request.sample.evidence:
             lost = self._evidence_lost(draft, ids, ledger)
             ledger = replace(ledger, evidence_kept=None if lost is None else not lost, evidence_lost=lost or ())
@@ -247,14 +247,17 @@ class PromptBuilder:
         return tuple(index for index, text in inside.items() if not any(text in part for part in parts))
 
     def _parts(self, draft: _Draft, ids: Sequence[int], ledger: Ledger) -> list[str]:
-        """The texts of a truncated prompt's pieces; evidence must stand whole in one of them."""
+        """The texts of a truncated prompt's pieces; evidence must stand whole in one of them.
+
+        Without what is left of a character that a seam cut: byte fallback would spoil all the bytes around it.
+        """
         if draft.cut is not None:
             return [draft.text]
         if self._mode in TOKENISED_AGAIN:  # the ranges are not those of `ids`
             return [self._tokenizer.decode(ids, skip_special=False)]
         seams = list(itertools.accumulate(span.tokens for span in ledger.kept))
         starts = [0, *seams[:-1]]
-        return [self._tokenizer.decode(ids[a:b], skip_special=False) for a, b in zip(starts, seams, strict=True)]
+        return [whole_text(self._tokenizer, ids[a:b]) for a, b in zip(starts, seams, strict=True)]
 
 
 def _require_text(request: Request) -> None:

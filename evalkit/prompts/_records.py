@@ -45,6 +45,10 @@ class Ledger:
     """Whether the needle or gold answer is still inside; None where it never stood there verbatim."""
     evidence_lost: tuple[int, ...] = ()
     """Which of the sample's evidence truncation removed, by index."""
+    evidence_tokens: tuple[int, ...] = ()
+    """Index before truncation of each needle's first token; empty where needles are not put in between tokens."""
+    evidence_depths: tuple[float, ...] = ()
+    """Where each needle really stands, in percent of the haystack's tokens; empty where the task does not tell."""
 
     @property
     def is_truncated(self) -> bool:

@@ -32,6 +32,7 @@ class _Spliced(NamedTuple):
     ids: TokenIds
     context: Range
     evidence: tuple[Range, ...]
+    depths: tuple[float, ...]
 
 
 def splice(
@@ -55,7 +56,9 @@ def splice(
         kept = kept_ranges(mode, len(whole.ids), budget)
     ids = whole.ids if len(kept) == 1 and kept[0].tokens == len(whole.ids) else _joined(whole.ids, kept)
     lost = tuple(index for index, part in enumerate(whole.evidence) if not _is_inside(part, kept))
-    ledger = Ledger(mode, len(whole.ids), len(ids), kept, not lost if whole.evidence else None, lost)
+    starts = tuple(part.start for part in whole.evidence)
+    is_kept = not lost if whole.evidence else None
+    ledger = Ledger(mode, len(whole.ids), len(ids), kept, is_kept, lost, starts, whole.depths)
     sample = request.sample
     return Prompt(sample.id, sample.task, request.step, ids, ledger, budget.max_new_tokens, request.stop,
         stop_rule=request.stop_rule,
@@ -76,7 +79,7 @@ def _whole(request: Request, builder: ContextBuilder, chat: ChatFormat, tokenize
     if len(ids) != builder.length:
         raise AssertionError(f"{request.sample.id}: prompt of {len(ids)} tokens, {builder.length} were asked for")
     evidence = tuple(Range(len(head) + start, len(head) + stop) for start, stop in built.evidence)
-    return _Spliced(ids, Range(len(head), len(head) + len(built.ids)), evidence)
+    return _Spliced(ids, Range(len(head), len(head) + len(built.ids)), evidence, built.depths)
 
 
 def _is_inside(part: Range, kept: tuple[Range, ...]) -> bool:

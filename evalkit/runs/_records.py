@@ -33,6 +33,10 @@ class LedgerRecord(StoredRecord):
     """Whether the needle or gold answer is still inside; null where it never stood there verbatim."""
     evidence_lost: list[int] = []
     """Which of the sample's needles truncation removed, by index."""
+    evidence_tokens: list[int] = []
+    """Index before truncation of each needle's first token; empty where needles are not put in between tokens."""
+    evidence_depths: list[float] = []
+    """Where each needle really stands, in percent of the haystack's tokens; empty where the task does not tell."""
 
 
 class SampleRecord(StoredRecord):
@@ -128,4 +132,6 @@ def _ledger_record(ledger: Ledger) -> LedgerRecord:
         kept=[(span.start, span.stop) for span in ledger.kept],
         evidence_kept=ledger.evidence_kept,
         evidence_lost=list(ledger.evidence_lost),
+        evidence_tokens=list(ledger.evidence_tokens),
+        evidence_depths=[round(depth, 3) for depth in ledger.evidence_depths],
     )

@@ -14,6 +14,7 @@ from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forge
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, load_spec
+from ._token_text import whole_text
 from .needle import Haystack, NeedleContext, encode_inside
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "option_numbers",
     "resolve_options",
     "single",
+    "whole_text",
 ]

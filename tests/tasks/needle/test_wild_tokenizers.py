@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.prompts import PromptTokenizer
-from evalkit.runs import open_session, plan_session, read_settings
+from evalkit.runs import open_session, plan_session
+from evalkit.settings import read_settings
 from evalkit.tasks import encode_inside
 from tests.wild import CONFIGS, TOKENIZERS, Shape, cases, write_config
 
