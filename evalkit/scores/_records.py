@@ -40,7 +40,11 @@ class ScoreRow:
     score: float | None
     """0–100; null where the sample does not enter this metric's mean."""
     metadata: dict[str, Any]
-    """Where the sample stands in the benchmark, as far as it has such axes: length, depth, language…"""
+    """Where the sample stands in the benchmark, as far as it has such axes: length, depth, language…
+
+    `real_depth` and `needle_token` say where its needle really stands, in percent of the haystack and as an index in
+    the prompt, where the run that made it tells.
+    """
     prompt_tokens: int | None = None
     """Prompt tokens before truncation; null where the outputs were made elsewhere."""
     kept_tokens: int | None = None

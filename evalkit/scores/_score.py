@@ -223,7 +223,8 @@ def _rows(
             score = None if np.isnan(value) else float(value)
             metric = scorer.metric if place else name  # columns of one metric at several places
             seen = _seen(ledger, needle)
-            rows.append(ScoreRow(answer.id, task, protocol, metric, score, {**axes, **place}, *seen))
+            metadata = {**axes, **place, **_real_place(ledger, needle)}
+            rows.append(ScoreRow(answer.id, task, protocol, metric, score, metadata, *seen))
     return rows
 
 
@@ -235,6 +236,15 @@ def _seen(ledger: LedgerRecord | None, needle: int | None) -> tuple[int | None, 
     if is_kept is False and needle is not None:
         is_kept = needle not in ledger.evidence_lost
     return ledger.before, ledger.after, is_kept
+
+
+def _real_place(ledger: LedgerRecord | None, needle: int | None) -> dict[str, Any]:
+    """Where the column's needle (None = the only one) really stands: percent of the haystack, index in tokens."""
+    if ledger is None or (needle is None and len(ledger.evidence_depths) > 1):
+        return {}
+    index = needle or 0
+    told: dict[str, list[Any]] = {"real_depth": ledger.evidence_depths, "needle_token": ledger.evidence_tokens}
+    return {name: places[index] for name, places in told.items() if index < len(places)}
 
 
 def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:

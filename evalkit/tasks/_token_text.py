@@ -78,4 +78,5 @@ def _leftovers(encoder: Encoder, ids: Sequence[int]) -> tuple[int, int]:
     def broken(cut: tuple[int, int]) -> int:
         return encoder.decode(ids[cut[0] : len(ids) - cut[1]], skip_special=False).count(BROKEN)
 
-    return (0, 0) if broken((0, 0)) == 0 else min(itertools.product(range(LEFTOVER + 1), repeat=2), key=broken)
+    cuts = range(LEFTOVER + 1)
+    return (0, 0) if broken((0, 0)) == 0 else min(itertools.product(cuts, cuts), key=broken)

@@ -23,6 +23,7 @@ __all__ = ["Panel", "draw_heatmap", "draw_side_by_side"]
 
 DOTS_PER_INCH = 200
 PANELS_PER_ROW = 3
+DEPTH_TOLERANCE = 5.0  # points: half of what lies between two rows of the shipped grid
 
 
 class Panel(NamedTuple):
@@ -133,6 +134,8 @@ def _caption(grids: Sequence[HeatGrid], window: int | None) -> str:
         parts.append(f"{number} per cell")
     if cut := sum(cell.cut > 0 for cell in cells):
         parts.append(f"hatched: truncation removed the needle ({_counted(cut, 'cell')})")
+    if (gap := max((cell.depth_gap for cell in cells), default=0.0)) > DEPTH_TOLERANCE:
+        parts.append(f"needles stand up to {gap:.0f} points from the depth asked for")
     if empty := sum(cell.n == 0 for cell in cells):
         parts.append(f"×: no data ({_counted(empty, 'cell')})")
     if len(grids) > 1 and any(window_place(grid, window) for grid in grids):

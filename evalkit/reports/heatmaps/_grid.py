@@ -46,6 +46,10 @@ class HeatCell:
     """Samples scored."""
     cut: int = 0
     """Samples whose needle truncation removed."""
+    real_depth: float | None = None
+    """Mean of where its needles really stand, in percent; None where no sample tells."""
+    depth_gap: float = 0.0
+    """How far the needle that is farthest from `depth` stands from it, in points."""
 
 
 @dataclass(frozen=True)
@@ -129,19 +133,23 @@ def combine(grids: Sequence[HeatGrid], weights: Sequence[float] | None = None) -
 
 
 def write_cells(path: Path, grid: HeatGrid) -> None:
-    """A CSV with one line per cell of the full grid: length, depth, score, n, cut."""
+    """A CSV with one line per cell of the full grid: length, depth, score, n, cut, real_depth."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["length", "depth", "score", "n", "cut"])
+    writer.writerow(["length", "depth", "score", "n", "cut", "real_depth"])
     for cell in grid.all_cells():
         score = "" if cell.score is None else repr(cell.score)
-        writer.writerow([f"{cell.length:.12g}", f"{cell.depth:.12g}", score, cell.n, cell.cut])
+        real_depth = "" if cell.real_depth is None else f"{cell.real_depth:.6g}"
+        writer.writerow([f"{cell.length:.12g}", f"{cell.depth:.12g}", score, cell.n, cell.cut, real_depth])
     write_text(path, stream.getvalue())
 
 
 def _cell(place: tuple[float, float], rows: Sequence[ScoreRow]) -> HeatCell:
     scores = [row.score for row in rows if row.score is not None]
-    return HeatCell(*place, _mean(scores), len(scores), sum(row.evidence_kept is False for row in rows))
+    depths = [float(row.metadata["real_depth"]) for row in rows if "real_depth" in row.metadata]
+    gap = max((abs(depth - place[1]) for depth in depths), default=0.0)
+    cut = sum(row.evidence_kept is False for row in rows)
+    return HeatCell(*place, _mean(scores), len(scores), cut, _mean(depths), gap)
 
 
 def _combined(cells: Sequence[HeatCell], weights: Sequence[float]) -> HeatCell:
@@ -150,7 +158,9 @@ def _combined(cells: Sequence[HeatCell], weights: Sequence[float]) -> HeatCell:
     if len(scores) == len(cells):
         score = math.fsum(weight * value for weight, value in zip(weights, scores, strict=True)) / math.fsum(weights)
     first = cells[0]
-    return HeatCell(first.length, first.depth, score, sum(cell.n for cell in cells), sum(cell.cut for cell in cells))
+    n, cut = sum(cell.n for cell in cells), sum(cell.cut for cell in cells)
+    gap = max(cell.depth_gap for cell in cells)
+    return HeatCell(first.length, first.depth, score, n, cut, _mean(cell.real_depth for cell in cells), gap)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
