@@ -50,7 +50,7 @@ class TokenText:
         self._encoder = encoder
         self._ids = ids
         self._whole = whole_characters(encoder, ids)
-        self.text = self._decode(self._whole.stop)
+        self.text = self._decode(self._whole.stop).rstrip(BROKEN)
         """The text of the slice's whole characters."""
 
     def characters(self, tokens: int) -> int:

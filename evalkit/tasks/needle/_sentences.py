@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextEnd", "character_end", "reach", "sentence_end", "text_ends"]
 
-# The marks are those of Unicode's Sentence_Terminal (PropList.txt, UAX #29) in scripts that are written today.
+# The ellipses, and what Unicode's Sentence_Break property calls STerm and ATerm (UAX #29), in scripts of our day.
 NARROW = ".!?…⋯‼⁇⁈⁉‽"  # Latin, Greek, Cyrillic, Hebrew …: an end where white space follows, so that 2.5 is not cut
 WIDE = (
     "。！？｡﹒﹖﹗"  # Chinese and Japanese, full-width, half-width and small forms
@@ -29,7 +29,7 @@ WIDE = (
     "។៕။"  # Khmer, Burmese
     "።፧፨"  # Ethiopic
     "։"  # Armenian
-    "᠃᠉෴᱾᱿꯫"  # Mongolian, Sinhala, Santali, Meetei
+    "᠃᠉᱾᱿꯫"  # Mongolian, Santali, Meetei
 )
 FULL_WIDTH_POINT = "．(?![0-9０-９])"  # a decimal point between digits, elsewhere an end
 CLOSERS = "”’»›)）]］}｝】〕〗」』〉》"  # belong to the sentence that a mark before them ends

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import UserError
 from evalkit.tasks.needle._haystack import Haystack, encode_inside
+from tests.tasks.encoders import Bytes
 
 
 class Characters:
@@ -122,15 +123,41 @@ def test_a_text_that_is_too_short_says_by_how_much() -> None:
     ],
 )
 def test_a_needle_goes_behind_the_last_sentence_before_its_place(text: str, before: int, end: int) -> None:
-    """A mark before a blank ends a sentence; Chinese marks and line ends always do; without any, the start."""
-    encoder = Characters()
+    """A mark before a blank ends a sentence; Chinese marks and line ends always do; the start counts as one."""
+    longer = text + " and on" * 40  # in a short text every end but the nearest is out of reach
 
-    assert end == haystack(text).sentence_end(encoder, before, len(text))
+    assert end == haystack(longer).sentence_end(Characters(), before, len(longer))
 
 
 def test_a_quotation_ends_with_its_mark() -> None:
     """A point and the quotation mark behind it, one token in many vocabularies, end a sentence together."""
-    assert haystack('He said "no." Then').sentence_end(Melting(), 15, 17) == 12
+    assert haystack('He said "no." Then' + " on" * 40).sentence_end(Melting(), 15, 100) == 12
+
+
+def test_without_an_end_in_reach_the_needle_stays_at_its_place() -> None:
+    """The start of a long text is no end for a place in its middle."""
+    text = haystack("word " * 400)
+
+    assert 1003 == text.sentence_end(Characters(), 1003, 2000)
+
+
+def test_a_place_inside_a_character_moves_before_it() -> None:
+    """Where bytes are tokens, neither rule puts a needle into a character."""
+    text = haystack("一" * 400)
+
+    assert (600, 600) == (text.sentence_end(Bytes(), 602, 1200), text.character_end(Bytes(), 602, 1200))
+
+
+def test_a_place_does_not_depend_on_how_much_was_encoded() -> None:
+    """A prompt is the same whether a longer one was built before it or not."""
+    fresh, used = haystack(*["One day. "] * 400), haystack(*["One day. "] * 400)
+    used.prefix(Characters(), 3600)
+
+    places = [
+        [text.sentence_end(Characters(), tokens - 1, tokens) for tokens in range(30, 60)] for text in (fresh, used)
+    ]
+
+    assert places[0] == places[1]
 
 
 def test_sentence_ends_follow_a_text_that_grows() -> None:
