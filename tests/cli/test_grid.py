@@ -54,7 +54,7 @@ def test_a_grid_grows_by_other_lengths(run: Command, bare: Path) -> None:
 
     scores = json.loads((bare / "run" / "scores.json").read_text())["tasks"]["single"]
     assert "1 answered, 1 already done" in done.err
-    assert (3, 4, ["64,0,0.0,1,0", "64,100,0.0,1,0", "96,0,0.0,1,0", "96,100,,0,0"]) == (
+    assert (3, 4, ["64,0,0.0,1,0,0", "64,100,0.0,1,0,100", "96,0,0.0,1,0,0", "96,100,,0,0,"]) == (
         scores["n"],
         scores["expected"],
         cells(bare),
@@ -83,7 +83,33 @@ def test_a_window_asked_for_cuts_and_is_in_the_cells(run: Command, bare: Path) -
     """With --max-seq-len the middle goes, and its needle with it; the CSV counts them."""
     run("--lengths", "300", "--depths", "0,50", "--repeats", 1, "--max-seq-len", 102)
 
-    assert ["300,0,0.0,1,0", "300,50,0.0,1,1"] == cells(bare)
+    assert ["300,0,0.0,1,0,0", "300,50,0.0,1,1,49.219"] == cells(bare)
+
+
+def test_where_a_needle_really_stands_is_in_record_and_row(run: Command, bare: Path) -> None:
+    """In percent of the haystack and as an index in the prompt, beside the depth asked for."""
+    run("--lengths", "200", "--depths", "50", "--repeats", 1)
+
+    record = json.loads((bare / "run" / "samples.jsonl").read_text())["ledger"]
+    metadata = json.loads((bare / "run" / "scores.jsonl").read_text())["metadata"]
+    assert ([metadata["real_depth"]], [metadata["needle_token"]]) == (
+        record["evidence_depths"],
+        record["evidence_tokens"],
+    )
+    assert 50 == metadata["depth"] > metadata["real_depth"] > 40
+
+
+def test_a_run_of_an_older_release_has_no_real_depths(run: Command, evalkit: Command, bare: Path) -> None:
+    """Its records have no such fields; cells leave the column empty."""
+    run("--lengths", "64", "--depths", "50", "--repeats", 1)
+    log = bare / "run" / "samples.jsonl"
+    record = json.loads(log.read_text())
+    del record["ledger"]["evidence_tokens"], record["ledger"]["evidence_depths"]
+    log.write_text(json.dumps(record) + "\n")
+
+    done = evalkit("report", "run")
+
+    assert (0, ["64,50,0.0,1,0,"]) == (done.code, cells(bare))
 
 
 def test_another_protocol_scores_the_same_answers(run: Command, evalkit: Command, bare: Path) -> None:  # noqa: ARG001

@@ -139,3 +139,40 @@ def test_a_ledger_counts_the_tokens_that_transformers_counts(
     assert prompt.ledger is not None
     assert expected == prompt.ledger.before
     assert prompt.ledger.is_truncated
+
+
+@pytest.mark.parametrize("window", range(300, 312))
+@pytest.mark.parametrize("name", ["sentencepiece", "full stop in bytes", "slow"])
+def test_evidence_beside_a_cut_character_is_not_lost(
+    name: str, window: int, wild_tokenizer: Load, request_for: RequestFor
+) -> None:
+    """A seam inside a character makes a whole line of bytes unreadable; what stands in that line is still there."""
+    tokenizer, text = (
+        wild_tokenizer(name),
+        "她走了很远。" * 4 + "钥匙在花园里。" + "她走了很远。" * 40 + "盒子在桥下。" + "她走了。",
+    )
+    builder = PromptBuilder(tokenizer, ChatFormat("none"), TruncationMode("middle"), window)
+
+    (prompt,) = builder.build([request_for(text, "", ("钥匙在花园里。", "盒子在桥下。"))])
+
+    assert prompt.ledger is not None
+    assert (True, True, ()) == (
+        prompt.ledger.is_truncated, prompt.ledger.evidence_kept, prompt.ledger.evidence_lost
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["sentencepiece", "full stop in bytes"])
+def test_evidence_that_a_cut_goes_through_is_lost(name: str, wild_tokenizer: Load, request_for: RequestFor) -> None:
+    """One byte less of its last character, and it is no longer whole."""
+    tokenizer, before = wild_tokenizer(name), "她走了很远。" * 4
+    end = len(tokenizer.start(tokenizer.encode(before + "钥匙"), is_wrapped=False))
+    request = request_for(before + "钥匙" + "她走了很远。" * 40, "", ("钥匙",))
+
+    kept = []
+    for head in (end, end - 1):
+        builder = PromptBuilder(tokenizer, ChatFormat("none"), TruncationMode("middle"), 2 * head + 4)
+        (prompt,) = builder.build([request])
+        assert prompt.ledger is not None
+        kept.append((prompt.ledger.kept[0].stop, prompt.ledger.evidence_kept))
+
+    assert [(end, True), (end - 1, False)] == kept

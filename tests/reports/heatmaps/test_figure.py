@@ -89,6 +89,17 @@ def test_cells_without_data_are_marked_and_counted(tmp_path: Path) -> None:
     assert (3, True) == (found.count("×"), any("×: no data (3 cells)" in word for word in found))
 
 
+@pytest.mark.parametrize(("gap", "is_said"), [(5.0, False), (5.1, True), (12.4, True)])
+def test_needles_far_from_their_depth_are_said(tmp_path: Path, gap: float, is_said: bool) -> None:
+    """From more than five points on the caption has the largest distance; nearer needles are in their row."""
+    cells = HeatGrid((HeatCell(1000, 0, 0.0, 4, 0, 1.0, 1.0), HeatCell(1000, 50, 0.0, 4, 0, 50 - gap, gap)))
+
+    _, svg = draw_heatmap(tmp_path / "map", cells, "Model")
+
+    said = f"needles stand up to {gap:.0f} points from the depth asked for"
+    assert is_said == any(said in word for word in words(svg))
+
+
 def test_the_window_is_marked_where_lengths_exceed_it(tmp_path: Path) -> None:
     """The line names the tokens that the model was made for; without longer lengths there is none."""
     _, beyond = draw_heatmap(tmp_path / "beyond", grid(3, 3), "Model", window=2048)

@@ -124,11 +124,11 @@ def test_the_cells_are_written_with_those_that_are_missing(tmp_path: Path) -> No
     write_cells(tmp_path / "cells.csv", grid((100, 0, 100 / 3), (200, 50, 0.0)))
 
     assert (tmp_path / "cells.csv").read_text() == (
-        "length,depth,score,n,cut\n"
-        "100,0,33.333333333333336,1,0\n"
-        "100,50,,0,0\n"
-        "200,0,,0,0\n"
-        "200,50,0.0,1,0\n"
+        "length,depth,score,n,cut,real_depth\n"
+        "100,0,33.333333333333336,1,0,\n"
+        "100,50,,0,0,\n"
+        "200,0,,0,0,\n"
+        "200,50,0.0,1,0,\n"
     )  # fmt: skip
 
 
@@ -165,3 +165,25 @@ def test_one_language_alone_is_the_task() -> None:
     found = grids_of([row(100, 0, 40.0, language="en"), other, row(100, 0, 20.0, language="en", task="more")])
 
     assert {"single": 40.0, "more": 20.0} == {name: each.mean for name, each in found.items()}
+
+
+def test_a_cell_knows_where_its_needles_really_stand(tmp_path: Path) -> None:
+    """The mean of the real depths is in the CSV; the farthest from the depth asked for is kept beside it."""
+    rows = [row(100, 50, 100.0), row(100, 50, 100.0), row(100, 50, 0.0)]
+    for each, depth in zip(rows, (49.0, 38.5), strict=False):  # the third has no record of it
+        each.metadata["real_depth"] = depth
+
+    found = grid_of(rows)
+    write_cells(tmp_path / "cells.csv", found)
+
+    assert (43.75, 11.5) == (found.cell(100, 50).real_depth, found.cell(100, 50).depth_gap)
+    assert (tmp_path / "cells.csv").read_text().endswith("100,50,66.66666666666667,3,0,43.75\n")
+
+
+def test_a_combined_cell_has_the_mean_real_depth_and_the_largest_gap() -> None:
+    """As for scores, each grid counts once."""
+    first, second = (HeatGrid((HeatCell(100, 50, 0.0, 1, 0, depth, 50 - depth),)) for depth in (48.0, 30.0))
+
+    found = combine([first, second]).cell(100, 50)
+
+    assert (39.0, 20.0) == (found.real_depth, found.depth_gap)

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from evalkit.errors import UserError
 from evalkit.paths import shipped
 from evalkit.prompts import ChatFormat, Prompt, PromptBuilder, PromptTokenizer, TruncationMode
-from evalkit.tasks import Answer, Benchmark, Haystack, NeedleContext, Sample, expected_samples, load_benchmark
+from evalkit.tasks import (
+    Answer,
+    Benchmark,
+    Haystack,
+    NeedleContext,
+    Sample,
+    encode_inside,
+    expected_samples,
+    load_benchmark,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -223,6 +232,31 @@ def test_the_needle_stands_where_the_rule_says(depth: float, insertion: str, con
     assert context == context_of(depth, insertion)
 
 
+@pytest.mark.parametrize(
+    ("depth", "insertion", "real"),
+    [(0, "sentence", 0), (10, "sentence", 0), (50, "sentence", 100 * 21 / 53), (50, "token", 100 * 26 / 53),
+        (100, "sentence", 100)],
+)  # fmt: skip
+def test_a_context_tells_where_its_needle_really_stands(depth: float, insertion: str, real: float) -> None:
+    """In percent of the haystack's tokens, beside the depth that was asked for."""
+    text = Haystack("of a test", lambda: iter(["It rained."] + [" It rained."] * 50), " ")
+
+    built = NeedleContext(text, ("NEEDLE.",), 61, (depth,), insertion).build(Characters(), 0)
+
+    assert built.depths == pytest.approx((real,))
+
+
+def test_without_sentences_the_needle_stands_at_its_depth() -> None:
+    """No text without full stops collapses to depth 0."""
+    text = Haystack("of a test", lambda: iter(["rain "] * 500), " ")
+
+    depths = [
+        NeedleContext(text, ("N.",), 2000, (depth,), "sentence").build(Characters(), 0).depths[0] for depth in (25, 50)
+    ]
+
+    assert [25.0, 50.0] == pytest.approx(depths, abs=0.1)
+
+
 @settings(max_examples=60)
 @given(st.floats(0, 100), st.sampled_from(["sentence", "token"]), st.integers(8, 300))
 def test_a_context_has_its_length_and_one_needle(depth: float, insertion: str, tokens: int) -> None:
@@ -253,6 +287,45 @@ def test_truncation_that_cuts_the_needle_is_in_the_ledger(tokenizer: PromptToken
     kept = [(len(prompt.ids), prompt.ledger and prompt.ledger.evidence_kept) for _, prompt in prompts_of(grid, builder)]
 
     assert kept == [(636, True), (636, False), (636, True)]
+
+
+@given(st.integers(70, 900))
+@settings(max_examples=60, deadline=None)
+def test_a_needle_that_truncation_cuts_through_is_not_kept(tokenizer: PromptTokenizer, window: int) -> None:
+    """Half a needle is no needle: kept means that every token of it stands in one piece, in its order."""
+    grid = load_benchmark("needle", {"lengths": "900", "depths": "30", "repeats": "1"})
+    whole = PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 10**6)
+    cut = PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, window)
+    ((sample, prompt),) = prompts_of(grid, whole)
+    assert prompt.ledger is not None
+    start = prompt.ledger.evidence_tokens[0]
+    (inner,) = encode_inside(tokenizer, [" " + sample.evidence[0]])
+    assert inner == prompt.ids[start : start + len(inner)].tolist()
+
+    ((_, shorter),) = prompts_of(grid, cut)
+
+    ids = shorter.ids.tolist()
+    is_inside = any(ids[at : at + len(inner)] == inner for at in range(len(ids)))
+    assert shorter.ledger is not None
+    assert (is_inside, start) == (shorter.ledger.evidence_kept, shorter.ledger.evidence_tokens[0])
+
+
+def test_a_needle_cut_after_its_first_token_is_lost(tokenizer: PromptTokenizer) -> None:
+    """Also where most of it survives."""
+    grid = load_benchmark("needle", {"lengths": "900", "depths": "30", "repeats": "1"})
+    ((_, whole),) = prompts_of(grid, PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 10**6))
+    assert whole.ledger is not None
+    start = whole.ledger.evidence_tokens[0]
+
+    kept = [
+        prompt.ledger and (prompt.ledger.kept[0].stop - start, prompt.ledger.evidence_kept)
+        for head in (start, start + 1, start + 5, start + 200)
+        for _, prompt in prompts_of(
+            grid, PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 2 * head + 64)
+        )
+    ]
+
+    assert [(0, False), (1, False), (5, False), (200, True)] == kept
 
 
 def test_a_mode_that_cuts_texts_is_refused(tokenizer: PromptTokenizer) -> None:
@@ -289,6 +362,8 @@ def test_another_tokenizer_may_count(builder: PromptBuilder) -> None:
         assert request is not None
         length = len(counter.encode(request.text, add_special_tokens=False).ids)
         assert (400, True) == (length, len(prompt.ids) > 400)
+        assert prompt.ledger is not None
+        assert prompt.ledger.evidence_depths == pytest.approx((sample.metadata["depth"],), abs=8)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.prompts import PromptTokenizer
+from evalkit.prompts import ChatFormat, PromptBuilder, PromptTokenizer, TruncationMode
 from evalkit.runs import open_session, plan_session
 from evalkit.settings import read_settings
-from evalkit.tasks import encode_inside
+from evalkit.tasks import encode_inside, load_benchmark, whole_text
 from tests.wild import CONFIGS, TOKENIZERS, Shape, cases, write_config
 
 NAMES = ("full stop in bytes", "full stop merged", "sentencepiece", "slow", "added tokens")
@@ -65,3 +65,32 @@ def test_an_english_needle_stands_at_its_depth(shape: Shape, depths: Callable[..
     start, middle, end = depths(shape.name, "en", 1500)
 
     assert start < 20 < 35 < middle < 65 < 75 < end
+
+
+@pytest.mark.parametrize("insertion", ["sentence", "token"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("shape", cases(TOKENIZERS, only=(*NAMES, "metaspace", "slow remote")))
+def test_no_needle_stands_inside_a_character(
+    shape: Shape, language: str, insertion: str, wild_tokenizer: Callable[..., PromptTokenizer]
+) -> None:
+    """The prompt up to the needle's end reads as text that ends with it, and its record says where it stands."""
+    tokenizer = wild_tokenizer(shape.name)
+    builder = PromptBuilder(tokenizer, ChatFormat("none"), TruncationMode("middle"), 10**6)
+    grid = load_benchmark(
+        "needle",
+        {"lang": language, "lengths": "1500:1502:1", "depths": "0:100:7", "repeats": "1", "insertion": insertion},
+    )
+    for sample in grid.samples("single", "keyword", {}):
+        request = grid.request(sample, "keyword", ())
+        assert request is not None
+        (prompt,) = builder.build([request])
+        assert prompt.ledger is not None
+        (start,), (real,) = prompt.ledger.evidence_tokens, prompt.ledger.evidence_depths
+        (needle,) = encode_inside(tokenizer, [sample.evidence[0]])
+
+        text = whole_text(tokenizer, prompt.ids[: start + len(needle) + 1].tolist())
+
+        needle_text = tokenizer.decode(needle, skip_special=False).strip()
+        assert needle_text in text, (sample.id, real)
+        assert "\ufffd" not in text.partition(needle_text)[0]
+        assert sample.metadata["depth"] - 10 <= real <= sample.metadata["depth"]
