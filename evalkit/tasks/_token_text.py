@@ -78,5 +78,7 @@ def _leftovers(encoder: Encoder, ids: Sequence[int]) -> tuple[int, int]:
     def broken(cut: tuple[int, int]) -> int:
         return encoder.decode(ids[cut[0] : len(ids) - cut[1]], skip_special=False).count(BROKEN)
 
-    cuts = range(LEFTOVER + 1)
-    return (0, 0) if broken((0, 0)) == 0 else min(itertools.product(cuts, cuts), key=broken)
+    if broken((0, 0)) == 0:
+        return 0, 0
+    cuts = itertools.product(range(LEFTOVER + 1), range(LEFTOVER + 1))
+    return min(sorted(cuts, key=sum), key=broken)  # of equals the first: no more is left out than need be
