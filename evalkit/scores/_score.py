@@ -240,10 +240,12 @@ def _seen(ledger: LedgerRecord | None, needle: int | None) -> tuple[int | None, 
 
 def _real_place(ledger: LedgerRecord | None, needle: int | None) -> dict[str, Any]:
     """Where the column's needle (None = the only one) really stands: percent of the haystack, index in tokens."""
-    if ledger is None or (needle is None and len(ledger.evidence_depths) > 1):
+    if ledger is None:
+        return {}
+    told: dict[str, list[Any]] = {"real_depth": ledger.evidence_depths, "needle_token": ledger.evidence_tokens}
+    if needle is None and max(map(len, told.values())) > 1:  # no column of its own for each: none is meant
         return {}
     index = needle or 0
-    told: dict[str, list[Any]] = {"real_depth": ledger.evidence_depths, "needle_token": ledger.evidence_tokens}
     return {name: places[index] for name, places in told.items() if index < len(places)}
 
 

@@ -121,6 +121,34 @@ def test_the_same_answers_have_the_same_interval_under_every_protocol(quiz: Quiz
     assert full == short
 
 
+@pytest.mark.parametrize(
+    ("columns", "tokens", "places"),
+    [
+        ((), [40], [{"real_depth": 9.5, "needle_token": 40}] * 2),
+        ((), [], [{"real_depth": 9.5}] * 2),
+        ((), [40, 80], [{}, {}]),
+        ((1, 0), [40, 80], [{"real_depth": 61.0, "needle_token": 80}, {"real_depth": 9.5, "needle_token": 40}]),
+    ],
+)
+def test_a_row_says_where_its_needle_really_stands(
+    quiz: Quiz, answers: Answers, columns: tuple[int, ...], tokens: list[int], places: list[dict[str, Any]]
+) -> None:
+    """The column's own needle, or the only one there is; of several without columns, none."""
+    scorer = Scorer("m", lambda _: (1.0, 2.0), ("one", "two"), column_evidence=columns)
+    depths = [9.5, 61.0][: max(1, len(tokens))]
+    ledger = LedgerRecord(
+        mode="none", before=99, after=99, head=99, tail=0, kept=[(0, 99)], evidence_kept=True,
+        evidence_tokens=tokens, evidence_depths=depths,
+    )  # fmt: skip
+    given = TaskAnswers(answers("yes"), ledgers={"quiz/a/0": ledger})
+
+    _, rows = score_benchmark(quiz(scorer), "full", {"a": given}, model="tiny")
+
+    assert places == [
+        {key: row.metadata[key] for key in ("real_depth", "needle_token") if key in row.metadata} for row in rows
+    ]
+
+
 def test_truncation_is_reported_beside_the_score(quiz: Quiz, answers: Answers) -> None:
     """How many samples it touched and how those fared."""
     given = TaskAnswers(
