@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from evalkit.errors import UserError
 from evalkit.paths import cache_root
-from evalkit.reports import LengthAxis, Palette, plan_json, write_figures, write_heatmaps, write_parts, write_tables
+from evalkit.reports import (
+    LengthAxis,
+    Palette,
+    Shown,
+    plan_json,
+    write_figures,
+    write_heatmaps,
+    write_parts,
+    write_tables,
+)
 from evalkit.runs import (
     Monitor,
     RunOutcome,
@@ -206,7 +215,7 @@ def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], 
     write_scores(folder, scores, rows)
     write_tables(folder, scores, spec)
     write_parts(folder, scores)
-    write_heatmaps(folder, scores, rows, spec, scores.model)
+    write_heatmaps(folder, Shown(scores, rows, spec, {}))
 
 
 def _score_outputs(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalkit.tables import plain_table
+from evalkit.tables import listing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,9 +21,8 @@ def list_all() -> int:
     """Show the benchmarks that ship with evalkit, and those of installed packages."""
     from ._output import note, print_table
 
-    table = plain_table()
-    for heading in ("benchmark", "tasks", "protocols (default first)", "about"):
-        table.add_column(heading)
+    headings = ("benchmark", "tasks", "protocols (default first)", "about")
+    table = listing(headings, texts=headings[2:], numbers=("tasks",))
     specs, problems = _all_specs()
     for spec in specs:
         protocols = sorted(spec.protocols, key=lambda name: name != spec.default_protocol)
@@ -59,15 +58,11 @@ def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK")]) -> int:
     spec = load_spec(name)
     counting = load_benchmark(name) if not spec.source else None  # makes its samples itself: at its default options
     print(f"{spec.title}: {spec.about}\n{spec.homepage}\n")
-    protocols = plain_table()
-    for heading in ("protocol", "truncation", "meaning", "source"):
-        protocols.add_column(heading)
+    protocols = listing(("protocol", "truncation", "meaning", "source"), texts=("meaning", "source"))
     for key, rules in spec.protocols.items():
         mark = " (default)" if key == spec.default_protocol else ""
         protocols.add_row(key + mark, rules.truncation if rules.prompts else "–", rules.meaning, rules.source)
-    tasks = plain_table()
-    for heading in ("task", "group", *(f"n {key}" for key in spec.protocols)):
-        tasks.add_column(heading)
+    tasks = listing(("task", "group", *(f"n {key}" for key in spec.protocols)))
     for key, task in spec.tasks.items():
         counts = [_count(task, key, each, counting) for each in spec.protocols]
         tasks.add_row(key, task.group, *counts)
@@ -84,9 +79,7 @@ def _options(spec: BenchmarkSpec) -> Table:
     """What a user may set: as a flag of its name where there is one, else with `--option NAME=VALUE`."""
     from rich.text import Text
 
-    table = plain_table()
-    for heading in ("option", "default", "meaning"):
-        table.add_column(heading)
+    table = listing(("option", "default", "meaning"), texts=("meaning",))
     for name, option in spec.options.items():
         table.add_row(name, Text(option.default), option.about)  # as it is: `:100:` would become an emoji
     return table

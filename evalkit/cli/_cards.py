@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from evalkit.settings import RunSettings
-from evalkit.tables import plain_table
+from evalkit.tables import listing
 
 from . import _options as o
 
@@ -23,9 +23,8 @@ def list_all() -> int:
 
     from ._output import print_table
 
-    table = plain_table()
-    for heading in ("card", "model", "weights", "context", "RoPE base", "licence"):
-        table.add_column(heading)
+    headings = ("card", "model", "weights", "context", "RoPE base", "licence")
+    table = listing(headings, texts=("model", "weights", "licence"), numbers=("context", "RoPE base"))
     for card in list_cards():
         theta = "" if card.rope.theta is None else f"{card.rope.theta:,.0f}"
         table.add_row(card.name, card.title, card.weights or "–", f"{card.context_length:,}", theta, card.licence)

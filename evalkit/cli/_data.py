@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalkit.tables import plain_table
+from evalkit.tables import listing
 
 from . import _options as o
 
@@ -25,9 +25,8 @@ def list_sources() -> int:
 
     from ._output import print_table
 
-    table = plain_table()
-    for heading in ("source", "what", "origin", "files here", "licence"):
-        table.add_column(heading)
+    headings = ("source", "what", "origin", "files here", "licence")
+    table = listing(headings, texts=("what", "origin", "licence"), numbers=("files here",))
     for source in sources():
         here = sum(check.state in {"ok", "unpinned"} for check in verify(source))
         table.add_row(source.name, source.title, source.homepage, f"{here}/{len(source.files)}", source.licence)
@@ -70,9 +69,7 @@ def verify_sources(names: Names = None, data: o.Data = None) -> int:
 def _print_checks(checks: list[FileCheck]) -> None:
     from ._output import print_table
 
-    table = plain_table()
-    for heading in ("source", "file", "state", "found in", "detail"):
-        table.add_column(heading)
+    table = listing(("source", "file", "state", "found in", "detail"), texts=("found in", "detail"))
     for check in checks:
         table.add_row(check.source, check.file, check.state, check.where or "", check.detail)
     print_table(table)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 __all__ = ["check_target", "note", "print_json", "print_table"]
 
-WIDE = 160  # columns of a table that goes to a file or pipe, where there is no terminal to fit
+ENDLESS = 100_000  # columns of a table that goes to a file or pipe, where there is no terminal to fit
 
 
 def note(message: str) -> None:
@@ -24,18 +24,31 @@ def note(message: str) -> None:
     print(f"evalkit: {message}", file=sys.stderr)
 
 
-def print_table(table: Table) -> None:
-    """A table on standard output, its title on one line, never cut at a terminal that is not there."""
-    title, table.title = table.title, None
-    if title is not None:
-        _console().print(title, style="italic", soft_wrap=True, markup=False, highlight=False)
-    _console().print(table)
+def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None:
+    """A table on standard output, its title on one line, no name and no number cut.
 
-
-def _console() -> Console:
+    In a terminal free texts wrap; where its names alone are too wide, the table that `narrow` makes is printed, or
+    lines go on behind the end of the terminal. Into a file or pipe every row is one line, without blanks at its end.
+    """
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=WIDE)
+    from evalkit.tables import fit, room_of
+
+    is_terminal = sys.stdout.isatty()
+    terminal = Console() if is_terminal else Console(width=ENDLESS)
+    if narrow is not None and room_of(table) > terminal.width:
+        table = narrow()
+    title, table.title = table.title, None
+    if title is not None:
+        terminal.print(title, style="italic", soft_wrap=True, markup=False, highlight=False)
+    room = max(terminal.width, room_of(table))
+    fit(table, room)
+    if is_terminal:
+        Console(width=room).print(table, crop=False)
+        return
+    with terminal.capture() as captured:
+        terminal.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def print_json(value: object, target: str) -> None:

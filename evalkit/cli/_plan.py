@@ -9,7 +9,7 @@ from . import _options as o
 def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int:
     """Count samples, tokens, what prefix reuse saves, truncation and memory. Needs the tokenizer only."""
     from evalkit._api import plan_opened
-    from evalkit.reports import plan_table
+    from evalkit.reports import plan_notes, plan_table
     from evalkit.runs import open_session
 
     from ._output import check_target, note, print_json, print_table
@@ -26,4 +26,7 @@ def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int
         print_json(next(iter(plans.values())) if len(plans) == 1 else {"benchmarks": plans}, json)
     for counts in plans.values() if json != "-" else ():
         print_table(plan_table(counts))
+    for counts in plans.values():
+        for line in plan_notes(counts):
+            note(line)
     return 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import _options as o
+
+if TYPE_CHECKING:
+    from evalkit.scores import BenchmarkScores
 
 
 class Axis(StrEnum):
@@ -27,23 +31,45 @@ def report(
     colour_blind: Annotated[bool, typer.Option("--colour-blind", help="Draw in a colour-blind-safe map.")] = False,
     metric: o.Metrics = None,
     side_by_side: Annotated[
-        Path | None, typer.Option(metavar="STEM", help="Also draw all runs in one figure, STEM.png and STEM.svg.")
+        Path | None,
+        typer.Option(metavar="STEM", help="Also draw all runs in one figure, STEM.png and STEM.svg, or FILE.pdf."),
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
+    ] = None,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Draw runs side by side whose grids differ.")] = False,
 ) -> int:
     """Score run folders again and rewrite their tables and figures."""
     from evalkit._api import report_run, spec_of_run
-    from evalkit.reports import Palette, compare_heatmaps, terminal_table
+    from evalkit.errors import UserError
+    from evalkit.reports import Palette, ScoredRun, compare_heatmaps, terminal_table
 
     from ._output import note, print_table
     from ._score import warn
 
+    if side_by_side is None and (group is not None or mixed):
+        raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
     palette: Palette = "colour-blind" if colour_blind else "published"
-    rows = {}
+    scored: list[ScoredRun] = []
     for folder in runs:
-        scores, rows[folder] = report_run(folder, axis=axis.value, palette=palette, metrics=metric or [])
+        scores, rows = report_run(folder, axis=axis.value, palette=palette, metrics=metric or [])
+        scored.append(ScoredRun(folder, scores, rows))
         warn(scores)
         print_table(terminal_table(scores, spec_of_run(folder)))
         note(f"tables in {folder / 'tables'}")
+    note_escapes({run.folder: run.scores for run in scored})
     if side_by_side is not None:
-        note(f"figure: {compare_heatmaps(side_by_side, [(folder, rows[folder]) for folder in runs], palette)[0]}")
+        paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
+        note(f"figure: {paths[0]}")
     return 0
+
+
+def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:
+    """Say once that the figures of these run folders name the model with escapes, where they do."""
+    from evalkit.reports import missing_glyphs
+
+    from ._output import note
+
+    titles = "".join(scores.model_title for folder, scores in runs.items() if (folder / "figures").is_dir())
+    if line := missing_glyphs(titles):
+        note(line)

@@ -45,9 +45,10 @@ def _run(settings: RunSettings, json: str | None) -> int:
 
 def _show(result: EvaluationResult, json: str | None, unit: str) -> None:
     from evalkit._api import spec_of_run
-    from evalkit.reports import buckets_table, terminal_table
+    from evalkit.reports import buckets_table, lengths_of_run, terminal_table
 
     from ._output import note, print_json, print_table
+    from ._report import note_escapes
     from ._score import warn
 
     if json is not None:
@@ -57,9 +58,10 @@ def _show(result: EvaluationResult, json: str | None, unit: str) -> None:
         warn(scores)
         if json != "-":
             print_table(terminal_table(scores, spec_of_run(result.folders[name])))
-            if (parts := buckets_table(scores)) is not None:
+            if (parts := buckets_table(scores, lengths_of_run(result.folders[name]))) is not None:
                 print_table(parts)
         note(f"{scores.benchmark}: results in {result.folders[name]}")
+    note_escapes({folder: result.scores[name] for name, folder in result.folders.items()})
     note(_summary(result, unit))
 
 

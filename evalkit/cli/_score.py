@@ -32,7 +32,14 @@ def score(
 ) -> int:
     """Score outputs that exist, made by evalkit or elsewhere."""
     from evalkit.errors import UserError
-    from evalkit.reports import buckets_table, protocols_table, terminal_table
+    from evalkit.reports import (
+        buckets_table,
+        length_label,
+        lengths_of_run,
+        protocols_list,
+        protocols_table,
+        terminal_table,
+    )
 
     from ._output import check_target, note, print_json, print_table
 
@@ -56,8 +63,12 @@ def score(
         warn(result)
     if json != "-":
         results, spec = list(scores.values()), _spec(path, output_format, benchmark)
-        print_table(terminal_table(results[0], spec) if len(results) == 1 else protocols_table(results, spec))
-        for parts in filter(None, map(buckets_table, results)):
+        if len(results) == 1:
+            print_table(terminal_table(results[0], spec))
+        else:
+            print_table(protocols_table(results, spec), lambda: protocols_list(results, spec))
+        lengths = lengths_of_run(path) if output_format == "evalkit" else length_label(spec, "nominal")
+        for parts in filter(None, (buckets_table(result, lengths) for result in results)):
             print_table(parts)
     return 1 if any(_has_failed(task) for result in scores.values() for task in result.tasks.values()) else 0
 
@@ -136,7 +147,8 @@ def warn(result: BenchmarkScores) -> None:
         note(f"protocol {result.protocol} does not have {', '.join(result.skipped)}: skipped")
     for name, task in result.tasks.items():
         if task.failed:
-            note(f"{name}: {task.failed} samples failed or cannot be scored under {result.protocol}; they are left out")
+            samples, are = ("sample", "it is") if task.failed == 1 else ("samples", "they are")
+            note(f"{name}: {task.failed} {samples} failed or cannot be scored under {result.protocol}; {are} left out")
         if task.n and task.empty / task.n > EMPTY_SHARE:
             note(f"{name}: {task.empty} of {task.n} predictions are empty")
         for line in task.notes:

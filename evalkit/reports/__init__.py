@@ -1,7 +1,7 @@
 """Reports: tables, published scores."""
 
 from ._parts import buckets_table, part_frame, write_parts
-from ._plan_table import plan_json, plan_table
+from ._plan_table import plan_json, plan_notes, plan_table
 from ._published import (
     PublishedScore,
     published,
@@ -10,7 +10,7 @@ from ._published import (
     published_groups,
     published_sources,
 )
-from ._tables import caption, protocols_table, score_frame, terminal_table, write_tables
+from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from .heatmaps import (
     PALETTES,
     HeatCell,
@@ -18,12 +18,20 @@ from .heatmaps import (
     LengthAxis,
     Palette,
     Panel,
+    Picture,
+    Places,
+    ScoredRun,
+    Shown,
     combine,
     compare_heatmaps,
     draw_heatmap,
     draw_side_by_side,
     grid_of,
     grids_of,
+    length_label,
+    lengths_of_run,
+    missing_glyphs,
+    pictures_of,
     write_cells,
     write_figures,
     write_heatmaps,
@@ -36,7 +44,11 @@ __all__ = [
     "LengthAxis",
     "Palette",
     "Panel",
+    "Picture",
+    "Places",
     "PublishedScore",
+    "ScoredRun",
+    "Shown",
     "buckets_table",
     "caption",
     "combine",
@@ -45,9 +57,15 @@ __all__ = [
     "draw_side_by_side",
     "grid_of",
     "grids_of",
+    "length_label",
+    "lengths_of_run",
+    "missing_glyphs",
     "part_frame",
+    "pictures_of",
     "plan_json",
+    "plan_notes",
     "plan_table",
+    "protocols_list",
     "protocols_table",
     "published",
     "published_benchmarks",

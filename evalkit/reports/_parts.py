@@ -18,9 +18,9 @@ __all__ = ["bucket_rows", "buckets_table", "part_frame", "write_parts"]
 MOST_ACROSS = 12  # parts side by side; more of them go down the page
 
 
-def buckets_table(scores: BenchmarkScores) -> Table | None:
+def buckets_table(scores: BenchmarkScores, lengths: str = "") -> Table | None:
     """One row per task and complete group: score and samples of each part, and the effective length where parts are
-    lengths; None where no task is reported by parts.
+    lengths; None where no task is reported by parts. `lengths` says whose tokens such lengths count.
     """
     rows = bucket_rows(scores)
     if not rows:
@@ -30,7 +30,7 @@ def buckets_table(scores: BenchmarkScores) -> Table | None:
     headings = ["task", *(f"{name} (n)" for name in names), *(f"effective (≥ {value:g})" for value in thresholds)]
     lines = [
         [
-            name,
+            name + _mark(scores, row, name),
             *(_cell((row.buckets or {}).get(part)) for part in names),
             *(_effective(row, value) for value in thresholds),
         ]
@@ -38,12 +38,20 @@ def buckets_table(scores: BenchmarkScores) -> Table | None:
     ]
     if len(names) > MOST_ACROSS:
         headings, *lines = [list(column) for column in zip(headings, *lines, strict=True)]
-    table = plain_table()
+    table = plain_table(lengths if lengths and all(map(str.isdigit, names)) else None)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left")
+    groups = {name + _mark(scores, row, name) for name, row in rows.items() if isinstance(row, GroupScore)}
     for line in lines:
-        table.add_row(*line, style="bold" if line[0] in scores.groups else "")
+        table.add_row(*line, style="bold" if line[0] in groups else "")
     return table
+
+
+def _mark(scores: BenchmarkScores, row: TaskScore | GroupScore, name: str) -> str:
+    """What stands behind the name of a row that lacks samples."""
+    tasks = row.tasks if isinstance(row, GroupScore) else [name]
+    is_partial = any(scores.tasks[task].is_partial for task in tasks if task in scores.tasks)
+    return " (PARTIAL)" if is_partial else ""
 
 
 def bucket_rows(scores: BenchmarkScores) -> dict[str, TaskScore | GroupScore]:

@@ -13,7 +13,7 @@ from evalkit.tables import plain_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["plan_json", "plan_table"]
+__all__ = ["plan_json", "plan_notes", "plan_table"]
 
 
 def plan_json(
@@ -33,15 +33,39 @@ def plan_json(
                 plan.counts(done, lambda prompt, task=task: (prompt.benchmark, prompt.task) == (job.name, task)),  # type: ignore[misc]
                 session,
             )
+            | {"rope_groups": _rope_groups(plan, job.name, task)}
             for task in job.tasks
         },
-        "rope_groups": sum(any(plan.prompts[i].benchmark == job.name for i in group.order) for group in plan.groups),
+        "rope": str(session.rope),
+        "rope_groups": _rope_groups(plan, job.name),
         "folder": str(job.folder),
         "conflict": conflict,
         "partial": bool(job.missing or job.unpinned),
         "missing": list(job.missing),
         "skipped": list(job.skipped),
     }
+
+
+def _rope_groups(plan: Plan, benchmark: str, task: str | None = None) -> int:
+    """RoPE groups with prompts of a benchmark, or of one of its tasks."""
+    prompts = (prompt for prompt in plan.prompts if prompt.error is None and prompt.benchmark == benchmark)
+    return len({prompt.rope for prompt in prompts if task in (None, prompt.task)})
+
+
+def plan_notes(plan: dict[str, Any]) -> list[str]:
+    """What to think of before such a run: many RoPE groups, each of which is a pass of its own."""
+    groups, prompts = plan["rope_groups"], plan["samples"] - plan["failed"]
+    if groups <= MANY_GROUPS or prompts > groups * FULL_GROUP:
+        return []
+    return [
+        f"{plan['benchmark']}: --rope {plan['rope']} makes {groups} groups of {prompts} prompts; only prompts of one "
+        f"group share prefixes or batches, so this is slow; {REMEDY} makes fewer groups, and is part of the condition"
+    ]
+
+
+MANY_GROUPS = 8
+FULL_GROUP = 16  # prompts of a group that keep an engine busy
+REMEDY = "--rope-grid 1.02 (multipliers rounded up by at most 2%)"
 
 
 def _counts(counts: Counts, session: Session) -> dict[str, Any]:
@@ -68,16 +92,19 @@ def plan_table(plan: dict[str, Any]) -> Table:
     length = f"prompt {plan.get('unit', 'tokens')}"
     for heading in ("samples", "done", length, "unique", "reuse saves", "truncated", "longest", "KV cache"):
         table.add_column(heading, justify="right")
+    has_groups = plan.get("rope_groups", 1) > 1
+    if has_groups:
+        table.add_column("groups", justify="right")
     if plan["cost"] is not None:
         table.add_column(f"at most, {plan['cost']['currency']}", justify="right")
     for task, counts in plan["tasks"].items():
-        table.add_row(task, *_cells(counts))
+        table.add_row(task, *_cells(counts, has_groups))
     table.add_section()
-    table.add_row("all", *_cells(plan), style="bold")
+    table.add_row("all", *_cells(plan, has_groups), style="bold")
     return table
 
 
-def _cells(counts: dict[str, Any]) -> list[str]:
+def _cells(counts: dict[str, Any], has_groups: bool) -> list[str]:
     total, unique = counts["prompt_tokens"], counts["unique_prompt_tokens"]
     saved = f"{100 * (1 - unique / total):.0f}% ({total / unique:.2f}x)" if unique else "–"
     samples = f"{counts['samples']:,}" + (f" ({counts['failed']} cannot run)" if counts["failed"] else "")
@@ -90,6 +117,7 @@ def _cells(counts: dict[str, Any]) -> list[str]:
         f"{counts['truncated']:,}",
         f"{counts['longest_prompt']:,}",
         "–" if counts["kv_bytes"] is None else _bytes(counts["kv_bytes"]),
+        *([f"{counts['rope_groups']:,}"] if has_groups else []),
         *([] if counts["cost"] is None else [f"{counts['cost']['at_most']:,.2f}"]),
     ]
 

@@ -11,11 +11,13 @@ from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, Tas
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
+from ._names import shown_model
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-__all__ = ["caption", "protocols_table", "score_frame", "terminal_table", "write_tables"]
+__all__ = ["caption", "protocols_list", "protocols_table", "score_frame", "terminal_table", "write_tables"]
 
 Score = TaskScore | GroupScore | OverallScore
 
@@ -24,8 +26,11 @@ _IDENTITY = ("benchmark", "model", "protocol", "partial")
 BAR = r"\|"  # a bar inside a cell of a Markdown table
 LATEX = str.maketrans(
     {sign: rf"\{sign}" for sign in "_%&#${}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "–": "--", "…": r"\dots{}"}
+    | {"·": r"$\cdot$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\to$", "−": "$-$"}
 )
+"""What LaTeX would misread, or print as another sign in its default font encoding."""
 
 
 def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
@@ -38,7 +43,8 @@ def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
         {"kind": "group", "name": spec.groups[name].title, **_with_ends(group), **_sums(scores, group.tasks)}
         for name, group in scores.groups.items()
     ]
-    rows.append({"kind": "overall", "name": scores.overall.rule or "overall", **_with_ends(scores.overall)})
+    counts = _sums(scores, [*scores.tasks, *scores.missing])
+    rows.append({"kind": "overall", "name": scores.overall.rule or "overall", **_with_ends(scores.overall), **counts})
     columns = ["kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind", "metric", "n", "failed", "expected"]
     frame = pd.DataFrame(rows, columns=columns).astype({"n": "Int64", "failed": "Int64", "expected": "Int64"})
     for name in reversed(_IDENTITY):
@@ -58,25 +64,32 @@ def write_tables(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec) -> 
 
 def terminal_table(scores: BenchmarkScores, spec: BenchmarkSpec) -> Table:
     """The scores for people: tasks, then groups, then the overall score."""
+    tasks, means = _task_cells(scores), _mean_cells(scores, spec)
+    width = max((len(cells[1].partition(" ")[0]) for cells in [*tasks, *means]), default=0)
     table = plain_table(caption(scores, spec))
-    for heading, justify in zip(_HEADINGS, ("left", "right", "left", "left", "right"), strict=True):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for heading, justify in zip(_HEADINGS, ("left", "left", "left", "left", "right"), strict=True):
+        table.add_column(_aligned(heading, width) if heading == "score" else heading, justify=justify)  # type: ignore[arg-type]
     for name in _extra_names(scores):
         table.add_column(name)
-    for cells in _task_cells(scores):
-        table.add_row(*cells)
-    means = _mean_cells(scores, spec)
+    for cells in tasks:
+        table.add_row(cells[0], _aligned(cells[1], width), *cells[2:])
     if means:
         table.add_section()
     for cells in means:
-        table.add_row(*cells, style="bold")
+        table.add_row(cells[0], _aligned(cells[1], width), *cells[2:], style="bold")
     return table
+
+
+def _aligned(cell: str, width: int) -> str:
+    """A number with the right end of the others, whatever stands behind it."""
+    number, blank, rest = cell.partition(" ")
+    return f"{number:>{width}}{blank}{rest}"
 
 
 def protocols_table(results: Sequence[BenchmarkScores], spec: BenchmarkSpec) -> Table:
     """The same answers under several protocols, side by side: score, and what it measures."""
     partial = [result.protocol for result in results if result.partial]
-    title = f"{spec.title} · {results[0].model} · the same answers under {len(results)} protocols"
+    title = f"{spec.title} · {_model(results[0])} · the same answers under {len(results)} protocols"
     title += f" · PARTIAL under {', '.join(partial)}" if partial else ""
     table = plain_table(title)
     table.add_column("task")
@@ -92,9 +105,27 @@ def protocols_table(results: Sequence[BenchmarkScores], spec: BenchmarkSpec) -> 
         cells = [cell for result in results for cell in _group_cells(result, name)]
         table.add_row(group.title, *cells, style="bold")
     if spec.overall:
-        overall = [cell for result in results for cell in (_number(result.overall.score), "", "")]
+        overall = [cell for result in results for cell in _overall_cells(result)]
         table.add_row("overall", *overall, style="bold")
     return table
+
+
+def protocols_list(results: Sequence[BenchmarkScores], spec: BenchmarkSpec) -> Table:
+    """The rows of `protocols_table` below each other, for terminals that are too narrow for it."""
+    wide = protocols_table(results, spec)
+    table = plain_table(str(wide.title))
+    for heading, justify in zip(("task", *_PROTOCOL_HEADINGS), ("left", "left", "right", "left", "right"), strict=True):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    columns = [list(column.cells) for column in wide.columns]
+    for index, row in enumerate(wide.rows):
+        for number, result in enumerate(results):
+            cells = [str(column[index]) for column in columns[1 + 3 * number : 4 + 3 * number]]
+            name = str(columns[0][index]) if number == 0 else ""
+            table.add_row(name, result.protocol, *cells, style=row.style)
+    return table
+
+
+_PROTOCOL_HEADINGS = ("protocol", "score", "metric", "samples")
 
 
 def _protocol_cells(score: TaskScore | None) -> tuple[str, str, str]:
@@ -106,9 +137,14 @@ def _group_cells(scores: BenchmarkScores, name: str) -> tuple[str, str, str]:
     return (_number(group.score), "mean", _members(scores, group.tasks))
 
 
+def _overall_cells(scores: BenchmarkScores) -> tuple[str, str, str]:
+    mark = _partial_mark(scores, list(scores.tasks))
+    return (_number(scores.overall.score), "", mark if scores.overall.score is not None else "")
+
+
 def caption(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """One line that says what the table shows: benchmark, model, protocol, coverage."""
-    text = f"{spec.title} · {scores.model} · protocol {scores.protocol}"
+    text = f"{spec.title} · {_model(scores)} · protocol {scores.protocol}"
     if not scores.partial:
         return text
     tasks = f", {len(scores.tasks)} of {len(scores.tasks) + len(scores.missing)} tasks" if scores.missing else ""
@@ -172,16 +208,41 @@ def _task_cells(scores: BenchmarkScores) -> list[list[str]]:
 def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]:
     """Groups and overall, as far as any can be given; extra metrics have no means over tasks."""
     groups = [
-        (spec.groups[name].title, _number(group.score), _mean_interval(group), "mean", _members(scores, group.tasks))
+        (
+            spec.groups[name].title,
+            _marked(group.score, _partial_mark(scores, group.tasks)),
+            _mean_interval(group),
+            "mean",
+            _members(scores, group.tasks),
+        )
         for name, group in scores.groups.items()
         if any(task in scores.tasks for task in group.tasks)
     ]
     overall = []
     if scores.overall.rule:
-        cells = (_number(scores.overall.score), _mean_interval(scores.overall), scores.overall.rule, "")
-        overall = [("overall", *cells)]
+        mark = _partial_mark(scores, list(scores.tasks)) or ("PARTIAL" if scores.partial else "")
+        number, interval = _marked(scores.overall.score, mark), _mean_interval(scores.overall)
+        overall = [("overall", number, interval, scores.overall.rule, "")]
     blanks = [""] * len(_extra_names(scores))
     return [[*cells, *blanks] for cells in [*groups, *overall]]
+
+
+def _marked(score: float | None, mark: str) -> str:
+    """The number, with what is missing behind it: it shall not be copied without."""
+    return f"{_number(score)} ({mark})" if mark and score is not None else _number(score)
+
+
+def _partial_mark(scores: BenchmarkScores, tasks: Sequence[str]) -> str:
+    """`PARTIAL 60/220` where samples of any of the tasks are missing; empty otherwise."""
+    there = [scores.tasks[task] for task in tasks if task in scores.tasks]
+    if not any(score.is_partial for score in there):
+        return ""
+    return f"PARTIAL {sum(score.n for score in there)}/{sum(map(_asked, there))}"
+
+
+def _asked(score: TaskScore) -> int:
+    """Samples of the full task, as far as their number is known."""
+    return score.expected or score.n + score.failed
 
 
 def _members(scores: BenchmarkScores, tasks: list[str]) -> str:
@@ -190,7 +251,7 @@ def _members(scores: BenchmarkScores, tasks: list[str]) -> str:
     text = f"{len(there)}/{len(tasks)} tasks"
     if not any(score.is_partial for score in there):
         return text
-    return f"{text}, {sum(score.n for score in there)}/{sum(score.expected or score.n for score in there)} samples"
+    return f"{text}, {sum(score.n for score in there)}/{sum(map(_asked, there))} samples"
 
 
 def _sums(scores: BenchmarkScores, tasks: list[str]) -> dict[str, int | None]:
@@ -202,6 +263,10 @@ def _sums(scores: BenchmarkScores, tasks: list[str]) -> dict[str, int | None]:
         "failed": sum(score.failed for score in there),
         "expected": sum(expected) if len(expected) == len(tasks) else None,
     }
+
+
+def _model(scores: BenchmarkScores) -> str:
+    return shown_model(scores.model, scores.model_title)
 
 
 def _number(value: float | None) -> str:

@@ -248,6 +248,7 @@ def _manifest(session: Session, job: Job, weights: str) -> Manifest:
             "model": settings.model,
             "title": session.card.title,
             "context_length": session.card.context_length,
+            "unit": session.tokenizer.unit,
             "tasks": list(job.tasks),
             "options": _all_options(job),
             "missing": list(job.missing),

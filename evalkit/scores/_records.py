@@ -189,7 +189,9 @@ class BenchmarkScores(FrozenRecord):
     protocol: str
     """Protocol name, with overrides."""
     model: str
-    """Who answered."""
+    """Who answered: the card's name."""
+    model_title: str = ""
+    """The same for people: the card's title; empty where there is no card."""
     tasks: dict[str, TaskScore]
     """Task name → score, in the benchmark's order."""
     groups: dict[str, GroupScore]

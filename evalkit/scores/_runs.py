@@ -54,6 +54,7 @@ def score_run(
     label = "+".join([label, *named_options, *decoding_label(manifest)])
     model = str(manifest.identity["model"])
     scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
+    scores = scores.model_copy(update={"model_title": str(manifest.settings.get("title", ""))})
     if not metrics:
         return scores, rows
 

@@ -1,9 +1,14 @@
 """Heatmaps of needle grids: cells from score rows, groups of tasks, figures, files of a run folder."""
 
+from ._asked import asked_places, length_label
 from ._cells import PALETTES, Palette
-from ._figure import Panel, draw_heatmap, draw_side_by_side
-from ._files import compare_heatmaps, write_figures, write_heatmaps
-from ._grid import HeatCell, HeatGrid, LengthAxis, combine, grid_of, grids_of, write_cells
+from ._compare import ScoredRun, compare_heatmaps
+from ._figure import draw_heatmap
+from ._files import lengths_of_run, write_figures, write_heatmaps
+from ._grid import HeatCell, HeatGrid, LengthAxis, Places, combine, grid_of, grids_of, write_cells
+from ._lettering import missing_glyphs
+from ._panels import Panel, draw_side_by_side
+from ._pictures import Picture, Shown, pictures_of
 
 __all__ = [
     "PALETTES",
@@ -12,12 +17,21 @@ __all__ = [
     "LengthAxis",
     "Palette",
     "Panel",
+    "Picture",
+    "Places",
+    "ScoredRun",
+    "Shown",
+    "asked_places",
     "combine",
     "compare_heatmaps",
     "draw_heatmap",
     "draw_side_by_side",
     "grid_of",
     "grids_of",
+    "length_label",
+    "lengths_of_run",
+    "missing_glyphs",
+    "pictures_of",
     "write_cells",
     "write_figures",
     "write_heatmaps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-__all__ = ["GREY", "INK", "MOST_FLAT_LABELS", "PALETTES", "Palette", "Style", "colours", "paint", "window_place"]
+__all__ = [
+    "GREY",
+    "INK",
+    "MOST_FLAT_LABELS",
+    "PALETTES",
+    "Palette",
+    "Style",
+    "colours",
+    "has_upright_lengths",
+    "paint",
+    "window_place",
+]
 
 Palette = Literal["published", "colour-blind"]
 PALETTES: dict[Palette, tuple[str, ...] | str] = {
@@ -23,6 +35,7 @@ PALETTES: dict[Palette, tuple[str, ...] | str] = {
 NO_DATA = "#e4e4e4"
 INK, GREY = "#222222", "#555555"
 MOST_FLAT_LABELS = 12  # of columns; more are turned upright
+MOST_PANEL_LETTERS = 44  # of all names of lengths below a panel; more are turned upright
 
 
 @dataclass(frozen=True)
@@ -94,14 +107,21 @@ def _ticks(axes: Axes, grid: HeatGrid, style: Style) -> None:
     axes.set_yticks([row + 0.5 for row in shown], [f"{grid.depths[row]:.4g}" for row in shown], fontsize=style.text)
     step = -(-columns // 40)
     shown = range(0, columns, step)
-    upright = columns > MOST_FLAT_LABELS or (style.decimals == 0 and columns > 8)
     names = _length_names(grid.lengths)
     axes.set_xticks(
         [column + 0.5 for column in shown],
         [names[column] for column in shown],
         fontsize=style.text if columns <= 20 else style.text - 1.5,
-        rotation=90 if upright else 0,
+        rotation=90 if has_upright_lengths(grid, style) else 0,
     )
+
+
+def has_upright_lengths(grid: HeatGrid, style: Style) -> bool:
+    """Whether there are so many lengths that their names would touch each other."""
+    columns = len(grid.lengths)
+    if style.decimals:
+        return columns > MOST_FLAT_LABELS
+    return columns * max(map(len, _length_names(grid.lengths)), default=0) > MOST_PANEL_LETTERS
 
 
 def _length_names(lengths: Sequence[float]) -> list[str]:
@@ -131,28 +151,33 @@ def _window_line(axes: Axes, grid: HeatGrid, style: Style) -> None:
 
 
 def _mean_line(axes: Axes, grid: HeatGrid, style: Style) -> None:
-    """The mean over depths of every length, as a line on the scale of the colour bar, its values printed."""
+    """The mean over depths of every whole column, as a line on the scale of the colour bar, its values printed.
+
+    A column with a missing cell has no mean here, and the line is broken there: its other cells would tell of them
+    alone.
+    """
     from matplotlib.patheffects import withStroke
 
-    means = [grid.column_mean(length) for length in grid.lengths]
-    points = [(column + 0.5, mean) for column, mean in enumerate(means) if mean is not None]
+    means = [grid.whole_mean(length) for length in grid.lengths]
     scale = axes.twinx()
     scale.set_ylim(0, 100)
     scale.axis("off")
     outline = [withStroke(linewidth=3.2, foreground="#00000090")]
     scale.plot(
-        *zip(*points, strict=True), color="white", linewidth=1.6, marker="o", markersize=3.5, clip_on=False,
-        path_effects=outline,
+        [column + 0.5 for column in range(len(means))], [math.nan if mean is None else mean for mean in means],
+        color="white", linewidth=1.6, marker="o", markersize=3.5, clip_on=False, path_effects=outline,
     )  # fmt: skip
-    columns = len(points)
+    columns = len(means)
     if style.decimals == 0 and columns > MOST_FLAT_LABELS:
         return  # a panel has no room for so many numbers; its own figure prints them
     upright = columns > MOST_FLAT_LABELS
-    for place, mean in points:
+    for column, mean in enumerate(means):
+        if mean is None:
+            continue
         is_high = mean > 50
         scale.annotate(
-            f"{mean:.{style.decimals}f}", (place, mean), xytext=(0, -7 if is_high else 7), textcoords="offset points",
-            ha="center", va="top" if is_high else "bottom", rotation=90 if upright else 0, color="white",
-            fontsize=style.text - (2 if columns > 20 else 0.5), fontweight="bold",
+            f"{mean:.{style.decimals}f}", (column + 0.5, mean), xytext=(0, -7 if is_high else 7),
+            textcoords="offset points", ha="center", va="top" if is_high else "bottom", rotation=90 if upright else 0,
+            color="white", fontsize=style.text - (2 if columns > 20 else 0.5), fontweight="bold",
             bbox={"boxstyle": "round,pad=0.16", "facecolor": "#000000a0", "edgecolor": "none"},
         )  # fmt: skip

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from evalkit.files import write_text
@@ -23,6 +25,8 @@ __all__ = [
     "HeatCell",
     "HeatGrid",
     "LengthAxis",
+    "Places",
+    "axis_lengths",
     "combine",
     "grid_of",
     "grids_of",
@@ -85,28 +89,60 @@ class HeatGrid:
         """Mean over the depths of a length, over the cells that have data."""
         return _mean(self.cell(length, depth).score for depth in self.depths)
 
+    def whole_mean(self, length: float) -> float | None:
+        """Mean over the depths of a length where every one of them has data; None otherwise."""
+        is_whole = all(self.cell(length, depth).score is not None for depth in self.depths)
+        return self.column_mean(length) if is_whole else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every cell of the full grid has data."""
+        return all(cell.score is not None for cell in self.all_cells())
+
     @property
     def mean(self) -> float | None:
         """Mean of the column means, the number that NeedleBench prints under a figure."""
         return _mean(self.column_mean(length) for length in self.lengths)
 
+    def spanning(self, places: Places) -> HeatGrid:
+        """The grid with an empty cell at each of those lengths and depths that it lacks."""
+        asked = itertools.product(places.lengths, places.depths)
+        empty = [HeatCell(*place, None, 0) for place in asked if place not in self._by_place]
+        return HeatGrid((*self.cells, *empty))
 
-def grids_of(rows: Iterable[ScoreRow]) -> dict[str, HeatGrid]:
-    """Name → grid: of each task whose rows have length and depth, and of its languages where it has several."""
-    by_task: dict[str, list[ScoreRow]] = {}
+
+class Places(NamedTuple):
+    """The cells that a run was asked for."""
+
+    lengths: tuple[float, ...]
+    """Lengths, in the unit of the figure's axis."""
+    depths: tuple[float, ...]
+    """Depths, in percent."""
+
+
+NOWHERE = Places((), ())
+
+
+def grids_of(rows: Iterable[ScoreRow], asked: Mapping[str, Places] = MappingProxyType({})) -> dict[str, HeatGrid]:
+    """Name → grid: of each task whose rows have length and depth, and of its languages where it has several.
+
+    `asked` says which cells a task's grid should have: those without rows are in it as empty ones.
+    """
+    by_task: dict[str, list[ScoreRow]] = {task: [] for task, places in asked.items() if places.lengths}
     for row in rows:
         if {"length", "depth"} <= row.metadata.keys():
             by_task.setdefault(row.task, []).append(row)
     grids: dict[str, HeatGrid] = {}
     for task, members in by_task.items():
+        places = asked.get(task, NOWHERE)
         scored = [row for row in members if row.metric == members[0].metric]  # a task may have further columns
         languages = {str(row.metadata["language"]): None for row in scored if "language" in row.metadata}
         parts = {
-            language: grid_of(row for row in scored if row.metadata.get("language") == language)
+            language: grid_of(row for row in scored if row.metadata.get("language") == language).spanning(places)
             for language in languages
         }
         if len(parts) < 2:
-            grids[task] = grid_of(scored)
+            grids[task] = grid_of(scored).spanning(places)
             continue
         grids[task] = combine(list(parts.values()))
         grids |= {f"{task}-{language}": grid for language, grid in parts.items()}
@@ -208,17 +244,24 @@ def on_axis(rows: Sequence[ScoreRow], axis: LengthAxis) -> list[ScoreRow]:
     """
     if axis == "nominal":
         return list(rows)
-    tokens: dict[object, list[int]] = {}
-    for row in rows:
-        seen = row.prompt_tokens if axis == "prompt" else row.kept_tokens
-        if seen is not None and "length" in row.metadata:
-            tokens.setdefault(row.metadata["length"], []).append(seen)
-    means = {length: round(sum(found) / len(found)) for length, found in tokens.items()}
+    means = axis_lengths(rows, axis)
     return [
         replace(row, metadata={**row.metadata, "length": means[row.metadata["length"]]})
         for row in rows
         if row.metadata.get("length") in means
     ]
+
+
+def axis_lengths(rows: Sequence[ScoreRow], axis: LengthAxis) -> dict[float, float]:
+    """Nominal length → where it stands on the axis; a length without prompts stands on the nominal axis only."""
+    if axis == "nominal":
+        return {row.metadata["length"]: row.metadata["length"] for row in rows if "length" in row.metadata}
+    tokens: dict[float, list[int]] = {}
+    for row in rows:
+        seen = row.prompt_tokens if axis == "prompt" else row.kept_tokens
+        if seen is not None and "length" in row.metadata:
+            tokens.setdefault(row.metadata["length"], []).append(seen)
+    return {length: round(sum(found) / len(found)) for length, found in tokens.items()}
 
 
 def _covered(title: str, tasks: Sequence[str], grids: Mapping[str, HeatGrid]) -> str:

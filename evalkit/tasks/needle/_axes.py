@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 from evalkit.errors import UserError
 
 from .._options import expand, option_number, option_numbers
+from .._spread import spread_pairs
 from ._grammar import Language
 
 __all__ = ["GridAxes", "GridCell", "read_axes"]
@@ -42,8 +43,9 @@ class GridAxes:
     """Languages of the grammar."""
 
     def cells(self) -> Iterator[GridCell]:
-        """All cells, by length, then depth, then repeat."""
-        for length, depth, repeat in itertools.product(self.lengths, self.depths, range(self.repeats)):
+        """All cells, repeat by repeat, those of a repeat spread: the first ones show the whole grid (`--limit`)."""
+        places = spread_pairs(self.lengths, self.depths)
+        for repeat, (length, depth) in itertools.product(range(self.repeats), places):
             yield GridCell(length, depth, repeat)
 
 

@@ -14,7 +14,9 @@ user's. Length is the whole prompt in tokens, chat wrapping included, the answer
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -61,23 +63,22 @@ class NeedleGrid:
         return ()
 
     def samples(self, task: str, protocol: str, files: Mapping[str, Path]) -> Iterator[Sample]:  # noqa: ARG002
-        """The cells in order of language, length, depth and needle, their repeats last."""
-        for text in self._texts:
-            for cell in self._axes.cells():
-                for index, needle in enumerate(text.needles(cell.repeat)):
-                    place = f"{text.language}-{cell.length}-{cell.depth:g}-{index}-{cell.repeat}"
-                    yield Sample(
-                        id=f"{self.spec.name}/{task}/{place}",
-                        task=task,
-                        document=f"{self.spec.name}/{text.language}/haystack{cell.repeat}",
-                        fields={"question": needle.question},
-                        targets=(needle.answer,),
-                        metadata={
-                            "length": cell.length, "depth": cell.depth, "needle": index, "repeat": cell.repeat,
-                            "language": text.language, "keyword": needle.keyword,
-                        },
-                        evidence=(needle.statement,),
-                    )  # fmt: skip
+        """Repeat by repeat, the cells of a repeat spread over the grid, its languages and needles together."""
+        for cell, text in itertools.product(self._axes.cells(), self._texts):
+            for index, needle in enumerate(text.needles(cell.repeat)):
+                place = f"{text.language}-{cell.length}-{cell.depth:g}-{index}-{cell.repeat}"
+                yield Sample(
+                    id=f"{self.spec.name}/{task}/{place}",
+                    task=task,
+                    document=f"{self.spec.name}/{text.language}/haystack{cell.repeat}",
+                    fields={"question": needle.question},
+                    targets=(needle.answer,),
+                    metadata={
+                        "length": cell.length, "depth": cell.depth, "needle": index, "repeat": cell.repeat,
+                        "language": text.language, "keyword": needle.keyword,
+                    },
+                    evidence=(needle.statement,),
+                )  # fmt: skip
 
     def request(self, sample: Sample, protocol: str, previous: Sequence[str]) -> Request | None:
         """The one question of the sample, its context yet to be made."""
@@ -122,9 +123,11 @@ class NeedleGrid:
 
     def scorer(self, task: str, protocol: str, answers: Sequence[Answer]) -> Scorer:  # noqa: ARG002
         """Whether the keyword stands in the answer, or how near the answer is to the right one."""
+        lengths = tuple(map(str, self._axes.lengths))
+        rules = Scorer("keyword", _keyword, ("keyword",), bucket=_length, bucket_names=lengths)
         if self.spec.protocol(protocol).scoring == "edit-distance":
-            return Scorer("edit_similarity", _similarity, ("edit_similarity",))
-        return Scorer("keyword", _keyword, ("keyword",))
+            return replace(rules, metric="edit_similarity", score=_similarity, columns=("edit_similarity",))
+        return rules
 
 
 def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> tuple[str, tuple[float, ...]]:
@@ -148,6 +151,10 @@ def _layout(question: str, language: Language, position: str) -> str:
     # Stripped of the blank lines that led to it, so that moving the question adds no empty ones.
     asked_first = f"{start}{end.strip()}\n\n{CONTEXT_MARK}"
     return asked_first if position == "start" else asked_first + end
+
+
+def _length(answer: Answer) -> str:
+    return str(answer.metadata["length"])
 
 
 def _keyword(answer: Answer) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 from evalkit.seeds import content_seed
 
 from .._records import Sample
+from .._spread import spread
 from ._needles import Reasoning, chain, draw_unique, names, needles, reasonings
 from ._sets import GridTask
 from ._tokens import Cl100kEncoder, LineHaystack, Pieces
@@ -28,7 +29,6 @@ __all__ = [
     "retrieval_generator",
     "retrieval_positions",
     "single_position",
-    "spread",
 ]
 
 Context = Callable[[], str]
@@ -84,18 +84,6 @@ def grid_samples(benchmark: str, name: str, task: GridTask, files: Mapping[str, 
             | dict(content.metadata),
             evidence=content.needles,
         )
-
-
-def spread(depths: Sequence[int]) -> list[int]:
-    """The depths in an order whose beginnings are spread over the whole: ends, middle, quarters…"""
-    waiting = [(0, len(depths) - 1)]
-    order = list(dict.fromkeys([0, len(depths) - 1]))
-    for first, last in waiting:
-        middle = (first + last) // 2
-        if middle not in (first, last):
-            order.append(middle)
-            waiting += [(first, middle), (middle, last)]
-    return [depths[index] for index in order]
 
 
 def _context(

@@ -10,8 +10,8 @@ import pytest
 
 from evalkit.errors import DataError
 from evalkit.tasks import Sample
+from evalkit.tasks._spread import spread
 from evalkit.tasks.needlebench import NeedleBench
-from evalkit.tasks.needlebench._grid import spread
 from evalkit.tasks.needlebench._needles import draw_unique, needles
 
 Samples = Callable[..., list[Sample]]
