@@ -173,7 +173,7 @@ def _opencompass_scorer(task: str) -> Scorer:
     if task in OPENCOMPASS_EXAMS:
         return single("accuracy", OPENCOMPASS_EXAMS[task])
     if task == "topic_retrieval_longchat":
-        return single("score", _opencompass_topic)
+        return single("exact_match", _opencompass_topic)
     return Scorer("rouge1", _rouge1, ("rouge1",), point=_bootstrap_median)
 
 

@@ -146,7 +146,7 @@ def test_outputs_with_failures_are_scored_with_exit_code_one(evalkit: Command, b
 
     task = json.loads(done.out)["tasks"]["sci_fi"]
     assert (1, 1, 1) == (done.code, task["n"], task["failed"])
-    assert "sci_fi: 1 samples failed or cannot be scored under official" in done.err
+    assert "sci_fi: 1 sample failed or cannot be scored under official" in done.err
 
 
 def test_many_empty_predictions_are_said(evalkit: Command, bare: Path) -> None:

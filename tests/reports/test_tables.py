@@ -80,7 +80,7 @@ def test_intervals_of_groups_and_bounds_are_said(scores: BenchmarkScores, spec: 
     text = " ".join(shown(terminal_table(scores.model_copy(update={"groups": groups}), spec)).split())
 
     assert "#$ {x} 44.85 39.1 – 50.7 (bound) mean" in text
-    assert "Two | three 1.00 (too few clusters in a task) mean" in text
+    assert "Two | three 1.00 (PARTIAL 0/5) (too few clusters in a task) mean" in text
 
 
 def test_the_caption_says_what_is_missing(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:

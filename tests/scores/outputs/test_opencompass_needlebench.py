@@ -34,7 +34,7 @@ def write(bare: Path) -> Write:
 
 
 def test_a_grid_is_scored_and_its_heatmap_drawn(write: Write, bare: Path) -> None:
-    """Six cells of ten rows; rows of one number share a haystack and are one cluster."""
+    """Six of 44 cells, ten rows each, the others empty; rows of one number share a haystack and are one cluster."""
     for length in (1000, 2000):
         for depth in (0, 50, 100):
             write(f"Length{length}Depth{depth}_origin_en_4k", *[(FOUND, NEEDLE)] * 10)
@@ -47,7 +47,7 @@ def test_a_grid_is_scored_and_its_heatmap_drawn(write: Write, bare: Path) -> Non
     assert task.buckets is not None
     assert [30, 30, 0, 0] == [bucket.n for bucket in task.buckets.values()]
     cells = (bare / "out" / "tables" / "single_en-cells.csv").read_text().splitlines()
-    assert 6 == len(cells) - 1
+    assert (44, 6) == (len(cells) - 1, sum(cell.endswith(",100.0,10,0") for cell in cells))
     assert (bare / "out" / "figures" / "single_en.png").is_file()
 
 

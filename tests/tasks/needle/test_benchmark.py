@@ -407,3 +407,30 @@ def test_protocols_score_the_fact_or_the_sentence(protocol: str, prediction: str
     answer = Answer("id", "document", prediction, ("The code is 4823.",), {"keyword": "4823"})
 
     assert (pytest.approx(score),) == grid.scorer("single", protocol, [answer]).score(answer)
+
+
+def test_the_first_samples_show_the_whole_grid() -> None:
+    """Repeat by repeat; of a repeat the corners first, then a map that gets finer, all languages of a cell together."""
+    options = {"lengths": "100:500:100", "depths": "0:100:25", "repeats": "2", "lang": "en,zh"}
+
+    samples = samples_of(load_benchmark("needle", options))
+
+    places = [(each.metadata["length"], each.metadata["depth"], each.metadata["language"]) for each in samples]
+    corners = {(length, depth, language) for length in (100, 500) for depth in (0, 100) for language in ("en", "zh")}
+    coarse = {(length, depth) for length in (100, 300, 500) for depth in (0, 50, 100)}
+    assert (corners, coarse) == (set(places[:8]), {place[:2] for place in places[:18]})
+    assert ([0] * 50, [1] * 50) == tuple(
+        [each.metadata["repeat"] for each in half] for half in (samples[:50], samples[50:])
+    )
+
+
+@pytest.mark.parametrize(("protocol", "metric"), [("keyword", "keyword"), ("edit-distance", "edit_similarity")])
+def test_scores_are_given_by_length(protocol: str, metric: str) -> None:
+    """Every length of the grid has its part, in ascending order, under each protocol."""
+    grid = load_benchmark("needle", {"lengths": "300,100"})
+
+    scorer = grid.scorer("single", protocol, ())
+
+    assert scorer.bucket is not None
+    answer = Answer("x", "d", "", ("",), {"length": 300, "keyword": "k"})
+    assert (metric, ("100", "300"), "300") == (scorer.metric, scorer.bucket_names, scorer.bucket(answer))

@@ -30,10 +30,10 @@ def depths(wild_tokenizer_folder: Callable[[str], Path], tmp_path: Path) -> Call
         values = {"backend": "hf", "trust_remote_code": True, "max_seq_len": length + 64, "options": grid}
         session = open_session(read_settings(folder, ("needle",), values))
         plan = plan_session(session)
-        evidence = {sample.id: sample.evidence[0] for sample in session.jobs[0].all_samples()}
+        index = {prompt.sample_id: prompt.index for prompt in plan.prompts}
         return [
-            depth(session.tokenizer, plan.ids(prompt.index).tolist(), evidence[prompt.sample_id])
-            for prompt in plan.prompts
+            depth(session.tokenizer, plan.ids(index[sample.id]).tolist(), sample.evidence[0])
+            for sample in sorted(session.jobs[0].all_samples(), key=lambda sample: sample.metadata["depth"])
         ]
 
     return measure
