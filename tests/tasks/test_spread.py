@@ -28,7 +28,7 @@ def test_every_pair_comes_once(first: int, second: int) -> None:
 @pytest.mark.parametrize(("count", "steps"), [(4, [0, 4]), (9, [0, 2, 4]), (25, [0, 1, 2, 3, 4])])
 def test_the_first_pairs_are_a_coarse_map(count: int, steps: list[int]) -> None:
     """The corners, then three by three, then five by five of a grid of nine by nine."""
-    pairs = spread_pairs(range(0, 9), range(0, 9))[:count]
+    pairs = spread_pairs(range(9), range(9))[:count]
 
     scale = 8 // (len(steps) - 1)
     wanted = {(scale * one, scale * other) for one in range(len(steps)) for other in range(len(steps))}

@@ -163,3 +163,72 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="figures: figures cannot be written"):
         draw_heatmap(tmp_path / "figures" / "map", grid(3, 3), "Model")
+
+
+def test_a_column_with_a_missing_cell_has_no_mean(tmp_path: Path) -> None:
+    """Its other cells would tell of them alone; the figure says that it is partial, and has no mean of all."""
+    holes = grid(3, 3, lambda x, y: None if (x, y) == (1, 2) else 10.0 * (x + 1))
+
+    _, svg = draw_heatmap(tmp_path / "map", holes, "Model", "about", partial="PARTIAL: 32 of 36 samples")
+
+    found = words(svg)
+    assert ["10.00", "30.00"] == [word for word in found if re.fullmatch(r"\d+\.\d\d", word)]
+    assert "about · PARTIAL: 32 of 36 samples" in found
+    assert any("No mean of the column means: 1 of 3 columns not whole" in word for word in found)
+
+
+def test_the_line_is_broken_at_a_column_that_is_not_whole() -> None:
+    """A line through it would draw a value that there is none of."""
+    from matplotlib.figure import Figure
+
+    from evalkit.reports.heatmaps._cells import Style, paint
+
+    figure = Figure()
+    paint(
+        figure.add_subplot(),
+        grid(3, 2, lambda x, y: None if (x, y) == (1, 0) else 50.0),
+        Style("published", 9, 2, None),
+    )
+
+    (line,) = figure.axes[1].lines
+    assert ["50.0", "nan", "50.0"] == [str(float(mean)) for mean in line.get_ydata()]
+
+
+def test_missing_cells_make_a_figure_partial_by_themselves(tmp_path: Path) -> None:
+    """Whoever draws it."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(3, 3, lambda x, y: None if x == y else 50.0), "Model")
+
+    assert "PARTIAL: 6 of 9 cells" in words(svg)
+
+
+def test_a_mean_of_fewer_samples_than_asked_for_says_so(tmp_path: Path) -> None:
+    """All cells have data, some have fewer samples."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(2, 2), "Model", partial="PARTIAL: 12 of 16 samples")
+
+    assert any("Mean of the column means 5.50 (PARTIAL)" in word for word in words(svg))
+
+
+def test_the_length_axis_is_named(tmp_path: Path) -> None:
+    """By whose tokens it counts."""
+    _, svg = draw_heatmap(tmp_path / "map", grid(2, 2), "Model", lengths="Prompt tokens before truncation")
+
+    assert "Prompt tokens before truncation" in words(svg)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_file_can_be_asked_for(tmp_path: Path, kind: str) -> None:
+    """A stem with a suffix that figures have is that file, and no other is written."""
+    path = tmp_path / f"map.{kind}"
+
+    paths = draw_heatmap(path, grid(2, 2), "Model")
+    again = draw_heatmap(tmp_path / "again" / f"map.{kind}", grid(2, 2), "Model")
+
+    assert ([path], [path.name]) == (paths, [each.name for each in tmp_path.iterdir() if each.is_file()])
+    assert path.read_bytes() == again[0].read_bytes()
+
+
+def test_other_suffixes_are_part_of_the_name(tmp_path: Path) -> None:
+    """`needle-0.5` is a name."""
+    assert ["needle-0.5.png", "needle-0.5.svg"] == [
+        path.name for path in draw_heatmap(tmp_path / "needle-0.5", grid(2, 2), "Model")
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.reports import HeatCell, HeatGrid, combine, grid_of, grids_of, write_cells
+from evalkit.reports import HeatCell, HeatGrid, Places, combine, grid_of, grids_of, write_cells
 from evalkit.scores import ScoreRow
 
 
@@ -154,6 +154,13 @@ def test_cells_are_listed_by_length_then_depth() -> None:
     found = grid((200, 50, 1.0), (100, 0, 2.0))
 
     assert [(100, 0, 2.0), (100, 50, None), (200, 0, None), (200, 50, 1.0)] == [
+
+
+def test_a_grid_spans_the_cells_that_were_asked_for() -> None:
+    """Those it has stay as they are; those it lacks are empty."""
+    found = grid((100, 0, 80.0)).spanning(Places((100, 200), (0, 50)))
+
+    assert [(100, 0, 80.0), (100, 50, None), (200, 0, None), (200, 50, None)] == [
         (cell.length, cell.depth, cell.score) for cell in found.all_cells()
     ]
 
@@ -187,3 +194,13 @@ def test_a_combined_cell_has_the_mean_real_depth_and_the_largest_gap() -> None:
     found = combine([first, second]).cell(100, 50)
 
     assert (39.0, 20.0) == (found.real_depth, found.depth_gap)
+
+
+def test_only_a_whole_column_has_a_whole_mean() -> None:
+    """The plain mean of a column is over the cells that there are."""
+    found = grid((100, 0, 80.0), (100, 50, 60.0), (200, 0, 40.0))
+
+    assert ([70.0, None], [70.0, 40.0]) == tuple(
+        [mean(length) for length in found.lengths] for mean in (found.whole_mean, found.column_mean)
+    )
+    assert (False, True) == (found.is_whole, grid((100, 0, 1.0)).is_whole)
