@@ -141,3 +141,23 @@ def test_a_file_in_the_way_of_the_parts_is_one_line(scores: BenchmarkScores, tmp
 
     with pytest.raises(UserError, match=r"parts\.csv: cannot be written"):
         write_parts(tmp_path, scores)
+
+
+def test_a_row_that_lacks_samples_says_so_behind_its_name(scores: BenchmarkScores) -> None:
+    """Tasks, and groups with such a task."""
+    partial = scores.tasks["a"].model_copy(update={"expected": 40})
+
+    table = buckets_table(scores.model_copy(update={"tasks": {"a": partial}}))
+
+    assert table is not None
+    assert ["a (PARTIAL)", "both (PARTIAL)"] == list(table.columns[0].cells)
+
+
+def test_lengths_say_what_they_count(scores: BenchmarkScores) -> None:
+    """Where parts are lengths; other parts have no unit."""
+    ranges = scores.to_json()["tasks"]["a"] | {"buckets": {"0-4k": {"score": 1.0, "n": 5}}}
+    other = BenchmarkScores.model_validate(scores.to_json() | {"tasks": {"a": ranges}, "groups": {}})
+
+    tables = [buckets_table(each, "Length (cl100k tokens, nominal)") for each in (scores, other)]
+
+    assert ["Length (cl100k tokens, nominal)", None] == [table and table.title for table in tables]

@@ -13,6 +13,10 @@ from evalkit._api import plan_opened
 from evalkit.reports import plan_table
 from evalkit.runs import RunSettings, execute, open_session, plan_session
 
+
+from evalkit.reports import plan_notes, plan_table
+from evalkit.runs import RunSettings, execute, open_session
+
 COUNTS = {
     "samples", "done", "failed", "prompt_tokens", "unique_prompt_tokens", "truncated", "evidence_lost",
     "longest_prompt", "max_new_tokens", "kv_bytes",
@@ -176,3 +180,44 @@ def test_lengths_that_are_characters_are_called_so(settings: RunSettings) -> Non
     headings = [str(column.header) for column in table.columns]
     assert "prompt characters" in headings
     assert not any("token" in heading for heading in headings)
+
+
+def test_rope_groups_are_a_column_where_there_are_several(settings: RunSettings) -> None:
+    """Of each task and of all; without RoPE scaling there is one, which says nothing."""
+    many, one = (
+        plan(replace(settings, rope=rope, max_seq_len=2000, max_new_tokens=300)) for rope in ("dynamic:4", "native")
+    )
+
+    headings = [[column.header for column in plan_table(made).columns] for made in (many, one)]
+
+    assert [True, False] == ["groups" in found for found in headings]
+    cells = list(plan_table(many).columns[headings[0].index("groups")].cells)
+    assert [str(counts["rope_groups"]) for counts in [*many["tasks"].values(), many]] == cells
+    assert many["rope_groups"] > 1
+
+
+def test_many_rope_groups_are_said_with_the_remedy() -> None:
+    """Prompts of different groups share neither prefixes nor batches."""
+    made = {"benchmark": "longbench", "samples": 100, "failed": 0, "rope": "dynamic:8", "rope_groups": 96}
+
+    (note,) = plan_notes(made)
+
+    assert "longbench: --rope dynamic:8 makes 96 groups of 100 prompts" in note
+    assert "--rope-grid 1.02" in note
+
+
+@pytest.mark.parametrize(("samples", "groups"), [(100, 1), (100, 8), (10_000, 96)])
+def test_few_or_full_rope_groups_need_no_note(samples: int, groups: int) -> None:
+    """An engine is busy with them."""
+    made = {"benchmark": "longbench", "samples": samples, "failed": 0, "rope": "dynamic:8", "rope_groups": groups}
+
+    assert [] == plan_notes(made)
+
+
+def test_the_remedy_makes_fewer_groups(settings: RunSettings) -> None:
+    """Multipliers rounded up on a grid fall together."""
+    long = replace(settings, rope="dynamic:4", max_seq_len=2000, max_new_tokens=300)
+
+    exact, rounded = plan(long), plan(replace(long, rope_grid=1.02))
+
+    assert exact["rope_groups"] > rounded["rope_groups"]

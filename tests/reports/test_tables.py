@@ -14,6 +14,10 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.reports import caption, protocols_table, score_frame, terminal_table, write_tables
 from evalkit.scores import BenchmarkScores, ExtraScore, GroupScore, OverallScore, TaskScore
+
+
+from evalkit.reports import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
+from evalkit.scores import BenchmarkScores, GroupScore, OverallScore, TaskScore
 from evalkit.tasks import BenchmarkSpec
 
 
@@ -309,3 +313,85 @@ def test_every_row_says_whose_it_is(scores: BenchmarkScores, spec: BenchmarkSpec
         frame[["benchmark", "model", "protocol", "partial"]].itertuples(index=False, name=None)
     )
     assert "mean of groups" == frame["name"].iloc[-1]
+
+
+def limited(scores: BenchmarkScores) -> BenchmarkScores:
+    """Every number is over a part: 60 of 220 samples of one task, the other whole."""
+    return scores.model_copy(
+        update={
+            "missing": [], "tasks": {"task_1": task(score=100.0, n=60, expected=220), "task_2": task(score=9.0)},
+            "groups": {
+                "one": GroupScore(score=100.0, tasks=["task_1"]), "two": GroupScore(score=9.0, tasks=["task_2"]),
+            },
+            "overall": OverallScore(score=54.5, rule="mean of groups"),
+        }
+    )  # fmt: skip
+
+
+def test_means_over_a_part_say_so_beside_the_number(limited: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """It shall not be copied without; a group that is whole has no mark."""
+    lines = [" ".join(line.split()) for line in shown(terminal_table(limited, spec)).splitlines()]
+
+    assert any("{x} 100.00 (PARTIAL 60/220)" in line for line in lines)
+    assert any("Two | three 9.00 (too few" in line for line in lines)
+    assert any("overall 54.50 (PARTIAL 260/420)" in line for line in lines)
+
+
+def test_numbers_end_below_each_other(limited: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """Also where something stands behind them."""
+    lines = shown(terminal_table(limited, spec)).splitlines()
+
+    ends = {
+        line.index(number) + len(number) for number in ("100.00", "9.00", "54.50") for line in lines if number in line
+    }
+    assert 1 == len(ends)
+
+
+def test_the_files_mark_partial_means_too(limited: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """Markdown and LaTeX; the CSV has the counts of the overall score in their columns."""
+    paths = write_tables(tmp_path, limited, spec)
+
+    rows = list(csv.DictReader(io.StringIO(paths[0].read_text("utf-8"))))
+    assert ("54.5", "260", "420") == (rows[-1]["score"], rows[-1]["n"], rows[-1]["expected"])
+    assert "| **overall** | **54.50 (PARTIAL 260/420)** |" in paths[1].read_text("utf-8")
+    assert "overall & 54.50 (PARTIAL 260/420) &" in paths[2].read_text("utf-8")
+
+
+def test_altered_data_makes_the_overall_score_partial(limited: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """Though no sample is known to be missing."""
+    altered = limited.model_copy(update={"tasks": {"task_1": task(), "task_2": task()}})
+
+    assert "54.50 (PARTIAL)" in shown(terminal_table(altered, spec))
+
+
+def test_the_caption_is_ascii_for_latex(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """Signs that its default fonts lack, or print as other ones, are commands."""
+    named = scores.model_copy(update={"model_title": "a|b <c> × d ≥ e…"})
+
+    text = write_tables(tmp_path, named, spec)[2].read_text("utf-8")
+
+    wanted = r"a\textbar{}b \textless{}c\textgreater{} $\times$ d $\geq$ e\dots{} [tiny] $\cdot$ protocol full"
+    assert rf"\caption{{Quiz $\cdot$ {wanted} $\cdot$ PARTIAL, 2 of 3 tasks}}" in text
+    assert text.isascii()
+
+
+def test_a_model_has_its_title_with_the_name_in_the_caption(scores: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """As figures have it."""
+    named = scores.model_copy(update={"model_title": "My model", "partial": False})
+
+    assert "Quiz · My model [tiny] · protocol full" == caption(named, spec)
+
+
+def test_protocols_go_below_each_other_for_a_narrow_terminal(limited: BenchmarkScores, spec: BenchmarkSpec) -> None:
+    """The same cells; a task is named once, each row with its protocol and its count."""
+    other = limited.model_copy(update={"protocol": "short"})
+
+    table = protocols_list([limited, other], spec)
+
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    assert ["task", "protocol", "score", "metric", "samples"] == [column.header for column in table.columns]
+    assert [("task_1", "full", "100.00", "qa_f1", "60/220"), ("", "short", "100.00", "qa_f1", "60/220")] == rows[:2]
+    assert [("overall", "full", "54.50", "", "PARTIAL 260/420"), ("", "short", "54.50", "", "PARTIAL 260/420")] == rows[
+        -2:
+    ]
+    assert protocols_table([limited, other], spec).title == table.title
