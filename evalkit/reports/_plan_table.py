@@ -37,6 +37,7 @@ def plan_json(
             for task in job.tasks
         },
         "rope": str(session.rope),
+        "rope_grid": session.settings.rope_grid,
         "rope_groups": _rope_groups(plan, job.name),
         "folder": str(job.folder),
         "conflict": conflict,
@@ -57,15 +58,17 @@ def plan_notes(plan: dict[str, Any]) -> list[str]:
     groups, prompts = plan["rope_groups"], plan["samples"] - plan["failed"]
     if groups <= MANY_GROUPS or prompts > groups * FULL_GROUP:
         return []
+    step = REMEDY_STEP if plan["rope_grid"] is None else 2 * (plan["rope_grid"] - 1)
     return [
         f"{plan['benchmark']}: --rope {plan['rope']} makes {groups} groups of {prompts} prompts; only prompts of one "
-        f"group share prefixes or batches, so this is slow; {REMEDY} makes fewer groups, and is part of the condition"
+        f"group share prefixes or batches, so this is slow; --rope-grid {1 + step:g} (multipliers rounded up by at "
+        f"most {step:.0%}) makes fewer groups, and is part of the condition"
     ]
 
 
 MANY_GROUPS = 8
 FULL_GROUP = 16  # prompts of a group that keep an engine busy
-REMEDY = "--rope-grid 1.02 (multipliers rounded up by at most 2%)"
+REMEDY_STEP = 0.02
 
 
 def _counts(counts: Counts, session: Session) -> dict[str, Any]:

@@ -200,10 +200,11 @@ def test_many_rope_groups_are_said_with_the_remedy() -> None:
     """Prompts of different groups share neither prefixes nor batches."""
     made = {"benchmark": "longbench", "samples": 100, "failed": 0, "rope": "dynamic:8", "rope_groups": 96}
 
-    (note,) = plan_notes(made)
+    notes = [plan_notes(made | {"rope_grid": grid})[0] for grid in (None, 1.02)]
 
-    assert "longbench: --rope dynamic:8 makes 96 groups of 100 prompts" in note
-    assert "--rope-grid 1.02" in note
+    assert all("longbench: --rope dynamic:8 makes 96 groups of 100 prompts" in note for note in notes)
+    assert "--rope-grid 1.02 (multipliers rounded up by at most 2%)" in notes[0]
+    assert "--rope-grid 1.04 (multipliers rounded up by at most 4%)" in notes[1]
 
 
 @pytest.mark.parametrize(("samples", "groups"), [(100, 1), (100, 8), (10_000, 96)])
