@@ -32,16 +32,9 @@ def score(
 ) -> int:
     """Score outputs that exist, made by evalkit or elsewhere."""
     from evalkit.errors import UserError
-    from evalkit.reports import (
-        buckets_table,
-        length_label,
-        lengths_of_run,
-        protocols_list,
-        protocols_table,
-        terminal_table,
-    )
+    from evalkit.reports import length_label, lengths_of_run
 
-    from ._output import check_target, note, print_json, print_table
+    from ._output import check_target, note, print_json
 
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):
@@ -63,14 +56,22 @@ def score(
         warn(result)
     if json != "-":
         results, spec = list(scores.values()), _spec(path, output_format, benchmark)
-        if len(results) == 1:
-            print_table(terminal_table(results[0], spec))
-        else:
-            print_table(protocols_table(results, spec), lambda: protocols_list(results, spec))
-        lengths = lengths_of_run(path) if output_format == "evalkit" else length_label(spec, "nominal")
-        for parts in filter(None, (buckets_table(result, lengths) for result in results)):
-            print_table(parts)
+        _print(results, spec, lengths_of_run(path) if output_format == "evalkit" else length_label(spec, "nominal"))
     return 1 if any(_has_failed(task) for result in scores.values() for task in result.tasks.values()) else 0
+
+
+def _print(results: list[BenchmarkScores], spec: BenchmarkSpec, lengths: str) -> None:
+    """Scores under one protocol or several, then their parts; `lengths` says what such parts count."""
+    from evalkit.reports import buckets_table, protocols_list, protocols_table, terminal_table
+
+    from ._output import print_table
+
+    if len(results) == 1:
+        print_table(terminal_table(results[0], spec))
+    else:
+        print_table(protocols_table(results, spec), lambda: protocols_list(results, spec))
+    for parts in filter(None, (buckets_table(result, lengths) for result in results)):
+        print_table(parts)
 
 
 def _has_failed(task: TaskScore) -> bool:

@@ -188,3 +188,76 @@ def test_runs_are_drawn_side_by_side(run: Command, evalkit: Command, model: Path
     done = evalkit("report", "run", "other", "--side-by-side", "both", "--colour-blind")
 
     assert (0, True, True) == (done.code, (bare / "both.png").is_file(), "linear:4" in (bare / "both.svg").read_text())
+
+
+def test_a_limited_grid_is_drawn_whole_and_said_to_be_partial(run: Command, bare: Path) -> None:
+    """`--limit` takes cells from all over the grid; the others are empty, and no mean is printed without saying so."""
+    done = run("--lengths", "64,96,128", "--depths", "0:100:50", "--repeats", 2, "--limit", 4)
+
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    picture = (bare / "run" / "figures" / "single.svg").read_text()
+    assert {"64,0", "64,100", "128,0", "128,100"} == {
+        cell[: cell.index(",0.0,1")] for cell in cells(bare) if ",,0" not in cell
+    }
+    assert any(line.startswith("overall 0.00 (PARTIAL 4/18)") for line in lines)
+    assert "Prompt length (the model's tokens)" in lines
+    assert any(line.startswith("single (PARTIAL) 0.00 (2) – 0.00 (2)") for line in lines)
+    assert (
+        "PARTIAL: 4 of 18 samples" in picture,
+        "No mean of the column means: 3 of 3 columns not whole" in picture,
+    ) == (True, True)
+
+
+def test_a_run_goes_on_with_another_limit(run: Command, bare: Path) -> None:
+    """Its samples are the beginning of the same order, by the same ids."""
+    grid = ("--lengths", "64,96,128", "--depths", "0:100:50", "--repeats", 1)
+    run(*grid, "--limit", 4)
+
+    more, whole = run(*grid, "--limit", 9), run(*grid)
+
+    ids = [json.loads(line)["id"] for line in (bare / "run" / "samples.jsonl").read_text().splitlines()]
+    assert (9, 9, True, True) == (
+        len(ids), len(set(ids)), "5 answered, 4 already done" in more.err, "0 answered, 9 already done" in whole.err
+    )  # fmt: skip
+
+
+def test_runs_side_by_side_must_have_one_grid(run: Command, evalkit: Command, model: Path, bare: Path) -> None:
+    """Else the message names both; `--mixed` draws them, into the one file that is asked for."""
+    run("--lengths", "64", "--depths", "0", "--repeats", 1)
+    evalkit(
+        "run", model, "needle", "--lengths", "96", "--depths", "0", "--repeats", 1, "--max-new-tokens", 2,
+        "--out", "other",
+    )  # fmt: skip
+
+    refused = evalkit("report", "run", "other", "--side-by-side", "both.png")
+    drawn = evalkit("report", "run", "other", "--side-by-side", "both.png", "--mixed", "--group", "single")
+
+    assert "other: its lengths 96 are not those of run (64)" in refused.err.splitlines()[-1]
+    assert (2, 0, ["both.png"]) == (refused.code, drawn.code, [path.name for path in bare.glob("both*")])
+
+
+@pytest.mark.parametrize("options", [("--group", "single"), ("--mixed",)])
+def test_options_of_a_figure_need_the_figure(run: Command, evalkit: Command, options: tuple[str, ...]) -> None:
+    """They would otherwise be ignored without a word."""
+    run("--lengths", "64", "--depths", "0", "--repeats", 1)
+
+    assert "name the figure with --side-by-side" in evalkit("report", "run", *options).complaint
+
+
+def test_a_model_whose_name_no_font_has_is_told_once(
+    evalkit: Command, model: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures show escapes, and one line says so; there are no warnings."""
+    from evalkit.reports.heatmaps import _lettering
+
+    monkeypatch.setattr(_lettering, "CJK_FAMILIES", ())
+    shutil.copytree(model, bare / "my qwen 中文")
+
+    done = evalkit(
+        "run", bare / "my qwen 中文", "needle", "--lengths", "64", "--depths", "0", "--repeats", 1,
+        "--max-new-tokens", 2, "--out", "run",
+    )  # fmt: skip
+
+    assert 1 == done.err.count("no installed font has 中文")
+    assert r"my qwen \u4e2d\u6587 [" in (bare / "run" / "figures" / "single.svg").read_text()
+    assert "my qwen 中文 [" in done.out

@@ -10,12 +10,8 @@ from typing import Any
 import pytest
 
 from evalkit._api import plan_opened
-from evalkit.reports import plan_table
-from evalkit.runs import RunSettings, execute, open_session, plan_session
-
-
 from evalkit.reports import plan_notes, plan_table
-from evalkit.runs import RunSettings, execute, open_session
+from evalkit.runs import RunSettings, execute, open_session, plan_session
 
 COUNTS = {
     "samples", "done", "failed", "prompt_tokens", "unique_prompt_tokens", "truncated", "evidence_lost",

@@ -12,12 +12,8 @@ import pandas as pd
 import pytest
 
 from evalkit.errors import UserError
-from evalkit.reports import caption, protocols_table, score_frame, terminal_table, write_tables
-from evalkit.scores import BenchmarkScores, ExtraScore, GroupScore, OverallScore, TaskScore
-
-
 from evalkit.reports import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
-from evalkit.scores import BenchmarkScores, GroupScore, OverallScore, TaskScore
+from evalkit.scores import BenchmarkScores, ExtraScore, GroupScore, OverallScore, TaskScore
 from evalkit.tasks import BenchmarkSpec
 
 
@@ -299,7 +295,7 @@ def test_the_latex_is_a_table_of_its_own(scores: BenchmarkScores, spec: Benchmar
     bare = write_tables(tmp_path, alone, spec)[2].read_text("utf-8").splitlines()
 
     assert [r"\begin{table}", r"\centering"] == lines[:2]
-    assert r"\caption{Quiz · tiny · protocol full · PARTIAL, 2 of 3 tasks}" == lines[2]
+    assert r"\caption{Quiz $\cdot$ tiny $\cdot$ protocol full $\cdot$ PARTIAL, 2 of 3 tasks}" == lines[2]
     assert [r"\bottomrule", r"\end{tabular}", r"\end{table}"] == lines[-3:]
     assert (2, 1) == (lines.count(r"\midrule"), bare.count(r"\midrule"))
 
@@ -315,6 +311,7 @@ def test_every_row_says_whose_it_is(scores: BenchmarkScores, spec: BenchmarkSpec
     assert "mean of groups" == frame["name"].iloc[-1]
 
 
+@pytest.fixture
 def limited(scores: BenchmarkScores) -> BenchmarkScores:
     """Every number is over a part: 60 of 220 samples of one task, the other whole."""
     return scores.model_copy(

@@ -154,13 +154,6 @@ def test_cells_are_listed_by_length_then_depth() -> None:
     found = grid((200, 50, 1.0), (100, 0, 2.0))
 
     assert [(100, 0, 2.0), (100, 50, None), (200, 0, None), (200, 50, 1.0)] == [
-
-
-def test_a_grid_spans_the_cells_that_were_asked_for() -> None:
-    """Those it has stay as they are; those it lacks are empty."""
-    found = grid((100, 0, 80.0)).spanning(Places((100, 200), (0, 50)))
-
-    assert [(100, 0, 80.0), (100, 50, None), (200, 0, None), (200, 50, None)] == [
         (cell.length, cell.depth, cell.score) for cell in found.all_cells()
     ]
 
@@ -194,6 +187,15 @@ def test_a_combined_cell_has_the_mean_real_depth_and_the_largest_gap() -> None:
     found = combine([first, second]).cell(100, 50)
 
     assert (39.0, 20.0) == (found.real_depth, found.depth_gap)
+
+
+def test_a_grid_spans_the_cells_that_were_asked_for() -> None:
+    """Those it has stay as they are; those it lacks are empty."""
+    found = grid((100, 0, 80.0)).spanning(Places((100, 200), (0, 50)))
+
+    assert [(100, 0, 80.0), (100, 50, None), (200, 0, None), (200, 50, None)] == [
+        (cell.length, cell.depth, cell.score) for cell in found.all_cells()
+    ]
 
 
 def test_only_a_whole_column_has_a_whole_mean() -> None:
