@@ -56,3 +56,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'evalkit' has no attribute {name!r}")
     return getattr(import_module(f"evalkit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """All public names, imported or not."""
+    return sorted([*globals(), *_HOMES])

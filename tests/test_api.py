@@ -124,3 +124,8 @@ def test_outputs_made_elsewhere_can_be_judged(bare: Path) -> None:
     assert ["Food", "?"] == asked
     assert ["trec.jsonl"] == [path.name for path in folder.iterdir()]
     assert 2 == len((cache_root() / "judgements.jsonl").read_text().splitlines())
+
+
+def test_all_public_names_are_listed() -> None:
+    """Interactive users find what is imported only when asked for."""
+    assert set(evalkit.__all__) <= set(dir(evalkit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,17 @@ def test_one_name_in_place_of_a_list_is_refused() -> None:
     """A text is a sequence of letters, and none of them a metric."""
     with pytest.raises(UserError, match="give a list of names"):
         read_metrics("precision")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "problem"),
+    [
+        ({"words": 3}, "metrics={'words': 3}: neither a function of an answer nor a Judge"),
+        ({" ": len}, "the name of a metric is a text"),
+        ({1: len}, "the name of a metric is a text"),
+    ],
+)
+def test_a_mapping_of_what_is_no_metric_is_refused(metrics: Any, problem: str) -> None:
+    """Before anything is scored, as for names."""
+    with pytest.raises(UserError, match=re.escape(problem)):
+        read_metrics(metrics)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from evalkit.prompts import PromptTokenizer
 from evalkit.tasks import StopRule
 
-__all__ = ["AnswerEnd", "end_ids"]
+__all__ = ["AnswerEnd", "cut_at_stop", "end_ids"]
 
 DEFAULT = StopRule()
 
@@ -16,6 +16,12 @@ def end_ids(configured: int | Sequence[int] | None, tokenizer: PromptTokenizer) 
     """End-of-text tokens of the generation configuration and of the tokenizer, as OpenCompass's wrapper takes them."""
     ids = [] if configured is None else [configured] if isinstance(configured, int) else list(configured)
     return frozenset([*ids, *tokenizer.eos_ids])
+
+
+def cut_at_stop(text: str, stop: Sequence[str]) -> str:
+    """The text before the stop string that stands first in it, wherever that is in the list; all of it without one."""
+    ends = [text.find(each) for each in stop if each in text]
+    return text[: min(ends)] if ends else text
 
 
 _MARGIN_TOKENS = 8  # a stop string may begin inside an earlier token
@@ -63,5 +69,4 @@ class AnswerEnd:
         """
         body = generated[:-1] if generated and generated[-1] in self._eos_ids else generated
         text = self._tokenizer.decode(body, skip_special=self._stop_rule.skips_special_tokens)
-        ends = [text.find(stop) for stop in self._stop if stop in text]
-        return text[: min(ends)] if ends else text  # the first in the text, not the first of the list
+        return cut_at_stop(text, self._stop)

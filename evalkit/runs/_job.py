@@ -193,6 +193,10 @@ def _locate(
 ) -> tuple[dict[str, dict[str, Located]], tuple[str, ...]]:
     """Task → files at hand, and the tasks that `--partial` leaves out."""
     if not benchmark.spec.source:
+        if settings.data is not None:
+            raise UserError(
+                f"--data {settings.data}: {benchmark.spec.name} is made here and reads no data; leave it out"
+            )
         return {task: {} for task in tasks}, ()
     origin = source(benchmark.spec.source)
     found: dict[str, dict[str, Located]] = {}

@@ -96,11 +96,12 @@ class RunStore:
     def open_as(self, manifest: Manifest) -> list[str]:
         """Bind the folder to a run; warnings about what changed around it.
 
+        A run that ended before its first record has nothing to protect: another may take its folder.
         Raises `RunConflictError` naming the first field of the identity that differs from the folder's run.
         """
         path = self.folder / "run.json"
         warnings: list[str] = []
-        if path.is_file():
+        if path.is_file() and self.latest:
             earlier = read_manifest(self.folder)
             _check_identity(self.folder, earlier.identity, manifest.identity)
             warnings = _changes(earlier.environment, manifest.environment)
@@ -149,11 +150,11 @@ class RunStore:
 
 
 def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:
-    """Why a run of that identity could not go on in the folder; None where it could, or where there is no run yet.
+    """Why a run of that identity could not go on in the folder; None where it could, or where no record is yet.
 
     Fields that `identity` leaves out (the digest of weights, where they are not at hand) are not compared.
     """
-    if not (folder / "run.json").is_file():
+    if not (folder / "run.json").is_file() or next(read_records_of_run(folder), None) is None:
         return None
     earlier = read_manifest(folder).identity
     try:

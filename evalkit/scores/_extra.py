@@ -39,7 +39,14 @@ def read_metrics(metrics: ExtraMetrics) -> dict[str, ExtraMetric]:
     """Name → metric; raises `UnknownNameError` or `PluginError` for a name that no package offers, or badly."""
     if isinstance(metrics, str):
         raise UserError(f"metrics={metrics!r}: give a list of names, or a mapping from name to metric")
-    return dict(metrics) if isinstance(metrics, Mapping) else {name: _metric(name) for name in metrics}
+    if not isinstance(metrics, Mapping):
+        return {name: _metric(name) for name in metrics}
+    for name, metric in metrics.items():
+        if not isinstance(name, str) or not name.strip():
+            raise UserError(f"metrics={{{name!r}: …}}: the name of a metric is a text; give it one")
+        if not callable(metric):
+            raise UserError(f"metrics={{{name!r}: {metric!r}}}: neither a function of an answer nor a Judge")
+    return dict(metrics)
 
 
 def _metric(name: str) -> ExtraMetric:

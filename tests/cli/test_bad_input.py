@@ -53,6 +53,7 @@ def write(bare: Path) -> Write:
         (["run", "MODEL"], "Missing argument 'BENCHMARK...'"),
         (["run", "MODEL", "leval", "--partial"], "leval: no data of coursera, gsm100, quality, tpo… at hand"),
         (["run", "MODEL", "leval", "--partial", "--data", "nowhere"], "nowhere, which is not a folder"),
+        (["run", "MODEL", "TOY", "--data", "."], "--data .: toy is made here and reads no data; leave it out"),
         (["plan", "MODEL", "levl"], "did you mean 'leval'?"),
         (["score", "nowhere"], "nowhere: not a run folder"),
         (["score", "nowhere", "--format", "leval"], "nowhere: no such folder"),

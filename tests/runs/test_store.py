@@ -224,11 +224,12 @@ def test_a_store_that_is_not_open_takes_no_record(tmp_path: Path, record: NewRec
     ],
 )
 def test_another_run_is_refused_and_the_field_that_differs_is_named(
-    tmp_path: Path, manifest: NewManifest, changes: dict[str, object], field: str
+    tmp_path: Path, manifest: NewManifest, record: NewRecord, changes: dict[str, object], field: str
 ) -> None:
     """Two runs with different identity never share records; the folder stays as it was."""
     with RunStore(tmp_path) as store:
         store.open_as(manifest())
+        store.append(record(1))
         before = (tmp_path / "run.json").read_bytes()
 
         with pytest.raises(RunConflictError, match="give this run its own --out") as caught:
@@ -239,10 +240,24 @@ def test_another_run_is_refused_and_the_field_that_differs_is_named(
     assert before == (tmp_path / "run.json").read_bytes()
 
 
-def test_the_files_of_all_tasks_so_far_stay_in_the_identity(tmp_path: Path, manifest: NewManifest) -> None:
+def test_a_run_without_a_record_gives_its_folder_to_another(tmp_path: Path, manifest: NewManifest) -> None:
+    """A first command that failed before its first sample does not bar the corrected one."""
+    with RunStore(tmp_path) as store:
+        store.open_as(manifest())
+
+        assert conflict_with(tmp_path, manifest(protocol="chain").identity) is None
+        assert [] == store.open_as(manifest({"torch": "2.1"}, protocol="chain"))
+
+    assert "chain" == read_manifest(tmp_path).identity["protocol"]
+
+
+def test_the_files_of_all_tasks_so_far_stay_in_the_identity(
+    tmp_path: Path, manifest: NewManifest, record: NewRecord
+) -> None:
     """A run may go on with other tasks; the data of earlier ones is still pinned."""
     with RunStore(tmp_path) as store:
         store.open_as(manifest(data={"a.jsonl": "1"}))
+        store.append(record(1))
         store.open_as(manifest(data={"b.jsonl": "2"}))
 
         with pytest.raises(RunConflictError, match=r"data\.a\.jsonl"):
@@ -251,10 +266,11 @@ def test_the_files_of_all_tasks_so_far_stay_in_the_identity(tmp_path: Path, mani
     assert {"a.jsonl": "1", "b.jsonl": "2"} == read_manifest(tmp_path).identity["data"]
 
 
-def test_a_changed_library_is_a_warning(tmp_path: Path, manifest: NewManifest) -> None:
+def test_a_changed_library_is_a_warning(tmp_path: Path, manifest: NewManifest, record: NewRecord) -> None:
     """It is said, not refused; libraries that came or went are no news."""
     with RunStore(tmp_path) as store:
         assert [] == store.open_as(manifest({"torch": "2.0", "vllm": "0.27"}))
+        store.append(record(1))
 
         warnings = store.open_as(manifest({"torch": "2.1", "jieba": "0.42"}))
 
@@ -281,10 +297,13 @@ def test_a_folder_without_a_manifest_is_not_a_run(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(tmp_path: Path, manifest: NewManifest) -> None:
+def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(
+    tmp_path: Path, manifest: NewManifest, record: NewRecord
+) -> None:
     """Other names stay as they are."""
     with RunStore(tmp_path) as store:
         store.open_as(manifest(backend="openai"))
+        store.append(record(1))
 
         assert "endpoint" == read_manifest(tmp_path).identity["backend"]
         assert [] == store.open_as(manifest(backend="endpoint"))
@@ -308,7 +327,7 @@ def test_a_record_that_cannot_be_is_damaged(tmp_path: Path, record: NewRecord, c
 
 
 def test_what_stands_against_going_on_is_said_without_touching_the_folder(
-    tmp_path: Path, manifest: NewManifest
+    tmp_path: Path, manifest: NewManifest, record: NewRecord
 ) -> None:
     """A plan asks before a run does; a folder without a run stands against nothing."""
     identity = manifest().identity
@@ -316,6 +335,7 @@ def test_what_stands_against_going_on_is_said_without_touching_the_folder(
     assert conflict_with(tmp_path, identity) is None
     with RunStore(tmp_path) as store:
         store.open_as(manifest())
+        store.append(record(1))
 
     assert conflict_with(tmp_path, identity) is None
     assert conflict_with(tmp_path, {name: value for name, value in identity.items() if name != "weights"}) is None

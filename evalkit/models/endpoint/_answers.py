@@ -13,6 +13,7 @@ from evalkit.cards import Card
 from evalkit.prompts import PromptTokenizer
 
 from .._base import GenerationRequest
+from .._stopping import cut_at_stop
 from ._protocol import RefusedError
 from ._reply import Finish, Reply
 from ._truncation import Sent, code_points
@@ -68,8 +69,7 @@ class ReplyReader:
                 ids = ids[:-1]
             text = self._tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
         # Again here: the API takes four stop strings, and some servers leave them in the text.
-        ends = [text.find(stop) for stop in request.stop if stop in text]
-        return text[: min(ends)] if ends else text
+        return cut_at_stop(text, request.stop)
 
     def output_tokens(self, request: GenerationRequest, answer: Reply) -> int:
         """Tokens generated: by ids, by the server's count where it can be true, else counted in the text."""
