@@ -1,7 +1,7 @@
 """An OpenAI-compatible server that answers by a script: which request meets which fault is decided by the test.
 
 Answers are functions of the prompt, so that a test can tell whose answer it got. Prompts of token ids are UTF-8 bytes.
-Run by itself it serves until interrupted: `python tests/models/scripted_server.py`.
+Run by itself it serves until interrupted: `python tests/models/endpoint/scripted_server.py`.
 """
 
 from __future__ import annotations

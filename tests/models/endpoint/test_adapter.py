@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,36 +17,15 @@ from evalkit.models import (
     endpoint_tokenizer,
     named_endpoint,
 )
-from evalkit.models.endpoint import _client as client
-from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint._adapter import EndpointModel
-from evalkit.prompts import PromptTokenizer, WithoutSpecialTokens, load_tokenizer, token_array
+from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
 from evalkit.rope import RopeSetting
 from evalkit.tasks import StopRule
+from tests.models.endpoint.byte_tokenizer import Bytes
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer, answer_to
 
 NATIVE = RopeSetting("native")
 Ask = Callable[..., list[Completion]]
-
-
-class Bytes(WithoutSpecialTokens):
-    """A tokenizer whose tokens are UTF-8 bytes, as the scripted server's are."""
-
-    def encode(self, text: str, **_: Any) -> list[int]:
-        return list(text.encode())
-
-    def decode(self, ids: Sequence[int], **_: Any) -> str:
-        return bytes(ids).decode(errors="replace")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A running server; nobody waits long for it."""
-    for module in (client, probe):
-        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
-    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
-    with ScriptedServer() as running:
-        yield running
 
 
 def card_for(server: ScriptedServer, chat: str = "none", **endpoint: Any) -> Card:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,34 +11,11 @@ from evalkit.cards import Card
 from evalkit.errors import UserError
 from evalkit.models import BackendOptions, Completion, GenerationRequest
 from evalkit.models.endpoint import _client as client
-from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint._adapter import EndpointModel
-from evalkit.prompts import PromptTokenizer, WithoutSpecialTokens, load_tokenizer, token_array
+from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
 from evalkit.rope import RopeSetting
+from tests.models.endpoint.byte_tokenizer import Bytes
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer, answer_to
-
-
-class Bytes(WithoutSpecialTokens):
-    """A tokenizer whose tokens are UTF-8 bytes, as the scripted server's are."""
-
-    def encode(self, text: str, **_: Any) -> list[int]:
-        return list(text.encode())
-
-    def decode(self, ids: Sequence[int], **_: Any) -> str:
-        return bytes(ids).decode(errors="replace")
-
-    def __len__(self) -> int:
-        return 256
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A server; nobody waits long for it."""
-    for module in (client, probe):
-        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
-    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
-    with ScriptedServer() as running:
-        yield running
 
 
 def model_of(

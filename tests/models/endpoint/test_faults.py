@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -31,17 +31,12 @@ REASONS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A running server whose faults take no time; patience is short, bodies are small."""
-    for module in (client, probe):
-        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
+@pytest.fixture(autouse=True)
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults take no time; patience is short, bodies are small."""
     monkeypatch.setattr(client, "LARGEST_BODY", 2 * 2**20)
     monkeypatch.setattr(client, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(scripted_server, "STALL_SECONDS", 0.6)
-    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
-    with ScriptedServer() as running:
-        yield running
 
 
 def ask(server: ScriptedServer, texts: Sequence[str], *, concurrency: int = 16) -> list[Completion]:

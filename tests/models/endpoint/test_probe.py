@@ -16,7 +16,6 @@ import pytest
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
 from evalkit.models import endpoint_card, named_endpoint
-from evalkit.models.endpoint import _client as client
 from evalkit.models.endpoint import _http, _probe
 from evalkit.models.endpoint._probe import Server, probe_chat, probe_completions
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer
@@ -32,15 +31,10 @@ JUNK = {
 }
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A chat server; nobody waits long for it."""
-    for module in (client, _probe):
-        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
-    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
-    with ScriptedServer() as running:
-        running.behaviour.is_chat_only = True
-        yield running
+@pytest.fixture(autouse=True)
+def only_chats(server: ScriptedServer) -> None:
+    """The server has no completions of plain texts."""
+    server.behaviour.is_chat_only = True
 
 
 def endpoint(server: ScriptedServer, **fields: Any) -> Endpoint:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalkit.models.endpoint import _client as client
-from evalkit.models.endpoint import _probe as probe
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer
 
 CARD = """
@@ -24,16 +22,6 @@ licence: none
 """
 
 WriteCard = Callable[..., Path]
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A running server; nobody waits long for it."""
-    for module in (client, probe):
-        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
-    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
-    with ScriptedServer() as running:
-        yield running
 
 
 @pytest.fixture

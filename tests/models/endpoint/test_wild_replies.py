@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,11 @@ import pytest
 
 from evalkit.cards import Card
 from evalkit.models import BackendOptions, Completion, GenerationRequest
-from evalkit.models.endpoint import _client as client
-from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint._adapter import EndpointModel
 from evalkit.models.endpoint._protocol import is_model_named
-from evalkit.prompts import PromptTokenizer, WithoutSpecialTokens, load_tokenizer, token_array
+from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
 from evalkit.rope import RopeSetting
+from tests.models.endpoint.byte_tokenizer import Bytes
 from tests.models.endpoint.scripted_server import ScriptedServer, answer_to
 
 Evalkit = Callable[..., Any]
@@ -23,25 +22,10 @@ ONCE = ("reasoning-cut", "empty", "typed-parts", "no-finish", "no-usage")  # nul
 COUNTED = ("reasoning-cut", "empty", "typed-parts", "no-usage")
 
 
-class Bytes(WithoutSpecialTokens):
-    """A tokenizer whose tokens are UTF-8 bytes, as the scripted server's are."""
-
-    def encode(self, text: str, **_: Any) -> list[int]:
-        return list(text.encode())
-
-    def decode(self, ids: Sequence[int], **_: Any) -> str:
-        return bytes(ids).decode(errors="replace")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A chat server; nobody waits long for it."""
-    for module in (client, probe):
-        monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
-    monkeypatch.delenv("EVALKIT_API_KEY", raising=False)
-    with ScriptedServer() as running:
-        running.behaviour.is_chat_only = True
-        yield running
+@pytest.fixture(autouse=True)
+def only_chats(server: ScriptedServer) -> None:
+    """The server has no completions of plain texts."""
+    server.behaviour.is_chat_only = True
 
 
 def ask(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -12,20 +11,17 @@ from hypothesis import strategies as st
 
 from evalkit.errors import UserError
 from evalkit.paths import shipped
-from evalkit.prompts import ChatFormat, Prompt, PromptBuilder, PromptTokenizer, TruncationMode
+from evalkit.prompts import ChatFormat, PromptBuilder, PromptTokenizer, TruncationMode
 from evalkit.tasks import (
     Answer,
     Benchmark,
     Haystack,
     NeedleContext,
-    Sample,
     encode_inside,
     expected_samples,
     load_benchmark,
 )
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+from tests.tasks.needle.grids import prompts_of, samples_of
 
 
 class Characters:
@@ -36,27 +32,6 @@ class Characters:
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:  # noqa: ARG002
         return "".join(map(chr, ids))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(new_tokenizer: Callable[..., PreTrainedTokenizerFast]) -> PromptTokenizer:
-    return PromptTokenizer(new_tokenizer())
-
-
-@pytest.fixture(scope="module")
-def builder(tokenizer: PromptTokenizer) -> PromptBuilder:
-    return PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 10**6)
-
-
-def samples_of(grid: Benchmark) -> list[Sample]:
-    return list(grid.samples("single", "keyword", {}))
-
-
-def prompts_of(grid: Benchmark, builder: PromptBuilder) -> Iterator[tuple[Sample, Prompt]]:
-    for sample in samples_of(grid):
-        request = grid.request(sample, "keyword", ())
-        assert request is not None
-        yield sample, next(builder.build([request]))
 
 
 def context_of(depth: float, insertion: str, tokens: int = 60) -> str:

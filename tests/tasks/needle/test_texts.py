@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from evalkit.errors import DataError, UserError
-from evalkit.prompts import ChatFormat, Prompt, PromptBuilder, PromptTokenizer, TruncationMode
-from evalkit.tasks import Benchmark, Sample, load_benchmark
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+from evalkit.prompts import PromptBuilder, PromptTokenizer
+from evalkit.tasks import load_benchmark
+from tests.tasks.needle.grids import prompts_of, samples_of
 
 NEEDLES = """
 - needle: The best thing to do in Lisbon is to ride tram 28 at dawn.
@@ -24,16 +20,6 @@ NEEDLES = """
   question: What is the password of the archive?
   keyword: 0123
 """
-
-
-@pytest.fixture(scope="module")
-def tokenizer(new_tokenizer: Callable[..., PreTrainedTokenizerFast]) -> PromptTokenizer:
-    return PromptTokenizer(new_tokenizer())
-
-
-@pytest.fixture(scope="module")
-def builder(tokenizer: PromptTokenizer) -> PromptBuilder:
-    return PromptBuilder(tokenizer, ChatFormat("template"), TruncationMode.MIDDLE, 10**6)
 
 
 @pytest.fixture
@@ -52,17 +38,6 @@ def own_needles(tmp_path: Path) -> Path:
     path = tmp_path / "needles.yaml"
     path.write_text(NEEDLES, encoding="utf-8")
     return path
-
-
-def samples_of(grid: Benchmark) -> list[Sample]:
-    return list(grid.samples("single", "keyword", {}))
-
-
-def prompts_of(grid: Benchmark, builder: PromptBuilder) -> Iterator[tuple[Sample, Prompt]]:
-    for sample in samples_of(grid):
-        request = grid.request(sample, "keyword", ())
-        assert request is not None
-        yield sample, next(builder.build([request]))
 
 
 def test_own_text_is_read_in_the_order_of_its_names(
