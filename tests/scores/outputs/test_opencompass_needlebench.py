@@ -47,7 +47,7 @@ def test_a_grid_is_scored_and_its_heatmap_drawn(write: Write, bare: Path) -> Non
     assert task.buckets is not None
     assert [30, 30, 0, 0] == [bucket.n for bucket in task.buckets.values()]
     cells = (bare / "out" / "tables" / "single_en-cells.csv").read_text().splitlines()
-    assert (44, 6) == (len(cells) - 1, sum(cell.endswith(",100.0,10,0") for cell in cells))
+    assert (44, 6) == (len(cells) - 1, sum(cell.endswith(",100.0,10,0,") for cell in cells))
     assert (bare / "out" / "figures" / "single_en.png").is_file()
 
 
