@@ -18,6 +18,7 @@ from evalkit.tasks import Benchmark
 from ._rows import Row
 
 __all__ = [
+    "FEWEST_ROWS",
     "REMEDY",
     "check_count",
     "check_doubled",
@@ -25,6 +26,7 @@ __all__ = [
     "length_of",
     "one_row_per_key",
     "other_set",
+    "refuse_doubled",
     "remedy_of",
 ]
 
@@ -48,7 +50,8 @@ Key = tuple[object, ...]
 
 def check_count(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]) -> None:
     """Raise `DataError` for more rows than the task has samples, or for two runs one after the other."""
-    remedy, expected = remedy_of(benchmark), full_count(benchmark, task)
+    is_numbered = not any(row.content for row in rows)
+    remedy, expected = REMEDY if is_numbered else remedy_of(benchmark), full_count(benchmark, task)
     if expected and len(rows) > expected:
         raise DataError(f"{paths[0]}: {len(rows)} predictions, but {task} has {expected} answers; {remedy}")
     keys = [_key(row) for row in rows if row.content]
@@ -59,24 +62,41 @@ def check_count(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Se
         raise DataError(f"{place}: the gold answers start over as from {first}: two runs in one file; {remedy}")
 
 
-def check_doubled(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]) -> None:
-    """Raise `DataError` for rows that come twice, or are of other lengths than the task has; needs no data."""
+def check_doubled(benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]) -> str:
+    """Raise `DataError` for rows that come twice, or are of other lengths than the task has; needs no data.
+
+    What was looked at, for a note.
+    """
     settings, remedy = benchmark.spec.tasks[task].settings, remedy_of(benchmark)
     _check_ranges(paths[0], task, rows, settings.get("ranges"), remedy)
     answered = [row for row in rows if row.is_answered and row.content]
+    if answered and all(row.key for row in answered):
+        return _check_keyed(answered, settings.get("same_questions"), remedy)
     repeated = settings.get("repeated", 0)
     if repeated is None or not answered:
-        return
+        return "counts were"
     contents = [row.content for row in answered]
-    if all(row.question or length_of(row) is not None for row in answered):
-        _refuse(answered, contents, repeated, "is the same", remedy)
+    is_told = all(row.question or length_of(row) is not None for row in answered)
+    if is_told:
+        refuse_doubled(answered, contents, repeated, "is the same", remedy)
     elif len(set(contents)) == 1 and len(contents) > MOST_ALIKE:
-        _refuse(answered, contents, 0, "is the same", remedy)
+        refuse_doubled(answered, contents, 0, "is the same", remedy)
     most_alike = settings.get("same_answers")
     if most_alike is not None and len(answered) >= FEWEST_ROWS:
-        _refuse(answered, [row.targets for row in answered], most_alike, "has the same gold answer", remedy)
+        refuse_doubled(answered, [row.targets for row in answered], most_alike, "has the same gold answer", remedy)
     if _is_telling(answered):
-        _refuse(answered, [_key(row) for row in answered], repeated, "is of the same sample", remedy)
+        refuse_doubled(answered, [_key(row) for row in answered], repeated, "is of the same sample", remedy)
+    if is_told:
+        return "counts and doubled rows were"
+    return "counts were" if most_alike is None else "counts and how often a gold answer comes were"
+
+
+def _check_keyed(rows: Sequence[Row], same_questions: int | None, remedy: str) -> str:
+    """Rows that name their samples, each once: the questions under these names may still be the same ones."""
+    if same_questions is None or not all(row.question for row in rows):
+        return "counts and the ids of samples were"
+    refuse_doubled(rows, [_key(row) for row in rows], same_questions, "asks the same", remedy)
+    return "counts, ids of samples and doubled questions were"
 
 
 def remedy_of(benchmark: Benchmark) -> str:
@@ -134,7 +154,8 @@ def _check_ranges(path: Path, task: str, rows: Sequence[Row], ranges: Any, remed
             )
 
 
-def _refuse(rows: Sequence[Row], keys: Sequence[object], repeated: int, what: str, remedy: str) -> None:
+def refuse_doubled(rows: Sequence[Row], keys: Sequence[object], repeated: int, what: str, remedy: str) -> None:
+    """Raise `DataError` where more rows than `repeated` have the key of an earlier one."""
     doubled = len(keys) - len(set(keys))
     if doubled <= repeated:
         return

@@ -26,6 +26,7 @@ from ._match import Known, Matched, load_data, match_rows
 from ._opencompass import abbreviations, as_stored, opencompass_files, opencompass_rows
 from ._opencompass_files import model_folder, parts_by_name
 from ._opencompass_needlebench import needlebench_files, needlebench_rows, needlebench_sets
+from ._repeats import check_numbered
 from ._rows import Found, Row
 
 __all__ = [
@@ -118,16 +119,17 @@ def read_outputs(
     _check_format(folder, output_format)
     reader = FORMATS[output_format]
     found = reader.find(folder, benchmark, ignore_unknown)
-    tasks, notes, unchecked = {}, list(found.notes), []
+    tasks, notes = {}, list(found.notes)
+    unchecked: dict[str, list[str]] = {}
     for task, paths in found.files.items():
         rows, row_notes = _distinct_rows(reader.parse(benchmark, task, paths))
         check_count(benchmark, task, paths, rows)
         matched = _matched(reader, benchmark, task, paths, rows)
-        tasks[task] = _answers(benchmark, task, rows, matched or Matched(), row_notes)
-        if matched is None:
-            unchecked.append(task)
-    if unchecked:
-        notes.append(_unchecked(benchmark.spec, unchecked))
+        known = Matched() if isinstance(matched, str) else matched
+        tasks[task] = _answers(benchmark, task, rows, known, row_notes)
+        if isinstance(matched, str):
+            unchecked.setdefault(matched, []).append(task)
+    notes += [_unchecked(benchmark.spec, names, looked_at) for looked_at, names in unchecked.items()]
     return ReadOutputs(tasks, notes)
 
 
@@ -156,14 +158,17 @@ def _distinct_rows(rows: list[Row]) -> tuple[list[Row], list[str]]:
 
 def _matched(
     reader: OutputFormat, benchmark: Benchmark, task: str, paths: Sequence[Path], rows: Sequence[Row]
-) -> Matched | None:
-    """The samples behind the rows; None where the data is not at hand."""
+) -> Matched | str:
+    """The samples behind the rows; where the data is not at hand, what was looked at without it."""
     if benchmark.spec.kind == NEEDLEBENCH:  # needles are drawn anew; cells and row numbers tell all that is needed
         return Matched()
     data = load_data(benchmark, task, as_stored(benchmark, task) if reader.is_ordered else str)
+    looked_at = ""
     if data is None or not data.is_whole:
-        check_doubled(benchmark, task, paths, rows)
-    return None if data is None else match_rows(benchmark, task, rows, data, is_ordered=reader.is_ordered)
+        looked_at = (
+            check_numbered(benchmark, task, rows) if reader.is_ordered else check_doubled(benchmark, task, paths, rows)
+        )
+    return looked_at if data is None else match_rows(benchmark, task, rows, data, is_ordered=reader.is_ordered)
 
 
 def _answers(
@@ -206,9 +211,9 @@ def _failures(rows: Sequence[Row]) -> list[str]:
     return [f"{len(places)} rows have {reason} (first: {places[0]}): failed" for places, reason in reasons if places]
 
 
-def _unchecked(spec: BenchmarkSpec, tasks: Sequence[str]) -> str:
+def _unchecked(spec: BenchmarkSpec, tasks: Sequence[str], looked_at: str) -> str:
     named = ", ".join(tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
     return (
-        f"{named}: without the data at hand only counts and doubled rows were checked, not gold answers and documents; "
+        f"{named}: without the data at hand only {looked_at} checked, not gold answers and documents; "
         f"to get it: evalkit data fetch {spec.source}"
     )

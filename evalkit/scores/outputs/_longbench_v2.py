@@ -18,6 +18,9 @@ from ._rows import LINES, Found, Row, content_of, gold_texts, readable
 
 __all__ = ["longbench_v2_files", "longbench_v2_rows"]
 
+ASKED = ("question", "choice_A", "choice_B", "choice_C", "choice_D")
+"""What pred.py leaves in its records of the question."""
+
 
 def longbench_v2_files(folder: Path, benchmark: Benchmark, _: bool) -> Found:
     """The only file of a folder: a file is a model or a variant, and only one can be scored at a time."""
@@ -44,6 +47,12 @@ def _row(index: int, record: Record) -> Row:
         readable(record.fields.get("response")),
         gold_texts(record.fields.get("answer"), record.place, "answer"),
         {name: require(record, name, str) for name, value in told.items() if value is not None},
+        question=_asked(record),
         key=require(record, "_id", str),
         content=content_of(record.fields),
     )
+
+
+def _asked(record: Record) -> str:
+    """The question with its options; empty where the question is missing."""
+    return "\n".join(str(record.fields.get(name)) for name in ASKED) if record.fields.get("question") else ""

@@ -7,6 +7,7 @@ the data set made it: of the 40 loaders in the pinned release, that of L-Eval's 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from evalkit.errors import DataError
 from evalkit.tasks import Benchmark, benchmark_names, load_spec
 
 from ._opencompass_files import NumberedRow, numbered_rows, parts_by_name, shown
-from ._rows import Found, Row, gold_texts, readable
+from ._rows import Found, Row, digest, gold_texts, readable
 
 __all__ = ["abbreviations", "as_stored", "opencompass_files", "opencompass_rows"]
 
 CUT_TO_LETTER = "LEval_quality"
 """Data set whose loader keeps the letter of a gold answer "(B) because …" (datasets/leval/leval_quality.py, load)."""
+PROMPT_CHARACTERS = 200
+"""A shorter `origin_prompt` is a stand-in: the instructions of these tasks alone are about as long."""
 
 
 def opencompass_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) -> Found:  # noqa: ARG001
@@ -36,7 +39,9 @@ def opencompass_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) 
 def opencompass_rows(benchmark: Benchmark, task: str, paths: Sequence[Path]) -> list[Row]:
     """The rows of a task's file or parts."""
     is_cut = benchmark.spec.tasks[task].upstream == CUT_TO_LETTER
-    return [_row(row, is_cut) for row in numbered_rows(paths)]
+    numbered = list(numbered_rows(paths))
+    prompts = _prompts(numbered)
+    return [_row(row, is_cut, prompt) for row, prompt in zip(numbered, prompts, strict=True)]
 
 
 def as_stored(benchmark: Benchmark, task: str) -> Callable[[str], str]:
@@ -52,7 +57,16 @@ def abbreviations() -> dict[str, set[str]]:
     return {spec.name: {task.upstream for task in spec.tasks.values() if task.upstream} for spec in specs}
 
 
-def _row(row: NumberedRow, is_cut: bool) -> Row:
+def _prompts(rows: Sequence[NumberedRow]) -> list[str]:
+    """A digest of each row's `origin_prompt`, a text or a list of turns; none where these cannot be whole."""
+    found = [row.fields.get("origin_prompt") for row in rows]
+    texts = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=True) for each in found]
+    longest = max(map(len, texts), default=0)
+    is_cut_off = len({text for text in texts if len(text) == longest}) > 1  # whole prompts differ in length
+    return ["" if is_cut_off or len(text) < PROMPT_CHARACTERS else digest(text) for text in texts]
+
+
+def _row(row: NumberedRow, is_cut: bool, prompt: str) -> Row:
     gold = row.fields.get("gold")
     metadata: dict[str, Any] = {}
     if isinstance(gold, dict):
@@ -61,7 +75,7 @@ def _row(row: NumberedRow, is_cut: bool) -> Row:
     targets = gold_texts(gold, row.place, "gold")
     if is_cut:
         targets = tuple(_as_written(target) for target in targets)
-    return Row(row.place, row.number, readable(row.fields.get("prediction")), targets, metadata)
+    return Row(row.place, row.number, readable(row.fields.get("prediction")), targets, metadata, prompt=prompt)
 
 
 def _as_written(letter: str) -> str:

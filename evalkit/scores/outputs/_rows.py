@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from evalkit.errors import DataError
 
-__all__ = ["LINES", "Found", "Row", "content_of", "gold_texts", "readable"]
+__all__ = ["LINES", "Found", "Row", "content_of", "digest", "gold_texts", "readable"]
 
 LINES = (".jsonl", ".jsonl.gz")
 """How names of JSON lines files end."""
@@ -37,6 +37,8 @@ class Row:
     """The sample's own id, where the format has one."""
     content: str = ""
     """Digest of the whole record; equal for two rows that are the same in everything; empty where rows are numbered."""
+    prompt: str = ""
+    """Digest of the whole prompt, where the file has it; empty where it has none, a part or a stand-in."""
     document: str = ""
     """Cluster of the sample, where the file tells it."""
 
@@ -68,8 +70,12 @@ def gold_texts(value: object, place: str, name: str) -> tuple[str, ...]:
     return tuple(texts) if any(text.strip() for text in texts) else ()
 
 
+def digest(text: str) -> str:
+    """A short name for a long text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def content_of(fields: Mapping[str, object], without: Sequence[str] = ()) -> str:
     """A digest of a record, whatever the order of its fields."""
     kept = {name: value for name, value in fields.items() if name not in without}
-    text = json.dumps(kept, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(json.dumps(kept, sort_keys=True, ensure_ascii=True))

@@ -43,7 +43,8 @@ def test_what_could_not_be_checked_is_said_once(bare: Path, evalkit: Callable[..
     """The data of no task is on this machine."""
     (bare / "m").mkdir()
     for task in ("tpo", "coursera"):
-        (bare / "m" / f"{task}.jsonl").write_text(json.dumps({"gt": "B", "m_pred": "B", "evaluation": "exam"}))
+        record = {"query": "Which?", "gt": "B", "m_pred": "B", "evaluation": "exam"}
+        (bare / "m" / f"{task}.jsonl").write_text(json.dumps(record))
 
     told = evalkit("score", bare / "m", "--format", "leval", "--protocol", "all").err
 

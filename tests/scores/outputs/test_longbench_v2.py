@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,76 @@ def test_what_a_part_of_the_data_lacks_is_said(write: Write) -> None:
 def test_answers_to_known_questions_have_documents(write: Write) -> None:
     """Found by their ids."""
     assert "document" == score_predictions(write("m", V2), "longbench-v2").tasks["questions"].cluster_unit
+
+
+def results(ids: Sequence[str], questions: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Records of as many samples, in the fields of pred.py, with letters and lengths as different as the data's."""
+    drawn = random.Random(1)
+    return [
+        {
+            "_id": name, "domain": "Single-Document QA", "sub_domain": "Academic",
+            "difficulty": drawn.choice(["easy", "hard"]), "length": drawn.choice(["short", "medium", "long"]),
+            "question": questions[index] if questions else f"What is said about {name}?",
+            **{f"choice_{letter}": f"the {letter} of it" for letter in "ABCD"}, "answer": drawn.choice("ABCD"),
+            "response": "The correct answer is (B)", "pred": "B", "judge": False, "context": "…",
+        }
+        for index, name in enumerate(ids)
+    ]  # fmt: skip
+
+
+IDS = [f"66f{number:021x}" for number in range(503)]
+
+
+@pytest.mark.parametrize("without", [(), ("question",), ("question", "choice_A", "choice_B", "choice_C", "choice_D")])
+def test_a_whole_result_file_passes_without_the_data(write: Write, without: Sequence[str]) -> None:
+    """Its 503 rows have 24 kinds of difficulty, length and letter; their ids tell them apart."""
+    made = [{name: value for name, value in row.items() if name not in without} for row in results(IDS)]
+
+    scores = score_predictions(write("m", *made), "longbench-v2")
+
+    assert (503, 0) == (scores.tasks["questions"].n, scores.tasks["questions"].failed)
+    looked_at = " and the ids of samples" if without else ", ids of samples and doubled questions"
+    assert f"without the data at hand only counts{looked_at} were checked" in scores.notes[0]
+
+
+@pytest.mark.parametrize("known", [100, 503])
+def test_a_whole_result_file_passes_with_the_data(
+    write: Write, bare: Path, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    """A part of it, or all."""
+    monkeypatch.setenv("EVALKIT_DATA", str(bare / "data"))
+    (bare / "data" / "longbench_v2").mkdir(parents=True)
+    made = results(IDS)
+    (bare / "data" / "longbench_v2" / "data.json").write_text(json.dumps(made[:known]))
+
+    task = score_predictions(write("m", *made), "longbench-v2").tasks["questions"]
+
+    assert (503, "document" if known == 503 else "sample") == (task.n, task.cluster_unit)
+
+
+def test_an_id_that_comes_twice_is_refused_in_a_whole_file(write: Write) -> None:
+    """Of the first half twice, and of a single row."""
+    for ids in (IDS[:250] * 2, [*IDS[:502], IDS[3]]):
+        with pytest.raises(DataError, match="was answered before"):
+            score_predictions(write("m", *results(ids)), "longbench-v2")
+
+
+@pytest.mark.parametrize(("shuffles", "complaint"), [
+    (False, r"m\.jsonl:251: the gold answers start over"),
+    (True, r"asks the same as .* more than the 50 of the task"),
+])  # fmt: skip
+def test_the_same_questions_under_other_ids_are_refused(write: Write, shuffles: bool, complaint: str) -> None:
+    """Whatever their order."""
+    made = [row | {"_id": name} for row, name in zip(results(IDS[:250]) * 2, IDS, strict=False)]
+    if shuffles:
+        random.Random(3).shuffle(made)
+
+    with pytest.raises(DataError, match=complaint):
+        score_predictions(write("m", *made), "longbench-v2")
+
+
+def test_one_question_of_several_texts_is_no_double(write: Write) -> None:
+    """Those about games are asked in the same words, with the same options."""
+    asked = ["Which player wins the most golds in the game?" if n % 25 == 0 else f"What is {n}?" for n in range(503)]
+
+    assert 503 == score_predictions(write("m", *results(IDS, asked)), "longbench-v2").tasks["questions"].n
