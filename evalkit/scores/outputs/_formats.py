@@ -23,6 +23,7 @@ from ._leval import leval_rows
 from ._longbench import longbench_files, longbench_rows
 from ._longbench_v2 import longbench_v2_files, longbench_v2_rows
 from ._match import Known, Matched, load_data, match_rows
+from ._odd import odd_rows
 from ._opencompass import abbreviations, as_stored, opencompass_files, opencompass_rows
 from ._opencompass_files import model_folder, parts_by_name
 from ._opencompass_needlebench import needlebench_files, needlebench_rows, needlebench_sets
@@ -126,7 +127,7 @@ def read_outputs(
         check_count(benchmark, task, paths, rows)
         matched = _matched(reader, benchmark, task, paths, rows)
         known = Matched() if isinstance(matched, str) else matched
-        tasks[task] = _answers(benchmark, task, rows, known, row_notes)
+        tasks[task] = _answers(benchmark, task, rows, known, [*row_notes, *odd_rows(rows)])
         if isinstance(matched, str):
             unchecked.setdefault(matched, []).append(task)
     notes += [_unchecked(benchmark.spec, names, looked_at) for looked_at, names in unchecked.items()]
