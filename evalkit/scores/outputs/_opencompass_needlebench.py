@@ -78,24 +78,53 @@ def needlebench_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) 
     """The cells of each task of the set; those of other sets, and other data sets, are left out."""
     files, others = parts_by_name(folder, is_cell)
     found: dict[str, list[Path]] = {}
-    odd = set()
+    odd: dict[str, list[str]] = {}
     for name, paths in sorted(files.items()):
         cell = _cell(name)
         assert cell is not None
         task = _task_of(benchmark.spec, cell)
         if task is None:
             others.append(name)
-            continue
-        found.setdefault(task, []).extend(paths)
-        if not (_has_length(benchmark.spec.tasks[task], cell) and _has_depth(benchmark.spec.tasks[task], cell)):
-            odd.add(name)
-    if not found:
+        elif _is_on_grid(benchmark.spec.tasks[task], cell):
+            found.setdefault(task, []).extend(paths)
+        else:
+            odd.setdefault(task, []).append(name)
+    if not found and not odd:
         raise DataError(f"{folder}: no file is named like a cell of {benchmark.spec.name}")
+    if not found:
+        names = [name for cells in odd.values() for name in cells]
+        raise DataError(
+            f"{folder}: no cell is of the grid of {benchmark.spec.name}, which {shown(names)} are not: "
+            "these are outputs of other lengths or depths"
+        )
     notes = [f"{len(others)} other data sets in the folder are left out: {shown(others)}"] if others else []
     notes += _doubtful(benchmark.spec, files)
-    if odd:
-        notes.append(f"{len(odd)} cells are not of the grid of {benchmark.spec.name}: {shown(sorted(odd))}")
+    notes += [_off_grid(benchmark.spec, task, names, files) for task, names in odd.items()]
     return Found(found, notes)
+
+
+def _off_grid(spec: BenchmarkSpec, task: str, names: Sequence[str], files: Mapping[str, Sequence[Path]]) -> str:
+    """That cells are no part of the task, and how many of its own are missing, which they do not stand for."""
+    rows = sum(1 for name in names for _ in numbered_rows(files[name]))
+    cells = [cell for cell in map(_cell, files) if cell is not None and _task_of(spec, cell) == task]
+    missing = _grid_size(spec.tasks[task]) - sum(_is_on_grid(spec.tasks[task], cell) for cell in cells)
+    of_grid = f"{missing} cells of the grid are missing" if missing else "no cell of the grid is missing"
+    return (
+        f"{task}: {len(names)} cells ({rows} rows) are not of the grid of {spec.name} and not in the score: "
+        f"{shown(names)}; {of_grid}"
+    )
+
+
+def _is_on_grid(task: TaskSpec, cell: _Cell) -> bool:
+    return _has_length(task, cell) and _has_depth(task, cell)
+
+
+def _grid_size(task: TaskSpec) -> int:
+    """Cells of the whole task, which are files of it."""
+    settings = task.settings
+    if "counts" in settings:
+        return len(settings["counts"])
+    return len(settings["lengths"]) * (1 if settings["form"] == "multi_retrieval" else len(settings["depths"]))
 
 
 def _doubtful(spec: BenchmarkSpec, files: Mapping[str, Sequence[Path]]) -> list[str]:

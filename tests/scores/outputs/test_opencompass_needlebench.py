@@ -61,7 +61,7 @@ def test_a_grid_is_scored_and_its_heatmap_drawn(write: Write, bare: Path) -> Non
     ("Length5000_parallel_zh_8k_batch5", "Lisbon#0*25*50*75*100", "needlebench-8k-batch", "batch_5_zh"),
     ("Length1000Depth0_3needle_en_4k", "Lisbon*Lisbon", "needlebench-4k", "multi_reasoning_3_en"),
     ("Length1000Depth0_5needle_zh_4k", "Lisbon", "needlebench-v2-4k", "multi_reasoning_5_zh"),
-    ("Length128000Depth50_origin_en_1000k", NEEDLE, "needlebench-v2-1000k", "single_en"),
+    ("Length125000Depth50_origin_en_1000k", NEEDLE, "needlebench-v2-1000k", "single_en"),
     ("needlebench_atc_challengeneedle_5_en", NEEDLE, "needlebench-atc", "en"),
     ("needlebench_atc_challengeneedle_5_zh_ordered", NEEDLE, "needlebench-atc", "zh_ordered"),
     ("NeedleBenchATCDataset-19Needle-EN", "0--A--ABCD", "needlebench-atc-choice-20", "en"),
@@ -88,14 +88,58 @@ def test_cells_of_both_versions_say_so(write: Write, benchmark: str) -> None:
     assert "needlebench-4k" == score_predictions(folder, "opencompass").benchmark
 
 
-def test_cells_off_the_grid_count_and_are_said(write: Write) -> None:
-    """A user may have set other depths."""
+def test_cells_off_the_grid_stand_for_none_of_it(write: Write) -> None:
+    """They are not in the score, and the note says which they are and how much of the grid is missing."""
+    for length in (1000, 2000, 3000, 4000):
+        for depth in V1_DEPTHS.split("*"):
+            write(f"Length{length}Depth{50 if depth == '5' else depth}_origin_en_4k", *[(FOUND, NEEDLE)] * 10)
+    folder = write("Length5000Depth0_origin_en_4k", *[("?", NEEDLE)] * 10)
+
+    scores = score_predictions(folder, "opencompass")
+
+    task = scores.tasks["single_en"]
+    assert (100.0, 760, 800) == (task.score, task.n, task.expected)
+    assert [
+        "single_en: 5 cells (50 rows) are not of the grid of needlebench-4k and not in the score: "
+        "Length1000Depth50_origin_en_4k, Length2000Depth50_origin_en_4k, Length3000Depth50_origin_en_4k…; "
+        "4 cells of the grid are missing"
+    ] == scores.notes
+
+
+def test_further_cells_beside_a_whole_grid_change_nothing(write: Write) -> None:
+    """Version 2's depths were run as well."""
+    for length in (1000, 2000, 3000, 4000):
+        for depth in {*V1_DEPTHS.split("*"), *V2_DEPTHS.split("*")}:
+            write(f"Length{length}Depth{depth}_origin_en_4k", *[(FOUND, NEEDLE)] * 10)
+
+    scores = score_predictions(write("Length1000_parallel_en_4k", ("x", f"Lisbon#{V1_DEPTHS}")), "opencompass")
+
+    assert 800 == scores.tasks["single_en"].n
+    assert any("single_en: 32 cells" in note and "no cell of the grid is missing" in note for note in scores.notes)
+
+
+@pytest.mark.parametrize(("name", "gold", "missing"), [
+    ("Length1000_parallel_en_4k", f"Lisbon#{V1_DEPTHS}", 3),
+    ("needlebench_atc_challengeneedle_2_en", NEEDLE, 32),
+])  # fmt: skip
+def test_a_task_without_depths_has_a_grid_as_well(write: Write, name: str, gold: str, missing: int) -> None:
+    """A file for each length, or for each needle count."""
+    write(name, ("x", gold))
+    odd = name.replace("1000", "1234").replace("_2_", "_500_")
+
+    notes = score_predictions(write(odd, ("x", gold)), "opencompass").notes
+
+    assert any(
+        "1 cells (1 rows) are not of the grid" in note and f"{missing} cells of the grid" in note for note in notes
+    )
+
+
+def test_outputs_of_another_grid_are_refused(write: Write) -> None:
+    """A score of none of its cells would be no score of the set."""
     folder = write("Length1000Depth50_origin_en_4k", (FOUND, NEEDLE))
 
-    scores = score_predictions(folder, "opencompass", benchmark="needlebench-4k")
-
-    assert 1 == scores.tasks["single_en"].n
-    assert any("1 cells are not of the grid of needlebench-4k" in note for note in scores.notes)
+    with pytest.raises(DataError, match="no cell is of the grid of needlebench-4k, which Length1000Depth50_origin_en"):
+        score_predictions(folder, "opencompass", benchmark="needlebench-4k")
 
 
 def test_needles_at_several_depths_are_scored_by_depth(write: Write) -> None:
