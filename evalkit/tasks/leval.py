@@ -11,6 +11,7 @@ Facts and sources of every rule: `docs/benchmarks/leval.md`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,10 @@ OFFICIAL_EXAMS = {
     "gsm100": metrics.leval_gsm100,
     "codeU": metrics.leval_codeu,
 }
+
+OTHER_EXAMS = ("sci_fi", "topic_retrieval_longchat")
+EXAM = "exam"
+"""Value of a record's `evaluation` field in the tasks with exact answers."""
 
 JUDGED = ("human", "LLM")
 """Values of a record's `evaluation` field that the n-gram evaluation passes over."""
@@ -114,7 +119,29 @@ class LEval:
         """OpenCompass's evaluator of the task, or the official metric that the answers' `evaluation` asks for."""
         if self.spec.protocol(protocol).scoring == "opencompass":
             return _opencompass_scorer(task)
-        return _official_scorer(task, answers)
+        scorer = _official_scorer(task, answers)
+        return replace(scorer, notes=lambda scored: self._notes(task, answers, scored))
+
+    def _notes(self, task: str, answers: Sequence[Answer], scored: Sequence[Answer]) -> list[str]:
+        """What the answers' `evaluation` says and the official metric of the task does not follow."""
+        kinds = Counter(str(answer.metadata.get("evaluation")) for answer in answers)
+        if task in OFFICIAL_EXAMS or task in OTHER_EXAMS:
+            told = {kind: count for kind, count in kinds.items() if kind not in (EXAM, "None")}
+            return [f"{_counted(told)} by their 'evaluation', but {task} is an exam: scored as one"] if told else []
+        notes = []
+        judged = {kind: kinds[kind] for kind in JUDGED if kinds[kind]}
+        if judged and len(scored) < (self.spec.tasks[task].expected.get("official") or 0):
+            notes.append(f"{_counted(judged)} by their 'evaluation': left to a judge, not in the score")
+        others = {kind: count for kind, count in kinds.items() if kind not in JUDGED}
+        if len(others) > 1:
+            notes.append(f"{_counted(others)} by their 'evaluation': the last row's metric scores them all")
+        return notes
+
+
+def _counted(kinds: Mapping[str, int]) -> str:
+    """How many rows are of which kind: `3 rows are 'LLM', 1 'human'`."""
+    (kind, count), *others = kinds.items()
+    return ", ".join([f"{count} rows are {kind!r}", *(f"{number} {name!r}" for name, number in others)])
 
 
 def _pairs(record: Record) -> Iterator[tuple[str, str]]:

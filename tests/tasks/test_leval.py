@@ -234,3 +234,36 @@ def test_an_evaluation_the_official_rules_do_not_know_is_refused(leval: Benchmar
     """Neither f1 nor rouge, and not left to a judge: the file is not L-Eval's."""
     with pytest.raises(DataError, match="field 'evaluation' is 'bleu'"):
         score(leval, "financial_qa", "official", answers(("x", "y", "bleu")))
+
+
+def notes(leval: Benchmark, task: str, protocol: str, *kinds: str) -> list[str]:
+    """What is said beside the score of answers whose records have these values of `evaluation`."""
+    answers = [
+        Answer(f"leval/{task}/{index}", "doc", "B", ("B",), {"evaluation": kind, "index": index})
+        for index, kind in enumerate(kinds)
+    ]
+    return score_task(leval, task, protocol, TaskAnswers(answers))[0].notes
+
+
+@pytest.mark.parametrize(("task", "kinds", "note"), [
+    ("narrative_qa", ["LLM"] * 3, "3 rows are 'LLM' by their 'evaluation': left to a judge, not in the score"),
+    ("narrative_qa", ["f1", "human", "LLM"], "1 rows are 'human', 1 'LLM' by their 'evaluation': left to a judge"),
+    ("coursera", ["f1"] * 3, "3 rows are 'f1' by their 'evaluation', but coursera is an exam: scored as one"),
+    ("sci_fi", ["exam", "LLM", "f1"], "1 rows are 'LLM', 1 'f1' by their 'evaluation', but sci_fi is an exam"),
+    ("topic_retrieval_longchat", ["rouge"] * 3, "3 rows are 'rouge' by their 'evaluation', but topic_retrieval"),
+    ("meeting_summ", ["f1", "f1", "rouge"], "2 rows are 'f1', 1 'rouge' by their 'evaluation': the last row's metric"),
+])  # fmt: skip
+def test_official_rules_say_which_evaluation_they_do_not_follow(
+    leval: Benchmark, task: str, kinds: list[str], note: str
+) -> None:
+    """A score of nothing, or by a metric that the record does not name, has its reason; other protocols follow none."""
+    (said,) = notes(leval, task, "official", *kinds)
+
+    assert said.startswith(note)
+    assert not task.startswith("coursera") or [] == notes(leval, task, "opencompass", *kinds)
+
+
+def test_judged_records_beside_all_others_are_not_said(leval: Benchmark) -> None:
+    """The complete data has them, and the official scores are without."""
+    assert [] == notes(leval, "gov_report_summ", "official", *["rouge"] * 13, "LLM")
+    assert [] == notes(leval, "coursera", "official", *["exam"] * 3)
