@@ -24,6 +24,9 @@ from ._score import TaskAnswers, score_benchmark
 
 __all__ = ["score_run", "write_scores"]
 
+LOG = "samples.jsonl"
+"""Where a run folder has its answers."""
+
 Latest = dict[tuple[str, int], SampleRecord]
 
 
@@ -38,6 +41,8 @@ def score_run(
     Rows of extra metrics stand behind the protocol's own.
     """
     manifest = read_manifest(folder)
+    if not (folder / LOG).is_file():  # every run makes it before its first answer: scores of nothing would replace
+        raise DataError(f"{folder / LOG}: missing, though run.json is there: restore it, or run the evaluation again")
     used = {**(manifest.settings.get("options") or {}), **(options or {})}
     benchmark = load_benchmark(str(manifest.settings["benchmark"]), used)
     ran_under = str(manifest.identity["protocol"])
@@ -69,8 +74,7 @@ def score_run(
 def _task_of(folder: Path, record_id: str) -> str:
     parts = record_id.split("/")
     if len(parts) < 3:
-        log = folder / "samples.jsonl"
-        raise DataError(f"{log}: id {record_id!r} is not benchmark/task/index; repair or remove it")
+        raise DataError(f"{folder / LOG}: id {record_id!r} is not benchmark/task/index; repair or remove it")
     return parts[1]
 
 

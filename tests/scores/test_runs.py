@@ -295,3 +295,22 @@ def test_other_scoring_options_are_in_the_label(qasper: Run) -> None:
         "official", "official", "official+code-backend-levenshtein", "opencompass (run under official)",
         "opencompass (run under official)+code-backend-levenshtein",
     ] == labels  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [
+    ("score",), ("score", "--protocol", "chain"), ("score", "--protocol", "all"), ("report",)
+])  # fmt: skip
+def test_a_run_folder_that_lost_its_answers_is_refused_and_left_as_it_is(
+    run: Run, evalkit: Command, command: tuple[str, ...]
+) -> None:
+    """Scores of no answers would replace those that are there."""
+    folder = run("--limit", 3)
+    (folder / "samples.jsonl").unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    done = evalkit(command[0], folder, *command[1:])
+
+    assert 2 == done.code
+    (line,) = done.err.splitlines()
+    assert f"{folder / 'samples.jsonl'}: missing, though run.json is there" in line
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
