@@ -185,7 +185,7 @@ def _answers(
         answered,
         unanswered=[answer for answer, row in zip(made, rows, strict=True) if not row.is_answered],
         cluster_unit="document" if has_documents else "sample",
-        notes=[*notes, *matched.notes, *_failures(rows)],
+        notes=[*notes, *matched.notes, *_overruled(rows, matched.samples), *_failures(rows)],
     )
 
 
@@ -202,6 +202,21 @@ def _placed(answer: Answer, samples: Mapping[int, Known], row: Row) -> Answer:
         return answer
     metadata = {**answer.metadata, **sample.metadata}
     return replace(answer, document=sample.document, metadata=metadata)
+
+
+def _overruled(rows: Sequence[Row], samples: Mapping[int, Known]) -> list[str]:
+    """How many rows say another `evaluation`, by which L-Eval's official rules choose the metric, than the data."""
+    said = {row.index: row.metadata["evaluation"] for row in rows if row.is_answered and "evaluation" in row.metadata}
+    others = [
+        value
+        for index, value in said.items()
+        if index in samples and samples[index].metadata.get("evaluation", value) != value
+    ]
+    return (
+        [f"{len(others)} rows have another 'evaluation' than the data ({others[0]!r}): the data's counts"]
+        if others
+        else []
+    )
 
 
 def _failures(rows: Sequence[Row]) -> list[str]:

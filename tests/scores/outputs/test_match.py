@@ -118,6 +118,16 @@ def test_a_part_of_the_data_refuses_nothing_and_says_what_it_lacks(write: Write,
     assert "219 of 269 predictions are not in the data at hand" in task.notes[0]
 
 
+def test_another_evaluation_than_the_datas_is_said(write: Write, data: Callable[..., None]) -> None:
+    """The data's chooses the metric, whatever the file says."""
+    data()
+    folder = write([row | ({"evaluation": "f1"} if index % 2 else {}) for index, row in enumerate(rows())])
+
+    task = score_predictions(folder, "leval").tasks["tpo"]
+
+    assert ["134 rows have another 'evaluation' than the data ('f1'): the data's counts"] == task.notes
+
+
 def test_without_the_data_this_is_said(write: Write) -> None:
     """And how to get it."""
     notes = score_predictions(write(rows()), "leval").notes
