@@ -1,4 +1,4 @@
-"""Facts read from a plain Hugging Face model folder (`config.json`, `tokenizer_config.json`), without transformers."""
+"""Facts read from a plain Hugging Face model folder (`config.json`, `tokenizer_config.json`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.cards._card import Architecture, Card, FactSource, Rope
+from evalkit.cards._class import completed, head_dim, is_by_layer, rotary_dim, stated_theta
 from evalkit.cards._weights import check_no_adapter, read_json
 from evalkit.cards._window import KEYS, ConfigError, language_config, lengths_of, rope_parameters, scaling_type
 from evalkit.cards._window import count as _count
@@ -68,11 +69,8 @@ def read_facts(folder: Path) -> FolderFacts:
     path = folder / "config.json"
     whole = read_json(path)
     try:
-        config = language_config(whole)
+        config = completed(folder, language_config(whole))
         lengths = lengths_of(config)
-        if lengths.window is None:
-            config = _completed(folder, config)
-            lengths = lengths_of(config)
         return FolderFacts(
             lengths=lengths.stated,
             window=lengths.window,
@@ -86,28 +84,12 @@ def read_facts(folder: Path) -> FolderFacts:
         raise CardError(f"{path}: {error}") from None
 
 
-def _completed(folder: Path, config: Mapping[str, object]) -> Mapping[str, object]:
-    """The configuration with what its class fills in: Gemma 3's published file states no length at all.
-
-    Asked of transformers only where nothing is stated, since importing it takes seconds; it runs no code of the folder.
-    """
-    try:
-        from transformers import AutoConfig
-
-        filled = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config().to_dict()
-    except Exception:  # not installed, or a model that it does not know: then nobody can tell
-        return config
-    return {**filled, **{key: value for key, value in config.items() if value is not None}}
-
-
 def _rope(config: Mapping[str, object], original_length: int | None) -> Rope:
     """The base and the scaling as a spec, in the spelling of transformers 5 or 4."""
     parameters = rope_parameters(config)
-    is_by_layer = any(isinstance(value, dict) for value in parameters.values()) or "rope_local_base_freq" in config
-    if is_by_layer:
+    if is_by_layer(parameters) or "rope_local_base_freq" in config:
         return Rope(theta=None, scaling="native", original_length=original_length)  # no single base, no spec
-    theta = _number(parameters, "rope_theta") or _number(config, "rope_theta") or _number(config, "rotary_emb_base")
-    return Rope(theta=theta, scaling=_scaling(parameters), original_length=original_length)
+    return Rope(theta=stated_theta(config), scaling=_scaling(parameters), original_length=original_length)
 
 
 def _scaling(parameters: Mapping[str, object]) -> str | None:
@@ -121,18 +103,14 @@ def _scaling(parameters: Mapping[str, object]) -> str | None:
 
 
 def _architecture(config: Mapping[str, object]) -> Architecture:
-    hidden, heads = _count(config, "hidden_size"), _count(config, "num_attention_heads")
-    head_dim = _count(config, "head_dim")
-    if head_dim is None and hidden and heads:
-        head_dim = hidden // heads
     return Architecture(
         layers=_count(config, "num_hidden_layers"),
-        hidden=hidden,
+        hidden=_count(config, "hidden_size"),
         feed_forward=_feed_forward(config),
-        heads=heads,
+        heads=_count(config, "num_attention_heads"),
         kv_heads=_count(config, "num_key_value_heads"),
-        head_dim=head_dim,
-        rotary_dim=_rotary_dim(config, head_dim),
+        head_dim=head_dim(config),
+        rotary_dim=rotary_dim(config),
         vocabulary=_count(config, "vocab_size"),
     )
 
@@ -140,14 +118,6 @@ def _architecture(config: Mapping[str, object]) -> Architecture:
 def _feed_forward(config: Mapping[str, object]) -> int | None:
     """The width of the feed-forward layers; None where they differ (a list, one number for each layer)."""
     return None if isinstance(config.get("intermediate_size"), list) else _count(config, "intermediate_size")
-
-
-def _rotary_dim(config: Mapping[str, object], head_dim: int | None) -> int | None:
-    """Dimensions that RoPE turns where the configuration says that it is a part of them."""
-    parameters = config.get("rope_parameters")
-    nested = _number(parameters, "partial_rotary_factor") if isinstance(parameters, dict) else None
-    factor = nested or _number(config, "partial_rotary_factor") or _number(config, "rotary_pct")
-    return int(head_dim * factor) if head_dim and factor and factor < 1 else None
 
 
 def _has_chat_template(folder: Path) -> bool:

@@ -32,6 +32,9 @@ KEYS = (
 ALREADY_EXTENDED = {"default", "llama3", "longrope", "su", "mrope", "proportional"}
 
 
+_ROPE_DICTS = ("rope_scaling", "rope_parameters")
+
+
 class ConfigError(ValueError):
     """A value of the configuration that cannot be what it stands for: `key: what was expected, what was found`."""
 
@@ -53,19 +56,23 @@ def language_config(config: Config) -> Config:
     if not isinstance(nested, dict):
         return config
     inner = language_config(nested)  # thinker_config.text_config
-    top = {key: value for key, value in config.items() if key not in NESTED}
+    # RoPE parameters of the nested record hold alone: its class never sees those of the top.
+    left = {*NESTED, *(_ROPE_DICTS if any(inner.get(key) for key in _ROPE_DICTS) else ())}
+    top = {key: value for key, value in config.items() if key not in left}
     return {**top, **{key: value for key, value in inner.items() if value is not None}}
 
 
 def rope_parameters(config: Config) -> Config:
-    """The RoPE parameters: `rope_parameters` (transformers 5), else `rope_scaling` (4); empty where there are none."""
-    for key in ("rope_parameters", "rope_scaling"):
+    """The RoPE parameters in force: `rope_scaling` where it is given, else `rope_parameters`; empty without either.
+
+    transformers 5 reads them in this order (`convert_rope_params_to_dict`): a block that a README tells to add to a
+    file of transformers 5 replaces what stands there, and nothing of the other dictionary is mixed in.
+    """
+    for key in _ROPE_DICTS:
         value = config.get(key)
         if value is not None and not isinstance(value, dict):
             raise ConfigError(f"{key}: expected an object, found {value!r:.80}")
-        if value:
-            return value
-    return {}
+    return next((value for key in _ROPE_DICTS if isinstance(value := config.get(key), dict) and value), {})
 
 
 def lengths_of(config: Config) -> Lengths:
