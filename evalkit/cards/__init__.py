@@ -4,7 +4,7 @@
 """
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
-from evalkit.cards._check import Finding, check_card, overstated_window
+from evalkit.cards._check import Finding, check_card, contradictions
 from evalkit.cards._load import list_cards, load_card
 from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._weights import loaded_files
@@ -21,8 +21,8 @@ __all__ = [
     "Prices",
     "Rope",
     "check_card",
+    "contradictions",
     "list_cards",
     "load_card",
     "loaded_files",
-    "overstated_window",
 ]

@@ -219,6 +219,11 @@ class Card(CardRecord):
         return self.rope.original_length or self.context_length
 
     @property
+    def turned_dimensions(self) -> int | None:
+        """Dimensions of a head that RoPE turns; None where the card does not say."""
+        return self.architecture.rotary_dim or self.architecture.head_dim
+
+    @property
     def kv_bytes_per_token(self) -> int | None:
         """Bytes of keys and values that one token takes, 16 bits a number or the card's 32; None where a fact lacks."""
         shape = self.architecture

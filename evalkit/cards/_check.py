@@ -12,7 +12,7 @@ from evalkit.cards._card import Architecture, Card
 from evalkit.cards._folder import FolderFacts, read_facts
 from evalkit.errors import CardError
 
-__all__ = ["Finding", "check_card", "overstated_window"]
+__all__ = ["Finding", "check_card", "contradictions"]
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,32 @@ def check_card(card: Card) -> list[Finding]:
     return findings + (_check_folder(card, card.weights_path) if card.weights_path.is_dir() else [])
 
 
-def overstated_window(card: Card) -> str | None:
-    """One line where the card claims more tokens than its weights' own configuration; None where it does not.
+def contradictions(card: Card) -> list[str]:
+    """One line for each fact of the card that the configuration of its weights contradicts; empty where none is.
 
     Only weights on this machine are looked at; a configuration that cannot be read is loading's business.
     """
-    folder = card.weights_path
-    if folder is None or not (folder / "config.json").is_file():
-        return None
+    folder = card.weights_path if card.weights_path is not None else card.is_on_hub and _cached_snapshot(card)
+    is_made_of_it = card.origin is not None and card.origin.name == "config.json"
+    if is_made_of_it or not folder or not (folder / "config.json").is_file():
+        return []
     try:
-        window = read_facts(folder).window
+        facts = read_facts(folder)
     except CardError:
-        return None
-    if window is None or card.context_length <= window:
+        return []
+    claim = _overstated_window(card, facts)
+    lengths = [] if claim is not None else _compare_lengths(card, facts, folder)
+    found = [*lengths, *_compare_values(card, facts, folder)]
+    return [*([claim] if claim is not None else []), *(each.message for each in found if each.level == "error")]
+
+
+def _overstated_window(card: Card, facts: FolderFacts) -> str | None:
+    """One line where the card claims more tokens than its weights' own configuration; None where it does not."""
+    if facts.window is None or card.context_length <= facts.window:
         return None
     return (
-        f"card {card.name} claims {card.context_length:,} tokens, but config.json of its weights makes {window:,}: "
-        "longer prompts run beyond what the model was made for"
+        f"card {card.name} claims {card.context_length:,} tokens, but config.json of its weights makes "
+        f"{facts.window:,}: longer prompts run beyond what the model was made for"
     )
 
 
@@ -147,12 +156,28 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     ]
     pairs.append(("rope.theta", card.rope.theta, facts.rope.theta))
     pairs.append(("rope.original_length", card.rope.original_length, facts.rope.original_length))
-    for field, ours, theirs in pairs:
-        if ours is not None and theirs is not None and not _equal(ours, theirs):
-            yield Finding("error", f"{field}: {ours}, but config.json in {folder} has {theirs}: correct the card")
-    ours, theirs = card.rope.scaling, facts.rope.scaling
-    if ours != theirs:
-        yield Finding("error", f"rope.scaling: {ours}, but config.json in {folder} means {theirs}: correct the card")
+    wrong = [(field, ours, theirs) for field, ours, theirs in pairs if _differ(ours, theirs)]
+    if card.rope.scaling != facts.rope.scaling:
+        wrong.append(("rope.scaling", card.rope.scaling, facts.rope.scaling))
+    wrong += _left_out(card, facts) if not wrong else []  # else a fact that is wrong already would be told twice
+    for field, ours, theirs in wrong:
+        verb = "means" if field == "rope.scaling" else "has"
+        yield Finding("error", f"{field}: {ours}, but config.json in {folder} {verb} {theirs}: correct the card")
+
+
+def _left_out(card: Card, facts: FolderFacts) -> list[tuple[str, object, object]]:
+    """What a RoPE setting would count with because the card is silent, and is not so: name, ours, theirs."""
+    turned = facts.architecture.rotary_dim or facts.architecture.head_dim
+    pairs = (
+        ("architecture.rotary_dim", card.turned_dimensions, turned),
+        ("rope.original_length", card.original_length, facts.rope.original_length),
+    )
+    return [(field, ours, theirs) for field, ours, theirs in pairs if _differ(ours, theirs)]
+
+
+def _differ(ours: object, theirs: object) -> bool:
+    """Whether both are stated and contradict each other."""
+    return ours is not None and theirs is not None and not _equal(ours, theirs)
 
 
 def _equal(ours: object, theirs: object) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards._window import Config, count, lengths_of, number, rope_parameters
+from evalkit.cards._window import Config, count, lengths_of, number, rope_parameters, scaling_type
 
 __all__ = ["completed", "head_dim", "is_by_layer", "is_latent", "rotary_dim", "stated_theta"]
 
@@ -28,8 +28,8 @@ _PLAIN_WITH_WIDTH = {"gemma", "gemma2", "qwen3", "qwen3_moe"}  # where `head_dim
 # whole heads, whatever their files say.
 TURNS_A_PART = {
     "bamba", "fuyu", "glm", "glm4", "glm4_moe", "glm4_moe_lite", "gpt_neox", "gpt_neox_japanese", "minimax_m2",
-    "nemotron", "persimmon", "phi", "phi3", "phi4_multimodal", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next",
-    "qwen4_exp_text", "recurrent_gemma", "solar_open", "stablelm",
+    "minimax_m3_vl_text", "nemotron", "persimmon", "phi", "phi3", "phi4_multimodal", "qwen3_5_moe_text", "qwen3_5_text",
+    "qwen3_next", "qwen4_exp_text", "recurrent_gemma", "solar_open", "stablelm",
 }  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _loaded(folder: Path) -> Any:
 
 def _with_rope(config: Config, loaded: Any, filled: Mapping[str, Any]) -> Config:
     """The configuration with the class's RoPE parameters and width of a head instead of the file's."""
-    changes: dict[str, object] = {}
+    changes: dict[str, object] = {"model_type": loaded.model_type}  # the nested record may leave it out
     if filled.get("rope_parameters"):
         config = {key: value for key, value in config.items() if key not in _ROPE_KEYS}
         changes["rope_parameters"] = filled["rope_parameters"]
@@ -137,6 +137,11 @@ def rotary_dim(config: Config) -> int | None:
 
 
 def _obeys_the_factor(config: Config) -> bool:
-    """Whether the family turns a part of a head where its file says so; code of a repository is taken at its word."""
+    """Whether the family turns a part of a head where its file says so; code of a repository is taken at its word.
+
+    Under a scaling every family does: `ROPE_INIT_FUNCTIONS` are shared, but "proportional" fills up with zeros.
+    """
     kind = config.get("model_type")
-    return not isinstance(kind, str) or kind in TURNS_A_PART or isinstance(config.get("auto_map"), Mapping)
+    if not isinstance(kind, str) or isinstance(config.get("auto_map"), Mapping):
+        return True
+    return kind in TURNS_A_PART or scaling_type(rope_parameters(config)) not in {"default", "proportional"}
