@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from evalkit.prompts import TokenIds
-from evalkit.rope import RopeSetting
+from evalkit.rope import RopeModel, RopeSetting
 from evalkit.tasks import StopRule
 
 __all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
@@ -46,6 +46,8 @@ class BackendOptions:
     """What a paid endpoint may charge, in the currency of its prices; None = no limit."""
     note: Callable[[str], None] = _ignore
     """Takes what the user should know while the backend works."""
+    rope_model: RopeModel | None = None
+    """What the run's RoPE settings were computed from, to be held against the loaded model; None under `native`."""
 
 
 @dataclass(frozen=True, slots=True)

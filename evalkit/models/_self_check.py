@@ -179,7 +179,7 @@ def _check_rope(model: ModelAdapter, card: Card) -> LiveCheck:
 
 def _expected(card: Card) -> Rotation | None:
     """The rotation that the card states; None where it states none that a formula gives."""
-    turned = card.architecture.rotary_dim or card.architecture.head_dim
+    turned = card.turned_dimensions
     if card.rope.theta is None or turned is None:
         return None
     if card.rope.scaling is None:

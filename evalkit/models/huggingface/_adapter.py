@@ -42,6 +42,8 @@ class HuggingFaceModel:
         self._tokenizer = tokenizer
         self._model = _load(card, options)
         self._rotary = RotarySwitch(self._model)
+        if options.rope_model is not None:
+            self._rotary.check(options.rope_model)
         self._eos_ids = _eos_ids(self._model, tokenizer)
         self._penalties = read_penalties(self._model.generation_config)
         self._last_only = _last_only(self._model)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import UserError
-from evalkit.rope import RopeSetting, Rotation
+from evalkit.rope import RopeModel, RopeSetting, Rotation
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["RotarySwitch"]
 
 _STATE = ("rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
+_POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
+TOLERANCE = 2**-7  # of a base: what a table kept in bfloat16 still tells
 _ORDER_DEPENDENT = {"dynamic", "longrope"}  # transformers recomputes these from the longest position seen
 
 
@@ -40,13 +43,29 @@ class RotarySwitch:
         """What each rotary embedding does now."""
         return [Rotation(tuple(module.inv_freq.tolist()), float(module.attention_scaling)) for module in self._modules]
 
+    def check(self, planned: RopeModel) -> None:
+        """Raise a `UserError` where the model as loaded does not turn by the base and dimensions of a run.
+
+        A card, or a file that its class reads otherwise, may have said something else than the weights do.
+        """
+        for module, (state, frequencies) in zip(self._modules, self._native, strict=True):
+            turned, base = 2 * len(frequencies), _base(module, state, frequencies.tolist())
+            if turned != planned.dimension:
+                raise _mismatch(f"turns {turned} dimensions of a head", planned.dimension, "architecture.rotary_dim")
+            if base is not None and not math.isclose(base, planned.base, rel_tol=TOLERANCE):
+                raise _mismatch(f"turns by base {base:g}", f"{planned.base:g}", "rope.theta")
+
     def apply(self, setting: RopeSetting) -> None:
         """Put a setting in force; the next forward pass uses it."""
         if not self._modules and setting.rope_type != "native":
             raise UserError("this model has no rotary embedding that evalkit can set; only --rope native works")
         for module, (state, frequencies) in zip(self._modules, self._native, strict=True):
             if setting.rope_type != "native":
+                turned = len(frequencies)
                 state, frequencies = self._made(module, setting)
+                if len(frequencies) != turned:  # a factor in the file that its class obeys under a scaling only
+                    kind = f"{2 * len(frequencies)} dimensions of a head under {setting.rope_type!r}"
+                    raise UserError(f"this model turns {2 * turned} as released and {kind}; only --rope native works")
             _restore(module, state, frequencies)
         self._current = setting
 
@@ -62,6 +81,20 @@ class RotarySwitch:
         config.rope_parameters = {**kept, **setting.parameters()}
         fresh = type(module)(config)
         return _state(fresh), fresh.inv_freq.to(module.inv_freq.device)
+
+
+def _base(module: Any, state: dict[str, Any], frequencies: list[float]) -> float | None:
+    """The base in force: from fastest and slowest frequency where all of them are powers of it, else as configured."""
+    turned = 2 * len(frequencies)
+    if state.get("rope_type") in _POWERS and turned > 2:
+        return float((frequencies[0] / frequencies[-1]) ** (turned / (turned - 2)))
+    parameters = getattr(getattr(module, "config", None), "rope_parameters", None) or {}
+    base = parameters.get("rope_theta")
+    return None if base is None else float(base)
+
+
+def _mismatch(found: str, planned: object, fact: str) -> UserError:
+    return UserError(f"the loaded model {found}, and --rope counts with {planned}: correct {fact} in its card")
 
 
 def _state(module: Any) -> dict[str, Any]:
