@@ -14,6 +14,7 @@ from evalkit.cards import Card
 from evalkit.data import Located, MissingFileError, locate, source
 from evalkit.errors import DataError, UnknownNameError, UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
+from evalkit.rope import parse_rope
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
     Benchmark,
@@ -24,6 +25,8 @@ from evalkit.tasks import (
     option_identity,
     resolve_options,
 )
+
+from ._rotary import rope_facts
 
 __all__ = ["Job", "make_job"]
 
@@ -288,4 +291,5 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         **({"trust_remote_code": True} if settings.trust_remote_code else {}),
         **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise
         **({"rope_replaces_native": True} if settings.rope_replaces_native else {}),
+        **rope_facts(card, parse_rope(settings.rope)),
     }

@@ -143,7 +143,7 @@ class _Worker:
                 self._monitor.note(f"{name}: {warning}")
 
     def _is_done(self, prompt: PlannedPrompt) -> bool:
-        """Whether the step has a finished record; one of another prompt is a conflict, never an answer."""
+        """Whether the step has a finished record; one of another prompt or rotation is a conflict, never an answer."""
         record = self._stores[prompt.benchmark].latest.get((prompt.sample_id, prompt.step))
         if record is None or record.error is not None:
             return False
@@ -151,6 +151,11 @@ class _Worker:
             raise RunConflictError(
                 f"{self._stores[prompt.benchmark].folder}: {prompt.sample_id} was answered for another prompt "
                 f"({record.prompt_sha256[:12]}, now {prompt.digest[:12]}); data or libraries changed: use a new --out"
+            )
+        if record.rope != prompt.rope.key:
+            raise RunConflictError(
+                f"{self._stores[prompt.benchmark].folder}: {prompt.sample_id} was answered under RoPE {record.rope}, "
+                f"now {prompt.rope.key}; what is known of the model's own RoPE changed: use a new --out"
             )
         return True
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, ChatTemplate, overstated_window
+from evalkit.cards import Card, ChatTemplate, contradictions
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
 from evalkit.prompts import (
     PromptTokenizer,
     chat_format,
 )
-from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.rope import RopeSetting, RopeSpec, parse_rope, rope_setting
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
     NotedBenchmark,
@@ -23,6 +23,7 @@ from evalkit.tasks import (
 
 from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
+from ._rotary import rope_model
 
 __all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
 
@@ -56,9 +57,9 @@ class Session:
 
     def rope_of(self) -> Callable[[int], RopeSetting]:
         """From prompt + max_new_tokens to the RoPE setting of a prompt."""
-        if self.rope.kind == "native":
+        model, spec, grid = rope_model(self.card, self.rope), self.rope, self.settings.rope_grid
+        if model is None:
             return lambda _: RopeSetting("native")
-        model, spec, grid = self._rope_model(), self.rope, self.settings.rope_grid
         return lambda tokens: rope_setting(spec, model, tokens, grid)
 
     def backend_options(self, *, longest_sequence: int, note: Callable[[str], None]) -> BackendOptions:
@@ -72,6 +73,7 @@ class Session:
             trust_remote_code=settings.trust_remote_code,
             longest_sequence=longest_sequence,
             max_cost=settings.max_cost,
+            rope_model=rope_model(self.card, self.rope),
             note=note,
         )
 
@@ -94,14 +96,6 @@ class Session:
             f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; leave --rope "
             "out to run it as released, or add --rope-replaces-native"
         )
-
-    def _rope_model(self) -> RopeModel:
-        shape = self.card.architecture
-        base, dimension = self.card.rope.theta, shape.rotary_dim or shape.head_dim
-        if base is None or dimension is None:
-            fact = "rope.theta" if base is None else "architecture.head_dim"
-            raise UserError(f"{self.card.name}: --rope {self.rope} needs {fact}, which its card does not state; add it")
-        return RopeModel(base, self.card.original_length, dimension, is_scaled=self.card.rope.scaling is not None)
 
 
 def open_session(settings: RunSettings) -> Session:
@@ -145,9 +139,7 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
 
 
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
-    claim = overstated_window(card)
-    if claim is not None:
-        yield claim
+    yield from contradictions(card)
     for job in jobs:
         if job.max_seq_len > card.context_length:
             made_for = f"the {card.context_length} tokens {card.name} was made for"

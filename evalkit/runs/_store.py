@@ -38,6 +38,9 @@ NEEDED = (
 )
 """What of a manifest scoring relies on."""
 
+UNKNOWN_WHEN_ABSENT = {"rope_model"}
+"""Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
+
 Key = tuple[str, int]
 """Sample id and step."""
 
@@ -229,6 +232,8 @@ def _drop_torn_line(path: Path) -> None:
 def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]) -> None:
     for field in sorted(old.keys() | new.keys()):
         before, now = old.get(field), new.get(field)
+        if field in UNKNOWN_WHEN_ABSENT and None in (before, now):
+            continue
         if isinstance(before, dict) and isinstance(now, dict):
             differing = sorted(key for key in before.keys() & now.keys() if before[key] != now[key])
             if not differing:

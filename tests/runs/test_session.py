@@ -139,18 +139,15 @@ def test_folders_have_names_of_their_own(opened: Open) -> None:
     assert [*(Path("results") / name for name in names), Path("here")] == folders
 
 
-def test_a_rope_spec_needs_the_facts_of_the_model(opened: Open, save_model: Callable[..., Path]) -> None:
+def test_a_rope_spec_needs_the_facts_of_the_model(opened: Open, tiny_model: Path, bare: Path) -> None:
     """Native needs none; an effective base needs the trained base and the head's dimension."""
     assert RopeSetting("native") == opened().rope_of()(10**6)
     assert RopeSetting("default", 10000.0) == opened(rope="none").rope_of()(10**6)
 
-    folder = save_model()
-    config = json.loads((folder / "config.json").read_text())
-    for name in ("rope_parameters", "rope_theta"):
-        config.pop(name, None)
-    (folder / "config.json").write_text(json.dumps(config))
+    card = bare / "card.yaml"
+    card.write_text(f"{{name: t, title: T, weights: {tiny_model}, context_length: 512, licence: none}}")
     with pytest.raises(UserError, match=r"--rope none needs rope\.theta, which its card does not state"):
-        opened(model=str(folder), rope="none").rope_of()
+        opened(model=str(card), rope="none").rope_of()
 
 
 def test_keys_and_values_are_counted_from_the_card(opened: Open) -> None:

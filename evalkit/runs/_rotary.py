@@ -1,0 +1,33 @@
+"""What a run's RoPE condition is computed from: facts of the card that decide every rotation, and so every answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalkit.cards import Card
+from evalkit.errors import UserError
+from evalkit.rope import RopeModel, RopeSpec
+
+__all__ = ["rope_facts", "rope_model"]
+
+
+def rope_model(card: Card, rope: RopeSpec) -> RopeModel | None:
+    """Base, length and turned dimensions that `rope` counts with; None for `native`, which leaves them to the model.
+
+    Raises a `UserError` where the card does not state one of them.
+    """
+    if rope.kind == "native":
+        return None
+    base, dimension = card.rope.theta, card.turned_dimensions
+    if base is None or dimension is None:
+        fact = "rope.theta" if base is None else "architecture.head_dim"
+        raise UserError(f"{card.name}: --rope {rope} needs {fact}, which its card does not state; add it")
+    return RopeModel(base, card.original_length, dimension, is_scaled=card.rope.scaling is not None)
+
+
+def rope_facts(card: Card, rope: RopeSpec) -> dict[str, Any]:
+    """The part of a run's identity that says what its RoPE condition was computed from; empty under `native`."""
+    if rope.kind == "native":
+        return {}
+    facts = {"base": card.rope.theta, "length": card.original_length, "dimension": card.turned_dimensions}
+    return {"rope_model": facts}
