@@ -260,6 +260,65 @@ def test_every_fact_of_the_card_that_can_change_a_score_is_in_the_identity(
         start(model=str(card), limit=1)
 
 
+ROPE_CARD = """name: tiny
+title: Tiny
+weights: {weights}
+context_length: {length}
+rope: {{theta: {theta}}}
+architecture: {{head_dim: {head_dim}}}
+max_seq_len: 512
+licence: none
+sources: [{{facts: [rope.theta], source: a test}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "field"), [({"theta": 20000}, "base"), ({"head_dim": 32}, "dimension"), ({"length": 256}, "length")]
+)
+def test_facts_that_a_rope_setting_counts_with_are_in_the_identity(
+    start: Start, tiny_model: Path, tmp_path: Path, change: dict[str, int], field: str
+) -> None:
+    """The same `--rope` under another base, width or length is another rotation; `native` counts with none."""
+    card = tmp_path / "card.yaml"
+    facts = {"weights": tiny_model, "theta": 10000, "head_dim": 16, "length": 512}
+    card.write_text(ROPE_CARD.format(**facts))
+    for folder, rope in (("turned", "dynamic:4"), ("native", "native")):
+        start(model=str(card), limit=1, rope=rope, out=tmp_path / folder)
+    card.write_text(ROPE_CARD.format(**facts | change))
+
+    assert 0 == start(model=str(card), limit=1, out=tmp_path / "native").finished
+    with pytest.raises(RunConflictError, match=rf"another rope_model\.{field} "):
+        start(model=str(card), limit=1, rope="dynamic:4", out=tmp_path / "turned")
+
+
+def forget_rope_facts(folder: Path) -> None:
+    """Make the run one of the days when they were not written down."""
+    path = folder / "run.json"
+    manifest = json.loads(path.read_text())
+    del manifest["identity"]["rope_model"]
+    path.write_text(json.dumps(manifest))
+
+
+def test_a_run_without_rope_facts_goes_on_where_its_records_agree(
+    start: Start, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Older folders stay good, and get the facts; an answer that was turned otherwise is a conflict."""
+    card, out = tmp_path / "card.yaml", tmp_path / "out"
+    facts = {"weights": tiny_model, "theta": 10000, "head_dim": 16, "length": 512}
+    card.write_text(ROPE_CARD.format(**facts))
+    start(model=str(card), limit=1, rope="none", out=out)
+    forget_rope_facts(out)
+
+    assert 2 == start(model=str(card), limit=1, rope="none", out=out).reused
+    assert {"base": 10000.0, "dimension": 16, "length": 512} == read_manifest(out).identity["rope_model"]
+    forget_rope_facts(out)
+    card.write_text(ROPE_CARD.format(**facts | {"theta": 20000}))
+    with pytest.raises(
+        RunConflictError, match=r"was answered under RoPE default/base=10000\.0, now default/base=20000"
+    ):
+        start(model=str(card), limit=1, rope="none", out=out)
+
+
 def edit(path: Path, **values: object) -> None:
     """Change fields of a JSON file."""
     path.write_text(json.dumps(json.loads(path.read_text()) | values))

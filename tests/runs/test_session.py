@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards import Card
+from evalkit.cards import Card, check_card, load_card
 from evalkit.errors import DataError, UserError
 from evalkit.models import BackendOptions
-from evalkit.rope import RopeSetting
+from evalkit.rope import RopeModel, RopeSetting
 from evalkit.runs import RunSettings, Session, check_live, open_session, plan_session
 from evalkit.tasks import load_spec
 
@@ -385,3 +385,34 @@ def test_two_experiments_go_to_two_folders(opened: Open) -> None:
     assert len(folders) == len(set(folders))
     assert Path("results/tiny-toy-plain-max-new-tokens-8") == folders[1]
     assert max(len(folder.name) for folder in folders) <= 120
+
+
+def test_what_the_weights_contradict_is_said_at_plan_and_run(opened: Open, tiny_model: Path, bare: Path) -> None:
+    """In the words of `cards check`, one line each, whether or not a RoPE setting counts with it."""
+    card = bare / "card.yaml"
+    card.write_text(
+        f"name: t\ntitle: T\nweights: {tiny_model}\ncontext_length: 512\nlicence: none\nchat: none\n"
+        "rope: {theta: 320000, scaling: 'linear:2', original_length: 512}\narchitecture: {head_dim: 32}\n"
+        "sources: [{facts: [rope], source: a test}]\n"
+    )
+    said = {finding.message for finding in check_card(load_card(card)) if finding.level == "error"}
+
+    notes = opened(model=str(card)).notes
+
+    found = [note for note in notes if "config.json" in note]
+    assert ["architecture.head_dim", "rope.theta", "rope.scaling"] == [note.partition(":")[0] for note in found]
+    assert set(found) <= said
+
+
+def test_a_card_made_of_the_weights_own_file_says_nothing(opened: Open) -> None:
+    """It agrees with it by birth."""
+    assert [] == [note for note in opened().notes if "config.json" in note]
+
+
+def test_the_backend_is_told_what_the_rope_settings_were_computed_from(opened: Open) -> None:
+    """To be held against the loaded model; nothing under `native`."""
+    told = [
+        opened(rope=rope).backend_options(longest_sequence=1, note=print).rope_model for rope in ("native", "ntk:2")
+    ]
+
+    assert [None, RopeModel(10000.0, 512, 16)] == told

@@ -127,3 +127,49 @@ def test_a_model_without_rotary_embedding_takes_native_only(save_model: SaveMode
     assert 1 == len(texts(model, NATIVE, ask([[0, 5, 6]])))
     with pytest.raises(UserError, match="only --rope native"):
         texts(model, RopeSetting("default", 10000.0), ask([[0, 5, 6]]))
+
+
+@pytest.mark.parametrize(
+    "native",
+    [
+        {},
+        {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0},
+        {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0},
+        {"rope_type": "yarn", "factor": 4.0, "rope_theta": 10000.0, "original_max_position_embeddings": 24},
+    ],
+    ids=["plain", "linear", "dynamic", "yarn"],
+)
+def test_a_model_is_held_against_what_a_run_counts_with(
+    native: dict[str, Any], save_model: SaveModel, load: Load
+) -> None:
+    """Base and turned dimensions of the loaded weights, scaled or not: the right ones load, others are one line."""
+    folder = save_model(max_position_embeddings=WINDOW, **({"rope_parameters": native} if native else {}))
+
+    load(folder, rope_model=MODEL)
+
+    with pytest.raises(UserError, match=r"turns by base 10000, and --rope counts with 320000: correct rope\.theta"):
+        load(folder, rope_model=RopeModel(320000.0, WINDOW, 16))
+    with pytest.raises(UserError, match=r"turns 16 dimensions of a head, and --rope counts with 8"):
+        load(folder, rope_model=RopeModel(10000.0, WINDOW, 8))
+
+
+def test_a_part_of_a_head_is_held_against_the_plan(save_model: SaveModel, load: Load) -> None:
+    """Half a head turns here, and whoever counts with all of it is told."""
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+    folder = save_model(kind="StableLm", rope_parameters=rope)
+
+    load(folder, rope_model=RopeModel(10000.0, WINDOW, 8))
+
+    with pytest.raises(UserError, match="turns 8 dimensions of a head, and --rope counts with 16"):
+        load(folder, rope_model=MODEL)
+
+
+def test_a_factor_that_a_class_obeys_under_a_scaling_only_is_refused(
+    save_model: SaveModel, load: Load, ask: Ask, prompts: list[list[int]]
+) -> None:
+    """Llama turns whole heads, whatever its file says, but half of them once a scaling is in force."""
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+    model = load(save_model(max_position_embeddings=WINDOW, rope_parameters=rope), rope_model=MODEL)
+
+    with pytest.raises(UserError, match="turns 16 as released and 8 dimensions of a head under 'yarn'"):
+        texts(model, RopeSetting("yarn", 10000.0, 4.0, WINDOW), ask(prompts))
