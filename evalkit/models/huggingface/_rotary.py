@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import UserError
 from evalkit.rope import RopeModel, RopeSetting, Rotation
+
+from .._planned import check_planned
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +17,6 @@ __all__ = ["RotarySwitch"]
 
 _STATE = ("rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
 _POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
-TOLERANCE = 2**-7  # of a base: what a table kept in bfloat16 still tells
 _ORDER_DEPENDENT = {"dynamic", "longrope"}  # transformers recomputes these from the longest position seen
 
 
@@ -44,16 +44,10 @@ class RotarySwitch:
         return [Rotation(tuple(module.inv_freq.tolist()), float(module.attention_scaling)) for module in self._modules]
 
     def check(self, planned: RopeModel) -> None:
-        """Raise a `UserError` where the model as loaded does not turn by the base and dimensions of a run.
-
-        A card, or a file that its class reads otherwise, may have said something else than the weights do.
-        """
+        """Raise a `UserError` where the model as loaded does not turn by the base and dimensions of a run."""
         for module, (state, frequencies) in zip(self._modules, self._native, strict=True):
-            turned, base = 2 * len(frequencies), _base(module, state, frequencies.tolist())
-            if turned != planned.dimension:
-                raise _mismatch(f"turns {turned} dimensions of a head", planned.dimension, "architecture.rotary_dim")
-            if base is not None and not math.isclose(base, planned.base, rel_tol=TOLERANCE):
-                raise _mismatch(f"turns by base {base:g}", f"{planned.base:g}", "rope.theta")
+            base = _base(module, state, frequencies.tolist())
+            check_planned(planned, dimension=2 * len(frequencies), base=base)
 
     def apply(self, setting: RopeSetting) -> None:
         """Put a setting in force; the next forward pass uses it."""
@@ -91,10 +85,6 @@ def _base(module: Any, state: dict[str, Any], frequencies: list[float]) -> float
     parameters = getattr(getattr(module, "config", None), "rope_parameters", None) or {}
     base = parameters.get("rope_theta")
     return None if base is None else float(base)
-
-
-def _mismatch(found: str, planned: object, fact: str) -> UserError:
-    return UserError(f"the loaded model {found}, and --rope counts with {planned}: correct {fact} in its card")
 
 
 def _state(module: Any) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class VllmModel:
             return
         if rope.rope_type != "native" or self._in_force is not None:
             put_in_force(self._engine, rope, self._card)
-        is_verified = check_rotation(self._engine, self._card, rope)
+        is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
         self._in_force = rope
         self._facts = self._engine_facts() | {"rope_verified": is_verified}
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from evalkit.cards import Card
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
-from evalkit.rope import RopeSetting, Rotation, rotation
+from evalkit.rope import RopeModel, RopeSetting, Rotation, rotation
 
 from .._base import BackendOptions
 from .._penalties import Penalties, read_penalties
+from .._planned import check_planned
 from ._rope import RotaryTable, read_tables, write_tables
 
 __all__ = ["check_rotation", "configured_generation", "put_in_force", "read_rotations", "start_engine"]
@@ -90,6 +91,8 @@ def _overrides(card: Card, options: BackendOptions, rope: RopeSetting, window: i
     """
     config = _configuration(card, options)
     given: dict[str, Any] = getattr(config, "rope_parameters", None) or {}
+    if options.rope_model is not None:
+        check_planned(options.rope_model, base=given.get("rope_theta"))
     base, positions = rope.base, getattr(config, "max_position_embeddings", None)
     if rope.rope_type == "native":
         base = given.get("rope_theta")
@@ -216,7 +219,7 @@ def read_rotations(engine: Any) -> list[Rotation]:
     return found
 
 
-def check_rotation(engine: Any, card: Card, rope: RopeSetting) -> bool:
+def check_rotation(engine: Any, card: Card, rope: RopeSetting, planned: RopeModel | None = None) -> bool:
     """Whether the engine's rotation could be compared with the plan's; a `UserError` where they differ."""
     window = int(engine.llm_engine.model_config.max_model_len)
     positions = sorted({1, window // 2, window - 1})
@@ -230,6 +233,8 @@ def check_rotation(engine: Any, card: Card, rope: RopeSetting) -> bool:
                 f"vLLM rotates {table.rows:,} positions ({table.kind}) and the window is {window:,}: past that it "
                 "returns garbage; lower --max-seq-len, or name a condition (--rope dynamic:F, yarn:F, none)"
             )
+        if planned is not None:  # vLLM obeys `partial_rotary_factor` in every family, transformers in some
+            check_planned(planned, dimension=table.dimension)
         if expected is not None and table.is_plain:
             _compare(table, expected)
     return expected is not None and bool(tables) and all(table.is_plain for table in tables)
