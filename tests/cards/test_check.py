@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.cards import Finding, check_card, load_card
+from evalkit.cards import Finding, check_card, contradictions, load_card
 
 MINIMAL = "name: mine\ntitle: Mine\nweights: .\ncontext_length: 4096\nlicence: MIT\n"
 HUB = MINIMAL.replace("weights: .", "weights: owner/mine")
@@ -159,3 +159,55 @@ def test_hub_weights_elsewhere_are_a_note(write_card: WriteCard, monkeypatch: py
     assert [("note", "weights owner/mine are not on this machine: config.json not compared")] == [
         (finding.level, finding.message) for finding in findings
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "addition", "message"),
+    [
+        (
+            {"model_type": "stablelm", "partial_rotary_factor": 0.25},
+            "architecture: {head_dim: 16}\n",
+            "architecture.rotary_dim: 16, but config.json",
+        ),
+        (
+            {"rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024}},
+            "rope: {scaling: 'yarn:4'}\nsources: [{facts: [rope.scaling], source: S}]\n",
+            "rope.original_length: 4096, but config.json",
+        ),
+    ],
+    ids=["turned part", "original length"],
+)
+def test_a_fact_left_out_counts_as_what_it_stands_for(
+    write_model: WriteModel, config: dict[str, object], addition: str, message: str
+) -> None:
+    """A RoPE setting would count with the default of a silent card, so a default that is wrong is an error too."""
+    folder = write_model(config)
+    (folder / "card.yaml").write_text(MINIMAL + "chat: none\n" + addition, "utf-8")
+    card = load_card(folder)
+
+    assert [True] == [found.startswith(message) for found in messages(check_card(card), "error")]
+    assert messages(check_card(card), "error") == contradictions(card)
+
+
+def test_hub_weights_in_the_cache_contradict_a_card_too(
+    write_card: WriteCard, write_model: WriteModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run says what the check says, without the network; where nothing is cached it says nothing."""
+    folder = write_model({"rope_theta": 500000.0})
+    card = load_card(write_card(HUB + "chat: none\nrope: {theta: 10000}\nsources: [{facts: [rope], source: S}]\n"))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: str(folder / "config.json"))
+    found = contradictions(card)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_, **__: None)
+
+    assert [f"rope.theta: 10000.0, but config.json in {folder} has 500000.0: correct the card"] == found
+    assert [] == contradictions(card)
+
+
+@pytest.mark.parametrize("text", ["{", '{"max_position_embeddings": "long"}'])
+def test_a_configuration_that_cannot_be_read_contradicts_nothing(write_model: WriteModel, text: str) -> None:
+    """That is loading's business, which says so."""
+    folder = write_model()
+    (folder / "card.yaml").write_text(MINIMAL, "utf-8")
+    (folder / "config.json").write_text(text, "utf-8")
+
+    assert [] == contradictions(load_card(folder))

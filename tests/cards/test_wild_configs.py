@@ -27,7 +27,10 @@ def test_base_and_scaling_are_read_in_every_spelling(shape: ConfigShape, tmp_pat
     assert (shape.theta, shape.scaling) == (card.rope.theta, card.rope.scaling)
 
 
-@pytest.mark.parametrize("name", ["plain", "partial rotary, v4", "partial rotary, v5", "rotary_pct"])
+TURNED = ("plain", "partial rotary, v4", "partial rotary, v5", "partial rotary, ignored", "rotary_pct")
+
+
+@pytest.mark.parametrize("name", TURNED)
 def test_the_turned_part_of_a_head_is_read_in_every_spelling(name: str, tmp_path: Path) -> None:
     """Dimensions that the rotary embedding turns, of 16."""
     shape = CONFIGS[name]
@@ -35,6 +38,17 @@ def test_the_turned_part_of_a_head_is_read_in_every_spelling(name: str, tmp_path
     card = load_card(write_config(shape, tmp_path / "model"))
 
     assert (shape.rotary_dim, 16) == (card.architecture.rotary_dim, card.architecture.head_dim)
+
+
+def test_latent_attention_turns_a_part_of_its_own(tmp_path: Path) -> None:
+    """Hidden / heads is no width of it, so none is stated, and no bytes of keys and values are counted with one."""
+    shape = CONFIGS["latent attention, v4"]
+
+    card = load_card(write_config(shape, tmp_path / "model"))
+
+    assert (shape.rotary_dim, None, None) == (
+        card.turned_dimensions, card.architecture.head_dim, card.kv_bytes_per_token,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", cases(WITH_WIDTHS))

@@ -120,6 +120,9 @@ _ALL = (
     ConfigShape("yarn, v5", "the same, saved by transformers 5", {
         "rope_theta": None, "rope_parameters": {"rope_type": "yarn", "rope_theta": 10000.0, **YARN}},
         4096, 1024, scaling="yarn:4"),
+    ConfigShape("yarn beside v5", "a file of transformers 5 with the block that READMEs tell to add: the block wins", {
+        "rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 5e5},
+        "rope_scaling": {"rope_type": "yarn", "rope_theta": 20000.0, **YARN}}, 4096, 1024, 20000.0, scaling="yarn:4"),
     ConfigShape("yarn without original", "hand-written blocks", {
         "rope_scaling": {"type": "yarn", "factor": 4.0}}, 4096, 1024, scaling="yarn:4"),
     ConfigShape("yarn, stated length is the extended", "DeepSeek V3, gpt-oss, Yarn-Llama-2-64k", {
@@ -190,6 +193,11 @@ _ALL = (
         "model_type": "stablelm", "architectures": ["StableLmForCausalLM"], "rope_theta": None,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}},
         1024, 1024, rotary_dim=4),
+    ConfigShape("partial rotary, ignored", "Llama and Qwen 2 fine-tunes: their class turns whole heads all the same", {
+        "partial_rotary_factor": 0.5}, 1024, 1024),
+    ConfigShape("latent attention, v4", "DeepSeek V2 and V3, MiniCPM 3: no head_dim, a part of its own turns", {
+        "model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"], "q_lora_rank": 16, "kv_lora_rank": 16,
+        "qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 16}, 1024, 1024, rotary_dim=8),
     ConfigShape("rotary_pct", "GPT-NeoX, Pythia", {
         "model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"], "rope_theta": None, "rotary_emb_base": 10000,
         "rotary_pct": 0.25}, 1024, 1024, rotary_dim=4),
