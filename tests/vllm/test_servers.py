@@ -118,6 +118,6 @@ def test_a_prompt_beyond_the_servers_window_fails_alone(vllm_server: str, tmp_pa
             str(MODEL), "needle", out=tmp_path / "run", base_url=vllm_server, options=GRID | {"lengths": "128,2048"}
         )
 
-    lines = [json.loads(line) for line in (tmp_path / "run/samples.jsonl").open()]
+    lines = [json.loads(line) for line in (tmp_path / "run/samples.jsonl").read_text("utf-8").splitlines()]
     assert 6 == result.outcome.failed
     assert all("the server's window is 1088" in line["error"] for line in lines if line["error"])
