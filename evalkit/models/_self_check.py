@@ -1,7 +1,8 @@
 """Proves on a loaded model what every score rests on, and says what does not hold.
 
-One BOS, the template, the window, the RoPE in force, the same tokens with and without prefix reuse and in any order,
-greedy decoding. None of these shows in a score: a model that is asked wrongly still answers fluently.
+One BOS, the template, the window, the RoPE in force, the same tokens with and without a cache, with and without prefix
+reuse and in any order, greedy decoding. None of these shows in a score: a model that is asked wrongly still answers
+fluently.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from evalkit.cards import Card
+from evalkit.errors import SampleError
 from evalkit.prompts import ChatFormat, PromptTokenizer, TokenIds, token_array
 from evalkit.rope import RopeSetting, Rotation, parse_rope, rotation
 from evalkit.tasks import Message
 
 from ._base import Completion, GenerationRequest, ModelAdapter
 
-__all__ = ["LiveCheck", "ShowsRotation", "examine"]
+__all__ = ["ComparesPasses", "LiveCheck", "ShowsRotation", "examine"]
 
 NATIVE = RopeSetting("native")
 NEW_TOKENS = 12
@@ -47,6 +49,17 @@ class ShowsRotation(Protocol):
     @property
     def rotations(self) -> list[Rotation]:
         """What each rotary embedding does now."""
+
+
+@runtime_checkable
+class ComparesPasses(Protocol):
+    """A model whose own loop can be held against whole passes without a cache."""
+
+    def count_departures(self, request: GenerationRequest) -> tuple[int, int] | None:
+        """Tokens of an answer, and how many of them whole passes would not choose; None where the two may differ.
+
+        `SampleError` where a whole pass fails.
+        """
 
 
 def examine(
@@ -131,6 +144,7 @@ class _SelfCheck:
         if broken := next((each for each in alone if each.error is not None), None):
             yield LiveCheck("answers", False, f"a plain prompt failed: {broken.error}")
             return
+        yield self._check_loop(prompts)
         together = self._ask(prompts)
         cached = [each.cached_tokens for each in together]
         is_reused = any(cached)
@@ -144,6 +158,21 @@ class _SelfCheck:
         is_greedy = all(_same(alone[:1], [each]) for each in again)
         yield LiveCheck("greedy is greedy", is_greedy, "the same prompt three times at once, and alone")
 
+    def _check_loop(self, prompts: Sequence[TokenIds]) -> LiveCheck:
+        """Each token is the one that a pass over the whole text, without any cache, would choose."""
+        name = "each token is that of a whole pass"
+        if not isinstance(self._model, ComparesPasses):
+            return LiveCheck(name, None, f"a model behind --backend {self._model.name} cannot be asked without a cache")
+        try:
+            counts = [self._model.count_departures(request) for request in self._requests(prompts)]
+        except SampleError as error:
+            return LiveCheck(name, False, str(error))
+        known = [count for count in counts if count is not None]
+        if not known:
+            return LiveCheck(name, None, "the model's own scaling follows the length, so the two differ by design")
+        tokens, departures = (sum(column) for column in zip(*known, strict=True))
+        return LiveCheck(name, departures == 0, f"{departures} of {tokens} tokens differ")
+
     def _text(self, question: str) -> str:
         return question if self._chat.kind == "none" else self._chat.wrap([Message("user", question)], self._tokenizer)
 
@@ -153,8 +182,11 @@ class _SelfCheck:
 
     def _ask(self, prompts: Sequence[TokenIds]) -> list[Completion]:
         """Completions in the order of the prompts."""
-        requests = [GenerationRequest(index, ids, NEW_TOKENS, self._stop) for index, ids in enumerate(prompts)]
-        return sorted(self._model.generate(NATIVE, requests), key=lambda completion: completion.index)
+        done = self._model.generate(NATIVE, self._requests(prompts))
+        return sorted(done, key=lambda completion: completion.index)
+
+    def _requests(self, prompts: Sequence[TokenIds]) -> list[GenerationRequest]:
+        return [GenerationRequest(index, ids, NEW_TOKENS, self._stop) for index, ids in enumerate(prompts)]
 
 
 def _same(some: Sequence[Completion], others: Sequence[Completion]) -> bool:

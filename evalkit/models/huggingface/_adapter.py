@@ -6,22 +6,25 @@ saved is prefill, by keeping the prefix that the next prompt shares.
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
-from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
+from evalkit.errors import SampleError, one_line
 from evalkit.prompts import PromptTokenizer, TokenIds
 from evalkit.rope import RopeSetting, Rotation
 
 from .._base import BackendOptions, Completion, GenerationRequest
-from .._penalties import read_penalties
+from .._generation import GenerationRules, check_other_file, read_rules
 from .._stopping import AnswerEnd, end_ids
-from ._prefix import MovingCache, cache_maker, unsuitable_reason
+from ._feeding import Feeding
+from ._prefix import MovingCache, cache_maker, can_prefill_in_pieces, unsuitable_reason
+from ._processors import Processors
 from ._rotary import RotarySwitch
+from ._weights import load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +33,15 @@ __all__ = ["HuggingFaceModel"]
 
 MASK_ELEMENTS = 2**28  # a prefill behind a cached prefix builds a mask of new × all tokens: bounded to 256 MiB of bools
 ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's activations take 10 GiB at 128k in one
+# Between a token's logits over a cache and without one, relative to their spread: kernels add up in another order,
+# which in float32 costs some 1e-6 a layer, and in narrower formats some last places.
+ROUNDING = 1e-4
+ROUNDING_STEPS = 8
 CHUNK_TOKENS = 512  # with a mask, attention computes that whole rectangle; in pieces, little of it lies in the future
+
+
+# Out of memory, a token the model lacks, a kernel that refuses, a model's own code made for another release.
+FAULTS = (RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class HuggingFaceModel:
@@ -40,16 +51,25 @@ class HuggingFaceModel:
 
     def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
         self._tokenizer = tokenizer
-        self._model = _load(card, options)
+        self._model = load_weights(card, options)
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
             self._rotary.check(options.rope_model)
         self._eos_ids = _eos_ids(self._model, tokenizer)
-        self._penalties = read_penalties(self._model.generation_config)
-        self._last_only = _last_only(self._model)
-        reason = unsuitable_reason(self._model)
+        self._rules = _rules(self._model, card)
+        self._processors = Processors(self._rules, self._eos_ids, self._model.device)
+        self._processors.check(getattr(self._model.config.get_text_config(decoder=True), "vocab_size", 1))
+        self._feeding = Feeding(self._model, cache_maker(self._model))
+        self._has_pieces = can_prefill_in_pieces(self._model)
+        self._rotary.reset()  # trying the cache was a prompt too
+        reason = self._feeding.no_cache_reason or unsuitable_reason(self._model)
         self._no_reuse_reason = reason if options.is_reusing_prefixes else "switched off"
-        if reason and options.is_reusing_prefixes:
+        if self._feeding.no_cache_reason:
+            options.note(
+                f"no cache and no prefix reuse: {reason}; each token is computed with the whole text before it, "
+                "which is right and slow"
+            )
+        elif reason and options.is_reusing_prefixes:
             options.note(f"no prefix reuse: {reason}")
         elif options.is_reusing_prefixes and self._rotary.is_order_dependent:
             options.note(
@@ -69,8 +89,8 @@ class HuggingFaceModel:
             "attention": self._model.config._attn_implementation,
             "threads": torch.get_num_threads(),
             "prefix_reuse": self._no_reuse_reason or "on",
-            "repetition_penalty": self._penalties.repetition,
-            "no_repeat_ngram_size": self._penalties.no_repeat_ngram,
+            "cache": self._feeding.no_cache_reason or "on",
+            **self._rules.facts,
         }
 
     @property
@@ -89,8 +109,7 @@ class HuggingFaceModel:
         start = time.perf_counter()
         try:
             return self._answer(request, start)
-        except (RuntimeError, IndexError, TypeError, AttributeError) as error:
-            # out of memory, a token the model lacks, a kernel that refuses, a model's own code made for another release
+        except FAULTS as error:
             self._cache.clear()
             reason = f"{type(error).__name__}: {one_line(error)}"
             return Completion(request.index, finish_reason="error", seconds=time.perf_counter() - start, error=reason)
@@ -98,10 +117,10 @@ class HuggingFaceModel:
     def close(self) -> None:
         """Drop the weights and the cache."""
         self._cache.clear()
-        del self._model
+        del self._model, self._feeding, self._rotary
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
-        end = AnswerEnd(self._tokenizer, self._eos_ids, request.stop, request.stop_rule)
+        end = self._end(request)
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()
             self._cache.clear()
@@ -117,46 +136,78 @@ class HuggingFaceModel:
             cached_tokens=cached,
         )
 
+    def _end(self, request: GenerationRequest) -> AnswerEnd:
+        stop = (*request.stop, *self._rules.stop_strings)
+        return AnswerEnd(self._tokenizer, self._eos_ids, stop, request.stop_rule)
+
     def _decode(self, request: GenerationRequest, cached: int, end: AnswerEnd) -> list[int]:
         """Greedy tokens after the prompt; the last one is never fed back."""
         import torch
 
         generated: list[int] = []
         with torch.inference_mode():
+            process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
             logits = self._prefill(request.ids, cached)
-            seen = request.ids.tolist()
             while True:
-                generated.append(_best(self._penalties.apply(logits, seen), end.forbidden(len(generated))))
+                generated.append(_best(process(logits, generated), end.forbidden(len(generated))))
                 if len(generated) == request.max_new_tokens or end.reached(generated):
                     break
-                seen.append(generated[-1])
-                logits = self._forward([generated[-1]])
+                logits = self._next(request.ids, generated)
         self._cache.hold(request.ids, generated[:-1])  # the last token was never fed, so the cache lacks it
         return generated
 
+    def _next(self, ids: TokenIds, generated: list[int]) -> torch.Tensor:
+        """Logits behind prompt and answer so far."""
+        if self._feeding.no_cache_reason is not None:
+            return self._feeding.whole([*ids.tolist(), *generated])
+        return self._forward(generated[-1:])
+
+    def count_departures(self, request: GenerationRequest) -> tuple[int, int] | None:
+        """Tokens of an answer, and how many of them are not the likeliest where every step computes the whole text.
+
+        Under the RoPE setting in force; None where that follows the length. Tokens as likely as the winner but for
+        rounding are no departures. `SampleError` where a pass fails.
+        """
+        if self._rotary.is_order_dependent:
+            return None
+        self._cache.clear()
+        try:
+            generated = self._decode(request, self._cache.start(request.ids), self._end(request))
+            return len(generated), sum(self._departs(request, generated))
+        except FAULTS as error:
+            self._cache.clear()
+            raise SampleError(f"{type(error).__name__}: {one_line(error)}") from error
+
+    def _departs(self, request: GenerationRequest, generated: list[int]) -> Iterator[bool]:
+        """Whether each generated token lies below the best one of a pass over the whole text before it."""
+        import torch
+
+        end, ids = self._end(request), request.ids.tolist()
+        rounding = max(ROUNDING, ROUNDING_STEPS * torch.finfo(self._model.dtype).eps)
+        with torch.inference_mode():
+            process = self._processors.start(ids, request.max_new_tokens)
+            for place, token in enumerate(generated):
+                logits = self._feeding.whole([*ids, *generated[:place]])
+                scores = process(logits, generated[:place])
+                best = _best(scores, end.forbidden(place))
+                spread = float(logits.max() - logits.median())  # masked tokens have large negative ones
+                yield float(scores[best] - scores[token]) > rounding * spread
+
     def _prefill(self, ids: TokenIds, cached: int) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,)."""
+        if self._feeding.no_cache_reason is not None:
+            return self._feeding.whole(ids.tolist())
         rest = ids[cached:].tolist()
         chunk = len(rest) if cached == 0 else max(1, min(CHUNK_TOKENS, MASK_ELEMENTS // len(ids)))
-        if chunk > ONE_PASS_TOKENS and not self._rotary.is_order_dependent:  # pieces would change a dynamic scaling
+        # Pieces would begin a running state anew, and change a scaling that follows the length.
+        if chunk > ONE_PASS_TOKENS and self._has_pieces and not self._rotary.is_order_dependent:
             chunk = max(1, MASK_ELEMENTS // len(ids))
         for begin in range(0, len(rest), chunk):
             logits = self._forward(rest[begin : begin + chunk])
         return logits
 
     def _forward(self, ids: list[int]) -> torch.Tensor:
-        import torch
-
-        batch = torch.tensor([ids], dtype=torch.long, device=self._model.device)
-        output = self._model(input_ids=batch, past_key_values=self._cache.cache, use_cache=True, **self._last_only)
-        # In float32, as `generate` has them before its processors: a penalty on bf16 logits rounds to other winners.
-        logits: torch.Tensor = output.logits[0, -1].float()
-        return logits
-
-
-def _last_only(model: Any) -> dict[str, int]:
-    """The argument that asks for the last position's logits alone; nothing for a model whose own code lacks it."""
-    return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+        return self._feeding.step(ids, self._cache.cache)
 
 
 def _best(logits: torch.Tensor, forbidden: frozenset[int]) -> int:
@@ -173,70 +224,20 @@ def _best(logits: torch.Tensor, forbidden: frozenset[int]) -> int:
     return best
 
 
-def _load(card: Card, options: BackendOptions) -> Any:
-    try:
-        import torch  # noqa: F401
-        from transformers import AutoModelForCausalLM
-        from transformers.utils import logging
-    except ImportError as error:
-        raise MissingDependencyError("torch and transformers", "hf", "running a model with --backend hf") from error
-    logging.disable_progress_bar()  # progress is the run's business
-    place = card.require_weights()
-
-    def load(attention: str) -> Any:
-        return AutoModelForCausalLM.from_pretrained(
-            place,
-            revision=card.revision,
-            dtype=options.dtype,
-            trust_remote_code=options.trust_remote_code,
-            use_safetensors=True,
-            attn_implementation=attention,
-            output_loading_info=True,
-        )
-
-    try:
-        model, report = _with_attention(load, options)
-    except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
-        reason = one_line(error)
-        if "trust_remote_code" in reason:
-            reason = "it ships its own code; pass --trust-remote-code to run it"
-        raise CardError(f"{place}: cannot load the model: {reason}") from error
-    missing = sorted(report["missing_keys"] & dict(model.named_parameters()).keys())
-    if missing:  # transformers fills them with random numbers and goes on
-        raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
-    return _placed(model, options.device)
-
-
-def _with_attention(load: Callable[[str], Any], options: BackendOptions) -> Any:
-    """What `load` gives with the attention asked for; `auto` falls back, and says so, where a class has no sdpa.
-
-    transformers refuses a class that does not declare it: most code that comes with weights, and gpt-oss.
-    """
-    if options.attention != "auto":
-        return load(options.attention)
-    try:
-        return load("sdpa")
-    except ValueError as error:
-        if "scaled_dot_product_attention" not in str(error):
-            raise
-        options.note("this model's class has no sdpa attention: eager attention is used (--attention names another)")
-        return load("eager")
-
-
-def _placed(model: Any, device: str) -> Any:
-    """The model on the device that was asked for, ready to answer."""
-    import torch
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return model.to(device).eval()
-    except (RuntimeError, AssertionError) as error:  # no such device, no driver for it, not enough memory on it
-        raise UserError(
-            f"--device {device}: the model cannot be put there ({one_line(error)}); choose another"
-        ) from error
-
-
 def _eos_ids(model: Any, tokenizer: PromptTokenizer) -> frozenset[int]:
     """Tokens that end a text, by the model's generation configuration and its tokenizer."""
     return end_ids(model.generation_config.eos_token_id if model.generation_config is not None else None, tokenizer)
+
+
+def _rules(model: Any, card: Card) -> GenerationRules:
+    """What the model's generation configuration asks for, or its `config.json` where it has none of its own."""
+    from transformers import PretrainedConfig
+
+    folder = card.weights_path or Path(card.require_weights())
+    own, config = folder / "generation_config.json", folder / "config.json"
+    is_own = own.is_file() or card.weights_path is None
+    rules = read_rules(model.generation_config, str(own if is_own else config))
+    if is_own:
+        given, _ = PretrainedConfig.get_config_dict(card.require_weights(), revision=card.revision)
+        check_other_file(given, model.generation_config, str(config))
+    return rules

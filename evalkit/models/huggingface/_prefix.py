@@ -13,7 +13,7 @@ import numpy as np
 from evalkit.planning import common_prefix
 from evalkit.prompts import TokenIds, token_array
 
-__all__ = ["MovingCache", "cache_maker", "unsuitable_reason"]
+__all__ = ["MovingCache", "cache_maker", "can_prefill_in_pieces", "unsuitable_reason"]
 
 
 class MovingCache:
@@ -62,6 +62,14 @@ def unsuitable_reason(model: Any) -> str | None:
         return "the model runs its own code"
     special = _special_layers(model)
     return f"it has cache layers that forget tokens ({', '.join(special)})" if special else None
+
+
+def can_prefill_in_pieces(model: Any) -> bool:
+    """Whether a prompt may be computed in several passes: every layer attends, to all tokens or inside a window.
+
+    Some classes with a running state (Mamba, FalconMamba, Jamba) begin it anew at each pass of more than one token.
+    """
+    return not _runs_own_code(model) and set(_special_layers(model)) <= {"DynamicSlidingWindowLayer"}
 
 
 def _runs_own_code(model: Any) -> bool:

@@ -16,7 +16,7 @@ from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
 from .._base import BackendOptions, Completion, FinishReason, GenerationRequest
-from .._penalties import Penalties
+from .._generation import GenerationRules
 from .._stopping import AnswerEnd, end_ids
 from ._engine import check_rotation, configured_generation, put_in_force, read_rotations, start_engine
 from ._order import deepest_first
@@ -38,7 +38,7 @@ class VllmModel:
         self._tokenizer = tokenizer
         self._options = options
         self._eos_ids: frozenset[int] = frozenset()
-        self._penalties = Penalties()
+        self._rules = GenerationRules()
         self._engine: Any = None
         self._in_force: RopeSetting | None = None
         self._facts: dict[str, Any] = {}
@@ -94,9 +94,9 @@ class VllmModel:
     def _switch(self, rope: RopeSetting) -> None:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
         if self._engine is None:
-            self._engine = start_engine(self._card, self._options, rope)
-            configured, self._penalties = configured_generation(self._card, self._options)
+            configured, self._rules = configured_generation(self._card)
             self._eos_ids = end_ids(configured, self._tokenizer)
+            self._engine = start_engine(self._card, self._options, rope)
         elif rope == self._in_force:
             self._engine.reset_prefix_cache()
             return
@@ -117,7 +117,7 @@ class VllmModel:
             "tensor_parallel": settings.parallel_config.tensor_parallel_size,
             "pipeline_parallel": settings.parallel_config.pipeline_parallel_size,
             "quantization": settings.model_config.quantization,
-            "repetition_penalty": self._penalties.repetition,
+            **self._rules.facts,
             "block_size": settings.cache_config.block_size,
             "prefix_reuse": "on" if settings.cache_config.enable_prefix_caching else "switched off",
         }
@@ -138,7 +138,10 @@ class VllmModel:
         return refused
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
-        return AnswerEnd(self._tokenizer, self._eos_ids, request.stop, request.stop_rule)
+        return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.stop_rule)
+
+    def _stop(self, request: GenerationRequest) -> list[str]:
+        return [*request.stop, *self._rules.stop_strings]
 
     def _sampling(self, request: GenerationRequest) -> Any:
         from vllm import SamplingParams
@@ -146,12 +149,12 @@ class VllmModel:
 
         return SamplingParams(
             temperature=0.0,  # greedy
-            repetition_penalty=self._penalties.repetition,
+            repetition_penalty=self._rules.facts["repetition_penalty"],
             max_tokens=request.max_new_tokens,
-            stop=list(request.stop),
+            stop=self._stop(request),
             stop_token_ids=sorted(self._end(request).ids),
-            min_tokens=request.stop_rule.min_new_tokens,
-            detokenize=bool(request.stop),  # the text is made of the ids below, as every backend makes it
+            min_tokens=max(request.stop_rule.min_new_tokens, self._rules.fields.get("min_new_tokens", 0)),
+            detokenize=bool(self._stop(request)),  # the text is made of the ids below, as every backend makes it
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.FINAL_ONLY,
         )

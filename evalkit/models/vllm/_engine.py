@@ -12,7 +12,7 @@ from evalkit.errors import CardError, MissingDependencyError, UserError, one_lin
 from evalkit.rope import RopeModel, RopeSetting, Rotation, rotation
 
 from .._base import BackendOptions
-from .._penalties import Penalties, read_penalties
+from .._generation import GenerationRules, read_rules
 from .._planned import check_planned
 from ._rope import RotaryTable, read_tables, write_tables
 
@@ -117,22 +117,32 @@ def _configuration(card: Card, options: BackendOptions) -> Any:
         raise _refusal(card, RopeSetting("native"), 0, error) from error
 
 
-def configured_generation(card: Card, options: BackendOptions) -> tuple[int | list[int] | None, Penalties]:
-    """End-of-text tokens and penalties of the weights' generation configuration; of their configuration without one."""
+# What a request to vLLM can carry. A normalisation changes no winner.
+_CARRIED = {"repetition_penalty", "min_new_tokens", "stop_strings", "renormalize_logits"}
+
+
+def configured_generation(card: Card) -> tuple[int | list[int] | None, GenerationRules]:
+    """End-of-text tokens and rules of the weights' generation configuration; of their configuration without one."""
+    _prepare_environment()
+    _import_vllm()  # before transformers, which it brings: where it is missing, the message says what to install
     from transformers import GenerationConfig
 
+    place = card.require_weights()
+    source = f"{place}/generation_config.json"
     try:
-        found = GenerationConfig.from_pretrained(card.require_weights(), revision=card.revision)
+        found = GenerationConfig.from_pretrained(place, revision=card.revision)
     except OSError:
-        found = _configuration(card, options)
-    penalties = read_penalties(found)
-    if penalties.no_repeat_ngram:
-        raise UserError(
-            f"{card.name}: its generation configuration sets no_repeat_ngram_size, which vLLM does not have; "
-            "use --backend hf"
+        # As transformers reads it: the configuration's own object has dropped some of these fields.
+        found = GenerationConfig.from_pretrained(
+            place, config_file_name="config.json", revision=card.revision, _from_model_config=True
         )
-    ids: int | list[int] | None = getattr(found, "eos_token_id", None)
-    return ids, penalties
+        source = f"{place}/config.json"
+    except (ValueError, TypeError) as error:
+        raise CardError(f"{source}: {one_line(error)}; correct it or remove it") from error
+    rules = read_rules(found, source)
+    rules.require_only(_CARRIED, "vLLM")
+    ids: int | list[int] | None = found.eos_token_id
+    return ids, rules
 
 
 def _check_memory(card: Card, window: int) -> None:

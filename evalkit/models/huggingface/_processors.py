@@ -1,0 +1,173 @@
+"""transformers' own logits processors for what a generation configuration asks of greedy decoding.
+
+The same classes as `generate` uses, in its order, on the float32 logits that it has before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import CardError, one_line
+
+from .._generation import GenerationRules
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Processors"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the processors of one prompt depend on."""
+
+    prompt: torch.Tensor
+    """Its tokens, shape (1, tokens)."""
+    max_new_tokens: int
+    """Generation limit, in tokens."""
+    ends: torch.Tensor
+    """Tokens that end a text, shape (ends,)."""
+    has_forced_begin: bool
+    """Whether `forced_bos_token_id` is in force."""
+
+    @property
+    def tokens(self) -> int:
+        """Length of the prompt."""
+        return int(self.prompt.shape[-1])
+
+
+Process = Callable[["torch.Tensor", Sequence[int]], "torch.Tensor"]
+"""Makes of logits, shape (vocabulary,), and the tokens generated so far the logits to choose from."""
+
+
+class Processors:
+    """The rules of one model, as functions of logits."""
+
+    def __init__(self, rules: GenerationRules, eos_ids: Collection[int], device: Any) -> None:
+        self._fields = {name: value for name, value in rules.fields.items() if name in _MAKERS}
+        self._ends = sorted(eos_ids)
+        self._device = device
+        self._source = rules.source
+
+    def start(self, prompt: Sequence[int], max_new_tokens: int) -> Process:
+        """What processes the logits behind one prompt."""
+        if not self._fields:
+            return lambda logits, _: logits
+        return self._process(self._fields, prompt, max_new_tokens)
+
+    def check(self, vocabulary: int) -> None:
+        """Refuse values that transformers refuses, before any prompt: of some it says so only when they are applied."""
+        import torch
+
+        for name, value in self._fields.items():
+            try:
+                self._process({name: value}, [0, 0], 4)(torch.zeros(vocabulary, device=self._device), [0])
+            except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
+                reason = f"{self._source}: {name} is {value!r:.80}: {one_line(error)}; correct it or remove it"
+                raise CardError(reason) from error
+
+    def _process(self, fields: Mapping[str, Any], prompt: Sequence[int], max_new_tokens: int) -> Process:
+        import torch
+
+        seen = torch.tensor([list(prompt)], dtype=torch.long, device=self._device)
+        ends = torch.tensor(self._ends, dtype=torch.long, device=self._device)
+        chain = _chain(fields, _Asked(seen, max_new_tokens, ends, "forced_bos_token_id" in fields))
+
+        def process(logits: torch.Tensor, generated: Sequence[int]) -> torch.Tensor:
+            new = torch.tensor([list(generated)], dtype=torch.long, device=self._device)
+            processed: torch.Tensor = chain(torch.cat([seen, new], dim=-1), logits[None].clone())
+            return processed[0]
+
+        return process
+
+
+def _chain(fields: Mapping[str, Any], asked: _Asked) -> Any:
+    """The processors of those fields, one after the other."""
+    from transformers import LogitsProcessorList
+
+    chosen = [name for name in fields if len(asked.ends) or name not in _NEED_AN_END]
+    return LogitsProcessorList([_MAKERS[name](fields[name], asked) for name in chosen])
+
+
+_NEED_AN_END = {"min_length", "min_new_tokens", "exponential_decay_length_penalty"}
+
+
+def _maker(name: str, arguments: Callable[[Any, _Asked], dict[str, Any]]) -> Callable[[Any, _Asked], Any]:
+    """What makes the processor class of that name."""
+
+    def make(value: Any, asked: _Asked) -> Any:
+        from transformers.generation import logits_process
+
+        return getattr(logits_process, name)(**arguments(value, asked))
+
+    return make
+
+
+def _begin(asked: _Asked) -> int:
+    """Length at which an answer begins; `generate` lets a forced first token of a text come before it."""
+    return asked.tokens + (asked.has_forced_begin and asked.tokens <= 1)
+
+
+# Arguments as in `GenerationMixin._get_logits_processor`. For a model without an encoder its "encoder" is the prompt.
+_MAKERS: dict[str, Callable[[Any, _Asked], Any]] = {
+    "sequence_bias": _maker("SequenceBiasLogitsProcessor", lambda value, _: {"sequence_bias": value}),
+    "encoder_repetition_penalty": _maker(
+        "EncoderRepetitionPenaltyLogitsProcessor",
+        lambda value, asked: {"penalty": value, "encoder_input_ids": asked.prompt},
+    ),
+    "repetition_penalty": _maker("RepetitionPenaltyLogitsProcessor", lambda value, _: {"penalty": value}),
+    "no_repeat_ngram_size": _maker("NoRepeatNGramLogitsProcessor", lambda value, _: {"ngram_size": value}),
+    "encoder_no_repeat_ngram_size": _maker(
+        "EncoderNoRepeatNGramLogitsProcessor",
+        lambda value, asked: {"encoder_ngram_size": value, "encoder_input_ids": asked.prompt},
+    ),
+    "bad_words_ids": _maker(
+        "NoBadWordsLogitsProcessor",
+        lambda value, asked: {"bad_words_ids": value, "eos_token_id": asked.ends if len(asked.ends) else None},
+    ),
+    "min_length": _maker(
+        "MinLengthLogitsProcessor",
+        lambda value, asked: {"min_length": value, "eos_token_id": asked.ends, "device": asked.prompt.device},
+    ),
+    "min_new_tokens": _maker(
+        "MinNewTokensLengthLogitsProcessor",
+        lambda value, asked: {
+            "prompt_length_to_skip": asked.tokens,
+            "min_new_tokens": value,
+            "eos_token_id": asked.ends,
+            "device": asked.prompt.device,
+        },
+    ),
+    "forced_bos_token_id": _maker("ForcedBOSTokenLogitsProcessor", lambda value, _: {"bos_token_id": value}),
+    "forced_eos_token_id": _maker(
+        "ForcedEOSTokenLogitsProcessor",
+        lambda value, asked: {
+            "max_length": asked.tokens + asked.max_new_tokens,
+            "eos_token_id": value,
+            "device": asked.prompt.device,
+        },
+    ),
+    "exponential_decay_length_penalty": _maker(
+        "ExponentialDecayLengthPenalty",
+        lambda value, asked: {
+            "exponential_decay_length_penalty": value,
+            "eos_token_id": asked.ends,
+            "input_ids_seq_length": asked.tokens,
+        },
+    ),
+    "suppress_tokens": _maker(
+        "SuppressTokensLogitsProcessor",
+        lambda value, asked: {"suppress_tokens": value, "device": asked.prompt.device},
+    ),
+    "begin_suppress_tokens": _maker(
+        "SuppressTokensAtBeginLogitsProcessor",
+        lambda value, asked: {
+            "begin_suppress_tokens": value,
+            "begin_index": _begin(asked),
+            "device": asked.prompt.device,
+        },
+    ),
+    "renormalize_logits": _maker("LogitNormalization", lambda _value, _asked: {}),
+}

@@ -1,0 +1,185 @@
+"""Loading the weights of a card into transformers, and refusing weights that are not all in the model.
+
+transformers fills missing tensors with random numbers, drops those that the model has no place for, and casts integers
+to floats; it answers fluently in each case.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from evalkit.cards import Card, loaded_files
+from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
+
+from .._base import BackendOptions
+
+__all__ = ["load_weights"]
+
+_QUIET = re.compile(
+    r"(^|\.)(inv_freq|position_ids|attn\.bias|attention\.bias|masked_bias|causal_mask|embed_positions\.weights)$"
+)
+"""Buffers that older releases of transformers saved and newer ones compute."""
+
+_OTHER_PARTS = re.compile(
+    r"(^|\.)(vision_tower|vision_model|visual|vision_embed_tokens|vpm|resampler|multi_modal_projector|mm_projector|"
+    r"image_newline|embed_vision|audio_tower|audio_model|audio_embed|embed_audio|apm|audio_projection_layer|"
+    r"image_embed|img_processor|speech_encoder|talker|token2wav|connector|mtp|mtp_layers|nextn|eh_proj|medusa|v_head)"
+    r"(\.|_|$)|(^|\.)[kv]_scale$"
+)
+"""Towers for images and sound, heads that draft or judge, scales of an 8-bit cache: nothing a text model needs."""
+
+_FLOATS = {"F64", "F32", "F16", "BF16"}
+_HEADER_BYTES = 8  # a safetensors file begins with the length of its JSON header, little endian
+
+
+def load_weights(card: Card, options: BackendOptions) -> Any:
+    """The model of a card, all of its tensors in place, on the device asked for; `CardError` where they do not fit."""
+    try:
+        import torch  # noqa: F401
+        from transformers import AutoModelForCausalLM
+        from transformers.utils import logging
+    except ImportError as error:
+        raise MissingDependencyError("torch and transformers", "hf", "running a model with --backend hf") from error
+    logging.disable_progress_bar()  # progress is the run's business
+    place = card.require_weights()
+
+    def load(attention: str) -> Any:
+        return AutoModelForCausalLM.from_pretrained(
+            place,
+            revision=card.revision,
+            dtype=options.dtype,
+            trust_remote_code=options.trust_remote_code,
+            use_safetensors=True,
+            attn_implementation=attention,
+            output_loading_info=True,
+        )
+
+    try:
+        model, report = _with_attention(load, options)
+    except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
+        reason = one_line(error)
+        if "trust_remote_code" in reason:
+            reason = "it ships its own code; pass --trust-remote-code to run it"
+        raise CardError(f"{place}: cannot load the model: {reason}") from error
+    missing = sorted(report["missing_keys"] & dict(model.named_parameters()).keys())
+    if missing:  # transformers fills them with random numbers and goes on
+        raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
+    _check_unexpected(place, report["unexpected_keys"], model.config, options)
+    _check_formats(card, model)
+    return _placed(model, options.device)
+
+
+def _check_unexpected(place: str, names: Iterable[str], config: Any, options: BackendOptions) -> None:
+    """Refuse tensors for which the model has no place, but those of parts that are rightly left out."""
+    left = [name for name in sorted(names) if not _QUIET.search(name)]
+    drafting = _drafting_layers(config)
+    parts = [name for name in left if _OTHER_PARTS.search(name) or drafting(name)]
+    lost = sorted(set(left) - set(parts))
+    if lost:
+        shown = ", ".join(lost[:3]) + (", …" if len(lost) > 3 else "")
+        raise CardError(
+            f"{place}: the weights hold {len(lost)} tensors that the model of this config.json has no place for "
+            f"({shown}), so they would be left out: correct config.json (number of layers, biases, "
+            "quantization_config), or merge an adapter into its base"
+        )
+    if parts:
+        options.note(
+            f"{len(parts)} tensors are not used, first {parts[0]}: parts for images, sound, drafting or an 8-bit "
+            "cache, which the text model does not have"
+        )
+
+
+def _drafting_layers(config: Any) -> Callable[[str], bool]:
+    """Whether a tensor lies in a layer behind the last one, where the configuration says that such layers draft."""
+    text = config.get_text_config(decoder=True)
+    drafting = getattr(text, "num_nextn_predict_layers", None) or getattr(text, "num_mtp_layers", None) or 0
+    layers = getattr(text, "num_hidden_layers", None) or 0
+
+    def is_drafting(name: str) -> bool:
+        found = re.search(r"(^|\.)layers\.(\d+)\.", name)
+        return found is not None and layers <= int(found[2]) < layers + int(drafting)
+
+    return is_drafting
+
+
+def _check_formats(card: Card, model: Any) -> None:
+    """Refuse stored integers and 8-bit floats that would become the parameters of an unquantised model as they are."""
+    if getattr(model.config, "quantization_config", None) is not None:
+        return
+    folder = card.weights_path or _snapshot(card)
+    odd = [each for each in _stored_formats(folder) if each[1] not in _FLOATS]
+    lost = [(name, kind) for name, kind in odd if _leaf(name) not in _whole_numbers(model) and not _is_left_out(name)]
+    if lost:
+        kinds = " and ".join(sorted({kind for _, kind in lost}))
+        raise CardError(
+            f"{folder}: {len(lost)} tensors are stored as {kinds}, first {lost[0][0]}, and config.json has "
+            "no quantization_config that says how to read them: put it back, or get the unquantised weights"
+        )
+
+
+def _snapshot(card: Card) -> Path:
+    """The folder into which the hub's client has put the weights."""
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(card.require_weights(), "config.json", revision=card.revision)).parent
+
+
+def _whole_numbers(model: Any) -> set[str]:
+    """Last parts of the names of tensors that hold no floats in the model either."""
+    tensors = [*model.named_buffers(), *model.named_parameters()]
+    return {_leaf(name) for name, tensor in tensors if not tensor.is_floating_point()}
+
+
+def _leaf(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _is_left_out(name: str) -> bool:
+    return bool(_QUIET.search(name) or _OTHER_PARTS.search(name))
+
+
+def _stored_formats(folder: Path) -> list[tuple[str, str]]:
+    """Name and number format of every stored tensor, from the headers of the files that transformers reads."""
+    whole = folder / "model.safetensors"
+    paths = [whole] if whole.is_file() else loaded_files(folder, with_code=False)
+    found = []
+    for path in paths:
+        if path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                header = json.loads(file.read(int.from_bytes(file.read(_HEADER_BYTES), "little")))
+            found += [(name, entry["dtype"]) for name, entry in header.items() if name != "__metadata__"]
+    return found
+
+
+def _with_attention(load: Callable[[str], Any], options: BackendOptions) -> Any:
+    """What `load` gives with the attention asked for; `auto` falls back, and says so, where a class has no sdpa.
+
+    transformers refuses a class that does not declare it: most code that comes with weights, and gpt-oss.
+    """
+    if options.attention != "auto":
+        return load(options.attention)
+    try:
+        return load("sdpa")
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        options.note("this model's class has no sdpa attention: eager attention is used (--attention names another)")
+        return load("eager")
+
+
+def _placed(model: Any, device: str) -> Any:
+    """The model on the device that was asked for, ready to answer."""
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return model.to(device).eval()
+    except (RuntimeError, AssertionError) as error:  # no such device, no driver for it, not enough memory on it
+        raise UserError(
+            f"--device {device}: the model cannot be put there ({one_line(error)}); choose another"
+        ) from error
