@@ -14,8 +14,8 @@ from evalkit.prompts import ChatFormat, PromptTokenizer, chat_format, digest_ids
 from evalkit.rope import RopeSetting, Rotation, rotation
 
 NAMES = [
-    "one BOS", "template", "window", "RoPE in force", "prefix reuse gives the same tokens", "order does not matter",
-    "greedy is greedy",
+    "one BOS", "template", "window", "RoPE in force", "each token is that of a whole pass",
+    "prefix reuse gives the same tokens", "order does not matter", "greedy is greedy",
 ]  # fmt: skip
 
 
@@ -46,6 +46,9 @@ class Healthy:
     def counted(self, tokens: int) -> int:
         return tokens
 
+    def count_departures(self, request: GenerationRequest) -> tuple[int, int] | None:
+        return request.max_new_tokens, 0
+
     def close(self) -> None:
         pass
 
@@ -55,6 +58,20 @@ class AddsBos(Healthy):
 
     def counted(self, tokens: int) -> int:
         return tokens + 1
+
+
+class ForgetsThePrompt(Healthy):
+    """Its loop feeds a cache that the model does not read."""
+
+    def count_departures(self, request: GenerationRequest) -> tuple[int, int] | None:
+        return request.max_new_tokens, 3
+
+
+class FollowsTheLength(Healthy):
+    """Its own scaling makes whole passes differ by design."""
+
+    def count_departures(self, request: GenerationRequest) -> tuple[int, int] | None:  # noqa: ARG002
+        return None
 
 
 class CacheChangesIt(Healthy):
@@ -113,7 +130,7 @@ def checks_of(model: Any, card: Card, tokenizer: PromptTokenizer, window: int = 
 
 
 def test_a_good_model_passes_every_check(card: Card, tokenizer: PromptTokenizer) -> None:
-    """All seven are done, and all hold."""
+    """All eight are done, and all hold."""
     checks = checks_of(Healthy(card), card, tokenizer)
 
     assert NAMES == list(checks)
@@ -124,6 +141,7 @@ def test_a_good_model_passes_every_check(card: Card, tokenizer: PromptTokenizer)
     ("wrong", "name"),
     [
         (AddsBos, "one BOS"), (Short, "window"), (OtherBase, "RoPE in force"),
+        (ForgetsThePrompt, "each token is that of a whole pass"),
         (CacheChangesIt, "prefix reuse gives the same tokens"), (OrderChangesIt, "order does not matter"),
         (Dice, "greedy is greedy"),
     ],
@@ -150,6 +168,21 @@ def test_what_cannot_be_seen_is_not_called_well(card: Card, tokenizer: PromptTok
 
     assert checks_of(hidden, card, tokenizer)["RoPE in force"].holds is None
     assert checks_of(Healthy(card), silent, tokenizer)["RoPE in force"].holds is None
+
+
+def test_a_backend_without_whole_passes_is_not_called_well(card: Card, tokenizer: PromptTokenizer) -> None:
+    """Neither where nobody can ask it without a cache, nor where the two differ by design."""
+
+    class Behind:
+        """A model with what every adapter has, and nothing more."""
+
+        def __init__(self, inner: Healthy) -> None:
+            self.name, self.engine_info, self.generate = inner.name, inner.engine_info, inner.generate
+
+    name = "each token is that of a whole pass"
+
+    assert checks_of(Behind(Healthy(card)), card, tokenizer)[name].holds is None
+    assert checks_of(FollowsTheLength(card), card, tokenizer)[name].holds is None
 
 
 def test_the_command_checks_a_real_model(tiny_model: Path, evalkit: Any) -> None:
