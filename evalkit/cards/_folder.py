@@ -48,7 +48,10 @@ def card_of_folder(folder: Path) -> Card:
     facts = read_facts(folder)
     if facts.window is None:
         keys = ", ".join(KEYS)
-        raise CardError(f"{path}: no context length ({keys}): write a card.yaml with context_length beside it")
+        raise CardError(
+            f"{path}: no context length ({keys}): write a card.yaml beside it with name, title, weights: ., licence "
+            "and context_length"
+        )
     values = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip("._-") or "model",
         "title": folder.resolve().name or "model",

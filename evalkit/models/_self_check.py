@@ -200,9 +200,8 @@ def _check_rope(model: ModelAdapter, card: Card) -> LiveCheck:
         return LiveCheck("RoPE in force", None, f"a model behind --backend {model.name} does not show it")
     found = model.rotations
     if expected is None or not found:
-        what = (
-            "the card states no base and scaling that evalkit can compute" if found else "there is no rotary embedding"
-        )
+        none_read = "there is no rotary embedding, or one for each kind of layer"
+        what = "the card states no base and scaling that evalkit can compute" if found else none_read
         return LiveCheck("RoPE in force", None, what)
     worst = max(_distance(each, expected) for each in found)
     base = f"base {card.rope.theta:g}, scaling {card.rope.scaling or 'none'}"

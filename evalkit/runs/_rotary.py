@@ -21,7 +21,10 @@ def rope_model(card: Card, rope: RopeSpec) -> RopeModel | None:
     base, dimension = card.rope.theta, card.turned_dimensions
     if base is None or dimension is None:
         fact = "rope.theta" if base is None else "architecture.head_dim"
-        raise UserError(f"{card.name}: --rope {rope} needs {fact}, which its card does not state; add it")
+        raise UserError(
+            f"{card.name}: --rope {rope} needs {fact}, which its card does not state; add it, but a model without a "
+            "rotary embedding, or with one base for each kind of layer, runs with --rope native only"
+        )
     return RopeModel(base, card.original_length, dimension, is_scaled=card.rope.scaling is not None)
 
 

@@ -84,10 +84,11 @@ class Session:
         return released if released is not None and str(self.rope) not in {"native", released} else None
 
     def check_rope(self) -> None:
-        """Raise `UserError` where `--rope` would switch off the model's own scaling and nobody said that it may.
+        """Raise `UserError` where `--rope` cannot be, or would switch off the model's own scaling and nobody said so.
 
         `none` says so by itself.
         """
+        rope_model(self.card, self.rope)  # a model that no spec can turn is not told of a scaling first
         released = self.replaced_scaling
         if released is None or self.rope.kind == "none" or self.settings.rope_replaces_native:
             return

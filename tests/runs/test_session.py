@@ -150,6 +150,20 @@ def test_a_rope_spec_needs_the_facts_of_the_model(opened: Open, tiny_model: Path
         opened(model=str(card), rope="none").rope_of()
 
 
+def test_a_model_with_a_base_for_each_kind_of_layer_is_told_so_first(
+    opened: Open, tiny_model: Path, bare: Path
+) -> None:
+    """Not that it was released with a scaling, which a flag could replace, and then that it cannot be."""
+    card = bare / "card.yaml"
+    card.write_text(
+        f"{{name: t, title: T, weights: {tiny_model}, context_length: 512, licence: none, "
+        "rope: {scaling: native}, unconfirmed: [{facts: [rope], source: made up}]}"
+    )
+
+    with pytest.raises(UserError, match="one base for each kind of layer, runs with --rope native only"):
+        opened(model=str(card), rope="dynamic:2").check_rope()
+
+
 def test_keys_and_values_are_counted_from_the_card(opened: Open) -> None:
     """Two numbers for each layer, key head and dimension; four bytes each in float32, else two."""
     assert [2 * 2 * 1 * 16 * size for size in (2, 4)] == [

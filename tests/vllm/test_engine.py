@@ -168,4 +168,4 @@ def test_the_doctor_finds_it_well(engine: ModelAdapter, card: Card, tokenizer: P
     unseen = [check.name for check in checks if check.holds is not True]
     assert ["each token is that of a whole pass"] == unseen  # an engine always has its cache
     assert [] == [check for check in checks if check.holds is False]
-    assert 7 == len(checks)
+    assert 8 == len(checks)
