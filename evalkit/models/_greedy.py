@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from evalkit.errors import SampleError
 from evalkit.prompts import PromptTokenizer
@@ -11,7 +12,7 @@ from evalkit.prompts import PromptTokenizer
 from ._base import Completion, GenerationRequest
 from ._stopping import AnswerEnd
 
-__all__ = ["NextToken", "answer_greedily"]
+__all__ = ["GreedyTokens", "NextToken", "answer_greedily", "greedy_tokens"]
 
 NextToken = Callable[[list[int], frozenset[int]], int]
 """The likeliest token behind those generated so far, the second argument's excepted."""
@@ -27,19 +28,41 @@ def answer_greedily(
     """
     start = time.perf_counter()
     end = AnswerEnd(tokenizer, eos_ids, request.stop, request.stop_rule)
-    generated: list[int] = []
-    is_complete = False
     try:
-        while len(generated) < request.max_new_tokens and not is_complete:
-            generated.append(next_token(generated, end.forbidden(len(generated))))
-            is_complete = end.reached(generated)
+        answer = greedy_tokens(request.max_new_tokens, end, next_token)
     except SampleError as error:
         seconds = time.perf_counter() - start
         return Completion(request.index, finish_reason="error", seconds=seconds, error=str(error))
-    return Completion(
-        request.index,
-        text=end.text(generated),
-        output_tokens=len(generated),
-        finish_reason="stop" if is_complete else "length",
-        seconds=time.perf_counter() - start,
-    )
+    return answer.completion(request, end, start)
+
+
+class GreedyTokens(NamedTuple):
+    """What the greedy loop generated for one request."""
+
+    ids: list[int]
+    """All tokens, the one that ended the answer included."""
+    is_complete: bool
+    """Whether the answer ended by itself, not at the generation limit."""
+
+    def completion(
+        self, request: GenerationRequest, end: AnswerEnd, start: float, cached_tokens: int = 0
+    ) -> Completion:
+        """The answer that they are; `start` is the `perf_counter` at which the request began."""
+        return Completion(
+            request.index,
+            text=end.text(self.ids),
+            output_tokens=len(self.ids),
+            finish_reason="stop" if self.is_complete else "length",
+            seconds=time.perf_counter() - start,
+            cached_tokens=cached_tokens,
+        )
+
+
+def greedy_tokens(max_new_tokens: int, end: AnswerEnd, next_token: NextToken) -> GreedyTokens:
+    """Tokens up to the end of the answer or the limit, one after the other."""
+    generated: list[int] = []
+    while len(generated) < max_new_tokens:
+        generated.append(next_token(generated, end.forbidden(len(generated))))
+        if end.reached(generated):
+            return GreedyTokens(generated, is_complete=True)
+    return GreedyTokens(generated, is_complete=False)

@@ -19,6 +19,7 @@ from evalkit.rope import RopeSetting, Rotation
 
 from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules, check_other_file, read_rules
+from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, end_ids
 from ._feeding import Feeding
 from ._prefix import MovingCache, cache_maker, can_prefill_in_pieces, unsuitable_reason
@@ -125,36 +126,26 @@ class HuggingFaceModel:
             self._rotary.reset()
             self._cache.clear()
         cached = self._cache.start(request.ids)
-        generated = self._decode(request, cached, end)
-        is_complete = end.reached(generated)
-        return Completion(
-            request.index,
-            text=end.text(generated),
-            output_tokens=len(generated),
-            finish_reason="stop" if is_complete else "length",
-            seconds=time.perf_counter() - start,
-            cached_tokens=cached,
-        )
+        return self._decode(request, cached, end).completion(request, end, start, cached)
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
         stop = (*request.stop, *self._rules.stop_strings)
         return AnswerEnd(self._tokenizer, self._eos_ids, stop, request.stop_rule)
 
-    def _decode(self, request: GenerationRequest, cached: int, end: AnswerEnd) -> list[int]:
+    def _decode(self, request: GenerationRequest, cached: int, end: AnswerEnd) -> GreedyTokens:
         """Greedy tokens after the prompt; the last one is never fed back."""
         import torch
 
-        generated: list[int] = []
+        process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+
+        def next_token(generated: list[int], forbidden: frozenset[int]) -> int:
+            logits = self._next(request.ids, generated) if generated else self._prefill(request.ids, cached)
+            return _best(process(logits, generated), forbidden)
+
         with torch.inference_mode():
-            process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
-            logits = self._prefill(request.ids, cached)
-            while True:
-                generated.append(_best(process(logits, generated), end.forbidden(len(generated))))
-                if len(generated) == request.max_new_tokens or end.reached(generated):
-                    break
-                logits = self._next(request.ids, generated)
-        self._cache.hold(request.ids, generated[:-1])  # the last token was never fed, so the cache lacks it
-        return generated
+            answer = greedy_tokens(request.max_new_tokens, end, next_token)
+        self._cache.hold(request.ids, answer.ids[:-1])  # the last token was never fed, so the cache lacks it
+        return answer
 
     def _next(self, ids: TokenIds, generated: list[int]) -> torch.Tensor:
         """Logits behind prompt and answer so far."""
@@ -172,7 +163,7 @@ class HuggingFaceModel:
             return None
         self._cache.clear()
         try:
-            generated = self._decode(request, self._cache.start(request.ids), self._end(request))
+            generated = self._decode(request, self._cache.start(request.ids), self._end(request)).ids
             return len(generated), sum(self._departs(request, generated))
         except FAULTS as error:
             self._cache.clear()
