@@ -130,11 +130,15 @@ class _DemoMonitor(ProgressMonitor):
 
 def _draw(out: Path, grids: Mapping[str, HeatGrid], card: Card, palette: Palette) -> Path:
     """All settings on one colour scale."""
-    from evalkit.reports import Panel, draw_side_by_side
+    from evalkit.reports import Panel, draw_side_by_side, lengths_of_run
 
     panels = [Panel(grid, spec) for spec, grid in grids.items()]
     title = f"{card.title} by RoPE setting"
-    return draw_side_by_side(out / "rope", panels, title, "Needle grid", window=card.context_length, palette=palette)[0]
+    axis = lengths_of_run(out / _folder("none"))
+    window = card.context_length
+    return draw_side_by_side(out / "rope", panels, title, "Needle grid", lengths=axis, window=window, palette=palette)[
+        0
+    ]
 
 
 def _heading(grids: Mapping[str, HeatGrid], card: Card) -> str:

@@ -51,6 +51,7 @@ def test_the_demo_leaves_figures_and_tells_where(demo: Command, bare: Path) -> N
     figures = [line.removeprefix("evalkit: figure: ") for line in done.err.splitlines() if "figure:" in line]
     assert ["results/demo/none/figures/single.png", "results/demo/rope.png"] == figures
     assert (0, True) == (done.code, all((bare / path).is_file() for path in figures))
+    assert "Prompt length (the model's tokens)" in (bare / "results/demo/rope.svg").read_text(encoding="utf-8")
 
 
 def test_the_table_has_every_setting_and_length(demo: Command) -> None:
