@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from evalkit.errors import UserError
+from evalkit.errors import ReadOnlyError, UserError
 from evalkit.paths import cache_root
 from evalkit.reports import (
     LengthAxis,
@@ -21,7 +21,9 @@ from evalkit.reports import (
 )
 from evalkit.runs import (
     Monitor,
+    Repair,
     RunOutcome,
+    SampleRecord,
     Session,
     SilentMonitor,
     conflict_with,
@@ -30,6 +32,7 @@ from evalkit.runs import (
     plan_session,
     read_manifest,
     read_records_of_run,
+    repair_run,
 )
 from evalkit.scores import (
     JUDGEMENTS,
@@ -38,8 +41,10 @@ from evalkit.scores import (
     ExtraMetrics,
     Judgements,
     ScoreRow,
+    check_scores_place,
     default_protocol,
     find_outputs,
+    misfit_of_run,
     output_benchmark,
     read_metrics,
     read_outputs,
@@ -60,6 +65,7 @@ __all__ = [
     "evaluate",
     "plan",
     "plan_opened",
+    "repair",
     "report_run",
     "run_session",
     "score_predictions",
@@ -130,20 +136,66 @@ def report_run(
     axis: LengthAxis = "nominal",
     palette: Palette = "published",
     metrics: ExtraMetrics = (),
+    *,
+    out: Path | None = None,
+    unwritten: Callable[[ReadOnlyError], None] | None = None,
 ) -> tuple[BenchmarkScores, list[ScoreRow]]:
     """The protocol's scores of a run folder and their rows, computed again; its files and figures are rewritten.
 
     `axis` is what heatmaps are drawn against: nominal lengths, or the model's tokens before or after truncation.
-    `metrics` as for `score_predictions`.
+    `metrics` as for `score_predictions`. `out` is a folder for scores, tables and figures in place of the run's own.
+    `unwritten` is told where that folder is read-only; without it that is an error.
     """
+    if out is not None:
+        check_scores_place(out)
     scores, rows = score_run(folder, protocol, metrics=read_metrics(metrics))
-    spec = spec_of_run(folder)
+    own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+    try:
+        _write_report(folder, out or folder, scores, rows, palette, axis)
+    except ReadOnlyError as error:
+        if unwritten is None:
+            raise
+        unwritten(error)
+    return scores, own
+
+
+def _write_report(
+    run: Path, folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], palette: Palette, axis: LengthAxis
+) -> None:
+    """Scores, tables and figures of a run, in its folder or another one."""
+    spec = spec_of_run(run)
     write_scores(folder, scores, rows)
     write_tables(folder, scores, spec)
     write_parts(folder, scores)
     own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
-    write_figures(folder, scores, own, spec, palette, axis)
-    return scores, own
+    write_figures(folder, scores, own, spec, palette, axis, run=run)
+
+
+def repair(folder: str | Path) -> Repair:
+    """Make a damaged run folder whole: its manifest from the copy, its log without what is no record of the run.
+
+    Damaged lines are moved out, and the log as it was is kept beside it. Records of no sample are found where benchmark
+    and data are at hand. Raises `UserError` for a folder that is no run, and while a run is writing there.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name a run folder")
+    refusals: list[str] = []
+
+    def misfit(record: SampleRecord) -> str | None:
+        try:
+            return reason(record)
+        except UserError as error:  # what is wrong with a line by itself can be mended without the data
+            refusals.append(str(error))
+            return None
+
+    try:
+        reason = misfit_of_run(folder)
+    except UserError as error:
+        refusals.append(str(error))
+        return replace(repair_run(folder), unchecked=refusals[0])
+    done = repair_run(folder, misfit)
+    return replace(done, unchecked=refusals[0]) if refusals else done
 
 
 def spec_of_run(folder: Path) -> BenchmarkSpec:
@@ -190,14 +242,19 @@ def score_predictions(
 
     Scores are 0–100. `path` may be relative to `EVALKIT_DATA` or to the download cache. Without `protocol`, outputs are
     scored as the format's own code does: `official`, or `opencompass` for its format.
-    `options` are the benchmark's own, such as LongBench's `code-backend`. `out` is a folder for scores, tables and
-    heatmaps of outputs made elsewhere.
+    `options` are the benchmark's own, such as LongBench's `code-backend`. `out` is a new or empty folder for scores,
+    tables and heatmaps; one with scores that evalkit wrote before is written anew.
     `metrics` score beside the protocol and never change its numbers: names that installed packages offer, or a mapping
     from name to function of an answer. What judges among them say is kept, in the run folder or else in the cache.
     """
     extra = read_metrics(metrics)
+    if out is not None:
+        check_scores_place(Path(out))
     if output_format == "evalkit":
-        return score_run(Path(path), protocol, options, extra)[0]
+        scores, rows = score_run(Path(path), protocol, options, extra)
+        if out is not None:
+            _write_report(Path(path), Path(out), scores, rows, "published", "nominal")
+        return scores
     scores, rows = _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options, extra)
     if out is not None:
         _write_outputs(Path(out), scores, rows, load_spec(scores.benchmark))
@@ -205,9 +262,7 @@ def score_predictions(
 
 
 def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], spec: BenchmarkSpec) -> None:
-    """Scores, tables and heatmaps of outputs made elsewhere, in a folder that is no run's."""
-    if (folder / "run.json").exists():
-        raise UserError(f"{folder}: holds a run of evalkit, whose scores would be lost: name another folder")
+    """Scores, tables and heatmaps of outputs made elsewhere."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

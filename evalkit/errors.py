@@ -6,6 +6,7 @@ EvalkitError
 │   ├── DataError             a data file is missing, damaged or not the pinned one
 │   ├── CardError             a model card or model folder cannot be used
 │   ├── RunConflictError      a run folder belongs to another run, or is in use
+│   ├── ReadOnlyError         a file cannot be written because nothing can be written in its place
 │   └── PluginError           an installed package offers evalkit something that cannot be used
 ├── SampleError               one sample cannot be run; recorded as failed, the run goes on
 └── MissingDependencyError    an optional package is not installed
@@ -22,6 +23,7 @@ __all__ = [
     "EvalkitError",
     "MissingDependencyError",
     "PluginError",
+    "ReadOnlyError",
     "RunConflictError",
     "SampleError",
     "UnknownNameError",
@@ -63,6 +65,10 @@ class CardError(UserError):
 
 class RunConflictError(UserError):
     """A run folder holds records of another run, or another process writes to it."""
+
+
+class ReadOnlyError(UserError):
+    """A file cannot be written because its place is read-only, on the medium or for this user."""
 
 
 class PluginError(UserError):

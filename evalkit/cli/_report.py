@@ -12,6 +12,7 @@ import typer
 from . import _options as o
 
 if TYPE_CHECKING:
+    from evalkit.errors import ReadOnlyError
     from evalkit.scores import BenchmarkScores
 
 
@@ -38,6 +39,7 @@ def report(
         str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
     ] = None,
     mixed: Annotated[bool, typer.Option("--mixed", help="Draw runs side by side whose grids differ.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write to DIR, or DIR/RUN of several runs.")] = None,
 ) -> int:
     """Score run folders again and rewrite their tables and figures."""
     from evalkit._api import report_run, spec_of_run
@@ -45,23 +47,48 @@ def report(
     from evalkit.reports import Palette, ScoredRun, compare_heatmaps, terminal_table
 
     from ._output import note, print_table
-    from ._score import warn
+    from ._score import restore, unwritten_in, warn
 
     if side_by_side is None and (group is not None or mixed):
         raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
     palette: Palette = "colour-blind" if colour_blind else "published"
     scored: list[ScoredRun] = []
-    for folder in runs:
-        scores, rows = report_run(folder, axis=axis.value, palette=palette, metrics=metric or [])
+    unwritten: list[ReadOnlyError] = []
+    for folder, target in _targets(runs, out).items():
+        restore(folder)
+        before = len(unwritten)
+        scores, rows = report_run(
+            folder, axis=axis.value, palette=palette, metrics=metric or [],
+            out=None if out is None else target, unwritten=unwritten.append,
+        )  # fmt: skip
         scored.append(ScoredRun(folder, scores, rows))
+        for line in scores.notes:
+            note(line)
         warn(scores)
         print_table(terminal_table(scores, spec_of_run(folder)))
-        note(f"tables in {folder / 'tables'}")
+        for error in unwritten[before:]:
+            unwritten_in(target)(error)
+        if len(unwritten) == before:
+            note(f"tables in {target / 'tables'}")
     note_escapes({run.folder: run.scores for run in scored})
     if side_by_side is not None:
         paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
         note(f"figure: {paths[0]}")
-    return 0
+    return 2 if unwritten else 0
+
+
+def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:
+    """Run folder → where its scores, tables and figures go."""
+    from evalkit.errors import UserError
+
+    if out is None:
+        return {folder: folder for folder in runs}
+    if len(runs) == 1:
+        return {runs[0]: out}
+    names = [folder.resolve().name for folder in runs]
+    if len(set(names)) < len(names):
+        raise UserError(f"--out {out}: two of the runs have one name there; report them one by one")
+    return {folder: out / name for folder, name in zip(runs, names, strict=True)}
 
 
 def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:

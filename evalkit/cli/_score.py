@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from . import _options as o
 
 if TYPE_CHECKING:
+    from evalkit.errors import ReadOnlyError
     from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.tasks import BenchmarkSpec
 
@@ -39,8 +41,8 @@ def score(
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):
         raise UserError("--benchmark and --ignore-unknown are for outputs made elsewhere; name their --format")
-    if out is not None and (output_format == "evalkit" or protocol == "all"):
-        raise UserError("--out is for outputs made elsewhere, under one protocol: a run folder keeps its own tables")
+    if out is not None and protocol == "all":
+        raise UserError("--out takes the scores of one protocol: choose it with --protocol")
     if metric and protocol == "all":
         raise UserError("--metric: an extra metric stands beside one protocol's scores; choose it with --protocol")
     if by_length:
@@ -103,7 +105,7 @@ def _all_protocols(
     if output_format == "evalkit":
         _check_run_folder(path)
     if output_format == "evalkit" and protocol is None and not options:
-        return {"": report_run(path, metrics=metrics)[0]}
+        return {"": report_run(path, metrics=metrics, out=out, unwritten=unwritten_in(out or path))[0]}
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
         name or "": score_predictions(
@@ -121,12 +123,34 @@ def _all_protocols(
 
 
 def _check_run_folder(path: Path) -> None:
-    """Say which format to name for outputs made elsewhere."""
+    """Say which format to name for outputs made elsewhere, and what had to be rebuilt of a run."""
     from evalkit.errors import UserError
     from evalkit.scores import likely_command
 
+    restore(path)
     if not (path / "run.json").exists() and (advice := likely_command(path)):
         raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")
+
+
+def restore(folder: Path) -> None:
+    """Rebuild a damaged `run.json` from its copy, and say so."""
+    from evalkit.runs import restore_manifest
+
+    from ._output import note
+
+    if line := restore_manifest(folder):
+        note(line)
+
+
+def unwritten_in(folder: Path) -> Callable[[ReadOnlyError], None]:
+    """What says that scores could not be written to a folder, which is read-only."""
+    from ._output import note
+
+    def say(error: ReadOnlyError) -> None:
+        reason = getattr(error.__cause__, "strerror", None) or "read-only"
+        note(f"{folder}: scores, tables and figures were not written there ({reason}); --out DIR writes them elsewhere")
+
+    return say
 
 
 def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpec:

@@ -11,7 +11,10 @@ from evalkit.planning import PlannedPrompt
 from evalkit.prompts import Ledger
 from evalkit.records import StoredRecord
 
-__all__ = ["LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
+__all__ = ["SCHEMA_VERSION", "LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
+
+SCHEMA_VERSION = 1
+"""Shape of `run.json`; a higher number is a later release's, which may mean other things by the same names."""
 
 
 class LedgerRecord(StoredRecord):
@@ -82,13 +85,19 @@ class SampleRecord(StoredRecord):
             raise ValueError("the record is neither an answer nor a failure")
         if self.step < 0 or self.attempt < 0:
             raise ValueError(f"step {self.step}, attempt {self.attempt}: neither can be negative")
+        if not _is_digest(self.prompt_sha256):
+            raise ValueError(f"prompt_sha256 {self.prompt_sha256:.70}: not a SHA-256 in hexadecimal")
         return self
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and not text.strip("0123456789abcdef")
 
 
 class Manifest(StoredRecord):
     """What a run folder holds and under which conditions."""
 
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
     """Version of this file's shape."""
     identity: dict[str, Any]
     """All that can change a score. Runs with different identity never share records."""

@@ -17,10 +17,12 @@ from evalkit.prompts import Prompt
 from evalkit.tasks import Request, join_options
 
 from ._identity import environment, weights_digest
+from ._log import misfit, misfit_refusal
+from ._manifest import has_manifest, read_manifest
 from ._monitor import Monitor
-from ._records import Manifest, sample_record
+from ._records import Manifest, SampleRecord, sample_record
 from ._session import Job, Session
-from ._store import RunStore, read_manifest
+from ._store import RunStore, conflict_with
 
 __all__ = ["RunOutcome", "execute", "plan_session"]
 
@@ -74,6 +76,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
     with ExitStack() as stack:
         stores = {job.name: stack.enter_context(RunStore(job.folder)) for job in session.jobs}
         for job in session.jobs:
+            _check_records(stores[job.name], job)
             for warning in stores[job.name].open_as(_manifest(session, job, weights)):
                 monitor.note(f"{job.name}: {warning}")
         plan = make_plan(_first_prompts(session), session.rope_of())
@@ -85,6 +88,16 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
             work.run(make_plan(_built(_next_requests(session, stores, step)), session.rope_of()))
         outcome.engine_info = model.engine_info
     return outcome
+
+
+def _check_records(store: RunStore, job: Job) -> None:
+    """Raise `DataError` for a record of no task or step of the job, which nothing would ever score."""
+
+    def reason(record: SampleRecord) -> str | None:
+        return misfit(record, job.name, job.benchmark.spec.tasks, job.steps)
+
+    if any(map(reason, store.latest.values())) and not conflict_with(store.folder, job.identity):
+        raise misfit_refusal(store.folder, reason)
 
 
 class _Worker:
@@ -283,7 +296,7 @@ def _lasting(benchmark: str) -> str:
 
 def _all_options(job: Job) -> dict[str, str]:
     """The job's options, and the samples that earlier calls of the same run asked for."""
-    if not (job.folder / "run.json").is_file():
+    if not has_manifest(job.folder):
         return job.options
     return join_options(job.benchmark.spec, read_manifest(job.folder).settings.get("options", {}), job.options)
 

@@ -2,41 +2,32 @@
 
 Durability: each record is handed to the operating system as soon as it is finished, so a killed process loses nothing;
 it is forced to disk at least every `FSYNC_SECONDS` and when the store closes, so a power cut loses at most those
-seconds. `run.json`, without which no record can be read, is forced to disk each time before it takes the old one's
-place. A torn last line is dropped when the folder is opened for writing.
+seconds. The manifest is forced to disk each time before it takes the old one's place, and so is its copy. Nothing in
+the folder is touched before it is known to be a run, and this one; a torn last line is dropped then.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import filelock
-from pydantic import ValidationError
 
-from evalkit.errors import DataError, RunConflictError, UserError
-from evalkit.files import write_text
-from evalkit.models import backend_name
+from evalkit.errors import RunConflictError, UserError
+from evalkit.files import sync_folder
 
+from ._log import LOG, cut_torn_line, read_records_of_run, record_line
+from ._manifest import has_manifest, manifest_note, read_manifest, restore_manifest, write_manifest
+from ._place import check_place
 from ._records import Manifest, SampleRecord
 
-__all__ = ["RunStore", "conflict_with", "read_manifest", "read_records_of_run"]
+__all__ = ["RunStore", "conflict_with", "run_lock"]
 
 FSYNC_SECONDS = 5.0
-
-NEEDED = (
-    ("identity", "data"),
-    ("identity", "model"),
-    ("identity", "protocol"),
-    ("settings", "benchmark"),
-    ("settings", "label"),
-)
-"""What of a manifest scoring relies on."""
 
 UNKNOWN_WHEN_ABSENT = {"rope_model"}
 """Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
@@ -45,16 +36,27 @@ Key = tuple[str, int]
 """Sample id and step."""
 
 
+LOCK = ".lock"
+
+
+def run_lock(folder: Path) -> filelock.BaseFileLock:
+    """The lock that every writer of a run folder holds; the operating system frees it when its owner dies."""
+    return filelock.FileLock(folder / LOCK, timeout=0)
+
+
 class RunStore:
     """The one writer of a run folder. Use as a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.latest: dict[Key, SampleRecord] = {}
-        self._log = folder / "samples.jsonl"
+        self._log = folder / LOG
         self._stream: BinaryIO | None = None
         self._synced = time.monotonic()
-        self._lock = filelock.FileLock(folder / ".lock", timeout=0)
+        self._lock = run_lock(folder)
+        self._has_new_lock = False
+        self._is_open = False
+        self._notes: list[str] = []
 
     def __enter__(self) -> Self:
         try:
@@ -65,22 +67,32 @@ class RunStore:
         return self
 
     def _open(self) -> None:
+        """Lock the folder and read what is there. Nothing of it is changed but a manifest that must be rebuilt."""
+        check_place(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._has_new_lock = not (self.folder / LOCK).exists()
             self._lock.acquire()
-            _drop_torn_line(self._log)
-            self._stream = self._log.open("ab")
         except filelock.Timeout:
+            self._has_new_lock = False
             raise RunConflictError(
                 f"{self.folder}: another evalkit process writes here; wait for it, or use --out"
             ) from None
+        except NotImplementedError as error:  # filelock before 3.20, where the file system has no locks
+            raise UserError(f"{self.folder}: its file system has no locks; choose another --out") from error
         except OSError as error:
-            raise UserError(f"{self.folder}: cannot write results ({error.strerror}); choose another --out") from error
+            raise self._refusal(error) from error
         self.latest = {(record.id, record.step): record for record in read_records_of_run(self.folder)}
+        self._notes = list(filter(None, [restore_manifest(self.folder), manifest_note(self.folder)]))
+        self._is_open = True
+
+    def _refusal(self, error: OSError) -> UserError:
+        return UserError(f"{self.folder}: cannot write results ({error.strerror}); choose another --out")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_open = False
         try:
             self._close()
         except OSError as failure:
@@ -89,6 +101,8 @@ class RunStore:
                     f"{self._log}: cannot be forced to disk ({failure.strerror}); run again when the disk is well"
                 ) from failure
         finally:
+            if self._has_new_lock and self._stream is None and self._lock.is_locked:
+                (self.folder / LOCK).unlink(missing_ok=True)  # a folder that was refused stays as it was
             self._lock.release()
 
     def _close(self) -> None:
@@ -97,23 +111,24 @@ class RunStore:
                 self._sync()
 
     def open_as(self, manifest: Manifest) -> list[str]:
-        """Bind the folder to a run; warnings about what changed around it.
+        """Bind the folder to a run; warnings about it and about what changed around it.
 
         A run that ended before its first record has nothing to protect: another may take its folder.
         Raises `RunConflictError` naming the first field of the identity that differs from the folder's run.
         """
-        path = self.folder / "run.json"
-        warnings: list[str] = []
-        if path.is_file() and self.latest:
+        warnings, self._notes = self._notes, []
+        if self.latest:
+            if not has_manifest(self.folder):
+                raise RunConflictError(
+                    f"{self.folder}: holds records but no run.json that says of which run; "
+                    "restore it, or use another --out"
+                )
             earlier = read_manifest(self.folder)
             _check_identity(self.folder, earlier.identity, manifest.identity)
-            warnings = _changes(earlier.environment, manifest.environment)
+            warnings += _changes(earlier.environment, manifest.environment)
             manifest = _continued(earlier, manifest)
-        elif self.latest:
-            raise RunConflictError(
-                f"{self.folder}: holds records but no run.json that says of which run; restore it, or use another --out"
-            )
-        write_text(path, manifest.model_dump_json(indent=2) + "\n")
+        self._begin()
+        write_manifest(self.folder, manifest)
         return warnings
 
     def note_engine(self, info: dict[str, Any]) -> list[str]:
@@ -121,18 +136,32 @@ class RunStore:
         manifest = read_manifest(self.folder)
         earlier = manifest.environment.get("engine") or {}
         environment = {**manifest.environment, "engine": {**earlier, **info}}
-        manifest = manifest.model_copy(update={"environment": environment})
-        write_text(self.folder / "run.json", manifest.model_dump_json(indent=2) + "\n")
+        write_manifest(self.folder, manifest.model_copy(update={"environment": environment}))
         return _changes(earlier, info)
+
+    def _begin(self) -> BinaryIO:
+        """The log, open behind its last complete line."""
+        if not self._is_open:
+            raise ValueError("the store is not open")
+        if self._stream is None:
+            try:
+                is_new = not self._log.exists()
+                self._stream = self._log.open("ab")
+                if self._log.is_file():
+                    with self._log.open("r+b") as stream:
+                        cut_torn_line(stream)
+                if is_new:
+                    sync_folder(self.folder)
+            except OSError as error:
+                raise self._refusal(error) from error
+        return self._stream
 
     def append(self, record: SampleRecord) -> None:
         """Store one record. It survives the death of this process as soon as this returns."""
-        if self._stream is None:
-            raise ValueError("the store is not open")
-        line = json.dumps(record.model_dump(), ensure_ascii=False, allow_nan=False) + "\n"
+        stream = self._begin()
         try:
-            self._stream.write(line.encode("utf-8"))
-            self._stream.flush()
+            stream.write(record_line(record))
+            stream.flush()
             if time.monotonic() - self._synced >= FSYNC_SECONDS:
                 self._sync()
         except OSError as error:
@@ -157,7 +186,11 @@ def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:
 
     Fields that `identity` leaves out (the digest of weights, where they are not at hand) are not compared.
     """
-    if not (folder / "run.json").is_file() or next(read_records_of_run(folder), None) is None:
+    try:
+        check_place(folder)
+    except RunConflictError as error:
+        return str(error)
+    if next(read_records_of_run(folder), None) is None:
         return None
     earlier = read_manifest(folder).identity
     try:
@@ -169,64 +202,6 @@ def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:
     except RunConflictError as error:
         return str(error)
     return None
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a run folder; `DataError` where there is none or it is damaged."""
-    path = folder / "run.json"
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{folder}: not a run folder (run.json: {error.strerror})") from error
-    except ValidationError as error:
-        raise DataError(f"{path}: damaged ({error.errors()[0]['msg']}); restore it, or start a new run") from error
-    for part, name in NEEDED:
-        if name not in getattr(manifest, part):
-            raise DataError(f"{path}: damaged ({part} lacks {name!r}); restore it, or start a new run")
-    return _with_current_names(manifest)
-
-
-def _with_current_names(manifest: Manifest) -> Manifest:
-    """The manifest with its backend by the name that it has today, so that a folder of older days goes on."""
-    backend = manifest.identity.get("backend")
-    if not isinstance(backend, str):
-        return manifest
-    return manifest.model_copy(update={"identity": {**manifest.identity, "backend": backend_name(backend)}})
-
-
-def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
-    """All records in the order written, streaming; a torn last line is left out."""
-    path = folder / "samples.jsonl"
-    if not path.is_file():
-        return
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield SampleRecord.model_validate_json(line)
-            except ValidationError as error:
-                problem = error.errors()[0]
-                where = ".".join(str(part) for part in problem["loc"])
-                raise DataError(f"{path}:{number}: {where or 'line'}: {problem['msg']}; repair or remove it") from error
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cut the log behind its last complete line."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return
-    with path.open("r+b") as stream:
-        end = position = stream.seek(0, os.SEEK_END)
-        while position > 0:
-            start = max(0, position - 65536)
-            stream.seek(start)
-            cut = stream.read(position - start).rfind(b"\n")
-            if cut >= 0:
-                if start + cut + 1 < end:
-                    stream.truncate(start + cut + 1)
-                return
-            position = start
-        stream.truncate(0)
 
 
 def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]) -> None:

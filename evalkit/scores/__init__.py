@@ -24,7 +24,7 @@ from ._records import (
     TaskScore,
     TruncationScore,
 )
-from ._runs import score_run, write_scores
+from ._runs import check_scores_place, misfit_of_run, score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
@@ -52,12 +52,14 @@ __all__ = [
     "TruncationScore",
     "Verdict",
     "beta_quantile",
+    "check_scores_place",
     "cluster_interval",
     "cluster_spread",
     "default_protocol",
     "find_outputs",
     "likely_command",
     "logit_interval",
+    "misfit_of_run",
     "output_benchmark",
     "read_metrics",
     "read_outputs",

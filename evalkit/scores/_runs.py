@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.data import locate, source
-from evalkit.errors import DataError
+from evalkit.errors import DataError, UserError
 from evalkit.files import write_text
 from evalkit.prompts import drops_tokens
-from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, read_records_of_run
+from evalkit.runs import (
+    LOG,
+    MANIFEST,
+    LedgerRecord,
+    Manifest,
+    SampleRecord,
+    holds_files,
+    listed,
+    manifest_note,
+    misfit,
+    misfit_refusal,
+    read_manifest,
+    read_records_of_run,
+    torn_line,
+)
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
 from ._extra import ExtraMetric, with_extra
@@ -22,10 +36,7 @@ from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, score_benchmark
 
-__all__ = ["score_run", "write_scores"]
-
-LOG = "samples.jsonl"
-"""Where a run folder has its answers."""
+__all__ = ["check_scores_place", "misfit_of_run", "score_run", "write_scores"]
 
 Latest = dict[tuple[str, int], SampleRecord]
 
@@ -47,11 +58,9 @@ def score_run(
     benchmark = load_benchmark(str(manifest.settings["benchmark"]), used)
     ran_under = str(manifest.identity["protocol"])
     benchmark.spec.protocol(protocol or ran_under)
+    notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
     latest: Latest = {(record.id, record.step): record for record in read_records_of_run(folder)}
-    answered = {_task_of(folder, record_id) for record_id, _ in latest}
-    tasks = {
-        task: _task_answers(benchmark, task, manifest, latest) for task in benchmark.spec.tasks if task in answered
-    }
+    tasks = _answers_of_tasks(folder, benchmark, manifest, latest)
     label = str(manifest.settings["label"])
     if protocol is not None and protocol != ran_under:
         label = f"{protocol} (run under {label})"
@@ -59,7 +68,8 @@ def score_run(
     label = "+".join([label, *named_options, *decoding_label(manifest)])
     model = str(manifest.identity["model"])
     scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
-    scores = scores.model_copy(update={"model_title": str(manifest.settings.get("title", ""))})
+    title = str(manifest.settings.get("title", ""))
+    scores = scores.model_copy(update={"model_title": title, "notes": [*notes, *scores.notes]})
     if not metrics:
         return scores, rows
 
@@ -71,11 +81,75 @@ def score_run(
     return scores, rows + extra
 
 
-def _task_of(folder: Path, record_id: str) -> str:
-    parts = record_id.split("/")
-    if len(parts) < 3:
-        raise DataError(f"{folder / LOG}: id {record_id!r} is not benchmark/task/index; repair or remove it")
-    return parts[1]
+def _answers_of_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, latest: Latest) -> dict[str, TaskAnswers]:
+    """The answers of every task with records; `DataError` for a record of no sample, which nothing would score."""
+    reason = _misfit_by_name(benchmark, manifest)
+    if any(map(reason, latest.values())):
+        raise misfit_refusal(folder, reason)
+    answered, seen = {_task_of(record_id) for record_id, _ in latest}, set[str]()
+    named = [task for task in benchmark.spec.tasks if task in answered]
+    tasks = {task: _task_answers(benchmark, task, manifest, latest, seen) for task in named}
+    if any(record_id not in seen for record_id, _ in latest):
+        raise misfit_refusal(folder, lambda record: None if record.id in seen else _no_sample(record, benchmark))
+    return tasks
+
+
+def _task_of(record_id: str) -> str:
+    return record_id.split("/")[1]
+
+
+def _no_sample(record: SampleRecord, benchmark: Benchmark) -> str:
+    return f"id {record.id[:80]!r} is no sample of {benchmark.spec.name}"
+
+
+def _misfit_by_name(benchmark: Benchmark, manifest: Manifest) -> Callable[[SampleRecord], str | None]:
+    spec = benchmark.spec
+    steps = spec.protocol(str(manifest.identity["protocol"])).steps
+    return lambda record: misfit(record, spec.name, spec.tasks, steps)
+
+
+def misfit_of_run(folder: Path) -> Callable[[SampleRecord], str | None]:
+    """What tells why a record is of no sample of the run; reads the samples of a task when it first meets it.
+
+    Raises `UserError` where benchmark or data are not at hand.
+    """
+    manifest = read_manifest(folder)
+    benchmark = load_benchmark(str(manifest.settings["benchmark"]), manifest.settings.get("options") or {})
+    by_name, known = _misfit_by_name(benchmark, manifest), dict[str, set[str]]()
+
+    def reason(record: SampleRecord) -> str | None:
+        if wrong := by_name(record):
+            return wrong
+        task = _task_of(record.id)
+        if task not in known:
+            files, protocol = _files(benchmark, task, manifest), str(manifest.identity["protocol"])
+            known[task] = {sample.id for sample in benchmark.samples(task, protocol, files)}
+        return None if record.id in known[task] else _no_sample(record, benchmark)
+
+    return reason
+
+
+def check_scores_place(folder: Path) -> None:
+    """Raise `UserError` where scores must not be written: a run's folder, and one that holds other files than scores.
+
+    Scores that evalkit wrote there before are replaced.
+    """
+    if (folder / MANIFEST).exists():
+        raise UserError(f"{folder}: holds a run of evalkit, whose scores would be lost: name another folder")
+    names = holds_files(folder) if folder.is_dir() else []
+    if names and not _is_scores(folder / "scores.json"):
+        raise UserError(
+            f"{folder}: holds {listed(names)} and no scores of evalkit, so nothing is written there; "
+            "give --out a new or empty folder"
+        )
+
+
+def _is_scores(path: Path) -> bool:
+    try:
+        BenchmarkScores.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]) -> None:
@@ -85,12 +159,13 @@ def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]
     write_text(folder / "scores.json", json.dumps(scores.to_json(), ensure_ascii=False, indent=2) + "\n")
 
 
-def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest) -> TaskAnswers:
+def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str]) -> TaskAnswers:
+    """The answers of a task; the ids of all its samples are added to `seen`."""
     answers: list[Answer] = []
     truncated, lost, failed = set(), set(), 0
     last_ledgers: dict[str, LedgerRecord] = {}
     last_records: dict[str, SampleRecord] = {}
-    for answer, records in _answers(benchmark, task, manifest, latest):
+    for answer, records in _answers(benchmark, task, manifest, latest, seen):
         if answer is None:
             failed += 1
             continue
@@ -116,11 +191,11 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
 
 
 def _answers(
-    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest
+    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str] | None = None
 ) -> Iterator[tuple[Answer | None, list[SampleRecord]]]:
     """The answers of a task in sample order, with their records; None for a sample that failed."""
     protocol = str(manifest.identity["protocol"])
-    for sample, records in _recorded_samples(benchmark, task, manifest, latest):
+    for sample, records in _recorded_samples(benchmark, task, manifest, latest, seen):
         if any(record.error is not None for record in records):
             yield None, records
             continue
@@ -131,11 +206,13 @@ def _answers(
 
 
 def _recorded_samples(
-    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest
+    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str] | None = None
 ) -> Iterator[tuple[Sample, list[SampleRecord]]]:
     """The samples of a task that the run has records of, with those records in step order."""
     files = _files(benchmark, task, manifest)
     for sample in benchmark.samples(task, str(manifest.identity["protocol"]), files):
+        if seen is not None:
+            seen.add(sample.id)
         steps = itertools.takewhile(lambda key: key in latest, ((sample.id, step) for step in itertools.count()))
         records = [latest[key] for key in steps]
         if records:

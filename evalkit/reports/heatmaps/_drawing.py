@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.errors import UserError
+from evalkit.files import cannot_write, replace_bytes
 
 from ._cells import INK, window_place
 from ._grid import HeatGrid
@@ -125,14 +126,15 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     salt = f"evalkit {stem.name}"  # never a bare name: matplotlib reads `none` as None, and ids would be random
     is_file = stem.suffix.lower() in FILE_KINDS
     paths = [stem] if is_file else [stem.with_name(f"{stem.name}{kind}") for kind in (".png", ".svg")]
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none", "hatch.linewidth": 0.7}):
-            for path in paths:
-                stamp: dict[str, Any] = STAMPS[path.suffix.lower()]
-                figure.savefig(path, bbox_inches="tight", pad_inches=0.12, facecolor="white", metadata=stamp)
-    except OSError as error:
-        raise UserError(
-            f"{stem.parent}: figures cannot be written ({error.strerror or error}); choose another folder"
-        ) from error
+    with matplotlib.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none", "hatch.linewidth": 0.7}):
+        for path in paths:
+            kind, image = path.suffix.lower(), BytesIO()
+            stamp: dict[str, Any] = STAMPS[kind]
+            figure.savefig(
+                image, format=kind[1:], bbox_inches="tight", pad_inches=0.12, facecolor="white", metadata=stamp
+            )
+            try:
+                replace_bytes(path, image.getvalue())  # whole or not there, whoever draws the same figure meanwhile
+            except OSError as error:
+                raise cannot_write(stem.parent, error, "figures cannot be written") from error
     return paths

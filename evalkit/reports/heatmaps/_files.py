@@ -26,12 +26,15 @@ def write_figures(
     spec: BenchmarkSpec,
     palette: Palette = "published",
     axis: LengthAxis = "nominal",
+    *,
+    run: Path | None = None,
 ) -> list[Path]:
     """`figures/NAME.png` and `.svg` with `tables/NAME-cells.csv` of each task, its languages, and groups of tasks.
 
     Their paths; none where the benchmark has no lengths and depths. Other axes than the nominal one are in the names.
+    `run` is the run's folder where the figures go to another one.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(run or folder)
     shown = shown_run(manifest, scores, rows, spec)
     return write_heatmaps(folder, shown, window=window_of(manifest), palette=palette, axis=axis)
 

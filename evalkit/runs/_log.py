@@ -1,0 +1,131 @@
+"""The log of a run, `samples.jsonl`: its lines checked as they are read, damage named with the way out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from pydantic import ValidationError
+
+from evalkit.errors import DataError, one_line
+from evalkit.lines import checked_line, is_intact
+
+from ._records import SampleRecord
+
+__all__ = [
+    "LOG", "Damage", "cut_torn_line", "log_lines", "misfit", "misfit_refusal", "read_record", "read_records_of_run",
+    "record_line", "remedy", "torn_line",
+]  # fmt: skip
+
+LOG = "samples.jsonl"
+"""Where a run folder has its answers."""
+
+_BLOCK = 65536
+
+
+class Damage(NamedTuple):
+    """A line that is no record, or not the one that was written."""
+
+    line: int
+    """Number of the line, from 1."""
+    reason: str
+    """What is wrong with it."""
+    id: str | None = None
+    """Id of the sample that it told of, where that can still be read."""
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a damaged run folder."""
+    return f"repair it: evalkit repair {folder}"
+
+
+def record_line(record: SampleRecord) -> bytes:
+    """The record as a line of the log."""
+    return checked_line(record.model_dump())
+
+
+def read_record(line: bytes) -> SampleRecord:
+    """The record of a line; `ValueError` saying in one line why it is none, or not the one that was written."""
+    if not line.strip():
+        raise ValueError("line: empty")
+    if not line.strip(b"\0\r\n"):
+        raise ValueError("line: zero bytes only, as a power cut leaves them")
+    try:
+        record = SampleRecord.model_validate_json(line)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise ValueError(f"{where or 'line'}: {one_line(problem['msg'], 120)}") from None
+    if not is_intact(line):
+        raise ValueError("line: does not match its checksum, so it is not what was written")
+    return record
+
+
+def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
+    """The complete lines of the log with their numbers, streaming; a torn last line is left out."""
+    path = folder / LOG
+    if not path.is_file():
+        return
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.endswith(b"\n"):
+                yield number, line
+
+
+def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
+    """All records in the order written, streaming; a torn last line is left out."""
+    for number, line in log_lines(folder):
+        try:
+            yield read_record(line)
+        except ValueError as error:
+            raise DataError(f"{folder / LOG}:{number}: {error}; {remedy(folder)}") from error
+
+
+def misfit(record: SampleRecord, benchmark: str, tasks: Collection[str], steps: int) -> str | None:
+    """Why the record can be of no sample of the benchmark; None where it may be. `steps` = most asked of a sample."""
+    name, _, rest = record.id.partition("/")
+    task, _, index = rest.partition("/")
+    if not index:
+        return f"id {record.id[:80]!r} is not benchmark/task/index"
+    if name != benchmark or task not in tasks:
+        return f"id {record.id[:80]!r} is of no task of {benchmark}"
+    if record.step >= steps:
+        return f"step {record.step} of {record.id[:80]!r}, but the protocol has {steps}"
+    return None
+
+
+def misfit_refusal(folder: Path, reason_of: Callable[[SampleRecord], str | None]) -> DataError:
+    """What to tell of the first record of the log that belongs to no sample, with its line."""
+    for number, record in enumerate(read_records_of_run(folder), start=1):
+        if reason := reason_of(record):
+            return DataError(f"{folder / LOG}:{number}: {reason}; {remedy(folder)}")
+    raise AssertionError("no record of the log is a misfit")
+
+
+def torn_line(folder: Path) -> str | None:
+    """A line for the reader of scores where the log ends in a torn line, which is left out; None where it does not."""
+    path = folder / LOG
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        is_whole = stream.read(1) == b"\n"
+    return None if is_whole else f"{path}: its last line is torn and left out; the same `evalkit run` makes it again"
+
+
+def cut_torn_line(stream: BinaryIO) -> None:
+    """Cut a log that is open for reading and writing behind its last complete line."""
+    end = position = stream.seek(0, os.SEEK_END)
+    while position > 0:
+        start = max(0, position - _BLOCK)
+        stream.seek(start)
+        cut = stream.read(position - start).rfind(b"\n")
+        if cut >= 0:
+            if start + cut + 1 < end:
+                stream.truncate(start + cut + 1)
+            return
+        position = start
+    if end:
+        stream.truncate(0)
