@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from evalkit.errors import UserError
-from evalkit.files import json_text, replace_text, sha256_of, write_text
+from evalkit.errors import ReadOnlyError, UserError
+from evalkit.files import json_text, keep_aside, partial_of, replace_text, sha256_of, write_text
 
 FULL = OSError(28, "No space left on device")
 
@@ -66,7 +69,8 @@ def test_the_bytes_are_on_the_disk_before_the_file_gets_its_name(
     monkeypatch.setattr(Path, "replace", noted_rename)
     write_text(path, "new text")
 
-    assert ["sync 8", "rename to run.json"] == seen
+    assert ["sync 8", "rename to run.json"] == seen[:2]
+    assert 1 == len(seen[2:]), "the folder, which holds the name, goes to the disk last"
     assert "new text" == path.read_text()
 
 
@@ -105,3 +109,77 @@ def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"\x00abc\n" * 100_000)
 
     assert hashlib.sha256(b"\x00abc\n" * 100_000).hexdigest() == sha256_of(tmp_path / "data")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_place_that_is_read_only_is_told_from_a_full_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Scores of a run on such a medium are printed all the same."""
+
+    def refuse_all(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse_all)
+
+    with pytest.raises(ReadOnlyError, match="cannot be written"):
+        write_text(tmp_path / "scores.json", "{}")
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    """With the next write of the same file; what a live process writes, and other files, stay."""
+    path = tmp_path / "scores.json"
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    mine = partial_of(path)
+    theirs = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
+    elsewhere = tmp_path / ".scores.json.abcdef-1-00000000.part"
+    older = tmp_path / ".scores.json.1a2b3c4d.part"
+    other = tmp_path / theirs.name.replace("scores.json", "scores.jsonl")
+    for each in (mine, theirs, elsewhere, older, other):
+        each.write_text("half")
+    os.utime(older, (1, 1))
+
+    write_text(path, "{}")
+
+    assert {path, mine, elsewhere, other} == set(tmp_path.iterdir())
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from evalkit.files import write_text
+for count in range(200):
+    write_text(Path(sys.argv[1]), sys.argv[2] * 20_000)
+"""
+
+
+def test_processes_that_write_one_file_at_once_leave_it_whole(tmp_path: Path) -> None:
+    """A reader finds what one of them wrote at every moment, and none of them fails."""
+    path = tmp_path / "scores.json"
+    path.write_text("start")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path, sign], stderr=subprocess.PIPE, text=True)
+        for sign in "abc"
+    ]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        text = path.read_text()
+        seen.add((len(text), *set(text)) if text != "start" else "start")
+
+    assert [(0, "")] * 3 == [(writer.returncode, writer.communicate()[1]) for writer in writers]
+    assert seen <= {"start", (20_000, "a"), (20_000, "b"), (20_000, "c")}
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_copy_kept_aside_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    """Numbers go up; all copies stay."""
+    path = tmp_path / "samples.jsonl"
+    for text in ("one", "two"):
+        path.write_text(text)
+        keep_aside(path)
+
+    assert ["samples.jsonl.damaged-1", "samples.jsonl.damaged-2"] == sorted(
+        each.name for each in tmp_path.glob("*.damaged-*")
+    )
+    assert ("one", "two") == tuple((tmp_path / f"samples.jsonl.damaged-{number}").read_text() for number in (1, 2))

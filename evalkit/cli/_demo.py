@@ -31,7 +31,7 @@ WINDOW_SHARES = (0.25, 0.5, 0.9375, 1.5, 2.0, 4.0)  # of the model's window; the
 DEPTHS = "0:100:10"
 REPEATS = 1
 
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where results go.", parser=o.named_path)]
 Model = Annotated[str, typer.Option(metavar="CARD", help="Another model; lengths follow its window.")]
 Repeats = Annotated[int, typer.Option(help="Samples per cell; more take longer and tell more.")]
 Safe = Annotated[bool, typer.Option("--colour-blind", help="Draw in a colour-blind-safe map.")]
@@ -55,6 +55,7 @@ def demo(
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"
+    _check_place(out)
     sessions = _sessions(model, out, repeats, given)
     grids: dict[str, HeatGrid] = {}
     failed = 0
@@ -71,6 +72,16 @@ def demo(
     for path in (out / "none" / "figures" / "single.png", together):
         note(f"figure: {path}")
     return 1 if failed else 0
+
+
+def _check_place(out: Path) -> None:
+    """Raise `UserError` for a folder with other things than an earlier demo in it: its figures have plain names."""
+    from evalkit.errors import UserError
+    from evalkit.runs import holds_files, listed
+
+    names = holds_files(out) if out.is_dir() else []
+    if names and not any((out / _folder(spec) / "run.json").exists() for spec in ROPE_SPECS):
+        raise UserError(f"{out}: holds {listed(names)} and no demo of evalkit; give --out a new or empty folder")
 
 
 def _folder(spec: str) -> str:

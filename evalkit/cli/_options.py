@@ -28,7 +28,10 @@ from evalkit.settings import (
     write_config,
 )
 
-__all__ = ["ALL", "Config", "Data", "Given", "Json", "Metrics", "complete", "config_text", "in_force", "takes"]
+__all__ = [
+    "ALL", "Config", "Data", "Given", "Json", "Metrics", "Out", "complete", "config_text", "in_force", "named_path",
+    "takes",
+]  # fmt: skip
 
 Given = Mapping[str, Any]
 """Field of `RunSettings` → value, of what the command line says."""
@@ -54,9 +57,20 @@ def _info(setting: Setting) -> Any:
     if setting.is_argument:
         return typer.Argument(metavar=setting.flag, help=setting.help)
     default = f"  [default: {setting.default}]" if isinstance(setting.default, str) else ""
-    return typer.Option(setting.flag, metavar=setting.metavar, help=setting.help + default)
+    parser = named_path if setting.kind == Path | None else None
+    return typer.Option(setting.flag, metavar=setting.metavar, help=setting.help + default, parser=parser)
 
 
+def named_path(text: str | Path) -> Path:
+    """A path of the command line; an empty one, which would be the current folder, is a slip of a script."""
+    if not str(text).strip():
+        raise typer.BadParameter("the path is empty; name it, or leave the option out")
+    return Path(text)
+
+
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write scores, tables, figures to DIR.", parser=named_path)
+]
 Config = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file of settings; flags win.")]
 Data = Annotated[Path | None, _info(FLAGS["data"])]
 Metrics = Annotated[

@@ -10,13 +10,13 @@ def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int
     """Count samples, tokens, what prefix reuse saves, truncation and memory. Needs the tokenizer only."""
     from evalkit._api import plan_opened
     from evalkit.reports import plan_notes, plan_table
-    from evalkit.runs import open_session
+    from evalkit.runs import manifest_note, open_session
 
     from ._output import check_target, note, print_json, print_table
 
     check_target(json)
     session = open_session(o.complete(o.in_force(given, config)))
-    for line in session.notes:
+    for line in [*session.notes, *filter(None, (manifest_note(job.folder) for job in session.jobs))]:
         note(line)
     plans = plan_opened(session).benchmarks
     for counts in plans.values():

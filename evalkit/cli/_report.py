@@ -39,7 +39,7 @@ def report(
         str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
     ] = None,
     mixed: Annotated[bool, typer.Option("--mixed", help="Draw runs side by side whose grids differ.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write to DIR, or DIR/RUN of several runs.")] = None,
+    out: o.Out = None,
 ) -> int:
     """Score run folders again and rewrite their tables and figures."""
     from evalkit._api import report_run, spec_of_run

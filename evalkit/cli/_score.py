@@ -27,7 +27,7 @@ def score(
     benchmark: Annotated[str | None, typer.Option(help="Benchmark, where the format does not say it.")] = None,
     ignore_unknown: Annotated[bool, typer.Option("--ignore-unknown", help="Leave out files of no known task.")] = False,
     by_length: Annotated[bool, typer.Option("--e", help="These are LongBench-E outputs; scores by length.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write scores, tables and heatmaps to DIR.")] = None,
+    out: o.Out = None,
     code_backend: Annotated[str | None, typer.Option(help="LongBench code tasks: difflib or levenshtein.")] = None,
     metric: o.Metrics = None,
     json: o.Json = None,

@@ -38,6 +38,8 @@ NEEDED = (
 )
 """What of a manifest scoring relies on."""
 
+MISSING = "missing"
+
 KINDS: tuple[tuple[str, str, type], ...] = (
     ("identity", "data", dict),
     ("settings", "options", dict),
@@ -50,6 +52,11 @@ KINDS: tuple[tuple[str, str, type], ...] = (
 
 class _DamagedError(Exception):
     """A manifest's file is missing or says less than a manifest."""
+
+    @property
+    def state(self) -> str:
+        """The file's state, for a sentence."""
+        return MISSING if str(self) == MISSING else f"damaged ({self})"
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -82,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _refusal(folder: Path, error: _DamagedError) -> str:
     path = folder / MANIFEST
     if not path.exists():
-        return f"{folder}: not a run folder ({error})"
+        return f"{folder}: not a run folder (it has no {MANIFEST})"
     return f"{path}: damaged ({error}), and there is no whole {COPY} beside it; restore it, or start a new run"
 
 
@@ -110,7 +117,7 @@ def restore_manifest(folder: Path) -> str | None:
             kept = _replace(path, copy)
         except OSError:
             return None
-        return f"{path} was damaged ({error}) and is rebuilt from {COPY}{kept}"
+        return f"{path} was {error.state} and is rebuilt from {COPY}{kept}"
     return None
 
 
@@ -138,7 +145,7 @@ def manifest_note(folder: Path) -> str | None:
     try:
         _read(path)
     except _DamagedError as error:
-        return None if _copy(folder) is None else f"{path}: damaged ({error}); {COPY} is read in its place"
+        return None if _copy(folder) is None else f"{path}: {error.state}; {COPY} is read in its place"
     text = path.read_text("utf-8")
     if _is_as_written(text):
         return None
@@ -177,7 +184,7 @@ def _read(path: Path) -> Manifest:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise _DamagedError(f"{MANIFEST}: {error.strerror}") from error
+        raise _DamagedError(MISSING) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     if not content.strip(b"\0 \r\n"):

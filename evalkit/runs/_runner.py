@@ -20,6 +20,7 @@ from ._identity import environment, weights_digest
 from ._log import misfit, misfit_refusal
 from ._manifest import has_manifest, read_manifest
 from ._monitor import Monitor
+from ._place import check_place
 from ._records import Manifest, SampleRecord, sample_record
 from ._session import Job, Session
 from ._store import RunStore, conflict_with
@@ -71,6 +72,8 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
     session.check_rope()
     for note in session.notes:
         monitor.note(note)
+    for job in session.jobs:
+        check_place(job.folder)  # before the weights are read, which takes minutes
     weights = _weights(session)
     outcome = RunOutcome()
     with ExitStack() as stack:

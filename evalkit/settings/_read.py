@@ -46,6 +46,8 @@ def typed_value(setting: Setting, value: object, where: str = "") -> Any:
     """A value brought to the type of its setting; `UserError` naming setting and value where it does not fit."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+    if setting.kind == Path | None and isinstance(value, str) and not value.strip():
+        raise UserError(f"{where}{setting.name}={value!r}: the path is empty; name it, or leave it out")
     reader = TypeAdapter(setting.kind, config=ConfigDict(coerce_numbers_to_str=True))
     try:
         return reader.validate_python(_loosened(setting, value))
