@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -60,7 +61,24 @@ def read_record(line: bytes) -> SampleRecord:
         raise ValueError(f"{where or 'line'}: {one_line(problem['msg'], 120)}") from None
     if not is_intact(line):
         raise ValueError("line: does not match its checksum, so it is not what was written")
+    _check_counts(record)
     return record
+
+
+def _check_counts(record: SampleRecord) -> None:
+    """Raise `ValueError` for what no run can have written: a prompt without a digest, less than nothing."""
+    if len(record.prompt_sha256) != 64 or record.prompt_sha256.strip("0123456789abcdef"):
+        raise ValueError(f"prompt_sha256: {record.prompt_sha256[:64]!r} is no SHA-256")
+    counts = {
+        "output_tokens": record.output_tokens,
+        "seconds": record.seconds,
+        "cached_tokens": record.cached_tokens,
+        "prompt_tokens": record.prompt_tokens,
+        "reasoning_tokens": record.reasoning_tokens,
+    }
+    for name, count in counts.items():
+        if count is not None and not 0 <= count < math.inf:
+            raise ValueError(f"{name}: {count} cannot be")
 
 
 def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
@@ -85,11 +103,11 @@ def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
 
 def misfit(record: SampleRecord, benchmark: str, tasks: Collection[str], steps: int) -> str | None:
     """Why the record can be of no sample of the benchmark; None where it may be. `steps` = most asked of a sample."""
-    name, _, rest = record.id.partition("/")
+    _, _, rest = record.id.partition("/")  # samples of a benchmark derived from another may carry the other's name
     task, _, index = rest.partition("/")
     if not index:
         return f"id {record.id[:80]!r} is not benchmark/task/index"
-    if name != benchmark or task not in tasks:
+    if task not in tasks:
         return f"id {record.id[:80]!r} is of no task of {benchmark}"
     if record.step >= steps:
         return f"step {record.step} of {record.id[:80]!r}, but the protocol has {steps}"

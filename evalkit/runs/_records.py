@@ -85,13 +85,7 @@ class SampleRecord(StoredRecord):
             raise ValueError("the record is neither an answer nor a failure")
         if self.step < 0 or self.attempt < 0:
             raise ValueError(f"step {self.step}, attempt {self.attempt}: neither can be negative")
-        if not _is_digest(self.prompt_sha256):
-            raise ValueError(f"prompt_sha256 {self.prompt_sha256:.70}: not a SHA-256 in hexadecimal")
         return self
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and not text.strip("0123456789abcdef")
 
 
 class Manifest(StoredRecord):

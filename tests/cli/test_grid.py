@@ -104,7 +104,7 @@ def test_a_run_of_an_older_release_has_no_real_depths(run: Command, evalkit: Com
     run("--lengths", "64", "--depths", "50", "--repeats", 1)
     log = bare / "run" / "samples.jsonl"
     record = json.loads(log.read_text())
-    del record["ledger"]["evidence_tokens"], record["ledger"]["evidence_depths"]
+    del record["ledger"]["evidence_tokens"], record["ledger"]["evidence_depths"], record["crc32"]
     log.write_text(json.dumps(record) + "\n")
 
     done = evalkit("report", "run")
@@ -169,10 +169,12 @@ def test_wrong_grids_are_refused_before_anything_is_made(
 
 def test_figures_in_the_way_of_a_file_are_one_line(run: Command, bare: Path) -> None:
     """Records are kept; the message names the folder."""
-    (bare / "run").mkdir()
+    command = ("--lengths", "64", "--depths", "0", "--repeats", 1)
+    run(*command)
+    shutil.rmtree(bare / "run" / "figures")
     (bare / "run" / "figures").write_text("in the way")
 
-    done = run("--lengths", "64", "--depths", "0", "--repeats", 1)
+    done = run(*command)
 
     assert (2, True) == (done.code, "figures cannot be written" in done.err.splitlines()[-1])
 

@@ -28,6 +28,12 @@ def fill(folder: Path, records: list[SampleRecord]) -> Path:
     return folder / "samples.jsonl"
 
 
+def begin(folder: Path, manifest: Manifest) -> None:
+    """Make the folder a run without a record."""
+    with RunStore(folder) as store:
+        store.open_as(manifest)
+
+
 def test_records_come_back_as_they_were(tmp_path: Path, record: NewRecord) -> None:
     """Any text: newlines, line separators that are none in JSON, other scripts, nothing at all."""
     texts = ["", "a\nb\r\nc", "\u2028\u2029\x85", "答案", "\x00", '"}\n{"id": 1}']
@@ -48,8 +54,11 @@ def test_a_record_is_with_the_operating_system_when_append_returns(tmp_path: Pat
             assert count == len(list(read_records_of_run(tmp_path)))
 
 
-def test_a_line_cut_at_any_byte_is_dropped_and_nothing_else(tmp_path: Path, record: NewRecord) -> None:
+def test_a_line_cut_at_any_byte_is_dropped_and_nothing_else(
+    tmp_path: Path, record: NewRecord, manifest: NewManifest
+) -> None:
     """A killed process leaves at most one torn line; readers skip it and the next writer cuts it off."""
+    begin(tmp_path, manifest())
     log = fill(tmp_path, [record(1), record(2)])
     whole = log.read_bytes()
     first = whole.index(b"\n") + 1
@@ -94,8 +103,11 @@ def test_a_damaged_line_in_the_middle_is_named_by_file_line_and_field(
     assert 1 == len(str(caught.value).splitlines())
 
 
-def test_a_store_that_cannot_be_opened_lets_the_folder_go(tmp_path: Path, record: NewRecord) -> None:
+def test_a_store_that_cannot_be_opened_lets_the_folder_go(
+    tmp_path: Path, record: NewRecord, manifest: NewManifest
+) -> None:
     """After the log is repaired the same process can go on."""
+    begin(tmp_path, manifest())
     log = fill(tmp_path, [record(1)])
     log.write_bytes(b"{broken\n")
     store = RunStore(tmp_path)
@@ -130,7 +142,10 @@ def test_a_folder_has_one_writer_and_a_dead_one_leaves_no_lock(tmp_path: Path) -
 def test_the_log_is_forced_to_disk_every_few_seconds_and_at_the_end(
     tmp_path: Path, record: NewRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A power cut loses at most those seconds, and fast samples do not wait for the disk one by one."""
+    """A power cut loses at most those seconds, and fast samples do not wait for the disk one by one.
+
+    The first of all is the name of the log in its folder.
+    """
     now, synced = [100.0], []
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(module.os, "fsync", lambda _: synced.append(now[0]))
@@ -140,7 +155,7 @@ def test_the_log_is_forced_to_disk_every_few_seconds_and_at_the_end(
             now[0] += seconds
             store.append(record(int(now[0] * 10)))
 
-    assert [105.0, 110.25, 140.25, 140.25] == synced
+    assert [101.0, 105.0, 110.25, 140.25, 140.25] == synced
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -314,7 +329,9 @@ def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"text": None}, {"finish_reason": "error"}, {"step": -1}, {"attempt": -5},
+        {"text": None}, {"finish_reason": "error"}, {"step": -1}, {"attempt": -5}, {"prompt_sha256": ""},
+        {"prompt_sha256": "g" * 64}, {"output_tokens": -1}, {"seconds": -0.5}, {"seconds": float("inf")},
+        {"cached_tokens": -1}, {"prompt_tokens": -2}, {"reasoning_tokens": -1},
     ],
 )  # fmt: skip
 def test_a_record_that_cannot_be_is_damaged(tmp_path: Path, record: NewRecord, changes: dict[str, Any]) -> None:

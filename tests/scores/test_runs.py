@@ -283,7 +283,7 @@ def test_other_data_than_the_run_used_is_refused(qasper: Run, bare: Path) -> Non
 
 def test_a_record_that_belongs_to_no_task_is_named(qasper: Run) -> None:
     """The log is the user's to repair."""
-    with pytest.raises(DataError, match=r"samples\.jsonl: id 'qasper/0' is not benchmark/task/index"):
+    with pytest.raises(DataError, match=r"samples\.jsonl:4: id 'qasper/0' is not benchmark/task/index"):
         score_run(qasper(None, [{"id": "qasper/0"}]))
 
 

@@ -65,12 +65,29 @@ def test_scores_and_tables_of_outputs_are_written_where_asked(bare: Path) -> Non
         score_predictions(bare / "m", "leval", out=bare / "out")
 
 
-@pytest.mark.parametrize("options", [(), ("--format", "leval", "--protocol", "all")])
-def test_out_goes_with_one_protocol_of_outputs_made_elsewhere(
-    bare: Path, evalkit: Callable[..., Any], options: tuple[str, ...]
-) -> None:
-    """A run folder has its own tables."""
-    assert "--out is for outputs made elsewhere" in evalkit("score", bare, "--out", bare / "o", *options).complaint
+def test_out_goes_with_one_protocol(bare: Path, evalkit: Callable[..., Any]) -> None:
+    """Scores of several would stand in one file."""
+    command = ("score", bare, "--out", bare / "o", "--format", "leval", "--protocol", "all")
+
+    assert "--out takes the scores of one protocol" in evalkit(*command).complaint
+
+
+@pytest.mark.parametrize("name", ["scores.json", "scores.jsonl", "tables/scores.csv", "notes.txt"])
+def test_a_folder_with_other_files_takes_no_scores(bare: Path, name: str) -> None:
+    """What a user keeps under evalkit's names is the user's; a folder of evalkit's own scores is written anew."""
+    (bare / "m").mkdir()
+    (bare / "m" / "tpo.jsonl").write_text(json.dumps({"gt": "B", "m_pred": "B", "evaluation": "exam"}))
+    (bare / "mine" / name).parent.mkdir(parents=True)
+    (bare / "mine" / name).write_text('{"mine": 1}')
+
+    with pytest.raises(UserError, match=r"mine: holds .* and no scores of evalkit"):
+        score_predictions(bare / "m", "leval", out=bare / "mine")
+
+    assert {bare / "mine" / name: '{"mine": 1}'} == {
+        path: path.read_text() for path in (bare / "mine").rglob("*") if path.is_file()
+    }
+    for _ in range(2):
+        score_predictions(bare / "m", "leval", out=bare / "new")
 
 
 def test_outputs_are_found_as_given_in_the_data_folder_and_in_the_cache(
