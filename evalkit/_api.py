@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -181,19 +182,15 @@ def repair(folder: str | Path) -> Repair:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name a run folder")
     refusals: list[str] = []
+    reason = cache(lambda: misfit_of_run(folder))  # asked for when the manifest is mended
 
     def misfit(record: SampleRecord) -> str | None:
         try:
-            return reason(record)
+            return reason()(record)
         except UserError as error:  # what is wrong with a line by itself can be mended without the data
             refusals.append(str(error))
             return None
 
-    try:
-        reason = misfit_of_run(folder)
-    except UserError as error:
-        refusals.append(str(error))
-        return replace(repair_run(folder), unchecked=refusals[0])
     done = repair_run(folder, misfit)
     return replace(done, unchecked=refusals[0]) if refusals else done
 
