@@ -70,7 +70,7 @@ class RunStore:
         """Lock the folder and read what is there. Nothing of it is changed but a manifest that must be rebuilt."""
         check_place(self.folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            _make(self.folder)
             self._has_new_lock = not (self.folder / LOCK).exists()
             self._lock.acquire()
         except filelock.Timeout:
@@ -179,6 +179,14 @@ class RunStore:
             self._stream.flush()
             os.fsync(self._stream.fileno())
         self._synced = time.monotonic()
+
+
+def _make(folder: Path) -> None:
+    """Make the folder, and force the names of all that had to be made to disk."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in new:
+        sync_folder(each.parent)
 
 
 def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import UserError
+from evalkit.lines import checked_line, is_intact
 from evalkit.tasks import Answer
 
 __all__ = ["JUDGEMENTS", "Judge", "Judgements", "Verdict", "check_score"]
@@ -80,6 +81,8 @@ class Judgements:
         except OSError as error:
             raise UserError(f"{self._path}: cannot be read ({error.strerror})") from error
         for line in lines:
+            if not is_intact(line):
+                continue  # not what the judge said: its answer is judged again
             try:
                 entry = json.loads(line)
                 key = (entry["metric"], entry["version"], entry["id"], entry["answer_sha256"])
@@ -102,7 +105,12 @@ class Judgements:
             stream.seek(max(size - 1, 0))
             torn = b"\n" if size and stream.read(1) != b"\n" else b""  # what a killed process left stays a line alone
         with self._path.open("ab") as stream:
-            stream.write(torn + json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+            stream.write(torn + _line(entry))
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    """The entry with its checksum; what UTF-8 cannot hold (half a character) is written as a question mark."""
+    return checked_line(json.loads(json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace")))
 
 
 def check_score(score: object) -> float | None:

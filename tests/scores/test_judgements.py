@@ -122,3 +122,17 @@ def test_a_judge_can_be_asked_without_keeping() -> None:
     metric: Callable[[Answer], float | None] = Judge(Counting(), "v1")
 
     assert 70.0 == metric(ANSWER)
+
+
+def test_a_verdict_that_was_changed_since_is_asked_for_again(path: Path) -> None:
+    """Its checksum tells; one of an older release, without a checksum, counts."""
+    model = Counting()
+    Judgements(path).verdict("clear", Judge(model, "v1"), ANSWER)
+    line = path.read_text()
+
+    path.write_text(line.replace("70.0", "30.0"))
+    assert 70.0 == Judgements(path).verdict("clear", Judge(model, "v1"), ANSWER).score
+    assert 2 == len(model.asked)
+    path.write_text(line.partition(', "crc32"')[0].replace("70.0", "30.0") + "}\n")
+    assert 30.0 == Judgements(path).verdict("clear", Judge(model, "v1"), ANSWER).score
+    assert 2 == len(model.asked)
