@@ -69,16 +69,11 @@ def _check_counts(record: SampleRecord) -> None:
     """Raise `ValueError` for what no run can have written: a prompt without a digest, less than nothing."""
     if len(record.prompt_sha256) != 64 or record.prompt_sha256.strip("0123456789abcdef"):
         raise ValueError(f"prompt_sha256: {record.prompt_sha256[:64]!r} is no SHA-256")
-    counts = {
-        "output_tokens": record.output_tokens,
-        "seconds": record.seconds,
-        "cached_tokens": record.cached_tokens,
-        "prompt_tokens": record.prompt_tokens,
-        "reasoning_tokens": record.reasoning_tokens,
-    }
-    for name, count in counts.items():
-        if count is not None and not 0 <= count < math.inf:
-            raise ValueError(f"{name}: {count} cannot be")
+    if not 0 <= record.seconds < math.inf:
+        raise ValueError(f"seconds: {record.seconds} cannot be")
+    for count in (record.output_tokens, record.cached_tokens, record.prompt_tokens, record.reasoning_tokens):
+        if count is not None and count < 0:
+            raise ValueError(f"line: {count} tokens cannot be")
 
 
 def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:

@@ -153,10 +153,11 @@ def _is_scores(path: Path) -> bool:
 
 
 def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]) -> None:
-    """`scores.jsonl` and `scores.json` of a run folder, replaced in one step each."""
+    """`scores.json` and `scores.jsonl` of a run folder, replaced in one step each."""
     lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-    write_text(folder / "scores.jsonl", lines)
+    # First the file by which `check_scores_place` knows a folder of scores, for whoever writes there at the same time.
     write_text(folder / "scores.json", json.dumps(scores.to_json(), ensure_ascii=False, indent=2) + "\n")
+    write_text(folder / "scores.jsonl", lines)
 
 
 def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str]) -> TaskAnswers:

@@ -28,7 +28,7 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
     assert "evalkit.cli" in imported
 
 
-@pytest.mark.parametrize("verb", ["run", "plan", "score", "report", "data", "cards", "benchmarks"])
+@pytest.mark.parametrize("verb", ["run", "plan", "score", "report", "repair", "data", "cards", "benchmarks"])
 def test_every_verb_has_help_with_a_sentence(evalkit: Command, verb: str) -> None:
     """Exit code 0, nothing on standard error."""
     done = evalkit(verb, "--help")
@@ -42,7 +42,7 @@ def test_without_a_command_there_is_help(evalkit: Command) -> None:
     """All verbs, each with its sentence."""
     text = evalkit().out + evalkit().err
 
-    assert all(verb in text for verb in ("run", "plan", "score", "report", "data", "cards", "benchmarks"))
+    assert all(verb in text for verb in ("run", "plan", "score", "report", "repair", "data", "cards", "benchmarks"))
 
 
 def test_benchmarks_are_listed_and_shown(evalkit: Command) -> None:
