@@ -31,6 +31,7 @@ __all__ = [
 
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+LONGEST_NAME = 60  # characters of a file's name in that of its unfinished version: file systems take 255 bytes
 LONGEST_WRITE = 86_400.0  # seconds after which the unfinished file of an unknown process is nobody's any more
 
 
@@ -100,12 +101,12 @@ def partial_of(path: Path) -> Path:
 
     It says which process writes, so that another one neither takes it nor keeps it for ever.
     """
-    return path.with_name(f".{path.name}.{HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".{path.name[:LONGEST_NAME]}.{HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
 
 
 def sweep(path: Path) -> None:
     """Remove what killed processes left of the file under the names of `partial_of`."""
-    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    for partial in path.parent.glob(f".{glob.escape(path.name[:LONGEST_NAME])}.*.part"):
         try:
             if _is_abandoned(partial):
                 partial.unlink(missing_ok=True)

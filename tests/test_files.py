@@ -91,6 +91,15 @@ def test_line_ends_stay_as_they_are(tmp_path: Path) -> None:
     assert "a\nb\r\n中\n".encode() == (tmp_path / "deep" / "scores.csv").read_bytes()
 
 
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
+    """The unfinished file needs no longer one."""
+    path = tmp_path / ("针" * 80 + ".csv")
+
+    write_text(path, "a")
+
+    assert [path] == list(tmp_path.iterdir())
+
+
 def test_callers_with_advice_of_their_own_get_the_systems_error(tmp_path: Path) -> None:
     """A file where a folder must be is theirs to explain."""
     (tmp_path / "cache").write_text("a file in the way")

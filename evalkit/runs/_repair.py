@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import filelock
 
-from evalkit.errors import DataError, RunConflictError
-from evalkit.files import cannot_write, keep_aside, partial_of, sweep, sync_folder
+from evalkit.errors import DataError, RunConflictError, UserError
+from evalkit.files import keep_aside, partial_of, sweep, sync_folder
 
 from ._log import LOG, Damage, read_record
 from ._manifest import has_manifest, mend_manifest
@@ -70,7 +70,9 @@ def repair_run(folder: Path, misfit: Misfit | None = None) -> Repair:
     except filelock.Timeout:
         raise RunConflictError(f"{folder}: an evalkit process writes here; wait for it") from None
     except OSError as error:
-        raise cannot_write(folder, error, "cannot be repaired") from error
+        raise UserError(
+            f"{folder}: cannot be repaired ({error.strerror or error}); copy it to where there is room and try there"
+        ) from error
 
 
 def _repair(folder: Path, misfit: Misfit) -> Repair:
