@@ -79,8 +79,9 @@ def _check_place(out: Path) -> None:
     from evalkit.errors import UserError
     from evalkit.runs import holds_files, listed
 
-    names = holds_files(out) if out.is_dir() else []
-    if names and not any((out / _folder(spec) / "run.json").exists() for spec in ROPE_SPECS):
+    folders = list(map(_folder, ROPE_SPECS))
+    names = [name for name in holds_files(out) if name not in folders] if out.is_dir() else []
+    if names and not any((out / name / "run.json").exists() for name in folders):
         raise UserError(f"{out}: holds {listed(names)} and no demo of evalkit; give --out a new or empty folder")
 
 

@@ -190,7 +190,7 @@ def test_a_run_of_a_later_release_is_one_line(
         {"run.json": b'{"name": "mine"}', "figures/x.png": b"\x89PNG"},
     ],
 )
-@pytest.mark.parametrize("verb", ["run", "score", "report", "repair", "score --out", "report --out"])
+@pytest.mark.parametrize("verb", ["run", "demo", "score", "report", "repair", "score --out", "report --out"])
 def test_a_folder_of_the_users_own_is_not_touched_by_any_verb(
     run: Command, evalkit: Command, toy: str, tiny_model: Path, bare: Path, verb: str, files: dict[str, bytes]
 ) -> None:
@@ -203,6 +203,8 @@ def test_a_folder_of_the_users_own_is_not_touched_by_any_verb(
         done = evalkit(verb.split()[0], "run", "--out", "mine")
     elif verb == "run":
         done = evalkit("run", tiny_model, toy, "--backend", "toy", "--out", "mine")
+    elif verb == "demo":
+        done = evalkit("demo", "--out", "mine")
     else:
         done = evalkit(verb, "mine")
 
