@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -163,6 +164,22 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="figures: figures cannot be written"):
         draw_heatmap(tmp_path / "figures" / "map", grid(3, 3), "Model")
+
+
+def test_a_figure_that_does_not_reach_the_disk_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole or not there, also for who looks while it is drawn again; no half of a new one stays."""
+    before = [path.read_bytes() for path in draw_heatmap(tmp_path / "map", grid(3, 3), "Model")]
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(UserError, match=r"figures cannot be written \(No space left on device\)"):
+        draw_heatmap(tmp_path / "map", grid(2, 2), "Model")
+
+    assert before == [path.read_bytes() for path in sorted(tmp_path.iterdir())]
 
 
 def test_a_column_with_a_missing_cell_has_no_mean(tmp_path: Path) -> None:
