@@ -11,7 +11,7 @@ from evalkit.tasks import Message, Request, whole_text
 
 from ._chat import ChatFormat
 from ._records import Ledger, Prompt, token_array
-from ._splice import splice
+from ._splice import Frame, make_frame, splice
 from ._tokenizer import PromptTokenizer
 from ._truncation import (
     LEVAL_RESERVED_TOKENS,
@@ -28,6 +28,7 @@ __all__ = ["PromptBuilder"]
 
 BATCH = 64  # texts tokenised at once: enough to keep the tokenizer's threads busy, few enough to stream
 BATCH_CHARACTERS = 2**22  # or when this much text has come together: token lists take 50 times its bytes and more
+FRAMES = 64  # remembered wrappings of contexts that are made in tokens
 
 # pred.py of both LongBench versions cuts the raw prompt: the chat template around it is neither cut nor counted.
 BEFORE_WRAPPING = {TruncationMode.LONGBENCH_OFFICIAL, TruncationMode.LONGBENCH_V2_OFFICIAL}
@@ -75,6 +76,7 @@ class PromptBuilder:
         self._mode = mode
         self._max_seq_len = max_seq_len
         self._max_new_tokens = max_new_tokens
+        self._frames: dict[tuple[Message, ...] | str, Frame] = {}
 
     def build(self, requests: Iterable[Request]) -> Iterator[Prompt]:
         """One prompt per request, in order, streaming. A request that cannot fit becomes a prompt with an error."""
@@ -91,14 +93,24 @@ class PromptBuilder:
             require_room(self._budget(request))
             _require_text(request)
             if request.context_builder is not None:
-                return splice(
-                    request, request.context_builder, self._chat, self._tokenizer, self._mode, self._budget(request)
-                )
+                frame = self._frame(request, is_wrapped)
+                budget = self._budget(request)
+                return splice(request, request.context_builder, frame, self._tokenizer, self._mode, budget)
             short, cut = self._cut_text(request, is_wrapped)
         except SampleError as error:
             return self._failed(request, error)
         text = self._chat.wrap(short.messages, self._tokenizer) if is_wrapped else short.text
         return _Draft(request, text, is_wrapped, cut)
+
+    def _frame(self, request: Request, is_wrapped: bool) -> Frame:
+        """What stands around the request's context, remembered: the cells of a grid ask few questions in turn."""
+        messages = tuple(request.messages) if is_wrapped else ()
+        key = messages or request.text
+        if key not in self._frames:
+            if len(self._frames) == FRAMES:
+                self._frames.clear()
+            self._frames[key] = make_frame(messages, request.text, self._chat, self._tokenizer, self._mode)
+        return self._frames[key]
 
     def _finish(self, draft: _Draft, plain: list[int]) -> Prompt:
         request = draft.request

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.errors import UserError
-from evalkit.tasks import CONTEXT_MARK, ContextBuilder, Request, encode_inside
+from evalkit.tasks import CONTEXT_MARK, ContextBuilder, Message, Request, encode_inside
 
 from ._chat import ChatFormat
 from ._records import Ledger, Prompt, TokenIds, token_array
 from ._tokenizer import PromptTokenizer
 from ._truncation import Budget, Range, TruncationMode, context_ranges, kept_ranges
 
-__all__ = ["splice"]
+__all__ = ["Frame", "make_frame", "splice"]
 
 ON_TEXTS = {
     TruncationMode.LONGBENCH_OFFICIAL,
@@ -24,6 +24,15 @@ ON_TEXTS = {
     TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID,
 }
 """Modes that cut or encode texts again, which a prompt made of tokens does not have."""
+
+
+class Frame(NamedTuple):
+    """What stands around the context of a prompt; the same in all cells of a grid that ask the same question."""
+
+    head: TokenIds
+    """Ids before the context, BOS included."""
+    tail: TokenIds
+    """Ids behind it."""
 
 
 class _Spliced(NamedTuple):
@@ -38,18 +47,16 @@ class _Spliced(NamedTuple):
 def splice(
     request: Request,
     builder: ContextBuilder,
-    chat: ChatFormat,
+    frame: Frame,
     tokenizer: PromptTokenizer,
     mode: TruncationMode,
     budget: Budget,
 ) -> Prompt:
     """The prompt of a request with its context made by `builder`, truncated, with its ledger.
 
-    Raises `UserError` where the length asked for cannot be made, or the mode needs texts.
+    Raises `UserError` where the length asked for cannot be made.
     """
-    if mode in ON_TEXTS:
-        raise UserError(f"truncation {mode} cuts texts, but these prompts are made of tokens; use middle")
-    whole = _whole(request, builder, chat, tokenizer)
+    whole = _whole(request, builder, frame, tokenizer)
     if mode is TruncationMode.CONTEXT_MIDDLE:
         kept = context_ranges(len(whole.ids), whole.context, budget)
     else:
@@ -65,15 +72,25 @@ def splice(
     )  # fmt: skip
 
 
-def _whole(request: Request, builder: ContextBuilder, chat: ChatFormat, tokenizer: PromptTokenizer) -> _Spliced:
-    is_wrapped = chat.kind != "none" and request.is_wrapped
-    text = chat.wrap(request.messages, tokenizer) if is_wrapped else request.text
-    before, mark, after = text.partition(CONTEXT_MARK)
+def make_frame(
+    messages: tuple[Message, ...], text: str, chat: ChatFormat, tokenizer: PromptTokenizer, mode: TruncationMode
+) -> Frame:
+    """The ids around the mark in a request's messages, or in its text where it has none to wrap.
+
+    Raises `UserError` where the mode needs texts, or the template does not show the mark once.
+    """
+    if mode in ON_TEXTS:
+        raise UserError(f"truncation {mode} cuts texts, but these prompts are made of tokens; use middle")
+    before, mark, after = (chat.wrap(messages, tokenizer) if messages else text).partition(CONTEXT_MARK)
     if not mark or CONTEXT_MARK in after:
         raise UserError("the chat template does not show each message once; pass another with --chat")
-    head = token_array(tokenizer.start(tokenizer.encode(before), is_wrapped=is_wrapped))
+    head = token_array(tokenizer.start(tokenizer.encode(before), is_wrapped=bool(messages)))
     # As it stands behind the context: encoded alone, some tokenizers would put a blank before it.
-    tail = token_array(encode_inside(tokenizer, [after])[0])
+    return Frame(head, token_array(encode_inside(tokenizer, [after])[0]))
+
+
+def _whole(request: Request, builder: ContextBuilder, frame: Frame, tokenizer: PromptTokenizer) -> _Spliced:
+    head, tail = frame
     built = builder.build(tokenizer, len(head) + len(tail))
     ids = np.concatenate([head, built.ids, tail])
     if len(ids) != builder.length:

@@ -56,7 +56,7 @@ class SizedBenchmark(Protocol):
         """Tokens that its longest prompt and answer take; None where only the model's tokenizer can tell."""
 
     def extremes(self, protocol: str) -> Iterator[Request]:
-        """Requests of its longest and its shortest prompts: where these can be built, all can."""
+        """Requests of its longest and shortest prompts, a few: tried at once, so that a wrong length is known early."""
 
 
 @runtime_checkable

@@ -18,6 +18,7 @@ __all__ = ["TokenText", "WholeCharacters", "whole_characters", "whole_text"]
 
 LEFTOVER = 3  # tokens that a cut leaves of a character at most: UTF-8 has four bytes a character
 EDGE = 24  # tokens looked at on each side for leftovers
+NEAR = 4  # tokens on each side of a guess
 BROKEN = "\ufffd"
 
 
@@ -49,12 +50,21 @@ class TokenText:
     def __init__(self, encoder: Encoder, ids: Sequence[int]) -> None:
         self._encoder = encoder
         self._ids = ids
-        self._whole = whole_characters(encoder, ids)
-        self.text = self._decode(self._whole.stop).rstrip(BROKEN)
+        text = encoder.decode(ids, skip_special=False)
+        # Where all of it can be read, no end cuts a character.
+        is_whole = BROKEN not in text
+        self._whole = WholeCharacters(0, len(ids)) if is_whole else whole_characters(encoder, ids)
+        self.text = text if is_whole else self._decode(self._whole.stop).rstrip(BROKEN)
         """The text of the slice's whole characters."""
+        self._counted: dict[int, int] = {}
 
     def characters(self, tokens: int) -> int:
         """How many whole characters the first `tokens` ids of the slice spell."""
+        if tokens not in self._counted:
+            self._counted[tokens] = self._characters(tokens)
+        return self._counted[tokens]
+
+    def _characters(self, tokens: int) -> int:
         for stop in range(tokens, self._whole.start, -1):
             text = self._decode(stop)
             if self.text.startswith(text):
@@ -66,7 +76,20 @@ class TokenText:
 
         As few as do, so that the index behind them is the end of a character also where cut ones are dropped.
         """
-        return bisect_left(range(len(self._ids)), characters, key=self.characters)
+        first, last = self._around(characters)
+        return bisect_left(range(len(self._ids)), characters, first, last, key=self.characters)
+
+    def _around(self, characters: int) -> tuple[int, int]:
+        """Bounds of the index that a bisection for so many characters finds, narrower than the slice."""
+        # Tokens of one text are about equally long, so few decodings do where a bisection from the middle takes more.
+        most = len(self._ids)
+        guess = min(most, round(characters * most / max(1, len(self.text))))
+        first, last = max(0, guess - NEAR), min(most, guess + NEAR)
+        if first and self.characters(first - 1) >= characters:
+            return 0, first
+        if last < most and self.characters(last) < characters:
+            return last, most
+        return first, last
 
     def _decode(self, stop: int) -> str:
         return self._encoder.decode(self._ids[self._whole.start : stop], skip_special=False)

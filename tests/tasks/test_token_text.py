@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,30 @@ def test_characters_and_tokens_count_each_other(encoder: Bytes, text: str) -> No
     assert [len(inside(text, 0, stop)) for stop in range(len(ids) + 1)] == [
         found.characters(tokens) for tokens in range(len(ids) + 1)
     ]
+
+
+@pytest.mark.parametrize("encoder", [*ENCODERS, Chunks(2), Chunks(5)], ids=[*NAMES, "twos", "fives"])
+@given(text=st.text("ab. é中文。🙂\ufffd", max_size=60), cut=st.tuples(st.integers(0, 240), st.integers(0, 240)))
+def test_a_count_is_found_where_a_plain_bisection_finds_it(encoder: Bytes, text: str, cut: tuple[int, int]) -> None:
+    """A guess saves decodings; it moves no place, in slices that cut characters and texts that hold U+FFFD too."""
+    (ids,) = encoder.encode_batch([text])
+    start, stop = sorted(min(place, len(ids)) for place in cut)
+    found = TokenText(encoder, ids[start:stop])
+    places = range(stop - start)
+
+    counted = [found.tokens(characters) for characters in range(len(found.text) + 3)]
+
+    assert [bisect_left(places, each, key=found.characters) for each in range(len(found.text) + 3)] == counted
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=NAMES)
+@given(text=TEXTS, cut=st.tuples(st.integers(0, 160), st.integers(0, 160)))
+def test_a_slice_that_reads_whole_has_no_leftovers(encoder: Bytes, text: str, cut: tuple[int, int]) -> None:
+    """So its ends need not be looked at: doing so finds the same."""
+    (ids,) = encoder.encode_batch([text])
+    start, stop = sorted(min(place, len(ids)) for place in cut)
+
+    assert whole_text(encoder, ids[start:stop]) == TokenText(encoder, ids[start:stop]).text
 
 
 def test_a_token_that_spells_more_is_counted_whole() -> None:

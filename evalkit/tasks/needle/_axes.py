@@ -42,6 +42,11 @@ class GridAxes:
     languages: tuple[Language, ...]
     """Languages of the grammar."""
 
+    @property
+    def size(self) -> int:
+        """Cells of all repeats, however many: nothing is listed."""
+        return len(self.lengths) * len(self.depths) * self.repeats
+
     def cells(self) -> Iterator[GridCell]:
         """All cells, repeat by repeat, those of a repeat spread: the first ones show the whole grid (`--limit`)."""
         places = spread_pairs(self.lengths, self.depths)

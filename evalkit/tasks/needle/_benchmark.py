@@ -45,7 +45,7 @@ class NeedleGrid:
         self._options = options
         self._axes = read_axes(options)
         self._texts = [GridText(options, language) for language in self._axes.languages]
-        self._samples = len(list(self._axes.cells())) * sum(len(text.needles(0)) for text in self._texts)
+        self._samples = self._axes.size * sum(len(text.needles(0)) for text in self._texts)
         self.spec = spec
 
     @cached_property
@@ -111,8 +111,12 @@ class NeedleGrid:
         return max(self._axes.lengths) + limit
 
     def extremes(self, protocol: str) -> Iterator[Request]:
-        """The longest prompt, so that its haystack is encoded in one go, then the shortest ones of every needle."""
-        samples = [each for each in self.samples(TASK, protocol, {}) if each.metadata["depth"] == self._axes.depths[0]]
+        """The longest prompt of the first repeat, so that its haystack is encoded in one go, then its shortest ones.
+
+        Needles of other repeats may be a few tokens longer: all prompts are built before a run has a folder.
+        """
+        first = itertools.takewhile(lambda each: each.metadata["repeat"] == 0, self.samples(TASK, protocol, {}))
+        samples = [each for each in first if each.metadata["depth"] == self._axes.depths[0]]
         longest, shortest = max(self._axes.lengths), min(self._axes.lengths)
         chosen = [next(each for each in samples if each.metadata["length"] == longest)]
         chosen += [each for each in samples if each.metadata["length"] == shortest]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from evalkit.errors import UserError
 
 from .._context import BuiltContext, Encoder
-from ._haystack import Haystack, encode_inside
+from ._haystack import Haystack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,9 +39,8 @@ class NeedleContext:
 
     def build(self, encoder: Encoder, fixed_tokens: int) -> BuiltContext:
         """Haystack and needles in `length` − `fixed_tokens` tokens."""
-        opener, *inner = encode_inside(
-            encoder, [self.needles[0], *(self.haystack.blank + each for each in self.needles)]
-        )
+        texts = (self.needles[0], *(self.haystack.blank + each for each in self.needles))
+        opener, *inner = self.haystack.inside(encoder, texts)
         tokens = self._room(fixed_tokens, inner)
         places = [self._place(encoder, tokens, depth, is_joined=False) for depth in self.depths]
         if places[0]:

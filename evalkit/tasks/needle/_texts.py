@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from evalkit.seeds import content_seed
 
 from .._options import option_number
 from ._grammar import TRAINING_SEEDS, Language, haystack, joiner, needles
-from ._haystack import Haystack
+from ._haystack import Haystack, RecentHaystacks
 
 __all__ = [
     "Document",
@@ -161,6 +161,7 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
 
 
+KEPT_NEEDLES = 64  # repeats whose needles are remembered: grids go through them one after the other
 MOST_DRAWS = 100  # of a needle set that the user's text does not contain; one or two do
 
 
@@ -185,9 +186,9 @@ class GridText:
                 f"--repeats {options['repeats']}: the haystack is one text and the needles are fixed, so repeats would "
                 "be equal; use --repeats 1, or a folder of texts"
             )
-        self.haystack = cache(self._haystack)
+        self.haystack = RecentHaystacks(self._haystack)
         """Repeat → its haystack, which remembers its tokens."""
-        self.needles = cache(self._needles)
+        self.needles = lru_cache(KEPT_NEEDLES)(self._needles)
         """Repeat → its needles."""
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 
@@ -9,14 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.cards import load_card
 from evalkit.errors import UserError
 from evalkit.paths import shipped
-from evalkit.prompts import ChatFormat, PromptBuilder, PromptTokenizer, TruncationMode
+from evalkit.prompts import (
+    ChatFormat,
+    PromptBuilder,
+    PromptTokenizer,
+    TruncationMode,
+    chat_format,
+    load_tokenizer,
+)
 from evalkit.tasks import (
     Answer,
     Benchmark,
     Haystack,
     NeedleContext,
+    SizedBenchmark,
     encode_inside,
     expected_samples,
     load_benchmark,
@@ -409,3 +419,37 @@ def test_scores_are_given_by_length(protocol: str, metric: str) -> None:
     assert scorer.bucket is not None
     answer = Answer("x", "d", "", ("",), {"length": 300, "keyword": "k"})
     assert (metric, ("100", "300"), "300") == (scorer.metric, scorer.bucket_names, scorer.bucket(answer))
+
+
+@pytest.mark.parametrize(
+    ("options", "prompts", "digest"),
+    [
+        ({"repeats": "3", "lengths": "128,256,2000"}, 99, "97738e644bf715ba"),
+        ({"repeats": "2", "lengths": "300,1000", "lang": "en,zh", "needle-count": "2"}, 176, "05c90a2569f0c67f"),
+        ({"repeats": "2", "insertion": "token", "question-position": "both", "seed": "7"}, 66, "c7e2c6f649a626c2"),
+    ],
+    ids=["english", "both languages", "at the token"],
+)
+def test_prompts_are_those_of_every_release(options: dict[str, str], prompts: int, digest: str) -> None:
+    """The ids of a grid by the embedded model's tokenizer: a run that was begun long ago goes on."""
+    card = load_card("needle-tiny")
+    tokenizer = load_tokenizer(card)
+    builder = PromptBuilder(tokenizer, chat_format(card, tokenizer), TruncationMode.MIDDLE, 10**6)
+
+    found = [prompt.digest for _, prompt in prompts_of(load_benchmark("needle", options), builder)]
+
+    assert (prompts, digest) == (len(found), hashlib.sha256("".join(found).encode()).hexdigest()[:16])
+
+
+@pytest.mark.parametrize("repeats", ["1", "100000"])
+def test_trying_the_lengths_costs_the_same_for_any_number_of_repeats(repeats: str) -> None:
+    """One longest prompt and the shortest of each needle of the first repeat, at its first depth."""
+    options = {"lengths": "100,200,400", "depths": "30,60", "needle-count": "2", "lang": "en,zh", "repeats": repeats}
+    grid = load_benchmark("needle", options)
+    assert isinstance(grid, SizedBenchmark)
+
+    tried = [(each.sample.metadata["length"], each.sample.metadata["depth"]) for each in grid.extremes("keyword")]
+
+    assert ([(400, 30), *[(100, 30)] * 4], 3 * 2 * 4 * int(repeats)) == (
+        tried, expected_samples(grid, "single", "keyword"),
+    )  # fmt: skip

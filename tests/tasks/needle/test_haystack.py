@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import UserError
-from evalkit.tasks.needle._haystack import Haystack, encode_inside
+from evalkit.tasks.needle import _haystack
+from evalkit.tasks.needle._haystack import Haystack, RecentHaystacks, encode_inside
 from tests.tasks.encoders import Bytes
 
 
@@ -77,7 +78,66 @@ def test_no_more_is_encoded_than_is_needed() -> None:
     encoder = Characters()
     endless = Haystack("of a test", lambda: (f"Day {number}. " for number in itertools.count()), " ")
 
-    assert (100, True) == (len(endless.prefix(encoder, 100)), encoder.encoded < 5000)
+    assert (100, True) == (len(endless.prefix(encoder, 100)), encoder.encoded < 1000)
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=6))
+def test_a_text_is_the_same_however_much_of_it_is_asked_for_at_once(lengths: list[int]) -> None:
+    """How many pieces are encoded together changes no token."""
+    pieces = [f"Day {number}. " for number in range(600)]
+    whole = "".join(pieces)
+    encoder, text = Characters(), haystack(*pieces)
+
+    for tokens in lengths:
+        plain, joined = (text_of(encoder, text.prefix(encoder, tokens, is_joined=each)) for each in (False, True))
+        assert (whole[:tokens], f" {whole}"[:tokens]) == (plain, joined)
+
+
+def test_of_documents_no_more_are_encoded_than_the_length_needs() -> None:
+    """Ten tokens of a thousand long texts are not paid with all of them."""
+    encoder, text = Characters(), haystack(*["One day it rained. " * 100] * 1000)
+
+    text.prefix(encoder, 10)
+
+    assert encoder.encoded < 10_000
+
+
+def test_needles_are_encoded_once_for_all_cells() -> None:
+    """Their ids inside a text are remembered with it, for each tokenizer its own."""
+    encoder, text = Characters(), haystack("One day.")
+
+    first = [text.inside(encoder, ("Two.", " Two.")) for _ in range(11)]
+
+    assert (1, len("\na\nTwo.a Two.")) == (len({str(each) for each in first}), encoder.encoded)
+    assert encode_inside(Melting(), ['"Yes"']) == text.inside(Melting(), ('"Yes"',))
+
+
+def test_haystacks_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grid of any number of repeats holds the last ones only: so many, and so many bytes of ids."""
+    encoder = Characters()
+    recent = RecentHaystacks(lambda repeat: haystack(*[f"Day {repeat}. "] * 200))
+    for repeat in range(3 * _haystack.KEPT):
+        recent(repeat).prefix(encoder, 100)
+    many = recent.nbytes
+    monkeypatch.setattr(_haystack, "KEPT_BYTES", 3000)
+
+    for repeat in range(9):
+        recent(repeat).prefix(encoder, 100)
+
+    assert (True, True) == (many <= _haystack.KEPT * 10_000, recent.nbytes <= 3000 + 10_000)
+
+
+def test_a_haystack_that_was_forgotten_comes_back_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text depends on the repeat alone."""
+    monkeypatch.setattr(_haystack, "KEPT", 1)
+    encoder, recent = Characters(), RecentHaystacks(lambda repeat: haystack(f"Day {repeat}. ", "It rained."))
+    first = recent(7)
+    recent(8)
+
+    again = recent(7)
+
+    assert (False, "Day 7. It") == (first is again, text_of(encoder, again.prefix(encoder, 9)))
+    assert recent(7) is again
 
 
 def test_a_text_is_encoded_once_for_all_prefixes() -> None:
