@@ -1,6 +1,7 @@
 """Planning: token spool, prefix trie, rope groups, costs."""
 
-from ._plan import Counts, Plan, PlannedGroup, PlannedPrompt, make_plan
+from ._plan import Counts, Plan, PlannedGroup, make_plan
+from ._prompts import PlannedPrompt
 from ._spool import TokenSpool
 from ._trie import common_prefix, shared_prefixes, trie_order, unique_tokens
 

@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 
-from evalkit.prompts import Ledger, Prompt, TokenIds
+from evalkit.prompts import Prompt, TokenIds
 from evalkit.rope import RopeSetting
-from evalkit.tasks import StopRule
 
+from ._prompts import PlannedPrompt, PromptTable
 from ._spool import TokenSpool
 from ._trie import shared_prefixes, trie_order, unique_tokens
 
-__all__ = ["Counts", "Plan", "PlannedGroup", "PlannedPrompt", "make_plan"]
+__all__ = ["Counts", "Plan", "PlannedGroup", "make_plan"]
 
 _WHOLE_PROMPT = 2**62  # longer than any prompt: the next one shares what it shares
 
 Rope = Callable[[int], RopeSetting]
 """From prompt + max_new_tokens to the setting a prompt runs with."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedPrompt:
-    """One prompt of a plan; its ids are in the plan's spool."""
-
-    index: int
-    """Index in the plan and in its spool."""
-    sample_id: str
-    """Sample id."""
-    benchmark: str
-    """Benchmark name."""
-    task: str
-    """Task name."""
-    step: int
-    """Step of the sample."""
-    tokens: int
-    """Prompt length, in tokens."""
-    digest: str
-    """sha256 of the ids."""
-    ledger: Ledger | None
-    """What truncation did; None for a failed prompt."""
-    max_new_tokens: int
-    """Generation limit, in tokens."""
-    stop: tuple[str, ...]
-    """Stop strings."""
-    rope: RopeSetting
-    """Setting of the prompt's rope group."""
-    error: str | None
-    """Why it cannot be run."""
-    stop_rule: StopRule = field(default_factory=StopRule)
-    """How the answer ends and is read."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +78,7 @@ class Counts:
 class Plan:
     """All prompts of one round of a run."""
 
-    def __init__(self, prompts: list[PlannedPrompt], spool: TokenSpool, groups: list[PlannedGroup]) -> None:
+    def __init__(self, prompts: Sequence[PlannedPrompt], spool: TokenSpool, groups: list[PlannedGroup]) -> None:
         self.prompts = prompts
         self.spool = spool
         self.groups = groups
@@ -127,51 +95,52 @@ class Plan:
 
     def counts(self, done: frozenset[int] = frozenset(), keep: Callable[[PlannedPrompt], bool] | None = None) -> Counts:
         """Costs of all prompts, or of those that `keep` accepts; `done` are indexes of finished ones."""
-        chosen = [prompt for prompt in self.prompts if keep is None or keep(prompt)]
-        indexes = {prompt.index for prompt in chosen}
-        usable = [prompt for prompt in chosen if prompt.ledger is not None]
-        ledgers = [prompt.ledger for prompt in usable if prompt.ledger is not None]
+        chosen = [prompt.index for prompt in self.prompts if keep is None or keep(prompt)]
+        indexes = set(chosen)
+        summed = _Sums()
+        for index in chosen:
+            summed.add(self.prompts[index])
+        unique = (group.restricted(indexes).unique_tokens(self.spool.tokens) for group in self.groups)
         return Counts(
             samples=len(chosen),
             done=len(indexes & done),
-            failed=len(chosen) - len(usable),
-            prompt_tokens=sum(prompt.tokens for prompt in chosen),
-            unique_prompt_tokens=sum(
-                group.restricted(indexes).unique_tokens(self.spool.tokens) for group in self.groups
-            ),
-            truncated=sum(ledger.is_truncated for ledger in ledgers),
-            evidence_lost=sum(ledger.evidence_kept is False for ledger in ledgers),
-            longest_prompt=max((prompt.tokens for prompt in usable), default=0),
-            longest_sequence=max((prompt.tokens + prompt.max_new_tokens for prompt in usable), default=0),
-            max_new_tokens=sum(prompt.max_new_tokens for prompt in usable),
+            unique_prompt_tokens=sum(unique),
+            **asdict(summed),
         )
+
+
+@dataclass
+class _Sums:
+    """What adds up over prompts; fields as in `Counts`."""
+
+    failed: int = 0
+    prompt_tokens: int = 0
+    truncated: int = 0
+    evidence_lost: int = 0
+    longest_prompt: int = 0
+    longest_sequence: int = 0
+    max_new_tokens: int = 0
+
+    def add(self, prompt: PlannedPrompt) -> None:
+        ledger, tokens = prompt.ledger, prompt.tokens
+        self.prompt_tokens += tokens
+        if ledger is None:
+            self.failed += 1
+            return
+        self.truncated += ledger.is_truncated
+        self.evidence_lost += ledger.evidence_kept is False
+        self.longest_prompt = max(self.longest_prompt, tokens)
+        self.longest_sequence = max(self.longest_sequence, tokens + prompt.max_new_tokens)
+        self.max_new_tokens += prompt.max_new_tokens
 
 
 def make_plan(prompts: Iterable[tuple[str, Prompt]], rope: Rope) -> Plan:
     """The plan of (benchmark name, prompt) pairs; streams them into a spool and sorts each rope group."""
-    spool = TokenSpool()
-    planned = [_planned(index, name, prompt, spool, rope) for index, (name, prompt) in enumerate(prompts)]
-    return Plan(planned, spool, list(_grouped(planned, spool)))
-
-
-def _planned(index: int, benchmark: str, prompt: Prompt, spool: TokenSpool, rope: Rope) -> PlannedPrompt:
-    spool.append(prompt.ids)
-    tokens = len(prompt.ids)
-    return PlannedPrompt(
-        index=index,
-        sample_id=prompt.sample_id,
-        benchmark=benchmark,
-        task=prompt.task,
-        step=prompt.step,
-        tokens=tokens,
-        digest=prompt.digest,
-        ledger=prompt.ledger,
-        max_new_tokens=prompt.max_new_tokens,
-        stop=prompt.stop,
-        rope=rope(tokens + prompt.max_new_tokens),
-        error=prompt.error,
-        stop_rule=prompt.stop_rule,
-    )
+    spool, table = TokenSpool(), PromptTable()
+    for name, prompt in prompts:
+        spool.append(prompt.ids)
+        table.append(name, prompt, rope(len(prompt.ids) + prompt.max_new_tokens))
+    return Plan(table, spool, list(_grouped(table, spool)))
 
 
 def _grouped(prompts: Sequence[PlannedPrompt], spool: TokenSpool) -> Iterator[PlannedGroup]:

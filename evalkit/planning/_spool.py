@@ -54,7 +54,8 @@ class TokenSpool:
             with _room_for_prompts():
                 self._file.flush()
             is_empty = not self._ends or self._ends[-1] == 0
-            self._map = token_array([]) if is_empty else np.memmap(self._file, dtype=np.int32, mode="r")
+            # As a plain array: a view of a memmap costs a dictionary of half a kilobyte, and there is one a prompt.
+            self._map = token_array([]) if is_empty else np.asarray(np.memmap(self._file, dtype=np.int32, mode="r"))
         return self._map
 
     def close(self) -> None:

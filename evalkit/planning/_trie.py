@@ -18,6 +18,7 @@ from ._spool import TokenSpool
 __all__ = ["common_prefix", "shared_prefixes", "trie_order", "unique_tokens"]
 
 BLOCK = 1024  # tokens compared at once: prompts that share a long stem are read once per block, not once per comparison
+FIRST_BLOCK = 64  # tokens, the next ones longer: most prompts part early, and the keys of all are held at once
 
 
 def common_prefix(left: TokenIds, right: TokenIds) -> int:
@@ -38,26 +39,24 @@ def trie_order(spool: TokenSpool, indexes: Sequence[int]) -> list[int]:
     the tokens that must be looked at.
     """
     ordered: list[int] = []
-    stack: list[tuple[int, list[int]]] = [(0, list(indexes))]
+    stack: list[tuple[int, int, list[int]]] = [(0, min(FIRST_BLOCK, BLOCK), list(indexes))]
     while stack:
-        start, members = stack.pop()
-        if len(members) == 1 or start < 0:
+        start, size, members = stack.pop()
+        if len(members) == 1 or size == 0:
             ordered += members
             continue
         splits: dict[bytes, list[int]] = {}
         for member in members:
-            splits.setdefault(_key(spool[member], start), []).append(member)
+            splits.setdefault(_key(spool[member], start, size), []).append(member)
         for key in sorted(splits, reverse=True):
-            ends_here = (
-                len(key) < BLOCK * np.int32().nbytes
-            )  # then these prompts are equal: nothing is left to split by
-            stack.append((-1 if ends_here else start + BLOCK, splits[key]))
+            ends_here = len(key) < size * np.int32().nbytes  # these prompts are equal: nothing is left to split by
+            stack.append((start + size, 0 if ends_here else min(BLOCK, 4 * size), splits[key]))
     return ordered
 
 
-def _key(ids: TokenIds, start: int) -> bytes:
+def _key(ids: TokenIds, start: int, size: int) -> bytes:
     """A block as bytes that sort as the ids do (big-endian, ids are never negative)."""
-    return ids[start : start + BLOCK].astype(">i4").tobytes()
+    return ids[start : start + size].astype(">i4").tobytes()
 
 
 def shared_prefixes(spool: TokenSpool, order: Sequence[int]) -> list[int]:

@@ -1,0 +1,210 @@
+"""The prompts of a plan as columns of plain numbers: some 300 bytes a prompt, whatever is read of it.
+
+A `PlannedPrompt` is one row, made when it is asked for and read from the columns; a plan of a million prompts holds no
+million objects.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, overload
+
+from evalkit.prompts import Ledger, Prompt, Range
+from evalkit.rope import RopeSetting
+from evalkit.tasks import StopRule
+
+__all__ = ["PlannedPrompt", "PromptTable"]
+
+DIGEST_BYTES = 32  # sha256
+NO_LEDGER = -1
+
+
+class _Kind(NamedTuple):
+    """What many prompts have in common, held once."""
+
+    benchmark: str
+    task: str
+    step: int
+    max_new_tokens: int
+    stop: tuple[str, ...]
+    rope: RopeSetting
+    stop_rule: StopRule
+
+
+class _Ledgers:
+    """Ledgers as numbers."""
+
+    def __init__(self) -> None:
+        self._modes: dict[str, int] = {}
+        self._numbers = array("q")
+        self._depths = array("d")
+        self._ends = array("q")
+        self._depth_ends = array("q")
+
+    def append(self, ledger: Ledger | None) -> None:
+        if ledger is None:
+            self._numbers.append(NO_LEDGER)
+        else:
+            mode = self._modes.setdefault(str(ledger.mode), len(self._modes))
+            evidence = 2 if ledger.evidence_kept is None else int(ledger.evidence_kept)
+            sizes = (len(ledger.kept), len(ledger.evidence_lost))
+            self._numbers.extend((mode, ledger.before, ledger.after, evidence, *sizes))
+            for span in ledger.kept:
+                self._numbers.extend(span)
+            self._numbers.extend(ledger.evidence_lost)
+            self._numbers.extend(ledger.evidence_tokens)
+            self._depths.extend(ledger.evidence_depths)
+        self._ends.append(len(self._numbers))
+        self._depth_ends.append(len(self._depths))
+
+    def __getitem__(self, index: int) -> Ledger | None:
+        start, depth_start = (ends[index - 1] if index else 0 for ends in (self._ends, self._depth_ends))
+        mode, *numbers = self._numbers[start : self._ends[index]]
+        if mode == NO_LEDGER:
+            return None
+        before, after, evidence, kept, lost, *rest = numbers
+        spans, rest = rest[: 2 * kept], rest[2 * kept :]
+        return Ledger(
+            list(self._modes)[mode],
+            before,
+            after,
+            tuple(map(Range, spans[::2], spans[1::2])),
+            None if evidence == 2 else bool(evidence),
+            tuple(rest[:lost]),
+            tuple(rest[lost:]),
+            tuple(self._depths[depth_start : self._depth_ends[index]]),
+        )
+
+
+class PlannedPrompt:
+    """One prompt of a plan; its ids are in the plan's spool."""
+
+    __slots__ = ("_table", "index")
+
+    def __init__(self, table: PromptTable, index: int) -> None:
+        self._table = table
+        self.index = index
+        """Index in the plan and in its spool."""
+
+    @property
+    def sample_id(self) -> str:
+        """Sample id."""
+        return self._table.sample_ids[self.index]
+
+    @property
+    def benchmark(self) -> str:
+        """Benchmark name."""
+        return self._kind.benchmark
+
+    @property
+    def task(self) -> str:
+        """Task name."""
+        return self._kind.task
+
+    @property
+    def step(self) -> int:
+        """Step of the sample."""
+        return self._kind.step
+
+    @property
+    def tokens(self) -> int:
+        """Prompt length, in tokens."""
+        return self._table.tokens[self.index]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the ids."""
+        return self._table.digest(self.index)
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What truncation did; None for a failed prompt."""
+        return self._table.ledgers[self.index]
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Generation limit, in tokens."""
+        return self._kind.max_new_tokens
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Stop strings."""
+        return self._kind.stop
+
+    @property
+    def rope(self) -> RopeSetting:
+        """Setting of the prompt's rope group."""
+        return self._kind.rope
+
+    @property
+    def error(self) -> str | None:
+        """Why it cannot be run."""
+        return self._table.errors.get(self.index)
+
+    @property
+    def stop_rule(self) -> StopRule:
+        """How the answer ends and is read."""
+        return self._kind.stop_rule
+
+    @property
+    def _kind(self) -> _Kind:
+        return self._table.kind(self.index)
+
+
+class PromptTable(Sequence[PlannedPrompt]):
+    """Prompts by index, in the order they were planned."""
+
+    def __init__(self) -> None:
+        self.sample_ids: list[str] = []
+        """Sample id of each."""
+        self.tokens = array("q")
+        """Length of each."""
+        self.ledgers = _Ledgers()
+        """Ledger of each; None for a failed one."""
+        self.errors: dict[int, str] = {}
+        """Index → why it cannot be run."""
+        self._digests = bytearray()
+        self._kinds: dict[_Kind, int] = {}
+        self._kind_list: list[_Kind] = []
+        self._kind_of = array("l")
+
+    def append(self, benchmark: str, prompt: Prompt, rope: RopeSetting) -> None:
+        """Add one prompt of a benchmark."""
+        kind = _Kind(benchmark, prompt.task, prompt.step, prompt.max_new_tokens, prompt.stop, rope, prompt.stop_rule)
+        if kind not in self._kinds:
+            self._kinds[kind] = len(self._kinds)
+            self._kind_list.append(kind)
+        if prompt.error is not None:
+            self.errors[len(self)] = prompt.error
+        self._kind_of.append(self._kinds[kind])
+        self.tokens.append(len(prompt.ids))
+        self.ledgers.append(prompt.ledger)
+        self._digests += bytes.fromhex(prompt.digest)
+        self.sample_ids.append(prompt.sample_id)
+
+    def digest(self, index: int) -> str:
+        """sha256 of one prompt's ids."""
+        return self._digests[DIGEST_BYTES * index : DIGEST_BYTES * (index + 1)].hex()
+
+    def kind(self, index: int) -> _Kind:
+        """What one prompt has in common with others."""
+        return self._kind_list[self._kind_of[index]]
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedPrompt: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[PlannedPrompt]: ...
+
+    def __getitem__(self, index: int | slice) -> PlannedPrompt | list[PlannedPrompt]:
+        chosen = range(len(self))[index]
+        if isinstance(chosen, range):
+            return [PlannedPrompt(self, each) for each in chosen]
+        return PlannedPrompt(self, chosen)
+
+    def __iter__(self) -> Iterator[PlannedPrompt]:
+        return (PlannedPrompt(self, index) for index in range(len(self)))
