@@ -34,6 +34,7 @@ from evalkit.runs import (
     read_manifest,
     read_records_of_run,
     repair_run,
+    tell,
 )
 from evalkit.scores import (
     JUDGEMENTS,
@@ -121,13 +122,14 @@ def evaluate(
     A `RunSettings` in place of the model says all of it at once.
     Raises `UserError` for wrong input. Failed samples do not raise; they are counted in each task's `failed`.
     """
-    return run_session(open_session(read_settings(model, benchmarks, options)), monitor or SilentMonitor())
+    settings = read_settings(model, benchmarks, options)
+    return run_session(open_session(settings, monitor), monitor or SilentMonitor())
 
 
 def run_session(session: Session, monitor: Monitor) -> EvaluationResult:
     """Generate what is missing, then score and report every run folder of the session."""
     outcome = execute(session, monitor)
-    scores = {job.name: report_run(job.folder)[0] for job in session.jobs}
+    scores = {job.name: report_run(job.folder, monitor=monitor)[0] for job in session.jobs}
     return EvaluationResult(scores, {job.name: job.folder for job in session.jobs}, outcome)
 
 
@@ -137,6 +139,7 @@ def report_run(
     axis: LengthAxis = "nominal",
     palette: Palette = "published",
     metrics: ExtraMetrics = (),
+    monitor: Monitor | None = None,
     *,
     out: Path | None = None,
     unwritten: Callable[[ReadOnlyError], None] | None = None,
@@ -149,14 +152,17 @@ def report_run(
     """
     if out is not None:
         check_scores_place(out)
+    tell(monitor, f"scoring {folder.name}")
     scores, rows = score_run(folder, protocol, metrics=read_metrics(metrics))
     own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+    tell(monitor, f"writing tables and figures of {folder.name}")
     try:
         _write_report(folder, out or folder, scores, rows, palette, axis)
     except ReadOnlyError as error:
         if unwritten is None:
             raise
         unwritten(error)
+    tell(monitor, "")
     return scores, own
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -119,13 +119,20 @@ class _DemoMonitor(ProgressMonitor):
     """One bar over the runs of all settings."""
 
     def __init__(self, sessions: Iterable[Session]) -> None:
+        super().__init__()
+        self._sessions = sessions
+        self._said_before: set[str] = set()
+
+    def __enter__(self) -> Self:
         from evalkit.runs import plan_session
 
-        super().__init__()
-        plans = [plan_session(session).counts() for session in sessions]
+        super().__enter__()
+        self.stage("building prompts")
+        plans = [plan_session(session).counts() for session in self._sessions]
         self._total = sum(counts.samples for counts in plans)
-        self._said_before: set[str] = set()
-        self._progress.update(self._task, total=sum(counts.unique_prompt_tokens for counts in plans))
+        tokens = sum(counts.unique_prompt_tokens for counts in plans)
+        self._progress.update(self._task, total=tokens, visible=True)
+        return self
 
     def note(self, message: str) -> None:
         """Print a line, once for all settings."""

@@ -13,12 +13,15 @@ def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int
     from evalkit.runs import manifest_note, open_session
 
     from ._output import check_target, note, print_json, print_table
+    from ._progress import ProgressMonitor
 
     check_target(json)
-    session = open_session(o.complete(o.in_force(given, config)))
-    for line in [*session.notes, *filter(None, (manifest_note(job.folder) for job in session.jobs))]:
-        note(line)
-    plans = plan_opened(session).benchmarks
+    settings = o.complete(o.in_force(given, config))
+    with ProgressMonitor() as monitor:
+        session = open_session(settings, monitor)
+        for line in filter(None, (manifest_note(job.folder) for job in session.jobs)):
+            monitor.note(line)
+        plans = plan_opened(session, monitor).benchmarks
     for counts in plans.values():
         if counts["conflict"] is not None:
             note(f"nothing counts as done: {counts['conflict']}")

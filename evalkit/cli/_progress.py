@@ -21,14 +21,16 @@ RATES = {"tokens": "tok/s", "characters": "char/s"}
 class ProgressMonitor:
     """Shows a run to a person. Time left is estimated from prompt tokens, not samples: long prompts come in runs.
 
-    `unit` names what prompts are counted in: tokens, or characters where nobody knows the tokenizer.
+    `unit` names what prompts are counted in: tokens, or characters where nobody knows the tokenizer. It may be set once
+    that is known.
     """
 
     def __init__(self, unit: str = "tokens") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-        self._unit = unit
+        self.unit = unit
+        """What prompts are counted in."""
         self._is_live = sys.stderr.isatty()
         self._progress = Progress(
             TextColumn("{task.fields[samples]}"),
@@ -40,7 +42,9 @@ class ProgressMonitor:
             console=Console(stderr=True),
             disable=not self._is_live,
         )
-        self._task = self._progress.add_task("", total=1, samples="planning", rate="")
+        self._task = self._progress.add_task("", total=1, samples="", rate="", visible=False)
+        self._stage = self._progress.add_task("", total=None, samples="", rate="", visible=False)
+        self._staged = ""
         self._samples = self._total = self._tokens = self._failed = 0
         self._began = self._said = time.monotonic()
 
@@ -51,7 +55,18 @@ class ProgressMonitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stage("")
         self._progress.stop()
+
+    def stage(self, what: str, done: int = 0, total: int | None = None) -> None:
+        """Show at a terminal what is done while no prompt is answered; nothing elsewhere."""
+        if what != self._staged:
+            self._staged = what
+            self._progress.reset(self._stage)
+        count = f" {done:,}" + (f" of {total:,}" if total else "") if done else ""
+        self._progress.update(
+            self._stage, samples=f"{what}{count}", visible=bool(what), completed=done, total=total or None
+        )
 
     def note(self, message: str) -> None:
         """Print a line above the progress bar."""
@@ -65,9 +80,11 @@ class ProgressMonitor:
         self._samples, self._total = counts.done, counts.samples
         self._tokens, self._began = 0, time.monotonic()
         left = counts.samples - counts.done
-        prompts = f"{pending_tokens:,} prompt {self._unit}"
+        prompts = f"{pending_tokens:,} prompt {self.unit}"
         self.note(f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {prompts}")
-        self._progress.update(self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="")
+        self._progress.update(
+            self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="", visible=True
+        )
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:
         """Move the bar."""
@@ -75,7 +92,7 @@ class ProgressMonitor:
         self._failed += is_failed
         self._tokens += computed_tokens
         seconds = time.monotonic() - self._began
-        rate = f"{self._tokens / seconds:,.0f} {RATES[self._unit]}" if seconds > 0 else ""
+        rate = f"{self._tokens / seconds:,.0f} {RATES[self.unit]}" if seconds > 0 else ""
         self._progress.update(self._task, completed=self._tokens, samples=self._text(), rate=rate)
         if not self._is_live and time.monotonic() - self._said >= PLAIN_EVERY_SECONDS:
             self._said = time.monotonic()

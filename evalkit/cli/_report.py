@@ -47,6 +47,7 @@ def report(
     from evalkit.reports import Palette, ScoredRun, compare_heatmaps, terminal_table
 
     from ._output import note, print_table
+    from ._progress import ProgressMonitor
     from ._score import restore, unwritten_in, warn
 
     if side_by_side is None and (group is not None or mixed):
@@ -57,10 +58,11 @@ def report(
     for folder, target in _targets(runs, out).items():
         restore(folder)
         before = len(unwritten)
-        scores, rows = report_run(
-            folder, axis=axis.value, palette=palette, metrics=metric or [],
-            out=None if out is None else target, unwritten=unwritten.append,
-        )  # fmt: skip
+        with ProgressMonitor() as monitor:
+            scores, rows = report_run(
+                folder, axis=axis.value, palette=palette, metrics=metric or [], monitor=monitor,
+                out=None if out is None else target, unwritten=unwritten.append,
+            )  # fmt: skip
         scored.append(ScoredRun(folder, scores, rows))
         for line in scores.notes:
             note(line)
@@ -72,7 +74,9 @@ def report(
             note(f"tables in {target / 'tables'}")
     note_escapes({run.folder: run.scores for run in scored})
     if side_by_side is not None:
-        paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
+        with ProgressMonitor() as monitor:
+            monitor.stage(f"drawing {side_by_side.name}")
+            paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
         note(f"figure: {paths[0]}")
     return 2 if unwritten else 0
 

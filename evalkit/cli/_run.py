@@ -36,8 +36,9 @@ def _run(settings: RunSettings, json: str | None) -> int:
     from ._progress import ProgressMonitor
 
     check_target(json)
-    session = open_session(settings)
-    with ProgressMonitor(session.tokenizer.unit) as monitor:
+    with ProgressMonitor() as monitor:
+        session = open_session(settings, monitor)
+        monitor.unit = session.tokenizer.unit
         result = run_session(session, monitor)
     _show(result, json, session.tokenizer.unit)
     return 1 if result.outcome.failed else 0

@@ -4,7 +4,7 @@ from evalkit.settings import RunSettings, read_settings
 
 from ._log import LOG, Damage, misfit, misfit_refusal, read_records_of_run, torn_line
 from ._manifest import MANIFEST, manifest_note, read_manifest, restore_manifest
-from ._monitor import Monitor, SilentMonitor
+from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
 from ._place import check_place, holds_files, listed
 from ._records import LedgerRecord, Manifest, SampleRecord
 from ._repair import Repair, repair_run
@@ -27,6 +27,7 @@ __all__ = [
     "SampleRecord",
     "Session",
     "SilentMonitor",
+    "StageMonitor",
     "check_live",
     "check_place",
     "conflict_with",
@@ -43,5 +44,6 @@ __all__ = [
     "read_settings",
     "repair_run",
     "restore_manifest",
+    "tell",
     "torn_line",
 ]

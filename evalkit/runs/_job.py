@@ -22,6 +22,7 @@ from evalkit.tasks import (
     NotedBenchmark,
     Sample,
     SizedBenchmark,
+    expected_samples,
     option_identity,
     resolve_options,
 )
@@ -89,6 +90,15 @@ class Job:
         origin = source(self.benchmark.spec.source)
         return [name for name in self.unpinned if origin.file(name).sha256 is not None]
 
+    @property
+    def expected(self) -> int | None:
+        """Samples that this run asks, of all tasks; None where that cannot be known before they are read."""
+        counts = [expected_samples(self.benchmark, task, self.protocol) for task in self.tasks]
+        known = [count for count in counts if count is not None]
+        if len(known) < len(counts):
+            return None
+        return sum(count if self.limit is None else min(count, self.limit) for count in known)
+
     def samples(self, task: str) -> Iterator[Sample]:
         """The samples of one task that this run asks, streaming."""
         paths = {name: located.path for name, located in self.files[task].items()}
@@ -152,7 +162,7 @@ def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card
 
 
 def _check_lengths(benchmark: Benchmark, protocol: str, builder: PromptBuilder, tokenizer: PromptTokenizer) -> None:
-    """Raise where a benchmark of set lengths cannot make one of them, before the run has a folder."""
+    """Raise where a benchmark of set lengths cannot make one of them, as soon as a few prompts tell."""
     if not isinstance(benchmark, SizedBenchmark):
         return
     if tokenizer.unit != "tokens":

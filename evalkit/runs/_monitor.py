@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar, runtime_checkable
 
 from evalkit.planning import Counts
 
-__all__ = ["Monitor", "SilentMonitor"]
+__all__ = ["Monitor", "SilentMonitor", "StageMonitor", "tell", "told"]
+
+TELL_EVERY_SECONDS = 0.1
+
+Item = TypeVar("Item")
 
 
 class Monitor(Protocol):
@@ -20,6 +26,33 @@ class Monitor(Protocol):
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:
         """One sample step was recorded."""
+
+
+@runtime_checkable
+class StageMonitor(Protocol):
+    """A monitor that also shows what goes on while no prompt is answered; others need not."""
+
+    def stage(self, what: str, done: int = 0, total: int | None = None) -> None:
+        """What is being done now, and how far: `done` of `total` where that is known; an empty text ends it."""
+
+
+def tell(monitor: Monitor | None, what: str, done: int = 0, total: int | None = None) -> None:
+    """Name the stage of work to a monitor that shows such."""
+    if isinstance(monitor, StageMonitor):
+        monitor.stage(what, done, total)
+
+
+def told(items: Iterable[Item], monitor: Monitor | None, what: str, total: int | None) -> Iterator[Item]:
+    """The same items; while they are taken the monitor shows how many."""
+    tell(monitor, what, 0, total)
+    last = time.monotonic()
+    for number, item in enumerate(items):
+        now = time.monotonic()
+        if now - last >= TELL_EVERY_SECONDS:
+            tell(monitor, what, number, total)
+            last = now
+        yield item
+    tell(monitor, "")
 
 
 class SilentMonitor:

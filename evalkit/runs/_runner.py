@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from evalkit.errors import RunConflictError
 from evalkit.models import Completion, GenerationRequest, ModelAdapter, endpoint_key, load_model
@@ -19,7 +19,7 @@ from evalkit.tasks import Request, join_options
 from ._identity import environment, weights_digest
 from ._log import misfit, misfit_refusal
 from ._manifest import has_manifest, read_manifest
-from ._monitor import Monitor
+from ._monitor import Monitor, tell, told
 from ._place import check_place
 from ._records import Manifest, SampleRecord, sample_record
 from ._session import Job, Session
@@ -61,7 +61,13 @@ def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
     session.check_rope()
     for note in session.notes if monitor else ():
         monitor.note(note)  # type: ignore[union-attr]
-    return make_plan(_first_prompts(session), session.rope_of())
+    return _first_plan(session, monitor)
+
+
+def _first_plan(session: Session, monitor: Monitor | None) -> Plan:
+    counts = [job.expected for job in session.jobs]
+    total = None if None in counts else sum(filter(None, counts))
+    return make_plan(told(_first_prompts(session), monitor, "building prompts", total), session.rope_of())
 
 
 def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = None) -> RunOutcome:
@@ -74,21 +80,29 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
         monitor.note(note)
     for job in session.jobs:
         check_place(job.folder)  # before the weights are read, which takes minutes
+    tell(monitor, "reading the weights")
     weights = _weights(session)
     outcome = RunOutcome()
     with ExitStack() as stack:
-        stores = {job.name: stack.enter_context(RunStore(job.folder)) for job in session.jobs}
+        tell(monitor, "reading records")
+        there = {job.name: stack.enter_context(RunStore(job.folder)) for job in session.jobs if job.folder.is_dir()}
         for job in session.jobs:
-            _check_records(stores[job.name], job)
+            _check_identity(job, weights)
+            if job.name in there:
+                _check_records(there[job.name], job)
+        # Before a folder is made or its manifest changed: what cannot be built leaves nothing behind.
+        plan = _first_plan(session, monitor)
+        stores = {job.name: there.get(job.name) or stack.enter_context(RunStore(job.folder)) for job in session.jobs}
+        for job in session.jobs:
             for warning in stores[job.name].open_as(_manifest(session, job, weights)):
                 monitor.note(f"{job.name}: {warning}")
-        plan = make_plan(_first_prompts(session), session.rope_of())
-        model = _LazyModel(open_model or _opener(session, _longest_sequence(session, plan), monitor))
+        model = _LazyModel(open_model or _opener(session, _longest_sequence(session, plan), monitor), monitor)
         stack.callback(model.close)
         work = _Worker(session, stores, model, monitor, outcome)
         work.run(plan)
         for step in range(1, max(job.steps for job in session.jobs)):
-            work.run(make_plan(_built(_next_requests(session, stores, step)), session.rope_of()))
+            prompts = _built(_next_requests(session, stores, step))
+            work.run(make_plan(told(prompts, monitor, f"building prompts of step {step + 1}", None), session.rope_of()))
         outcome.engine_info = model.engine_info
     return outcome
 
@@ -101,6 +115,13 @@ def _check_records(store: RunStore, job: Job) -> None:
 
     if any(map(reason, store.latest.values())) and not conflict_with(store.folder, job.identity):
         raise misfit_refusal(store.folder, reason)
+
+
+def _check_identity(job: Job, weights: str) -> None:
+    """Raise `RunConflictError` where the job's folder holds records of another run."""
+    conflict = conflict_with(job.folder, {**job.identity, "weights": weights})
+    if conflict is not None:
+        raise RunConflictError(conflict)
 
 
 class _Worker:
@@ -137,7 +158,7 @@ class _Worker:
     def _run_group(self, plan: Plan, group: PlannedGroup) -> None:
         """Every prompt of the group gets one record: what the backend answered, or that it did not."""
         stop = self._session.card.stop
-        requests = [_generation_request(plan, plan.prompts[index], stop) for index in group.order]
+        requests = _Requests(plan, group.order, stop)
         unanswered = set(group.order)
         for completion in self._model.adapter.generate(group.rope, requests):
             if completion.index not in unanswered:
@@ -218,17 +239,49 @@ class _Worker:
         return f"{head} … {decode(ids[-PREVIEW_TOKENS:].tolist(), skip_special=False)}"
 
 
+class _Requests(Sequence[GenerationRequest]):
+    """What a backend is asked for the prompts of a group, each request made when it is read."""
+
+    def __init__(self, plan: Plan, order: Sequence[int], model_stop: tuple[str, ...]) -> None:
+        self._plan = plan
+        self._order = order
+        self._model_stop = model_stop
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> GenerationRequest: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[GenerationRequest]: ...
+
+    def __getitem__(self, place: int | slice) -> GenerationRequest | list[GenerationRequest]:
+        if isinstance(place, slice):
+            return [self._request(index) for index in self._order[place]]
+        return self._request(self._order[place])
+
+    def _request(self, index: int) -> GenerationRequest:
+        prompt = self._plan.prompts[index]
+        # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
+        stop = tuple(text for text in (*self._model_stop, *prompt.stop) if text)
+        return GenerationRequest(index, self._plan.ids(index), prompt.max_new_tokens, stop, prompt.stop_rule)
+
+
 class _LazyModel:
     """The model, loaded when the first prompt needs it: a run with nothing left to do loads none."""
 
-    def __init__(self, opener: OpenModel) -> None:
+    def __init__(self, opener: OpenModel, monitor: Monitor) -> None:
         self._opener = opener
+        self._monitor = monitor
         self._adapter: ModelAdapter | None = None
 
     @property
     def adapter(self) -> ModelAdapter:
         if self._adapter is None:
+            tell(self._monitor, "loading the model")
             self._adapter = self._opener()
+            tell(self._monitor, "")
         return self._adapter
 
     @property
@@ -302,13 +355,6 @@ def _all_options(job: Job) -> dict[str, str]:
     if not has_manifest(job.folder):
         return job.options
     return join_options(job.benchmark.spec, read_manifest(job.folder).settings.get("options", {}), job.options)
-
-
-def _generation_request(plan: Plan, prompt: PlannedPrompt, model_stop: tuple[str, ...]) -> GenerationRequest:
-    """What a backend is asked: ids, limit, and the stop strings of model and protocol in one list."""
-    # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
-    stop = tuple(text for text in (*model_stop, *prompt.stop) if text)
-    return GenerationRequest(prompt.index, plan.ids(prompt.index), prompt.max_new_tokens, stop, prompt.stop_rule)
 
 
 def _first_prompts(session: Session) -> Iterator[tuple[str, Prompt]]:

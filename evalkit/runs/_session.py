@@ -23,6 +23,7 @@ from evalkit.tasks import (
 
 from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
+from ._monitor import Monitor, tell
 from ._rotary import rope_model
 
 __all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
@@ -99,9 +100,10 @@ class Session:
         )
 
 
-def open_session(settings: RunSettings) -> Session:
+def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Session:
     """Find and check everything. Raises a `UserError` for the first thing that is wrong."""
     settings.check()
+    tell(monitor, f"reading {settings.model}")
     rope = parse_rope(settings.rope)
     settings, card = resolve_model(settings)
     if settings.backend not in backend_names():
@@ -113,10 +115,12 @@ def open_session(settings: RunSettings) -> Session:
         raise UserError(f"a benchmark is named twice: {', '.join(names)}")
     tokenizer = resolve_tokenizer(settings, card)
     settings, card = resolve_lengths(settings, card, tokenizer)
+    tell(monitor, f"checking {', '.join(names)} and its data")
     pairs = zip(settings.benchmarks, benchmarks, strict=True)
     jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
     notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
+    tell(monitor, "")
     if session.replaced_scaling is None:
         return session
     note = f"--rope {rope} replaces the scaling that {card.name} was released with ({card.rope.scaling})"
