@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 from ._output import note
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from evalkit.planning import Counts
 
 __all__ = ["ProgressMonitor"]
@@ -43,7 +45,7 @@ class ProgressMonitor:
             disable=not self._is_live,
         )
         self._task = self._progress.add_task("", total=1, samples="", rate="", visible=False)
-        self._stage = self._progress.add_task("", total=None, samples="", rate="", visible=False)
+        self._stage: TaskID | None = None
         self._staged = ""
         self._samples = self._total = self._tokens = self._failed = 0
         self._began = self._said = time.monotonic()
@@ -60,13 +62,16 @@ class ProgressMonitor:
 
     def stage(self, what: str, done: int = 0, total: int | None = None) -> None:
         """Show at a terminal what is done while no prompt is answered; nothing elsewhere."""
-        if what != self._staged:
-            self._staged = what
-            self._progress.reset(self._stage)
-        count = f" {done:,}" + (f" of {total:,}" if total else "") if done else ""
-        self._progress.update(
-            self._stage, samples=f"{what}{count}", visible=bool(what), completed=done, total=total or None
-        )
+        text = what + (f" {done:,}" if done else "") + (f" of {total:,}" if done and total else "")
+        if what == self._staged and self._stage is not None:
+            self._progress.update(self._stage, completed=done, total=total, samples=text)
+            return
+        if self._stage is not None:
+            self._progress.remove_task(self._stage)
+        # With a clock of its own, and drawn at once: an import may keep the thread from running that draws.
+        self._stage = self._progress.add_task("", completed=done, total=total, samples=text, rate="") if what else None
+        self._staged = what
+        self._progress.refresh()
 
     def note(self, message: str) -> None:
         """Print a line above the progress bar."""
