@@ -6,7 +6,8 @@ Three numbers, on the embedded model in float32:
 
 - overhead: wall time of a run (plan, prompts, generation, records; the engine is loaded before) over the engine's own
   `generate` on the same token ids in the same order, in alternating pairs on one engine, its prefix cache empty each
-  time, and the part of it that is not spent inside the engine. Target: at most 3% + 1 s;
+  time, and the part of it that is not spent inside the engine, in seconds of the clock and of the processor. Target: at
+  most 3% + 0.2 s outside the engine; on a busy machine only the processor's seconds tell;
 - reuse: prompt tokens computed over unique prompt tokens, each stem and branch rounded up to the engine's blocks.
   Target: at most 1.15;
 - agreement: samples that transformers answers with the same text. Those it does not are listed with the logit margin at
@@ -25,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from evalkit.models import GenerationRequest
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("tpo", "coursera", "multidoc_qa", "quality")
-PAIRS = 2
+PAIRS = 4
+MOST_SHARE, MOST_SECONDS = 0.03, 0.2  # outside the engine
 
 
 def main() -> None:
@@ -111,16 +113,38 @@ def report_overhead(
         bare = time.perf_counter() - began
         session = open_with(card, max_seq_len, limit, folder / f"run{number}", "vllm")
         inside = Stopwatch(engine.llm_engine)
-        began = time.perf_counter()
+        began = Clocks.now()
         execute(session, SilentMonitor(), lambda: model)
-        pairs.append((bare, time.perf_counter() - began, inside.stop()))
+        pairs.append((bare, Clocks.now() - began, inside.stop()))
     model.close = closing  # type: ignore[method-assign]
-    for bare, ours, in_engine in pairs:
-        print(f"overhead: generate {bare:6.2f} s, evalkit {ours:6.2f} s, of which {in_engine:6.2f} s in the engine")
-    excess = statistics.median(ours - 1.03 * bare for bare, ours, _ in pairs)
-    print(f"overhead: paired, median over 1.03 × generate is {excess:+.2f} s ({verdict(excess <= 1)}: ≤ 1)")
-    excess = statistics.median(ours - 1.03 * in_engine for _, ours, in_engine in pairs)
-    print(f"overhead: outside the engine, over 3% of it: {excess:+.2f} s ({verdict(excess <= 1)}: ≤ 1)")
+    outside = [ours - in_engine for _, ours, in_engine in pairs]
+    for (bare, ours, in_engine), rest in zip(pairs, outside, strict=True):
+        shares = f"{in_engine.wall:6.2f} s in the engine and {rest.wall:5.2f} s ({rest.cpu:5.2f} s of CPU) outside"
+        print(f"overhead: generate {bare:6.2f} s, evalkit {ours.wall:6.2f} s, of which {shares}")
+    excess = statistics.median(ours.wall - 1.03 * bare for bare, ours, _ in pairs)
+    print(f"overhead: paired, median over 1.03 × generate is {excess:+.2f} s")
+    allowed = [MOST_SHARE * in_engine.wall + MOST_SECONDS for _, _, in_engine in pairs]
+    for name, values in (("clock", [each.wall for each in outside]), ("CPU", [each.cpu for each in outside])):
+        excess = statistics.median(value - most for value, most in zip(values, allowed, strict=True))
+        print(f"overhead: outside the engine, {name}, over 3% + 0.2 s: {excess:+.2f} s ({verdict(excess <= 0)}: ≤ 0)")
+
+
+class Clocks(NamedTuple):
+    """Seconds of the clock and of the processor, all threads of this process together."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Clocks:
+        """Both, now."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def __add__(self, other: Any) -> Clocks:
+        return Clocks(self.wall + other.wall, self.cpu + other.cpu)
+
+    def __sub__(self, other: Clocks) -> Clocks:
+        return Clocks(self.wall - other.wall, self.cpu - other.cpu)
 
 
 class Stopwatch:
@@ -129,23 +153,23 @@ class Stopwatch:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
         self._whole = (engine.step, engine.add_request)
-        self.seconds = 0.0
+        self.spent = Clocks(0.0, 0.0)
         engine.step, engine.add_request = (self._timed(function) for function in self._whole)
 
     def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
-            began = time.perf_counter()
+            began = Clocks.now()
             try:
                 return function(*args)
             finally:
-                self.seconds += time.perf_counter() - began
+                self.spent += Clocks.now() - began
 
         return call
 
-    def stop(self) -> float:
+    def stop(self) -> Clocks:
         """Seconds spent inside; the engine is as it was."""
         self._engine.step, self._engine.add_request = self._whole
-        return self.seconds
+        return self.spent
 
 
 def verdict(holds: bool) -> str:

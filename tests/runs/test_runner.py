@@ -499,3 +499,66 @@ def test_every_backend_is_told_all_stop_strings_the_models_first(
     start(Listener(), model=str(card), limit=1)
 
     assert {("<end of turn>", "User:", "Q:")} == set(told)
+
+
+def test_prompts_that_cannot_be_built_leave_nothing_behind(
+    start: Start, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No folder for a new run, and the manifest of an old one as it was: all prompts are built before either."""
+
+    def refuse(*_: Any) -> Any:
+        raise UserError("length 30: too short")
+
+    start(limit=1)
+    before = (bare / "run" / "run.json").read_bytes()
+    monkeypatch.setattr(module, "make_plan", refuse)
+
+    for folder in ("run", "new"):
+        with pytest.raises(UserError, match="too short"):
+            start(limit=2, out=bare / folder)
+
+    assert (before, False) == ((bare / "run" / "run.json").read_bytes(), (bare / "new").exists())
+
+
+def test_another_run_is_refused_before_any_prompt_is_built(
+    start: Start, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Building them can take minutes, and the answer is known."""
+    start(limit=1)
+    monkeypatch.setattr(module, "make_plan", no_model)
+
+    with pytest.raises(RunConflictError, match="another max_new_tokens"):
+        start(limit=1, max_new_tokens=3, out=bare / "run")
+
+
+def test_requests_are_read_like_a_list(start: Start, new_adapter: NewAdapter) -> None:
+    """Each is made when it is read: by place, from the end, in slices, and as often as a backend likes."""
+    adapter = new_adapter()
+    seen: list[Sequence[GenerationRequest]] = []
+
+    def generate(rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
+        seen.append(requests)
+        whole = [request.ids.tolist() for request in requests]
+        assert (whole[-1], whole[1:3], len(whole)) == (
+            requests[-1].ids.tolist(), [request.ids.tolist() for request in requests[1:3]], len(requests),
+        )  # fmt: skip
+        return type(adapter).generate(adapter, rope, requests)
+
+    adapter.generate = generate
+    start(adapter, limit=3)
+
+    assert (6, 1) == (len(adapter.asked), len(seen))
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["same", "changed"])
+def test_a_run_that_is_done_builds_its_prompts_again(start: Start, monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
+    """Whether they are still those that were answered is looked at each time, though nothing is left to run."""
+    start(limit=2)
+    if not kept:
+        monkeypatch.setattr("evalkit.prompts._records.digest_ids", lambda _: "0" * 64)
+
+    if kept:
+        assert 4 == start(limit=2).reused
+    else:
+        with pytest.raises(RunConflictError, match="answered for another prompt"):
+            start(limit=2)
