@@ -122,13 +122,13 @@ class _Sums:
     max_new_tokens: int = 0
 
     def add(self, prompt: PlannedPrompt) -> None:
-        ledger, tokens = prompt.ledger, prompt.tokens
+        tokens = prompt.tokens
         self.prompt_tokens += tokens
-        if ledger is None:
+        if prompt.error is not None:
             self.failed += 1
             return
-        self.truncated += ledger.is_truncated
-        self.evidence_lost += ledger.evidence_kept is False
+        self.truncated += prompt.is_truncated
+        self.evidence_lost += prompt.has_lost_evidence
         self.longest_prompt = max(self.longest_prompt, tokens)
         self.longest_sequence = max(self.longest_sequence, tokens + prompt.max_new_tokens)
         self.max_new_tokens += prompt.max_new_tokens

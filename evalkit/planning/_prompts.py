@@ -41,8 +41,14 @@ class _Ledgers:
         self._depths = array("d")
         self._ends = array("q")
         self._depth_ends = array("q")
+        self.are_truncated = bytearray()
+        """1 for each prompt that lost tokens, else 0."""
+        self.have_lost_evidence = bytearray()
+        """1 for each prompt that lost its needle or gold answer, else 0."""
 
     def append(self, ledger: Ledger | None) -> None:
+        self.are_truncated.append(ledger is not None and ledger.is_truncated)
+        self.have_lost_evidence.append(ledger is not None and ledger.evidence_kept is False)
         if ledger is None:
             self._numbers.append(NO_LEDGER)
         else:
@@ -121,6 +127,16 @@ class PlannedPrompt:
     def ledger(self) -> Ledger | None:
         """What truncation did; None for a failed prompt."""
         return self._table.ledgers[self.index]
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether truncation dropped any token; what the ledger says, without reading it."""
+        return bool(self._table.ledgers.are_truncated[self.index])
+
+    @property
+    def has_lost_evidence(self) -> bool:
+        """Whether truncation removed the needle or gold answer; what the ledger says, without reading it."""
+        return bool(self._table.ledgers.have_lost_evidence[self.index])
 
     @property
     def max_new_tokens(self) -> int:

@@ -67,6 +67,15 @@ def test_every_field_comes_back_as_it_was(rows: list[tuple[str, Prompt, RopeSett
     ]  # fmt: skip
 
 
+@given(ledgers)
+def test_what_truncation_did_is_told_as_the_ledger_tells_it(ledger: Ledger) -> None:
+    """Counting over a plan reads no ledger."""
+    table = PromptTable()
+    table.append("one", Prompt("0", "a", 0, token_array([1]), ledger, 1), NATIVE)
+
+    assert (ledger.is_truncated, ledger.evidence_kept is False) == (table[0].is_truncated, table[0].has_lost_evidence)
+
+
 def test_rows_are_found_from_the_end_and_in_slices() -> None:
     """As in a list."""
     table = PromptTable()
