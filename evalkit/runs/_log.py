@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -16,8 +17,8 @@ from evalkit.lines import checked_line, is_intact
 from ._records import SampleRecord
 
 __all__ = [
-    "LOG", "Damage", "cut_torn_line", "log_lines", "misfit", "misfit_refusal", "read_record", "read_records_of_run",
-    "record_line", "remedy", "torn_line",
+    "LOG", "Damage", "Recorded", "cut_torn_line", "log_lines", "misfit", "misfit_refusal", "placed_records",
+    "read_record", "read_records_of_run", "record_at", "record_line", "recorded", "remedy", "torn_line",
 ]  # fmt: skip
 
 LOG = "samples.jsonl"
@@ -89,14 +90,58 @@ def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
 
 def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
     """All records in the order written, streaming; a torn last line is left out."""
+    return (record for _, record in placed_records(folder))
+
+
+def placed_records(folder: Path) -> Iterator[tuple[int, SampleRecord]]:
+    """All records with the byte of the log where each begins, as `read_records_of_run` reads them."""
+    place = 0
     for number, line in log_lines(folder):
         try:
-            yield read_record(line)
+            yield place, read_record(line)
         except ValueError as error:
             raise DataError(f"{folder / LOG}:{number}: {error}; {remedy(folder)}") from error
+        place += len(line)
 
 
-def misfit(record: SampleRecord, benchmark: str, tasks: Collection[str], steps: int) -> str | None:
+def record_at(folder: Path, place: int) -> SampleRecord:
+    """The record that begins at that byte of the log."""
+    with (folder / LOG).open("rb") as stream:
+        stream.seek(place)
+        return read_record(stream.readline())
+
+
+class Recorded(NamedTuple):
+    """What a run must know of a step that was recorded, some 400 bytes; the record itself stays in the log."""
+
+    id: str
+    """Sample id."""
+    step: int
+    """Step of the sample."""
+    attempt: int
+    """Number of the attempt."""
+    digest: bytes
+    """sha256 of the prompt's ids."""
+    rope: str
+    """RoPE setting that was in force."""
+    error: str | None
+    """Why there is no answer."""
+    place: int
+    """Byte of the log where the record begins."""
+
+    @property
+    def prompt_sha256(self) -> str:
+        """The digest in hexadecimal digits, as the log has it."""
+        return self.digest.hex()
+
+
+def recorded(record: SampleRecord, place: int) -> Recorded:
+    """What is kept in memory of a record that begins at that byte."""
+    digest = bytes.fromhex(record.prompt_sha256)
+    return Recorded(record.id, record.step, record.attempt, digest, sys.intern(record.rope), record.error, place)
+
+
+def misfit(record: SampleRecord | Recorded, benchmark: str, tasks: Collection[str], steps: int) -> str | None:
     """Why the record can be of no sample of the benchmark; None where it may be. `steps` = most asked of a sample."""
     _, _, rest = record.id.partition("/")  # samples of a benchmark derived from another may carry the other's name
     task, _, index = rest.partition("/")

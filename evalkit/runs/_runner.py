@@ -17,7 +17,7 @@ from evalkit.prompts import Prompt
 from evalkit.tasks import Request, join_options
 
 from ._identity import environment, weights_digest
-from ._log import misfit, misfit_refusal
+from ._log import Recorded, misfit, misfit_refusal
 from ._manifest import has_manifest, read_manifest
 from ._monitor import Monitor, tell, told
 from ._place import check_place
@@ -110,7 +110,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
 def _check_records(store: RunStore, job: Job) -> None:
     """Raise `DataError` for a record of no task or step of the job, which nothing would ever score."""
 
-    def reason(record: SampleRecord) -> str | None:
+    def reason(record: SampleRecord | Recorded) -> str | None:
         return misfit(record, job.name, job.benchmark.spec.tasks, job.steps)
 
     if any(map(reason, store.latest.values())) and not conflict_with(store.folder, job.identity):
@@ -119,6 +119,8 @@ def _check_records(store: RunStore, job: Job) -> None:
 
 def _check_identity(job: Job, weights: str) -> None:
     """Raise `RunConflictError` where the job's folder holds records of another run."""
+    if not has_manifest(job.folder):
+        return  # a new folder, or one whose records nobody can tell of: refused when it is opened
     conflict = conflict_with(job.folder, {**job.identity, "weights": weights})
     if conflict is not None:
         raise RunConflictError(conflict)
@@ -367,10 +369,10 @@ def _first_prompts(session: Session) -> Iterator[tuple[str, Prompt]]:
 def _next_requests(session: Session, stores: dict[str, RunStore], step: int) -> Iterator[tuple[Job, Request]]:
     """What the samples whose earlier steps are all answered ask next."""
     for job in session.jobs:
-        latest = stores[job.name].latest
+        store = stores[job.name]
         for sample in job.all_samples() if step < job.steps else ():
-            records = [latest.get((sample.id, earlier)) for earlier in range(step)]
-            texts = [record.text for record in records if record is not None and record.text is not None]
+            answers = (store.answer((sample.id, earlier)) for earlier in range(step))
+            texts = [text for text in answers if text is not None]
             request = job.benchmark.request(sample, job.protocol, texts) if len(texts) == step else None
             if request is not None:
                 yield job, request

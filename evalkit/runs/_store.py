@@ -20,7 +20,16 @@ import filelock
 from evalkit.errors import RunConflictError, UserError
 from evalkit.files import sync_folder
 
-from ._log import LOG, cut_torn_line, read_records_of_run, record_line
+from ._log import (
+    LOG,
+    Recorded,
+    cut_torn_line,
+    placed_records,
+    read_records_of_run,
+    record_at,
+    record_line,
+    recorded,
+)
 from ._manifest import has_manifest, manifest_note, read_manifest, restore_manifest, write_manifest
 from ._place import check_place
 from ._records import Manifest, SampleRecord
@@ -49,7 +58,8 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.latest: dict[Key, SampleRecord] = {}
+        self.latest: dict[Key, Recorded] = {}
+        """Sample id and step → what its last record says."""
         self._log = folder / LOG
         self._stream: BinaryIO | None = None
         self._synced = time.monotonic()
@@ -82,7 +92,9 @@ class RunStore:
             raise UserError(f"{self.folder}: its file system has no locks; choose another --out") from error
         except OSError as error:
             raise self._refusal(error) from error
-        self.latest = {(record.id, record.step): record for record in read_records_of_run(self.folder)}
+        self.latest = {
+            (record.id, record.step): recorded(record, place) for place, record in placed_records(self.folder)
+        }
         self._notes = list(filter(None, [restore_manifest(self.folder), manifest_note(self.folder)]))
         self._is_open = True
 
@@ -159,6 +171,7 @@ class RunStore:
     def append(self, record: SampleRecord) -> None:
         """Store one record. It survives the death of this process as soon as this returns."""
         stream = self._begin()
+        place = os.fstat(stream.fileno()).st_size  # where lines are appended, whatever was cut since it was opened
         try:
             stream.write(record_line(record))
             stream.flush()
@@ -168,7 +181,12 @@ class RunStore:
             raise UserError(
                 f"{self._log}: cannot store a record ({error.strerror}); finished records are kept, run again to go on"
             ) from error
-        self.latest[record.id, record.step] = record
+        self.latest[record.id, record.step] = recorded(record, place)
+
+    def answer(self, key: Key) -> str | None:
+        """The last answer to a step, read from the log; None where it has none."""
+        known = self.latest.get(key)
+        return None if known is None or known.error is not None else record_at(self.folder, known.place).text
 
     def attempt(self, key: Key) -> int:
         """Number of the next attempt at a step, from 1."""

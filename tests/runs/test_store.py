@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -358,3 +359,40 @@ def test_what_stands_against_going_on_is_said_without_touching_the_folder(
     assert conflict_with(tmp_path, {name: value for name, value in identity.items() if name != "weights"}) is None
     conflict = conflict_with(tmp_path, identity | {"model": "other"})
     assert conflict is not None and "another model" in conflict
+
+
+def test_an_answer_is_read_back_from_the_log(
+    tmp_path: Path, manifest: Callable[..., Manifest], record: Callable[..., SampleRecord]
+) -> None:
+    """The latest one, whatever lines stand before and behind it, also behind a torn line that was cut."""
+    with RunStore(tmp_path) as store:
+        store.open_as(manifest())
+        for text in ("one", "two — 二"):
+            store.append(record(1, text=text))
+        store.append(record(2, text=None, error="no", finish_reason="error"))
+    with (tmp_path / "samples.jsonl").open("ab") as stream:
+        stream.write(b'{"id": "torn')
+
+    with RunStore(tmp_path) as again:
+        again.open_as(manifest())
+        again.append(record(3, text="three"))
+        found = [again.answer((f"toy/tales/{index}", 0)) for index in (1, 2, 3, 4)]
+
+    assert ["two — 二", None, "three", None] == found
+
+
+def test_a_record_takes_a_few_hundred_bytes_of_memory(
+    tmp_path: Path, manifest: Callable[..., Manifest], record: Callable[..., SampleRecord]
+) -> None:
+    """However long answers are: they stay in the log."""
+    with RunStore(tmp_path) as store:
+        store.open_as(manifest())
+        for index in range(500):
+            store.append(record(index, text="word " * 2000))
+
+    tracemalloc.start()
+    with RunStore(tmp_path) as again:
+        held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (500, True) == (len(again.latest), held / 500 < 800)
