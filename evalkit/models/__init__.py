@@ -3,6 +3,7 @@
 from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
 from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
+from ._requests import PlannedRequests
 from ._self_check import LiveCheck, examine
 from ._stopping import AnswerEnd, end_ids
 from .endpoint import (
@@ -24,6 +25,7 @@ __all__ = [
     "LiveCheck",
     "ModelAdapter",
     "NextToken",
+    "PlannedRequests",
     "answer_greedily",
     "backend_name",
     "backend_names",

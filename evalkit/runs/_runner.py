@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from evalkit.errors import RunConflictError
-from evalkit.models import Completion, GenerationRequest, ModelAdapter, endpoint_key, load_model
+from evalkit.models import Completion, ModelAdapter, PlannedRequests, endpoint_key, load_model
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.plugins import plugin_versions
 from evalkit.prompts import Prompt
@@ -65,9 +65,8 @@ def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
 
 
 def _first_plan(session: Session, monitor: Monitor | None) -> Plan:
-    counts = [job.expected for job in session.jobs]
-    total = None if None in counts else sum(filter(None, counts))
-    return make_plan(told(_first_prompts(session), monitor, "building prompts", total), session.rope_of())
+    prompts = told(session.first_prompts(), monitor, "building prompts", session.expected)
+    return make_plan(prompts, session.rope_of())
 
 
 def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = None) -> RunOutcome:
@@ -160,7 +159,7 @@ class _Worker:
     def _run_group(self, plan: Plan, group: PlannedGroup) -> None:
         """Every prompt of the group gets one record: what the backend answered, or that it did not."""
         stop = self._session.card.stop
-        requests = _Requests(plan, group.order, stop)
+        requests = PlannedRequests(plan, group.order, stop)
         unanswered = set(group.order)
         for completion in self._model.adapter.generate(group.rope, requests):
             if completion.index not in unanswered:
@@ -239,35 +238,6 @@ class _Worker:
             return decode(ids.tolist(), skip_special=False)
         head = decode(ids[:PREVIEW_TOKENS].tolist(), skip_special=False)
         return f"{head} … {decode(ids[-PREVIEW_TOKENS:].tolist(), skip_special=False)}"
-
-
-class _Requests(Sequence[GenerationRequest]):
-    """What a backend is asked for the prompts of a group, each request made when it is read."""
-
-    def __init__(self, plan: Plan, order: Sequence[int], model_stop: tuple[str, ...]) -> None:
-        self._plan = plan
-        self._order = order
-        self._model_stop = model_stop
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    @overload
-    def __getitem__(self, place: int) -> GenerationRequest: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[GenerationRequest]: ...
-
-    def __getitem__(self, place: int | slice) -> GenerationRequest | list[GenerationRequest]:
-        if isinstance(place, slice):
-            return [self._request(index) for index in self._order[place]]
-        return self._request(self._order[place])
-
-    def _request(self, index: int) -> GenerationRequest:
-        prompt = self._plan.prompts[index]
-        # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
-        stop = tuple(text for text in (*self._model_stop, *prompt.stop) if text)
-        return GenerationRequest(index, self._plan.ids(index), prompt.max_new_tokens, stop, prompt.stop_rule)
 
 
 class _LazyModel:
@@ -357,13 +327,6 @@ def _all_options(job: Job) -> dict[str, str]:
     if not has_manifest(job.folder):
         return job.options
     return join_options(job.benchmark.spec, read_manifest(job.folder).settings.get("options", {}), job.options)
-
-
-def _first_prompts(session: Session) -> Iterator[tuple[str, Prompt]]:
-    for job in session.jobs:
-        requests = (job.benchmark.request(sample, job.protocol, ()) for sample in job.all_samples())
-        for prompt in job.builder.build(request for request in requests if request is not None):
-            yield job.name, prompt
 
 
 def _next_requests(session: Session, stores: dict[str, RunStore], step: int) -> Iterator[tuple[Job, Request]]:

@@ -11,6 +11,7 @@ from evalkit.cards import Card, ChatTemplate, contradictions
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
 from evalkit.prompts import (
+    Prompt,
     PromptTokenizer,
     chat_format,
 )
@@ -62,6 +63,19 @@ class Session:
         if model is None:
             return lambda _: RopeSetting("native")
         return lambda tokens: rope_setting(spec, model, tokens, grid)
+
+    @property
+    def expected(self) -> int | None:
+        """Samples that the run asks, of all benchmarks; None where that cannot be known before they are read."""
+        counts = [job.expected for job in self.jobs]
+        return None if None in counts else sum(filter(None, counts))
+
+    def first_prompts(self) -> Iterator[tuple[str, Prompt]]:
+        """The prompt of the first step of every sample, with the name of its benchmark, streaming."""
+        for job in self.jobs:
+            requests = (job.benchmark.request(sample, job.protocol, ()) for sample in job.all_samples())
+            for prompt in job.builder.build(request for request in requests if request is not None):
+                yield job.name, prompt
 
     def backend_options(self, *, longest_sequence: int, note: Callable[[str], None]) -> BackendOptions:
         """What the backend of this run is told; `note` takes what it says meanwhile."""

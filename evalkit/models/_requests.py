@@ -1,0 +1,41 @@
+"""The prompts of a plan's group as requests, made one by one: a run of a million samples holds no million requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+from evalkit.planning import Plan
+
+from ._base import GenerationRequest
+
+__all__ = ["PlannedRequests"]
+
+
+class PlannedRequests(Sequence[GenerationRequest]):
+    """What a backend is asked for the prompts of a group: a sequence whose requests are made when they are read."""
+
+    def __init__(self, plan: Plan, order: Sequence[int], model_stop: tuple[str, ...]) -> None:
+        self._plan = plan
+        self._order = order
+        self._model_stop = model_stop
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> GenerationRequest: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[GenerationRequest]: ...
+
+    def __getitem__(self, place: int | slice) -> GenerationRequest | list[GenerationRequest]:
+        if isinstance(place, slice):
+            return [self._request(index) for index in self._order[place]]
+        return self._request(self._order[place])
+
+    def _request(self, index: int) -> GenerationRequest:
+        prompt = self._plan.prompts[index]
+        # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
+        stop = tuple(text for text in (*self._model_stop, *prompt.stop) if text)
+        return GenerationRequest(index, self._plan.ids(index), prompt.max_new_tokens, stop, prompt.stop_rule)
