@@ -79,9 +79,10 @@ def _holds(settings: RunSettings) -> bool:
     from evalkit.runs import check_live
 
     from ._output import note
+    from ._progress import shown_between
 
     are_well = True
-    for check in check_live(settings, note):
+    for check in shown_between(check_live(settings, note), "asking the loaded model"):
         verdict = {True: "holds", False: "DOES NOT HOLD", None: "not seen"}[check.holds]
         print(f"{verdict}: {check.name} ({check.detail})", flush=True)
         are_well &= check.holds is not False

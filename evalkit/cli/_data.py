@@ -58,9 +58,12 @@ def verify_sources(names: Names = None, data: o.Data = None) -> int:
     """Check every file at hand against its pinned digest, and the prompt cache against the pinned release."""
     from evalkit.data import source, sources, verify
 
-    checks = [
-        check for each in [source(name) for name in names or ()] or sources() for check in verify(each, folder=data)
-    ]
+    from ._progress import shown
+
+    checks: list[FileCheck] = []
+    for each in [source(name) for name in names or ()] or sources():
+        with shown(f"verifying {each.name}"):
+            checks += verify(each, folder=data)
     _print_checks(checks)
     is_upstream_wrong = not names and _has_wrong_prompts()
     return 1 if is_upstream_wrong or any(check.state in {"missing", "differs"} for check in checks) else 0

@@ -16,7 +16,7 @@ import typer
 from evalkit.tables import plain_table
 
 from . import _options as o
-from ._progress import ProgressMonitor
+from ._progress import ProgressMonitor, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +56,8 @@ def demo(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"
     _check_place(out)
-    sessions = _sessions(model, out, repeats, given)
+    with shown(f"reading {model}"):
+        sessions = _sessions(model, out, repeats, given)
     grids: dict[str, HeatGrid] = {}
     failed = 0
     with _DemoMonitor(sessions.values()) as monitor:
@@ -65,7 +66,8 @@ def demo(
             _, rows = report_run(out / _folder(spec), palette=palette)
             grids[spec] = grids_of(rows)["single"]
     card = sessions["none"].card
-    together = _draw(out, grids, card, palette)
+    with shown("drawing all settings on one scale"):
+        together = _draw(out, grids, card, palette)
     print(_heading(grids, card))
     print_table(_table(grids))
     print(_finding(grids, card))

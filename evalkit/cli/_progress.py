@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ._output import note
 
@@ -14,10 +16,35 @@ if TYPE_CHECKING:
 
     from evalkit.planning import Counts
 
-__all__ = ["ProgressMonitor"]
+__all__ = ["ProgressMonitor", "shown", "shown_between"]
 
 PLAIN_EVERY_SECONDS = 60.0
 RATES = {"tokens": "tok/s", "characters": "char/s"}
+
+
+Item = TypeVar("Item")
+
+
+@contextlib.contextmanager
+def shown(what: str) -> Iterator[None]:
+    """While the block runs a terminal shows what it does; nothing of it stays."""
+    with ProgressMonitor() as monitor:
+        monitor.stage(what)
+        yield
+
+
+def shown_between(items: Iterable[Item], what: str) -> Iterator[Item]:
+    """The same items; while the next one is waited for a terminal shows for what, and not while it is printed."""
+    waiting = iter(items)
+    while True:
+        with shown(what):
+            item = next(waiting, _END)
+        if item is _END:
+            return
+        yield item  # type: ignore[misc]
+
+
+_END = object()
 
 
 class ProgressMonitor:

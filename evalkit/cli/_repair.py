@@ -17,8 +17,12 @@ def repair(runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Ru
     """Make damaged run folders whole: damaged lines are moved out, nothing is deleted. Then run, score and report."""
     from evalkit._api import repair as mend
 
+    from ._progress import shown
+
     for folder in runs:
-        _say(folder, mend(folder))
+        with shown(f"reading {folder}"):
+            done = mend(folder)
+        _say(folder, done)
     return 0
 
 

@@ -47,7 +47,7 @@ def report(
     from evalkit.reports import Palette, ScoredRun, compare_heatmaps, terminal_table
 
     from ._output import note, print_table
-    from ._progress import ProgressMonitor
+    from ._progress import ProgressMonitor, shown
     from ._score import restore, unwritten_in, warn
 
     if side_by_side is None and (group is not None or mixed):
@@ -74,8 +74,7 @@ def report(
             note(f"tables in {target / 'tables'}")
     note_escapes({run.folder: run.scores for run in scored})
     if side_by_side is not None:
-        with ProgressMonitor() as monitor:
-            monitor.stage(f"drawing {side_by_side.name}")
+        with shown(f"drawing {side_by_side.name}"):
             paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
         note(f"figure: {paths[0]}")
     return 2 if unwritten else 0

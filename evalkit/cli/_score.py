@@ -37,7 +37,7 @@ def score(
     from evalkit.reports import length_label, lengths_of_run
 
     from ._output import check_target, note, print_json
-    from ._progress import ProgressMonitor
+    from ._progress import shown
 
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):
@@ -49,8 +49,7 @@ def score(
     if by_length:
         benchmark = _longbench_e(output_format, benchmark)
     options = {} if code_backend is None else {"code-backend": code_backend}
-    with ProgressMonitor() as monitor:
-        monitor.stage(f"scoring {path.name}")
+    with shown(f"scoring {path.name}"):
         scores = _all_protocols(path, output_format, protocol, benchmark, ignore_unknown, options, metric or [], out)
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}

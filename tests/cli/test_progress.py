@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from _pytest.capture import CaptureIO
 
-from evalkit.cli._progress import ProgressMonitor
+from evalkit.cli._progress import ProgressMonitor, shown_between
 
 Command = Callable[..., Any]
 
@@ -51,6 +51,16 @@ def test_a_pipe_is_told_of_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
         monitor.stage("building prompts", 1234, 55_000)
 
     assert "" == capsys.readouterr().err
+
+
+def test_nothing_moves_while_an_item_is_printed(terminal: None, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+    """What is waited for is shown before each item and gone when it comes."""
+    printed = []
+    for item in shown_between([1, 2], "asking"):
+        shown = plain(capsys.readouterr().err)
+        printed.append((item, "asking" in shown, capsys.readouterr().err))
+
+    assert [(1, True, ""), (2, True, "")] == printed
 
 
 @pytest.mark.parametrize(
