@@ -430,3 +430,18 @@ def test_the_backend_is_told_what_the_rope_settings_were_computed_from(opened: O
     ]
 
     assert [None, RopeModel(10000.0, 512, 16)] == told
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 3 * 11 * 4), (5, 5), (999, 3 * 11 * 4)])
+def test_a_run_knows_how_many_samples_it_asks(
+    tiny_model: Path,
+    bare: Path,  # noqa: ARG001
+    limit: int | None,
+    expected: int,
+) -> None:
+    """Before any is made, so that progress can say of how many."""
+    options = {"lengths": "200,300,400", "repeats": "4"}
+
+    session = open_session(RunSettings(str(tiny_model), ("needle",), options=options, limit=limit))
+
+    assert expected == session.expected == len(list(session.jobs[0].all_samples()))
