@@ -32,6 +32,12 @@ class Feeding:
         self.no_cache_reason = self._no_cache_reason(make_cache)
         """Why the whole sequence is computed at every step; None where a cache is used."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format that the model computes in."""
+        dtype: torch.dtype = self._model.dtype
+        return dtype
+
     def step(self, ids: list[int], cache: Any) -> torch.Tensor:
         """Logits behind the last of the new tokens `ids`, shape (vocabulary,); the cache holds those before."""
         assert self.cache_argument is not None

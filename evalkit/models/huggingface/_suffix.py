@@ -106,8 +106,9 @@ def _way(
     new = query.shape[2]
 
     def choice(keys: torch.Tensor, values: torch.Tensor) -> str:
+        is_grouped = keys.shape[1] != query.shape[1]
         last = (query, keys[:, :, -new:], values[:, :, -new:])
-        chosen = torch._fused_sdp_choice(*last, None, 0.0, True, scale=scaling, enable_gqa=keys.shape[1] != query.shape[1])
+        chosen = torch._fused_sdp_choice(*last, None, 0.0, True, scale=scaling, enable_gqa=is_grouped)
         return _CHOICES.get((query.device.type, int(chosen)), MASKED)
 
     way = choice(key, value)
@@ -123,9 +124,7 @@ def _shares_keys(way: str) -> bool:
     return way != "cpu" or tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 13)
 
 
-def _lower_right(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
-) -> torch.Tensor:
+def _lower_right(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
     output: torch.Tensor = torch.nn.functional.scaled_dot_product_attention(
         query,
         key,
@@ -140,9 +139,7 @@ def _lower_right(
 def _split(part: _Part) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor, float | None], torch.Tensor]:
     """Attention over the prefix and over the new tokens by that kernel, joined."""
 
-    def attend(
-        query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
-    ) -> torch.Tensor:
+    def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
         cached = key.shape[2] - query.shape[2]
         own, own_sum = part(query, key[:, :, cached:], value[:, :, cached:], True, scaling)
         prefix, prefix_sum = part(query, key[:, :, :cached], value[:, :, :cached], False, scaling)
@@ -180,10 +177,10 @@ def _cudnn_part(
 
 
 _CHOICES = {
-    ("cpu", int(SDPBackend.FLASH_ATTENTION)): "cpu",
-    ("cuda", int(SDPBackend.FLASH_ATTENTION)): "flash",
-    ("cuda", int(SDPBackend.EFFICIENT_ATTENTION)): "efficient",
-    ("cuda", int(SDPBackend.CUDNN_ATTENTION)): "cudnn",
+    ("cpu", SDPBackend.FLASH_ATTENTION.value): "cpu",
+    ("cuda", SDPBackend.FLASH_ATTENTION.value): "flash",
+    ("cuda", SDPBackend.EFFICIENT_ATTENTION.value): "efficient",
+    ("cuda", SDPBackend.CUDNN_ATTENTION.value): "cudnn",
 }
 _WAYS = {"cpu": _split(_cpu_part), "cudnn": _split(_cudnn_part), "flash": _lower_right, "efficient": _lower_right}
 
