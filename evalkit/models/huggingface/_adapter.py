@@ -22,6 +22,7 @@ from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, end_ids
 from ._feeding import Feeding
+from ._hub_code import no_hub_code
 from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
@@ -49,6 +50,7 @@ class HuggingFaceModel:
 
     def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
         self._tokenizer = tokenizer
+        self._options = options
         self._model = load_weights(card, options)
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
@@ -57,8 +59,9 @@ class HuggingFaceModel:
         self._rules = _rules(self._model, card)
         self._processors = Processors(self._rules, self._eos_ids, self._model.device)
         self._processors.check(getattr(self._model.config.get_text_config(decoder=True), "vocab_size", 1))
-        self._feeding = Feeding(self._model, cache_maker(self._model))
-        self._prefill = Prefill(self._model, self._feeding, cache_maker(self._model))
+        with no_hub_code(options):
+            self._feeding = Feeding(self._model, cache_maker(self._model))
+            self._prefill = Prefill(self._model, self._feeding, cache_maker(self._model))
         self._rotary.reset()  # trying the cache was a prompt too
         reason = self._feeding.no_cache_reason or unsuitable_reason(self._model)
         self._no_reuse_reason = reason if options.is_reusing_prefixes else "switched off"
@@ -107,7 +110,8 @@ class HuggingFaceModel:
     def _attempt(self, request: GenerationRequest) -> Completion:
         start = time.perf_counter()
         try:
-            return self._answer(request, start)
+            with no_hub_code(self._options):
+                return self._answer(request, start)
         except FAULTS as error:
             self._cache.clear()
             reason = f"{type(error).__name__}: {one_line(error)}"

@@ -75,7 +75,7 @@ class Feeding:
             return None if _holds(cache, TRIAL_TOKENS) else f"{name} does not keep its state in the cache it is given"
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             return f"{name} refuses the cache ({one_line(error, 120)})"
-        except RuntimeError as error:  # whatever it is fed: sizes in config.json that do not fit, no memory
+        except (RuntimeError, ImportError) as error:  # sizes in config.json that do not fit, no memory, no kernels
             raise CardError(f"{name} cannot compute {TRIAL_TOKENS} tokens: {one_line(error)}") from error
 
     def _try(self, cache: Any) -> None:

@@ -25,7 +25,7 @@ ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's 
 TRIAL_TOKENS = 3
 # Between logits of two ways, relative to their spread, as two orders of adding up may differ.
 TRIAL_ROUNDING = 1e-4
-TRIAL_STEPS = 4
+TRIAL_STEPS = 16
 
 
 class Prefill:

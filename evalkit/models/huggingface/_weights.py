@@ -16,6 +16,8 @@ from evalkit.cards import Card, loaded_files
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 
 from .._base import BackendOptions
+from .._folder_code import check_redirections, named_implementations
+from ._hub_code import no_hub_code, strip_implementations
 
 __all__ = ["load_weights"]
 
@@ -50,6 +52,7 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
     def load(attention: str) -> Any:
         return AutoModelForCausalLM.from_pretrained(
             place,
+            config=_configuration(card, options),
             revision=card.revision,
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
@@ -59,7 +62,12 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         )
 
     try:
-        model, report = _with_attention(load, options)
+        given = json.loads(((card.weights_path or _snapshot(card)) / "config.json").read_text("utf-8"))
+        check_redirections(given, f"{place}/config.json")
+        with no_hub_code(options):
+            model, report = _with_attention(load, options)
+    except CardError:
+        raise
     except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
         reason = one_line(error)
         if "trust_remote_code" in reason:
@@ -70,7 +78,28 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
     _check_unexpected(place, report["unexpected_keys"], model.config, options)
     _check_formats(card, model)
+    _note_choices(given, model, options)
     return _placed(model, options.device)
+
+
+def _configuration(card: Card, options: BackendOptions) -> Any:
+    """The model's configuration without what its folder may not choose."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(
+        card.require_weights(), revision=card.revision, trust_remote_code=options.trust_remote_code
+    )
+    strip_implementations(config)
+    return config
+
+
+def _note_choices(given: dict[str, Any], model: Any, options: BackendOptions) -> None:
+    """Say which implementations a folder names in vain."""
+    attention = model.config._attn_implementation
+    if named := named_implementations(given, besides=attention):
+        options.note(
+            f"config.json names {', '.join(named)}: ignored, {attention} attention is used (--attention names another)"
+        )
 
 
 def _check_unexpected(place: str, names: Iterable[str], config: Any, options: BackendOptions) -> None:
