@@ -5,12 +5,15 @@ Results are of the attention that a run records, and code is fetched and run onl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from evalkit.cards import Card
 from evalkit.errors import CardError
 
-__all__ = ["IMPLEMENTATIONS", "check_redirections", "named_implementations"]
+__all__ = ["IMPLEMENTATIONS", "named_implementations", "read_configuration", "weights_folder"]
 
 IMPLEMENTATIONS = frozenset(
     {
@@ -42,11 +45,26 @@ def _named(value: Any, path: str, besides: str) -> Iterator[str]:
             yield f"{path}{key} {inner!r:.60}"
 
 
-def check_redirections(config: Mapping[str, Any], source: str) -> None:
-    """Raise a `CardError` where a configuration hands over to files that a run's identity does not cover."""
+def read_configuration(card: Card) -> dict[str, Any]:
+    """The object in a model's `config.json`; a `CardError` where it hands over to other files.
+
+    A run's identity covers the files with the usual names only.
+    """
+    folder = weights_folder(card)
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     for name in _REDIRECTIONS:
         if config.get(name):
             raise CardError(
-                f"{source}: {name} names other files than the usual ones ({config[name]!r:.60}); give them the usual "
-                "names and remove it"
+                f"{folder}/config.json: {name} names other files than the usual ones ({config[name]!r:.60}); give them "
+                "the usual names and remove it"
             )
+    return config
+
+
+def weights_folder(card: Card) -> Path:
+    """The folder of a card's weights, or that into which the hub's client has put them."""
+    if card.weights_path is not None:
+        return card.weights_path
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(card.require_weights(), "config.json", revision=card.revision)).parent

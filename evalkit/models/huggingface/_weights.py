@@ -16,7 +16,7 @@ from evalkit.cards import Card, loaded_files
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 
 from .._base import BackendOptions
-from .._folder_code import check_redirections, named_implementations
+from .._folder_code import named_implementations, read_configuration, weights_folder
 from ._hub_code import no_hub_code, strip_implementations
 
 __all__ = ["load_weights"]
@@ -62,8 +62,7 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         )
 
     try:
-        given = json.loads(((card.weights_path or _snapshot(card)) / "config.json").read_text("utf-8"))
-        check_redirections(given, f"{place}/config.json")
+        given = read_configuration(card)
         with no_hub_code(options):
             model, report = _with_attention(load, options)
     except CardError:
@@ -139,7 +138,7 @@ def _check_formats(card: Card, model: Any) -> None:
     """Refuse stored integers and 8-bit floats that would become the parameters of an unquantised model as they are."""
     if getattr(model.config, "quantization_config", None) is not None:
         return
-    folder = card.weights_path or _snapshot(card)
+    folder = weights_folder(card)
     odd = [each for each in _stored_formats(folder) if each[1] not in _FLOATS]
     lost = [(name, kind) for name, kind in odd if _leaf(name) not in _whole_numbers(model) and not _is_left_out(name)]
     if lost:
@@ -148,13 +147,6 @@ def _check_formats(card: Card, model: Any) -> None:
             f"{folder}: {len(lost)} tensors are stored as {kinds}, first {lost[0][0]}, and config.json has "
             "no quantization_config that says how to read them: put it back, or get the unquantised weights"
         )
-
-
-def _snapshot(card: Card) -> Path:
-    """The folder into which the hub's client has put the weights."""
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(card.require_weights(), "config.json", revision=card.revision)).parent
 
 
 def _whole_numbers(model: Any) -> set[str]:
