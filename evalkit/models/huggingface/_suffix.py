@@ -64,6 +64,7 @@ def _mask(*arguments: Any, **asked: Any) -> torch.Tensor | None:
         and asked.get("local_size") is None
         and asked.get("allow_is_causal_skip", True)
         and asked.get("kv_offset") == 0
+        and isinstance(asked.get("q_length"), int)  # earlier releases hand over positions: these keep the mask
         and asked.get("q_offset", 0) + asked["q_length"] == asked["kv_length"]
     )
     mask: torch.Tensor | None = None if is_plain else sdpa_mask(*arguments, **asked)
