@@ -31,8 +31,8 @@ DOCUMENTS, QUESTIONS = 2, 4
 VOCABULARY = 2000
 
 
-def make_model(folder: Path, texts: Iterator[str]) -> None:
-    """Write a random Llama of 27M parameters and a BPE tokenizer trained on the texts."""
+def make_model(folder: Path, texts: Iterator[str], **sizes: int) -> None:
+    """Write a random Llama, of 27M parameters without `sizes`, and a BPE tokenizer trained on the texts."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -47,10 +47,13 @@ def make_model(folder: Path, texts: Iterator[str]) -> None:
     wrapped.chat_template = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     wrapped.save_pretrained(folder)
     torch.manual_seed(0)
+    chosen = {
+        "hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8, "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+    } | sizes  # fmt: skip
     config = LlamaConfig(
-        vocab_size=len(wrapped), hidden_size=512, intermediate_size=1536, num_hidden_layers=8, num_attention_heads=8,
-        num_key_value_heads=4, max_position_embeddings=32768, bos_token_id=0, eos_token_id=1,
-    )  # fmt: skip
+        vocab_size=max(len(wrapped), 600), max_position_embeddings=32768, bos_token_id=0, eos_token_id=1, **chosen
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
 
 

@@ -22,7 +22,9 @@ from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, end_ids
 from ._feeding import Feeding
-from ._prefix import MovingCache, cache_maker, can_prefill_in_pieces, unsuitable_reason
+from ._hub_code import no_hub_code
+from ._prefill import Prefill
+from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
 from ._rotary import RotarySwitch
 from ._weights import load_weights
@@ -32,14 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HuggingFaceModel"]
 
-MASK_ELEMENTS = 2**28  # a prefill behind a cached prefix builds a mask of new × all tokens: bounded to 256 MiB of bools
-ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's activations take 10 GiB at 128k in one
 # Between a token's logits over a cache and without one, relative to their spread: kernels add up in another order,
 # which in float32 costs some 1e-6 a layer, and in narrower formats some last places.
 ROUNDING = 1e-4
 ROUNDING_STEPS = 8
-CHUNK_TOKENS = 512  # with a mask, attention computes that whole rectangle; in pieces, little of it lies in the future
-
 
 # Out of memory, a token the model lacks, a kernel that refuses, a model's own code made for another release.
 FAULTS = (RuntimeError, LookupError, TypeError, ValueError, AttributeError)
@@ -52,6 +50,7 @@ class HuggingFaceModel:
 
     def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
         self._tokenizer = tokenizer
+        self._options = options
         self._model = load_weights(card, options)
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
@@ -60,8 +59,9 @@ class HuggingFaceModel:
         self._rules = _rules(self._model, card)
         self._processors = Processors(self._rules, self._eos_ids, self._model.device)
         self._processors.check(getattr(self._model.config.get_text_config(decoder=True), "vocab_size", 1))
-        self._feeding = Feeding(self._model, cache_maker(self._model))
-        self._has_pieces = can_prefill_in_pieces(self._model)
+        with no_hub_code(options):
+            self._feeding = Feeding(self._model, cache_maker(self._model))
+            self._prefill = Prefill(self._model, self._feeding, cache_maker(self._model))
         self._rotary.reset()  # trying the cache was a prompt too
         reason = self._feeding.no_cache_reason or unsuitable_reason(self._model)
         self._no_reuse_reason = reason if options.is_reusing_prefixes else "switched off"
@@ -88,6 +88,7 @@ class HuggingFaceModel:
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "device": str(self._model.device),
             "attention": self._model.config._attn_implementation,
+            "behind_prefix": self._prefill.way,
             "threads": torch.get_num_threads(),
             "prefix_reuse": self._no_reuse_reason or "on",
             "cache": self._feeding.no_cache_reason or "on",
@@ -109,7 +110,8 @@ class HuggingFaceModel:
     def _attempt(self, request: GenerationRequest) -> Completion:
         start = time.perf_counter()
         try:
-            return self._answer(request, start)
+            with no_hub_code(self._options):
+                return self._answer(request, start)
         except FAULTS as error:
             self._cache.clear()
             reason = f"{type(error).__name__}: {one_line(error)}"
@@ -118,14 +120,14 @@ class HuggingFaceModel:
     def close(self) -> None:
         """Drop the weights and the cache."""
         self._cache.clear()
-        del self._model, self._feeding, self._rotary
+        del self._model, self._feeding, self._prefill, self._rotary
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
         end = self._end(request)
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()
             self._cache.clear()
-        cached = self._cache.start(request.ids)
+        cached = self._cache.start(request.ids, self._prefill.kept)
         return self._decode(request, cached, end).completion(request, end, start, cached)
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
@@ -139,7 +141,7 @@ class HuggingFaceModel:
         process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
 
         def next_token(generated: list[int], forbidden: frozenset[int]) -> int:
-            logits = self._next(request.ids, generated) if generated else self._prefill(request.ids, cached)
+            logits = self._next(request.ids, generated) if generated else self._first(request.ids, cached)
             return _best(process(logits, generated), forbidden)
 
         with torch.inference_mode():
@@ -163,7 +165,9 @@ class HuggingFaceModel:
             return None
         self._cache.clear()
         try:
-            generated = self._decode(request, self._cache.start(request.ids), self._end(request)).ids
+            generated = self._decode(
+                request, self._cache.start(request.ids, self._prefill.kept), self._end(request)
+            ).ids
             return len(generated), sum(self._departs(request, generated))
         except FAULTS as error:
             self._cache.clear()
@@ -184,18 +188,11 @@ class HuggingFaceModel:
                 spread = float(logits.max() - logits.median())  # masked tokens have large negative ones
                 yield float(scores[best] - scores[token]) > rounding * spread
 
-    def _prefill(self, ids: TokenIds, cached: int) -> torch.Tensor:
+    def _first(self, ids: TokenIds, cached: int) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,)."""
         if self._feeding.no_cache_reason is not None:
             return self._feeding.whole(ids.tolist())
-        rest = ids[cached:].tolist()
-        chunk = len(rest) if cached == 0 else max(1, min(CHUNK_TOKENS, MASK_ELEMENTS // len(ids)))
-        # Pieces would begin a running state anew, and change a scaling that follows the length.
-        if chunk > ONE_PASS_TOKENS and self._has_pieces and not self._rotary.is_order_dependent:
-            chunk = max(1, MASK_ELEMENTS // len(ids))
-        for begin in range(0, len(rest), chunk):
-            logits = self._forward(rest[begin : begin + chunk])
-        return logits
+        return self._prefill.logits(ids, cached, self._cache.cache, is_whole=self._rotary.is_order_dependent)
 
     def _forward(self, ids: list[int]) -> torch.Tensor:
         return self._feeding.step(ids, self._cache.cache)

@@ -32,6 +32,12 @@ class Feeding:
         self.no_cache_reason = self._no_cache_reason(make_cache)
         """Why the whole sequence is computed at every step; None where a cache is used."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format that the model computes in."""
+        dtype: torch.dtype = self._model.dtype
+        return dtype
+
     def step(self, ids: list[int], cache: Any) -> torch.Tensor:
         """Logits behind the last of the new tokens `ids`, shape (vocabulary,); the cache holds those before."""
         assert self.cache_argument is not None
@@ -69,7 +75,7 @@ class Feeding:
             return None if _holds(cache, TRIAL_TOKENS) else f"{name} does not keep its state in the cache it is given"
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             return f"{name} refuses the cache ({one_line(error, 120)})"
-        except RuntimeError as error:  # whatever it is fed: sizes in config.json that do not fit, no memory
+        except (RuntimeError, ImportError) as error:  # sizes in config.json that do not fit, no memory, no kernels
             raise CardError(f"{name} cannot compute {TRIAL_TOKENS} tokens: {one_line(error)}") from error
 
     def _try(self, cache: Any) -> None:

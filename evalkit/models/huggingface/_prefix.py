@@ -16,6 +16,10 @@ from evalkit.prompts import TokenIds, token_array
 __all__ = ["MovingCache", "cache_maker", "can_prefill_in_pieces", "unsuitable_reason"]
 
 
+def _all(shared: int, _: int) -> int:
+    return shared
+
+
 class MovingCache:
     """A transformers cache and the ids whose keys and values it holds."""
 
@@ -29,9 +33,12 @@ class MovingCache:
         self.cache = self._make_cache()
         self._ids: TokenIds = token_array([])
 
-    def start(self, ids: TokenIds) -> int:
-        """Make the cache hold a prefix of `ids`, shorter than it; the length of that prefix, in tokens."""
-        kept = min(common_prefix(self._ids, ids), len(ids) - 1) if self.is_reusing else 0
+    def start(self, ids: TokenIds, keep: Callable[[int, int], int] = _all) -> int:
+        """Make the cache hold a prefix of `ids`, shorter than it; the length of that prefix, in tokens.
+
+        `keep` says how many of the shared tokens are worth keeping for a prompt of so many.
+        """
+        kept = keep(min(common_prefix(self._ids, ids), len(ids) - 1), len(ids)) if self.is_reusing else 0
         if kept == 0:
             self.clear()
             return 0

@@ -16,6 +16,8 @@ from evalkit.cards import Card, loaded_files
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 
 from .._base import BackendOptions
+from .._folder_code import named_implementations, read_configuration, weights_folder
+from ._hub_code import no_hub_code, strip_implementations
 
 __all__ = ["load_weights"]
 
@@ -50,6 +52,7 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
     def load(attention: str) -> Any:
         return AutoModelForCausalLM.from_pretrained(
             place,
+            config=_configuration(card, options),
             revision=card.revision,
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
@@ -59,7 +62,11 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         )
 
     try:
-        model, report = _with_attention(load, options)
+        given = read_configuration(card)
+        with no_hub_code(options):
+            model, report = _with_attention(load, options)
+    except CardError:
+        raise
     except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
         reason = one_line(error)
         if "trust_remote_code" in reason:
@@ -70,7 +77,28 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
     _check_unexpected(place, report["unexpected_keys"], model.config, options)
     _check_formats(card, model)
+    _note_choices(given, model, options)
     return _placed(model, options.device)
+
+
+def _configuration(card: Card, options: BackendOptions) -> Any:
+    """The model's configuration without what its folder may not choose."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(
+        card.require_weights(), revision=card.revision, trust_remote_code=options.trust_remote_code
+    )
+    strip_implementations(config)
+    return config
+
+
+def _note_choices(given: dict[str, Any], model: Any, options: BackendOptions) -> None:
+    """Say which implementations a folder names in vain."""
+    attention = model.config._attn_implementation
+    if named := named_implementations(given, besides=attention):
+        options.note(
+            f"config.json names {', '.join(named)}: ignored, {attention} attention is used (--attention names another)"
+        )
 
 
 def _check_unexpected(place: str, names: Iterable[str], config: Any, options: BackendOptions) -> None:
@@ -110,7 +138,7 @@ def _check_formats(card: Card, model: Any) -> None:
     """Refuse stored integers and 8-bit floats that would become the parameters of an unquantised model as they are."""
     if getattr(model.config, "quantization_config", None) is not None:
         return
-    folder = card.weights_path or _snapshot(card)
+    folder = weights_folder(card)
     odd = [each for each in _stored_formats(folder) if each[1] not in _FLOATS]
     lost = [(name, kind) for name, kind in odd if _leaf(name) not in _whole_numbers(model) and not _is_left_out(name)]
     if lost:
@@ -119,13 +147,6 @@ def _check_formats(card: Card, model: Any) -> None:
             f"{folder}: {len(lost)} tensors are stored as {kinds}, first {lost[0][0]}, and config.json has "
             "no quantization_config that says how to read them: put it back, or get the unquantised weights"
         )
-
-
-def _snapshot(card: Card) -> Path:
-    """The folder into which the hub's client has put the weights."""
-    from huggingface_hub import hf_hub_download
-
-    return Path(hf_hub_download(card.require_weights(), "config.json", revision=card.revision)).parent
 
 
 def _whole_numbers(model: Any) -> set[str]:

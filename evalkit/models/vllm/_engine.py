@@ -12,6 +12,7 @@ from evalkit.errors import CardError, MissingDependencyError, UserError, one_lin
 from evalkit.rope import RopeModel, RopeSetting, Rotation, rotation
 
 from .._base import BackendOptions
+from .._folder_code import named_implementations, read_configuration
 from .._generation import GenerationRules, read_rules
 from .._planned import check_planned
 from ._rope import RotaryTable, read_tables, write_tables
@@ -110,11 +111,27 @@ def _configuration(card: Card, options: BackendOptions) -> Any:
     from transformers import AutoConfig
 
     try:
+        _check_choices(card, options)
         return AutoConfig.from_pretrained(
             card.require_weights(), revision=card.revision, trust_remote_code=options.trust_remote_code
         )
     except (OSError, ValueError) as error:
         raise _refusal(card, RopeSetting("native"), 0, error) from error
+
+
+def _check_choices(card: Card, options: BackendOptions) -> None:
+    """Refuse a folder that names code of the hub; say what else it chooses in vain.
+
+    vLLM puts its own attention into the language model, and builds the other parts as the folder says.
+    """
+    named = named_implementations(read_configuration(card), besides="vllm")
+    shown = f"config.json names {', '.join(named)}"
+    if any("/" in each for each in named) and not options.trust_remote_code:
+        raise CardError(
+            f"{card.name}: {shown}: code that is not run unasked; pass --trust-remote-code to run it, or remove it"
+        )
+    if named:
+        options.note(f"{shown}: ignored, vLLM attends by kernels of its own")
 
 
 # What a request to vLLM can carry. A normalisation changes no winner.

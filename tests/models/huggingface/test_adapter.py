@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.errors import CardError, UserError
 from evalkit.models import Completion, GenerationRequest
-from evalkit.models.huggingface import _adapter as module
+from evalkit.models.huggingface import _prefill as module
 from evalkit.planning import TokenSpool, shared_prefixes, trie_order, unique_tokens
 from evalkit.prompts import PromptTokenizer, token_array
 from evalkit.rope import RopeSetting
@@ -100,10 +100,10 @@ def test_reuse_and_order_change_no_answer(load: Load, tiny_model: Path, ask: Ask
     assert [texts(control, requests)] * 3 == found
 
 
-def test_computed_tokens_are_the_planned_unique_tokens(
+def test_computed_tokens_are_the_planned_unique_tokens_where_their_reuse_is_cheaper(
     load: Load, tiny_model: Path, ask: Ask, prompts: list[list[int]]
 ) -> None:
-    """In trie order the moving cache computes each node of the trie once; without reuse every token."""
+    """In trie order each document is computed once and each BOS, one token that all share, again; else every token."""
     spool = TokenSpool()
     for ids in prompts:
         spool.append(token_array(ids))
@@ -116,7 +116,7 @@ def test_computed_tokens_are_the_planned_unique_tokens(
         for model in (load(tiny_model), load(tiny_model, is_reusing_prefixes=False))
     ]
 
-    assert [planned, sum(map(len, prompts))] == computed
+    assert [planned + 2, sum(map(len, prompts))] == computed  # three documents behind one BOS
 
 
 def test_an_identical_prompt_recomputes_one_token(
@@ -140,16 +140,22 @@ def test_a_prompt_that_continues_an_answer_reuses_the_answer(
     assert len(prompts[0]) + len(answer) - 1 == second.cached_tokens
 
 
-def test_long_prefills_behind_a_prefix_come_in_pieces(
+def test_long_prefills_behind_a_mask_come_in_pieces(
     load: Load, tiny_model: Path, ask: Ask, prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bounding the mask's memory changes no answer."""
+    """Bounding the mask's memory changes no answer, for attention that knows no other way."""
     whole = texts(load(tiny_model), ask(prompts))
     monkeypatch.setattr(module, "MASK_ELEMENTS", 300)
+    model = load(tiny_model, attention="eager")
+    monkeypatch.setattr(model._prefill, "kept", lambda shared, _: shared)  # by cost, so small pieces keep nothing
+    sizes: list[int] = []
+    step = model._feeding.step
+    monkeypatch.setattr(model._feeding, "step", lambda ids, cache: sizes.append(len(ids)) or step(ids, cache))
 
-    pieces = texts(load(tiny_model), ask(prompts))
+    pieces = texts(model, ask(prompts))
 
     assert whole == pieces
+    assert {4, 5} & set(sizes)  # 300 elements over a prompt of 65 tokens with 5 new ones
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
@@ -386,19 +392,20 @@ def test_a_class_without_sdpa_attends_eagerly_and_says_so(
     assert expected == texts(model, ask(PIECES))
 
 
+@pytest.mark.parametrize(("elements", "largest"), [(60, 16), (16 * 64, 17)], ids=["without a mask", "with one"])
 def test_a_prompt_beyond_one_pass_is_computed_in_pieces(
-    tiny_model: Path, load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    elements: int, largest: int, tiny_model: Path, load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same answers, with memory for one piece at a time."""
     expected = texts(load(tiny_model), ask(PIECES))
     monkeypatch.setattr(module, "ONE_PASS_TOKENS", 16)
-    monkeypatch.setattr(module, "MASK_ELEMENTS", 16 * 64)
+    monkeypatch.setattr(module, "MASK_ELEMENTS", elements)
     model = load(tiny_model)
     sizes: list[int] = []
-    forward = model._forward
-    monkeypatch.setattr(model, "_forward", lambda ids: sizes.append(len(ids)) or forward(ids))
+    step = model._feeding.step
+    monkeypatch.setattr(model._feeding, "step", lambda ids, cache: sizes.append(len(ids)) or step(ids, cache))
 
     found = texts(model, ask(PIECES))
 
     assert expected == found
-    assert max(sizes) <= 64
+    assert largest == max(sizes)

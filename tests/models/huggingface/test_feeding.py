@@ -12,7 +12,7 @@ import pytest
 from evalkit.cards import load_card
 from evalkit.errors import CardError
 from evalkit.models import Completion, GenerationRequest, examine
-from evalkit.models.huggingface import _adapter as module
+from evalkit.models.huggingface import _prefill as module
 from evalkit.models.huggingface._prefix import can_prefill_in_pieces
 from evalkit.prompts import ChatFormat, PromptTokenizer, load_tokenizer
 from evalkit.rope import RopeSetting

@@ -1,0 +1,111 @@
+"""Computing a prompt: how much of a cached prefix is worth keeping, and in how many passes the rest goes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from evalkit.prompts import TokenIds
+
+from ._cost import PrefillCost, Way, prefill_cost
+from ._feeding import Feeding
+from ._prefix import can_prefill_in_pieces, unsuitable_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from ._suffix import SuffixAttention
+
+__all__ = ["Prefill"]
+
+MASK_ELEMENTS = 2**28  # a mask of new × all tokens is bounded to 256 MiB of bools
+ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's activations take 10 GiB at 128k in one
+TRIAL_TOKENS = 3
+# Between logits of two ways, relative to their spread, as two orders of adding up may differ.
+TRIAL_ROUNDING = 1e-4
+TRIAL_STEPS = 16
+
+
+class Prefill:
+    """How one model computes prompts; found out by trying whether it can do without a mask behind a prefix."""
+
+    def __init__(self, model: Any, feeding: Feeding, make_cache: Callable[[], Any]) -> None:
+        self._feeding = feeding
+        self._has_pieces = can_prefill_in_pieces(model)
+        self._suffix, self.way = _found(model, feeding, make_cache)
+        """What attends behind a prefix: `joined`, `aligned` or `masked`."""
+        self._cost: PrefillCost = prefill_cost(model)
+
+    def kept(self, shared: int, tokens: int) -> int:
+        """How many of `shared` cached tokens to keep for a prompt: all, or none where computing them is cheaper."""
+        behind = min(self._of(way, shared, tokens) for way in self._ways)
+        return shared if behind < self._of("whole", 0, tokens) else 0
+
+    def logits(self, ids: TokenIds, cached: int, cache: Any, *, is_whole: bool) -> torch.Tensor:
+        """Logits behind the last prompt token, shape (vocabulary,); `is_whole` forbids pieces of a first prompt."""
+        rest = ids[cached:].tolist()
+        way = min(self._ways, key=lambda each: self._of(each, cached, len(ids)))
+        piece = self._piece(way, len(ids))
+        # Pieces would begin a running state anew, and change a scaling that follows the length.
+        if cached == 0 and (len(rest) <= ONE_PASS_TOKENS or not self._has_pieces or is_whole):
+            piece = len(rest)
+        for begin in range(0, len(rest), piece):
+            is_behind = cached + begin > 0 and way != "masked" and self._suffix is not None
+            with self._suffix.in_force() if is_behind and self._suffix else nullcontext():
+                logits = self._feeding.step(rest[begin : begin + piece], cache)
+        return logits
+
+    @property
+    def _ways(self) -> tuple[Way, ...]:
+        return (self.way,) if self.way == "masked" else (self.way, "masked")
+
+    def _of(self, way: Way, cached: int, tokens: int) -> float:
+        return self._cost.of(way, cached, tokens, self._piece(way, tokens))
+
+    def _piece(self, way: Way, tokens: int) -> int:
+        """Most new tokens in one pass."""
+        if way == "masked":
+            return max(1, min(self._cost.masked_piece(), MASK_ELEMENTS // tokens))
+        return ONE_PASS_TOKENS
+
+
+def _found(model: Any, feeding: Feeding, make_cache: Callable[[], Any]) -> tuple[SuffixAttention | None, Way]:
+    """What attends behind a prefix without a mask, if anything can, and how."""
+    attention = str(model.config._attn_implementation)
+    if unsuitable_reason(model) or feeding.no_cache_reason:
+        return None, "masked"
+    if attention.startswith("flash_attention"):  # aligned with the last key by itself
+        return None, "aligned"
+    if attention != "sdpa" or not getattr(model, "_supports_attention_backend", False):
+        return None, "masked"
+    from ._suffix import SPLIT, SuffixAttention
+
+    suffix = SuffixAttention(model)
+    vocabulary = getattr(model.config.get_text_config(decoder=True), "vocab_size", None) or 1
+    trial = [token % vocabulary for token in range(2 * TRIAL_TOKENS)]  # distinct, else every order gives the same
+    ways = _tried(suffix, feeding, make_cache(), trial)
+    if not ways or "masked" in ways:
+        return None, "masked"
+    return suffix, "joined" if ways & SPLIT else "aligned"
+
+
+def _tried(suffix: SuffixAttention, feeding: Feeding, cache: Any, trial: list[int]) -> set[str]:
+    """The ways in which the model's layers attend without a mask; none where its logits are not those with one."""
+    import torch
+
+    first, second = trial[:TRIAL_TOKENS], trial[TRIAL_TOKENS:]
+    with torch.inference_mode():
+        feeding.step(first, cache)
+        expected = feeding.step(second, cache)
+        cache.crop(-TRIAL_TOKENS)
+        try:
+            with suffix.in_force() as seen:
+                found = feeding.step(second, cache)
+                ways = set(seen)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError):  # no such kernel on this device
+            return set()
+    rounding = max(TRIAL_ROUNDING, TRIAL_STEPS * torch.finfo(feeding.dtype).eps)
+    spread = float(expected.max() - expected.median())  # masked tokens have large negative ones
+    return ways if float((found - expected).abs().max()) <= rounding * spread else set()
