@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from evalkit.errors import CardError
 
-__all__ = ["check_no_adapter", "check_weights", "loaded_files", "read_json"]
+__all__ = ["check_no_adapter", "check_weights", "loaded_files", "named_shards", "read_json"]
 
 _INDEX = "model.safetensors.index.json"
 _ADAPTER = "adapter_config.json"
@@ -27,7 +27,7 @@ def check_weights(folder: Path, what: str) -> None:
     if not index.is_file() and not any(folder.glob("*.safetensors")):
         raise CardError(f"{what}: {folder}: no weights (*.safetensors){_found_instead(folder)}")
     if index.is_file():
-        missing = sorted(shard for shard in _shards(index) if not (folder / shard).is_file())
+        missing = sorted(shard for shard in named_shards(index) if not (folder / shard).is_file())
         if missing:
             raise CardError(f"{what}: {folder}: {len(missing)} shards are missing, first {missing[0]}: copy them there")
 
@@ -46,7 +46,7 @@ def loaded_files(folder: Path, *, with_code: bool) -> list[Path]:
     configurations (RoPE, scales, quantisation, end of text), and with `with_code` the code that comes with them.
     """
     index = folder / _INDEX
-    shards = {folder / shard for shard in _shards(index)} if index.is_file() else set()
+    shards = {folder / shard for shard in named_shards(index)} if index.is_file() else set()
     weights = sorted({*folder.glob("*.safetensors"), *shards})
     settings = sorted(path for path in folder.glob("*.json") if path.name not in _TOKENIZER_FILES and path != index)
     code = sorted(folder.rglob("*.py")) if with_code else []
@@ -62,7 +62,8 @@ def _found_instead(folder: Path) -> str:
     return f"; found {pickled[0]}: save the model again as safetensors" if pickled else ": copy them there"
 
 
-def _shards(index: Path) -> set[str]:
+def named_shards(index: Path) -> set[str]:
+    """The weight files that an index names, all of them safetensors inside its folder; else `CardError`."""
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict):
         raise CardError(f"{index}: weight_map: expected an object: copy the file again")

@@ -140,6 +140,7 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
 
 
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
+    yield from card.remarks
     yield from contradictions(card)
     for job in jobs:
         if job.max_seq_len > card.context_length:
