@@ -19,15 +19,18 @@ class Monitor(Protocol):
 
     def note(self, message: str) -> None:
         """Something the user should know, in one line."""
+        return  # an empty body would make the hook abstract to type checkers
 
     def planned(self, counts: Counts, pending_tokens: int) -> None:
         """A round of work begins, one for each step of the samples; `pending_tokens` prompt tokens are to be computed.
 
         `counts.samples` prompts are in it, of which `counts.done` have a finished record.
         """
+        return
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:
         """One answer was recorded, or that there is none; it took `computed_tokens` prompt tokens."""
+        return
 
 
 class SilentMonitor:
