@@ -28,7 +28,7 @@ class HubServer(http.server.ThreadingHTTPServer):
     """Serves the files of models at their commits.
 
     `faults` maps the last part of a path (`config.json`), or `list` for model pages, to what goes wrong there: `cut`
-    once, `endless`, or a status.
+    once, `endless`, `silent`, or a status.
     """
 
     daemon_threads = True
@@ -46,6 +46,7 @@ class HubServer(http.server.ThreadingHTTPServer):
         self.faults: dict[str, str] = {}
         self.requests: list[tuple[str, str]] = []
         self.swallowed = 0
+        self.over = threading.Event()
 
     @property
     def address(self) -> str:
@@ -99,6 +100,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self._send(401, b"", {"X-Error-Code": "RepoNotFound"})
         if repo in self.server.gated and self.headers.get("Authorization") is None:
             return self._send(401, b"", {"X-Error-Code": "GatedRepo"})
+        if fault == "silent":
+            self.close_connection = True
+            self.server.over.wait(10)
+            return None
         if fault == "endless" and with_body:
             return self._send_endless()
         revision = parts[3] if len(parts) > 3 else "main"
@@ -161,6 +166,7 @@ def running_hub() -> Iterator[HubServer]:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
+        running.over.set()
         running.shutdown()
         thread.join()
 

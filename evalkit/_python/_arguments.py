@@ -43,6 +43,9 @@ def read_call(
 ) -> RunSettings:
     """The settings of a call; `UserError` that names the argument, what it is and what to pass."""
     if isinstance(model, RunSettings):
+        _model(model.model)
+        for each in model.benchmarks:
+            _benchmark(each, function)
         return read_settings(model, [*map(str, benchmarks)], options)
     named = _model(model)
     names = tuple(_benchmark(each, function) for each in benchmarks)

@@ -65,5 +65,10 @@ def python_words() -> Iterator[None]:
     try:
         yield
     except EvalkitError as error:
-        error.args = tuple(in_python(each) if isinstance(each, str) else each for each in error.args)
+        error.args = tuple(in_python(_joined(each)) if isinstance(each, str) else each for each in error.args)
         raise
+
+
+def _joined(text: str) -> str:
+    """One line of it: what was passed may have been printed in several."""
+    return " ".join(text.split()) if "\n" in text else text

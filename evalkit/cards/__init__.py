@@ -8,7 +8,7 @@ from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, Fac
 from evalkit.cards._check import Finding, check_card, contradictions
 from evalkit.cards._load import list_cards, load_card, on_this_machine
 from evalkit.cards._serving import Endpoint, Engine, Prices
-from evalkit.cards._weights import loaded_files
+from evalkit.cards._weights import foreign_code, loaded_files
 
 __all__ = [
     "Architecture",
@@ -23,6 +23,7 @@ __all__ = [
     "Rope",
     "check_card",
     "contradictions",
+    "foreign_code",
     "list_cards",
     "load_card",
     "loaded_files",

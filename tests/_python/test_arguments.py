@@ -11,7 +11,7 @@ import pytest
 
 import evalkit
 from evalkit import RunSettings, UserError
-from evalkit._python import check_predictions, read_call
+from evalkit._python import check_predictions, python_words, read_call
 from evalkit.cards import load_card
 
 
@@ -30,8 +30,9 @@ class Tokenizer:
 
 def complaint(model: object, *benchmarks: object, **options: object) -> str:
     """The one line that refuses a call; short, whatever was passed."""
-    with pytest.raises(UserError) as caught:
-        read_call(model, benchmarks or ("needle",), options)
+    named = benchmarks or (() if isinstance(model, RunSettings) else ("needle",))
+    with pytest.raises(UserError) as caught, python_words():
+        read_call(model, named, options)
     line = str(caught.value)
     assert "\n" not in line
     assert len(line) < 300
@@ -71,6 +72,12 @@ def test_a_model_object_is_told_to_become_a_folder(tiny_model: Path) -> None:
 def test_what_is_no_name_of_a_model_is_called_what_it_is(model: object, words: str) -> None:
     """With what to pass instead."""
     assert words in complaint(model)
+
+
+def test_settings_made_by_hand_are_checked_too() -> None:
+    """A dataclass takes anything."""
+    assert "model: None; pass" in complaint(RunSettings(None, ("needle",)))  # type: ignore[arg-type]
+    assert "benchmark: an int; pass" in complaint(RunSettings("m", (3,)))  # type: ignore[arg-type]
 
 
 def test_a_card_is_passed_by_its_name() -> None:
@@ -122,6 +129,7 @@ def test_without_a_benchmark_the_call_is_shown() -> None:
         ({"options": "lengths=256"}, "options: a str; pass a dictionary: options={'name': value}"),
         ({"engine": [1]}, "engine: a list; pass a dictionary"),
         ({"lengths": [256]}, "lengths is an option of benchmarks: options={'lengths': …}"),
+        ({"options": {"lengths": pd.DataFrame({"a": [1, 2]})}}, "options.lengths="),
         ({"limits": 3}, "unknown setting 'limits': did you mean 'limit'?"),
         ({"batch_size": 8}, "batch_size= is no setting: the hf backend answers one prompt at a time"),
         ({"pretrained": "x"}, "the model is the first argument"),

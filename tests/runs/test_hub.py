@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import evalkit as evalkit_package
 from tests.hub_server import HubServer, commit_of, set_offline
 
 if TYPE_CHECKING:
@@ -139,3 +140,16 @@ def test_a_plan_without_a_tokenizer_on_the_hub_is_one_line(
     hub.push(NAME, {"config.json": (tiny_model / "config.json").read_bytes(), "model.safetensors": b"w"})
 
     assert f"{NAME}: comes without a tokenizer: write a card" in evalkit("plan", NAME, toy).complaint
+
+
+def test_python_takes_a_hub_id_too(toy: str, tiny_hub: HubServer, bare: Path) -> None:
+    """A Path of the same letters is a folder that is not there."""
+    with pytest.warns(evalkit_package.EvalkitWarning) as caught:
+        result = evalkit_package.evaluate(f"{NAME}@main", toy, limit=1)
+    with pytest.raises(evalkit_package.UserError, match="no such file or folder"):
+        evalkit_package.evaluate(Path(NAME), toy)
+
+    assert {"toy": FOLDER} == result.folders
+    assert [] == [str(warning.message) for warning in caught if "hub" in str(warning.message)]
+    assert tiny_hub.requests
+    assert (bare / FOLDER).is_dir()

@@ -217,6 +217,14 @@ def test_a_hub_that_is_not_well_is_one_line(pushed: HubServer, status: str) -> N
     assert ("restricted" if status == "403" else f"answered {status}") in complaint()
 
 
+def test_a_hub_that_says_nothing_is_given_up(pushed: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, as one out of reach."""
+    monkeypatch.setattr("evalkit.cards.hub._client.TIMEOUT_SECONDS", 0.05)
+    pushed.faults["list"] = "silent"
+
+    assert "the hub cannot be reached" in complaint()
+
+
 @pytest.mark.parametrize("part", ["list", "config.json", "model.safetensors"])
 def test_a_body_without_an_end_ends(pushed: HubServer, part: str) -> None:
     """Neither memory nor disk fills up."""
