@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from evalkit.cards._card import FACTS, Card
 from evalkit.cards._folder import card_of_folder, card_of_snapshot
 from evalkit.cards._weights import check_no_adapter
-from evalkit.cards.hub import HubName, hub_name, open_snapshot
+from evalkit.cards.hub import HubError, HubName, hub_name, open_snapshot
 from evalkit.errors import CardError, UnknownNameError, one_line
 from evalkit.paths import shipped
 
@@ -45,7 +45,9 @@ def load_card(name_or_path: str | Path) -> Card:
         return _card_on_hub(named)
     if _looks_like_path(name_or_path):
         raise CardError(f"{text}: no such file or folder: give a card's name or path, or a hub id (owner/name)")
-    raise UnknownNameError("card", text, shipped_files, hint="a card of your own is given by its path")
+    raise UnknownNameError(
+        "card", text, shipped_files, hint="a card of your own is given by its path, a model of the hub as owner/name"
+    )
 
 
 def list_cards() -> list[Card]:
@@ -66,7 +68,10 @@ def _card_on_hub(name: HubName) -> Card:
             note = f"{name}: the shipped card {card.name} describes this model and is used"
             pinned = card.model_copy(update={"revision": name.revision or card.revision})
             return pinned.found(note)
-    return card_of_snapshot(open_snapshot(name))
+    try:
+        return card_of_snapshot(open_snapshot(name))
+    except HubError as error:  # a path with a typing error looks like a model on the hub
+        raise CardError(f"{error} ({name.repo}: no such file or folder here)") from error
 
 
 def on_this_machine(card: Card) -> Card:

@@ -28,11 +28,14 @@ def scores_frame(scores: BenchmarkScores) -> pd.DataFrame:
 
 
 def scores_html(scores: BenchmarkScores) -> str:
-    """A heading and a table for notebooks: name, score, interval and counts of every row."""
+    """A heading, a table of name, score, interval and counts, and what a reader must know besides; for notebooks."""
+    from ._remarks import remarks_on
+
     title = f"{scores.benchmark} · {scores.model_title or scores.model} · protocol {scores.protocol}"
     frame = scores_frame(scores).drop(columns=["benchmark", "protocol", "model", "ci95_kind"])
     table: str = frame.to_html(index=False, escape=True, na_rep="–", float_format="{:.2f}".format, border=0)
-    return f"<p><b>{html.escape(title)}</b>{' · PARTIAL' if scores.partial else ''}</p>{table}"
+    remarks = "".join(f"<li>{html.escape(line)}</li>" for line in [*scores.notes, *remarks_on(scores)])
+    return f"<p><b>{html.escape(title)}</b>{' · PARTIAL' if scores.partial else ''}</p>{table}<ul>{remarks}</ul>"
 
 
 def score_rows(scores: BenchmarkScores) -> list[dict[str, Any]]:

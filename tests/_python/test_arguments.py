@@ -67,7 +67,7 @@ def test_a_model_object_is_told_to_become_a_folder(tiny_model: Path) -> None:
         ("a\nb", "no name"),
         ("needle-tiny\0", "no name"),
     ],
-    ids=str,
+    ids=lambda each: type(each).__name__,
 )
 def test_what_is_no_name_of_a_model_is_called_what_it_is(model: object, words: str) -> None:
     """With what to pass instead."""

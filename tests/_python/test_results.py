@@ -43,6 +43,7 @@ def test_a_notebook_shows_tables_with_every_text_escaped(grid: EvaluationResult)
     scores = grid.scores["needle"]
     odd = scores.model_copy(update={
         "model_title": BAD, "protocol": BAD, "tasks": {BAD: next(iter(scores.tasks.values()))},
+        "notes": [f"a note {BAD}"],
     })  # fmt: skip
 
     page = EvaluationResult({BAD: odd}, grid.folders, grid.outcome)._repr_html_()
@@ -51,6 +52,7 @@ def test_a_notebook_shows_tables_with_every_text_escaped(grid: EvaluationResult)
     assert "<script" not in page + plan._repr_html_()
     assert "&lt;script&gt;" in page
     assert "<table" in page
+    assert "<li>a note &lt;script&gt;" in page
 
 
 def test_a_figure_is_an_object_that_pyplot_does_not_know_of(grid: EvaluationResult, tmp_path: Path) -> None:

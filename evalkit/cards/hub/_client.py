@@ -136,7 +136,7 @@ def _refusal(name: HubName, status: int, code: str) -> HubError:
     if code == "RevisionNotFound":
         return HubError(f"{name}: the model has no such commit, tag or branch at {place}")
     if status in {401, 404}:  # the hub answers 401 for what is not there, so that nobody learns of private models
-        return HubError(f"{name}: no such file or folder, and no such model at {place} (a private one needs HF_TOKEN)")
+        return HubError(f"{name}: no such model at {place} (a private one needs HF_TOKEN)")
     return HubAwayError(f"{name}: the hub at {place} answered {status}")
 
 

@@ -113,13 +113,13 @@ def open_snapshot(name: HubName) -> Snapshot:
     `CardError` of one line where there is none.
     """
     if is_offline():
-        return _of_cache(name, "HF_HUB_OFFLINE is set")
+        return _of_cache(name, "HF_HUB_OFFLINE is set", "unset it, or give a model folder")
     try:
         listing = read_listing(name)
         folder = _fetch_configuration(name, listing)
     except HubError as error:
         try:
-            return _of_cache(name, str(error).removeprefix(f"{name}: "))
+            return _of_cache(name, str(error).removeprefix(f"{name}: "), _ADVICE)
         except CardError:
             advice = f": {_ADVICE}" if isinstance(error, HubAwayError) else ""
             raise HubError(f"{error}{advice}") from error
@@ -140,10 +140,11 @@ def cached_snapshot(name: HubName) -> tuple[str, Path] | None:
     return (Path(found).parent.name, Path(found).parent) if isinstance(found, str) else None
 
 
-def _of_cache(name: HubName, reason: str) -> Snapshot:
+def _of_cache(name: HubName, reason: str, advice: str) -> Snapshot:
+    """The copy that the hub's client left; `reason` says why the hub was not asked, `advice` what to do without one."""
     found = cached_snapshot(name)
     if found is None:
-        raise CardError(f"{name}: no such file or folder, {reason}, and no copy is in the hub's cache: {_ADVICE}")
+        raise HubError(f"{name}: {reason}, and no copy is in the hub's cache: {advice}")
     commit, folder = found
     _check_files(name, folder)
     remark = f"{name}: {reason}; the copy in the hub's cache is used, commit {commit}"

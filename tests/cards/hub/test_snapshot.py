@@ -143,9 +143,10 @@ def test_offline_without_a_copy_is_one_line(pushed: HubServer, monkeypatch: pyte
     set_offline(monkeypatch, True)
 
     assert complaint() == (
-        "owner/Model-7B: no such file or folder, HF_HUB_OFFLINE is set, and no copy is in the hub's cache: give a "
-        "model folder, or set HF_ENDPOINT to a mirror"
+        "owner/Model-7B: HF_HUB_OFFLINE is set, and no copy is in the hub's cache: unset it, or give a model folder"
     )
+    with pytest.raises(CardError, match=r"unset it.* \(owner/Model-7B: no such file or folder here\)"):
+        load_card("owner/Model-7B")
     assert [] == pushed.requests
 
 
