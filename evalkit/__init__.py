@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evalkit._api import EvaluationResult, PlanResult, evaluate, plan, score_predictions
     from evalkit.cards import Card, load_card
-    from evalkit.errors import EvalkitError, SampleError, UserError
+    from evalkit.errors import EvalkitError, EvalkitWarning, SampleError, UserError
+    from evalkit.runs import Monitor
     from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.settings import RunOptions, RunSettings
 
@@ -17,7 +18,9 @@ __all__ = [
     "BenchmarkScores",
     "Card",
     "EvalkitError",
+    "EvalkitWarning",
     "EvaluationResult",
+    "Monitor",
     "PlanResult",
     "RunOptions",
     "RunSettings",
@@ -37,7 +40,9 @@ _HOMES = {
     "BenchmarkScores": "scores",
     "Card": "cards",
     "EvalkitError": "errors",
+    "EvalkitWarning": "errors",
     "EvaluationResult": "_api",
+    "Monitor": "runs",
     "PlanResult": "_api",
     "RunOptions": "settings",
     "RunSettings": "settings",

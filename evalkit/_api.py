@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Unpack
 
+from evalkit._python import (
+    CallMonitor,
+    EvaluationResult,
+    PlanResult,
+    check_predictions,
+    loose_options,
+    python_words,
+    read_call,
+    watching,
+)
 from evalkit.errors import ReadOnlyError, UserError
 from evalkit.paths import cache_root
 from evalkit.reports import (
@@ -15,6 +25,7 @@ from evalkit.reports import (
     Palette,
     Shown,
     plan_json,
+    plan_notes,
     write_figures,
     write_heatmaps,
     write_parts,
@@ -23,10 +34,8 @@ from evalkit.reports import (
 from evalkit.runs import (
     Monitor,
     Repair,
-    RunOutcome,
     SampleRecord,
     Session,
-    SilentMonitor,
     conflict_with,
     execute,
     open_session,
@@ -50,6 +59,7 @@ from evalkit.scores import (
     output_benchmark,
     read_metrics,
     read_outputs,
+    remarks_on,
     score_benchmark,
     score_run,
     with_extra,
@@ -57,9 +67,6 @@ from evalkit.scores import (
 )
 from evalkit.settings import RunOptions, RunSettings, read_settings
 from evalkit.tasks import BenchmarkSpec, load_benchmark, load_spec
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "EvaluationResult",
@@ -70,60 +77,39 @@ __all__ = [
     "repair",
     "report_run",
     "run_session",
+    "score_files",
     "score_predictions",
     "spec_of_run",
 ]
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """Scores of one call of `evaluate`, and where everything is."""
-
-    scores: dict[str, BenchmarkScores]
-    """Benchmark name → scores."""
-    folders: dict[str, Path]
-    """Benchmark name → run folder."""
-    outcome: RunOutcome
-    """What this call computed."""
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row per benchmark and task; scores 0–100. Columns as in `BenchmarkScores.to_pandas`."""
-        import pandas as pd
-
-        return pd.concat([scores.to_pandas() for scores in self.scores.values()], ignore_index=True)
-
-
-@dataclass(frozen=True)
-class PlanResult:
-    """What a run would cost."""
-
-    benchmarks: dict[str, dict[str, Any]]
-    """Benchmark name → the object of `evalkit plan --json`; counts in samples, tokens and bytes."""
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row per benchmark and task: samples, prompt_tokens, unique_prompt_tokens, truncated, kv_bytes…"""
-        import pandas as pd
-
-        rows = [
-            {"benchmark": name, "task": task, **counts}
-            for name, plan in self.benchmarks.items()
-            for task, counts in plan["tasks"].items()
-        ]
-        return pd.DataFrame(rows)
-
-
 def evaluate(
-    model: str | Path | RunSettings, *benchmarks: str, monitor: Monitor | None = None, **options: Unpack[RunOptions]
+    model: str | Path | RunSettings,
+    *benchmarks: str | Path,
+    monitor: Monitor | None = None,
+    progress: bool | None = None,
+    **options: Unpack[RunOptions],
 ) -> EvaluationResult:
     """Run a model on benchmarks, score it and write the run folders. The same call again continues.
 
-    `model` is a card name, a card file or a model folder; `benchmarks` are names as in `evalkit benchmarks list`.
-    `options` are the fields of `RunSettings`: protocol, tasks, limit, truncation, max_seq_len (tokens), rope, out…
-    A `RunSettings` in place of the model says all of it at once.
+    `model` is a card's name, a card file, a model folder, a hub id or a server's address; `benchmarks` are names as in
+    `evalkit benchmarks list`. `options` are the fields of `RunSettings`: protocol, tasks, limit, truncation,
+    max_seq_len (tokens), rope, out… A `RunSettings` in place of the model says all of it at once.
+    Notes are warnings (`EvalkitWarning`), progress goes to standard error at a terminal and in a notebook; `progress`
+    switches it on or off, and a `monitor` of your own gets both instead.
     Raises `UserError` for wrong input. Failed samples do not raise; they are counted in each task's `failed`.
     """
-    settings = read_settings(model, benchmarks, options)
-    return run_session(open_session(settings, monitor), monitor or SilentMonitor())
+    with python_words():
+        settings = read_call(model, benchmarks, options)
+        with watching(monitor, progress) as watcher:
+            session = open_session(settings, watcher)
+            if isinstance(watcher, CallMonitor):
+                watcher.count_in(session.tokenizer.unit)
+            result = run_session(session, watcher)
+            for scores in result.scores.values():
+                for remark in remarks_on(scores):
+                    watcher.note(remark)
+    return result
 
 
 def run_session(session: Session, monitor: Monitor) -> EvaluationResult:
@@ -206,12 +192,26 @@ def spec_of_run(folder: Path) -> BenchmarkSpec:
     return load_spec(str(read_manifest(folder).settings["benchmark"]))
 
 
-def plan(model: str | Path | RunSettings, *benchmarks: str, **options: Unpack[RunOptions]) -> PlanResult:
+def plan(
+    model: str | Path | RunSettings,
+    *benchmarks: str | Path,
+    monitor: Monitor | None = None,
+    **options: Unpack[RunOptions],
+) -> PlanResult:
     """What a run would cost, counted in samples, tokens and bytes. Needs the tokenizer only; loads no weights.
 
-    Arguments as for `evaluate`.
+    Arguments as for `evaluate`; a `monitor` gets the notes.
     """
-    return plan_opened(open_session(read_settings(model, benchmarks, options)))
+    with python_words():
+        session = open_session(read_call(model, benchmarks, options, "plan"))
+        with watching(monitor, False) as watcher:
+            result = plan_opened(session, watcher)
+            for counts in result.benchmarks.values():
+                if counts["conflict"] is not None:
+                    watcher.note(f"nothing counts as done: {counts['conflict']}")
+                for line in plan_notes(counts):
+                    watcher.note(line)
+    return result
 
 
 def plan_opened(session: Session, monitor: Monitor | None = None) -> PlanResult:
@@ -237,7 +237,7 @@ def score_predictions(
     *,
     benchmark: str | None = None,
     ignore_unknown: bool = False,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, object] | None = None,
     metrics: ExtraMetrics = (),
     out: str | Path | None = None,
 ) -> BenchmarkScores:
@@ -250,6 +250,33 @@ def score_predictions(
     `metrics` score beside the protocol and never change its numbers: names that installed packages offer, or a mapping
     from name to function of an answer. What judges among them say is kept, in the run folder or else in the cache.
     """
+    with python_words():
+        check_predictions(path, output_format)
+        texts = read_settings(".", (), {"options": loose_options(options)}).options if options else None
+        return score_files(
+            path,
+            output_format,
+            protocol,
+            benchmark=benchmark,
+            ignore_unknown=ignore_unknown,
+            options=texts,
+            metrics=metrics,
+            out=out,
+        )
+
+
+def score_files(
+    path: str | Path,
+    output_format: str,
+    protocol: str | None = None,
+    *,
+    benchmark: str | None = None,
+    ignore_unknown: bool = False,
+    options: Mapping[str, str] | None = None,
+    metrics: ExtraMetrics = (),
+    out: str | Path | None = None,
+) -> BenchmarkScores:
+    """What `score_predictions` does, for callers who name settings by their flags."""
     extra = read_metrics(metrics)
     if out is not None:
         check_scores_place(Path(out))

@@ -10,6 +10,8 @@ EvalkitError
 │   └── PluginError           an installed package offers evalkit something that cannot be used
 ├── SampleError               one sample cannot be run; recorded as failed, the run goes on
 └── MissingDependencyError    an optional package is not installed
+
+EvalkitWarning                what a caller of the Python functions should know and no error stops; a UserWarning
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ __all__ = [
     "CardError",
     "DataError",
     "EvalkitError",
+    "EvalkitWarning",
     "MissingDependencyError",
     "PluginError",
     "ReadOnlyError",
@@ -34,6 +37,10 @@ __all__ = [
 
 class EvalkitError(Exception):
     """Base of every error that evalkit raises on purpose."""
+
+
+class EvalkitWarning(UserWarning):
+    """What a caller should know of a run or of scores: the notes that the command line prints."""
 
 
 class UserError(EvalkitError):

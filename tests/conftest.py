@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.hub_server import HubServer, running_hub, set_offline
 from tests.wild.fixtures import tomorrow, wild_model, wild_raw, wild_tokenizer, wild_tokenizer_folder
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["tomorrow", "wild_model", "wild_raw", "wild_tokenizer", "wild_tokeniz
 settings.register_profile("evalkit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("evalkit")
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # before its client is imported: no test asks the real hub
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: a thread pool costs more than it brings
 
 EXTENDING = Path(__file__).parent / "extending"
@@ -145,6 +147,21 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     work.mkdir()
     monkeypatch.chdir(work)
     return work
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare: Path) -> Iterator[HubServer]:  # noqa: ARG001
+    """A hub on this machine that `HF_ENDPOINT` names, asked online, with a cache of its own and no token."""
+    from huggingface_hub import constants
+
+    with running_hub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        set_offline(monkeypatch, False)
+        yield server
 
 
 @pytest.fixture

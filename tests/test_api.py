@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import evalkit
-from evalkit import EvaluationResult, UserError
+from evalkit import EvalkitWarning, EvaluationResult, UserError
 from evalkit.paths import cache_root
 from evalkit.scores import Judge, Verdict
 from evalkit.tasks import Answer
@@ -49,25 +49,33 @@ def test_the_same_call_again_continues(evaluate: Evaluate) -> None:
 
 
 def test_results_go_on_in_pandas(evaluate: Evaluate) -> None:
-    """One row a task."""
+    """One row a task, one for each group and one for the overall score, told apart."""
     frame = evaluate(limit=2).to_pandas()
 
-    assert [("toy", "tales", 2), ("toy", "sagas", 2)] == list(
-        zip(frame["benchmark"], frame["task"], frame["n"], strict=True)
-    )
+    assert [
+        ("task", "tales", 2),
+        ("task", "sagas", 2),
+        ("group", "short", 2),
+        ("group", "long", 2),
+        ("overall", "overall", 4),
+    ] == list(zip(frame["kind"], frame["task"], frame["n"], strict=True))
 
 
 def test_warnings_of_a_run_are_python_warnings(evaluate: Evaluate) -> None:
-    """Nothing is printed by a library."""
-    with pytest.warns(UserWarning, match="window 4096 exceeds the 512 tokens"):
+    """At the caller's own line and in Python's words; nothing is printed by a library."""
+    with pytest.warns(EvalkitWarning, match="window 4096 exceeds the 512 tokens") as caught:
         evaluate(limit=1, max_seq_len=4096)
+
+    assert {__file__} == {warning.filename for warning in caught}
+    assert [] == [str(warning.message) for warning in caught if "--" in str(warning.message)]
 
 
 def test_failed_samples_are_counted_and_do_not_raise(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A partial score says so."""
+    """A partial score says so, and so does a warning."""
     monkeypatch.setenv("TOY_FAIL", "0 1 2")
 
-    result = evaluate()
+    with pytest.warns(EvalkitWarning, match="tales: 3 samples failed or cannot be scored"):
+        result = evaluate()
 
     assert (3, 45) == (result.outcome.failed, result.outcome.finished)
     assert (3, 21, True) == (
@@ -77,7 +85,7 @@ def test_failed_samples_are_counted_and_do_not_raise(evaluate: Evaluate, monkeyp
 
 def test_wrong_input_raises_user_errors(evaluate: Evaluate) -> None:
     """One class to catch."""
-    with pytest.raises(UserError, match="--limit 0"):
+    with pytest.raises(UserError, match=r"^limit=0: must be"):
         evaluate(limit=0)
 
 

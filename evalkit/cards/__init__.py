@@ -1,13 +1,14 @@
 """Model cards: what is known of a model before its weights are touched.
 
-`load_card("index-1.9b-32k")` reads a shipped card, `load_card("./my-model")` a card or a plain model folder.
+`load_card("index-1.9b-32k")` reads a shipped card, `load_card("./my-model")` a card or a plain model folder,
+`load_card("owner/name")` a model on the hub.
 """
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import Finding, check_card, contradictions
-from evalkit.cards._load import list_cards, load_card
+from evalkit.cards._load import list_cards, load_card, on_this_machine
 from evalkit.cards._serving import Endpoint, Engine, Prices
-from evalkit.cards._weights import loaded_files
+from evalkit.cards._weights import foreign_code, loaded_files
 
 __all__ = [
     "Architecture",
@@ -22,7 +23,9 @@ __all__ = [
     "Rope",
     "check_card",
     "contradictions",
+    "foreign_code",
     "list_cards",
     "load_card",
     "loaded_files",
+    "on_this_machine",
 ]

@@ -23,6 +23,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, mo
 
 from evalkit.cards._serving import CardRecord, Endpoint, Engine
 from evalkit.cards._weights import check_weights
+from evalkit.cards.hub import Snapshot
 from evalkit.errors import CardError
 
 __all__ = ["FACTS", "Architecture", "Card", "ChatRoles", "ChatTemplate", "FactSource", "Rope"]
@@ -165,6 +166,8 @@ class Card(CardRecord):
     """What a user of this model should know."""
 
     _origin: Path | None = PrivateAttr(None)
+    _snapshot: Snapshot | None = PrivateAttr(None)
+    _remarks: tuple[str, ...] = PrivateAttr(())
 
     def model_post_init(self, context: Any, /) -> None:
         """Remembers the file the card was read from, which the loader passes as validation context."""
@@ -196,13 +199,35 @@ class Card(CardRecord):
         return self._origin
 
     @property
+    def snapshot(self) -> Snapshot | None:
+        """The commit of the hub that the weights are taken from; None for local weights, and until it is looked up."""
+        return self._snapshot
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of how this card was found."""
+        return self._remarks
+
+    def found(self, *remarks: str, snapshot: Snapshot | None = None) -> Card:
+        """The card with more to say of how it was found, and bound to a commit of the hub."""
+        card = self.model_copy(update={"revision": snapshot.commit} if snapshot is not None else {})
+        card._snapshot = snapshot or self._snapshot
+        card._remarks = (*self._remarks, *remarks, *(snapshot.remarks if snapshot is not None else ()))
+        return card
+
+    @property
     def is_on_hub(self) -> bool:
         """The weights are named by a hub id, not by a path."""
         return self.weights is not None and not self.weights.startswith(_PATH_SIGNS)
 
     @property
     def weights_path(self) -> Path | None:
-        """The absolute folder of local weights (it may not exist); None where they are not on this machine."""
+        """The absolute folder of local weights (it may not exist), or of a commit's files in the hub's cache.
+
+        None where they are on the hub, and no commit was looked up.
+        """
+        if self._snapshot is not None:
+            return self._snapshot.folder
         if self.weights is None or self.is_on_hub:
             return None
         folder = self._origin.parent if self._origin else Path()
@@ -238,12 +263,17 @@ class Card(CardRecord):
         return frozenset(fact for entry in entries for fact in entry.facts)
 
     def require_weights(self) -> str:
-        """What `from_pretrained` takes: the local folder, checked to hold safetensors weights, or the hub id."""
+        """What `from_pretrained` takes: the folder, checked to hold safetensors weights, or the hub id.
+
+        Weights of a commit that was looked up are downloaded where they are not here.
+        """
         if self.weights is None:
             raise CardError(f"card {self.name}: an endpoint serves this model and its weights are not published")
         folder = self.weights_path
         if folder is None:
             return self.weights
+        if self._snapshot is not None:
+            self._snapshot.fetch_weights()
         check_weights(folder, f"card {self.name}")
         return str(folder)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from evalkit.cards._card import Architecture, Card
 from evalkit.cards._folder import FolderFacts, read_facts
+from evalkit.cards.hub import HubName, cached_snapshot
 from evalkit.errors import CardError
 
 __all__ = ["Finding", "check_card", "contradictions"]
@@ -36,7 +37,8 @@ def check_card(card: Card) -> list[Finding]:
             absent = f"weights {card.weights} are not on this machine: config.json not compared"
             return [*findings, Finding("note", absent)]
         return findings + _check_folder(card, folder)
-    findings += _check_local_weights(card)
+    if card.snapshot is None:
+        findings += _check_local_weights(card)
     return findings + (_check_folder(card, card.weights_path) if card.weights_path.is_dir() else [])
 
 
@@ -111,10 +113,8 @@ def _check_local_weights(card: Card) -> list[Finding]:
 
 def _cached_snapshot(card: Card) -> Path | None:
     """The folder of the hub's cache that holds the card's config.json; nothing is downloaded."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(card.weights, "config.json", revision=card.revision)
-    return Path(found).parent if isinstance(found, str) else None
+    found = cached_snapshot(HubName(card.weights or "", card.revision))
+    return found[1] if found is not None else None
 
 
 def _check_folder(card: Card, folder: Path) -> list[Finding]:

@@ -13,9 +13,10 @@ from evalkit.cards._weights import check_no_adapter, read_json
 from evalkit.cards._window import KEYS, ConfigError, language_config, lengths_of, rope_parameters, scaling_type
 from evalkit.cards._window import count as _count
 from evalkit.cards._window import number as _number
+from evalkit.cards.hub import Snapshot
 from evalkit.errors import CardError
 
-__all__ = ["FolderFacts", "card_of_folder", "read_facts"]
+__all__ = ["FolderFacts", "card_of_folder", "card_of_snapshot", "read_facts"]
 
 _TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
 _SPEC_TYPES = {"linear", "dynamic", "yarn"}
@@ -65,6 +66,21 @@ def card_of_folder(folder: Path) -> Card:
         "sources": (FactSource(facts=("context_length", "architecture", "rope"), source="config.json"),),
     }
     return Card.model_validate(values, context=path)
+
+
+def card_of_snapshot(snapshot: Snapshot) -> Card:
+    """A card derived from a model on the hub, bound to that commit of it."""
+    derived = card_of_folder(snapshot.folder)
+    title = snapshot.name.repo.partition("/")[2]
+    source = f"config.json of {snapshot.name.repo} at {snapshot.commit}"
+    changes = {
+        "name": re.sub(r"[^a-z0-9._-]+", "-", title.lower()).lstrip("._-") or "model",
+        "title": title,
+        "weights": snapshot.name.repo,
+        "licence": snapshot.licence or "not stated",
+        "sources": tuple(entry.model_copy(update={"source": source}) for entry in derived.sources),
+    }
+    return derived.model_copy(update=changes).found(snapshot=snapshot)
 
 
 def read_facts(folder: Path) -> FolderFacts:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from evalkit.errors import CardError
 
-__all__ = ["check_no_adapter", "check_weights", "loaded_files", "read_json"]
+__all__ = ["check_no_adapter", "check_weights", "foreign_code", "loaded_files", "named_shards", "read_json"]
 
 _INDEX = "model.safetensors.index.json"
 _ADAPTER = "adapter_config.json"
+_WITH_CODE = ("config.json", "tokenizer_config.json")
 _TOKENIZER_FILES = {
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
     "chat_template.json",
@@ -27,7 +29,7 @@ def check_weights(folder: Path, what: str) -> None:
     if not index.is_file() and not any(folder.glob("*.safetensors")):
         raise CardError(f"{what}: {folder}: no weights (*.safetensors){_found_instead(folder)}")
     if index.is_file():
-        missing = sorted(shard for shard in _shards(index) if not (folder / shard).is_file())
+        missing = sorted(shard for shard in named_shards(index) if not (folder / shard).is_file())
         if missing:
             raise CardError(f"{what}: {folder}: {len(missing)} shards are missing, first {missing[0]}: copy them there")
 
@@ -46,11 +48,24 @@ def loaded_files(folder: Path, *, with_code: bool) -> list[Path]:
     configurations (RoPE, scales, quantisation, end of text), and with `with_code` the code that comes with them.
     """
     index = folder / _INDEX
-    shards = {folder / shard for shard in _shards(index)} if index.is_file() else set()
+    shards = {folder / shard for shard in named_shards(index)} if index.is_file() else set()
     weights = sorted({*folder.glob("*.safetensors"), *shards})
     settings = sorted(path for path in folder.glob("*.json") if path.name not in _TOKENIZER_FILES and path != index)
     code = sorted(folder.rglob("*.py")) if with_code else []
     return [*weights, *settings, *code]
+
+
+def foreign_code(folder: Path) -> list[str]:
+    """Repositories of the hub, other than this folder, from which its configurations take code; sorted."""
+    maps = [read_json(path).get("auto_map") for name in _WITH_CODE if (path := folder / name).is_file()]
+    classes = [name for each in maps if isinstance(each, dict) for name in _texts(each.values())]
+    return sorted({name.partition("--")[0] for name in classes if "--" in name})
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    """The texts among values; a tokenizer names two classes in a list."""
+    for value in values:
+        yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
 
 
 def _found_instead(folder: Path) -> str:
@@ -62,7 +77,8 @@ def _found_instead(folder: Path) -> str:
     return f"; found {pickled[0]}: save the model again as safetensors" if pickled else ": copy them there"
 
 
-def _shards(index: Path) -> set[str]:
+def named_shards(index: Path) -> set[str]:
+    """The weight files that an index names, all of them safetensors inside its folder; else `CardError`."""
     weight_map = read_json(index).get("weight_map")
     if not isinstance(weight_map, dict):
         raise CardError(f"{index}: weight_map: expected an object: copy the file again")

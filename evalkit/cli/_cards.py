@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,9 +11,12 @@ from evalkit.tables import listing
 
 from . import _options as o
 
+if TYPE_CHECKING:
+    from evalkit.cards import Finding
+
 app = typer.Typer(help="List, show and check model cards.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="CARD", help="Card name, card file or model folder.")]
+Name = Annotated[str, typer.Argument(metavar="CARD", help="Card name, card file, model folder or hub id.")]
 
 
 @app.command("list")
@@ -39,10 +42,12 @@ def show(name: Name, json: o.Json = None) -> int:
 
     from evalkit.cards import load_card
 
-    from ._output import check_target, print_json
+    from ._output import check_target, note, print_json
 
     check_target(json)
     card = load_card(name)
+    for remark in card.remarks:
+        note(remark)
     if json is not None:
         print_json(card.model_dump(mode="json"), json)
         return 0
@@ -61,10 +66,9 @@ def check(
     given: o.Given,
 ) -> int:
     """Check that a card is plausible and agrees with the weights at hand; `--live` asks the loaded model itself."""
-    from evalkit.cards import check_card, load_card
     from evalkit.models import is_address
 
-    findings = [] if is_address(name) else check_card(load_card(name))
+    findings = [] if is_address(name) else _findings(name)
     for finding in findings:
         print(f"{finding.level}: {finding.message}")
     if not findings and not live:
@@ -72,6 +76,21 @@ def check(
     is_wrong = any(finding.level == "error" for finding in findings)
     settings = RunSettings(name, (), **given)
     return 1 if is_wrong or (live and not _holds(settings)) else 0
+
+
+def _findings(name: str) -> list[Finding]:
+    """What is doubtful in a card; one named by a hub id is held against the model's own files there."""
+    from evalkit.cards import check_card, load_card, on_this_machine
+    from evalkit.cards.hub import hub_name
+
+    from ._output import note
+
+    card = load_card(name)
+    if hub_name(name) is not None:
+        card = on_this_machine(card)
+    for remark in card.remarks:
+        note(remark)
+    return check_card(card)
 
 
 def _holds(settings: RunSettings) -> bool:

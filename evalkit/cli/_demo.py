@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evalkit.cards import Card
-    from evalkit.planning import Counts
+    from evalkit.progress import Round
     from evalkit.reports import HeatGrid, Palette
     from evalkit.runs import Session
 
@@ -142,7 +142,7 @@ class _DemoMonitor(ProgressMonitor):
             self._said_before.add(message)
             super().note(message)
 
-    def planned(self, counts: Counts, pending_tokens: int) -> None:
+    def planned(self, counts: Round, pending_tokens: int) -> None:
         """Go on with the next setting; what is done already moves the bar."""
         self._samples += counts.done
         self._tokens += counts.unique_prompt_tokens - pending_tokens

@@ -1,28 +1,25 @@
-"""The progress line of a run: rate and time left at a terminal, a few plain lines elsewhere."""
+"""Progress on standard error, with lines as the command line writes them."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TypeVar
+
+from evalkit import progress
 
 from ._output import note
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from evalkit.planning import Counts
-
 __all__ = ["ProgressMonitor", "shown", "shown_between"]
 
-PLAIN_EVERY_SECONDS = 60.0
-RATES = {"tokens": "tok/s", "characters": "char/s"}
-
-
 Item = TypeVar("Item")
+
+
+class ProgressMonitor(progress.ProgressMonitor):
+    """As `evalkit.progress.ProgressMonitor`, with lines as the command line writes them."""
+
+    def __init__(self, unit: str = "tokens") -> None:
+        super().__init__(unit, note)
 
 
 @contextlib.contextmanager
@@ -45,91 +42,3 @@ def shown_between(items: Iterable[Item], what: str) -> Iterator[Item]:
 
 
 _END = object()
-
-
-class ProgressMonitor:
-    """Shows a run to a person. Time left is estimated from prompt tokens, not samples: long prompts come in runs.
-
-    `unit` names what prompts are counted in: tokens, or characters where nobody knows the tokenizer. It may be set once
-    that is known.
-    """
-
-    def __init__(self, unit: str = "tokens") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        self.unit = unit
-        """What prompts are counted in."""
-        self._is_live = sys.stderr.isatty()
-        self._progress = Progress(
-            TextColumn("{task.fields[samples]}"),
-            BarColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not self._is_live,
-        )
-        self._task = self._progress.add_task("", total=1, samples="", rate="", visible=False)
-        self._stage: TaskID | None = None
-        self._staged = ""
-        self._samples = self._total = self._tokens = self._failed = 0
-        self._began = self._said = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stage("")
-        self._progress.stop()
-
-    def stage(self, what: str, done: int = 0, total: int | None = None) -> None:
-        """Show at a terminal what is done while no prompt is answered; nothing elsewhere."""
-        text = what + (f" {done:,}" if done else "") + (f" of {total:,}" if done and total else "")
-        if what == self._staged and self._stage is not None:
-            self._progress.update(self._stage, completed=done, total=total, samples=text)
-            return
-        if self._stage is not None:
-            self._progress.remove_task(self._stage)
-        # With a clock of its own, and drawn at once: an import may keep the thread from running that draws.
-        self._stage = self._progress.add_task("", completed=done, total=total, samples=text, rate="") if what else None
-        self._staged = what
-        self._progress.refresh()
-
-    def note(self, message: str) -> None:
-        """Print a line above the progress bar."""
-        if self._is_live:
-            self._progress.console.print(f"evalkit: {message}", markup=False, highlight=False)
-        else:
-            note(message)
-
-    def planned(self, counts: Counts, pending_tokens: int) -> None:
-        """Start the bar of a round."""
-        self._samples, self._total = counts.done, counts.samples
-        self._tokens, self._began = 0, time.monotonic()
-        left = counts.samples - counts.done
-        prompts = f"{pending_tokens:,} prompt {self.unit}"
-        self.note(f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {prompts}")
-        self._progress.update(
-            self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="", visible=True
-        )
-
-    def finished(self, computed_tokens: int, is_failed: bool) -> None:
-        """Move the bar."""
-        self._samples += 1
-        self._failed += is_failed
-        self._tokens += computed_tokens
-        seconds = time.monotonic() - self._began
-        rate = f"{self._tokens / seconds:,.0f} {RATES[self.unit]}" if seconds > 0 else ""
-        self._progress.update(self._task, completed=self._tokens, samples=self._text(), rate=rate)
-        if not self._is_live and time.monotonic() - self._said >= PLAIN_EVERY_SECONDS:
-            self._said = time.monotonic()
-            note(f"{self._text()}, {rate}")
-
-    def _text(self) -> str:
-        failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._samples:,}/{self._total:,} samples{failed}"

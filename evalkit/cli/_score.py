@@ -102,7 +102,7 @@ def _all_protocols(
     out: Path | None,
 ) -> dict[str, BenchmarkScores]:
     """Protocol name → scores: the one asked for, or every one of the benchmark."""
-    from evalkit._api import report_run, score_predictions
+    from evalkit._api import report_run, score_files
 
     if output_format == "evalkit":
         _check_run_folder(path)
@@ -110,7 +110,7 @@ def _all_protocols(
         return {"": report_run(path, metrics=metrics, out=out, unwritten=unwritten_in(out or path))[0]}
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
-        name or "": score_predictions(
+        name or "": score_files(
             path,
             output_format,
             name,
@@ -168,21 +168,9 @@ def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpe
 
 def warn(result: BenchmarkScores) -> None:
     """Say what a reader of these scores must know: samples left out, empty answers, quirks that touched samples."""
+    from evalkit.scores import remarks_on
+
     from ._output import note
 
-    if result.skipped:
-        note(f"protocol {result.protocol} does not have {', '.join(result.skipped)}: skipped")
-    for name, task in result.tasks.items():
-        if task.failed:
-            samples, are = ("sample", "it is") if task.failed == 1 else ("samples", "they are")
-            note(f"{name}: {task.failed} {samples} failed or cannot be scored under {result.protocol}; {are} left out")
-        if task.n and task.empty / task.n > EMPTY_SHARE:
-            note(f"{name}: {task.empty} of {task.n} predictions are empty")
-        for line in task.notes:
-            note(f"{name}: {line}")
-        for metric, extra in task.extra.items():
-            for line in extra.errors[:1]:
-                note(f"{name}: {metric} failed on {extra.failed - task.failed} samples, first {line}")
-
-
-EMPTY_SHARE = 0.05  # more empty predictions than this are more often a broken run than a bad model
+    for line in remarks_on(result):
+        note(line)

@@ -70,7 +70,7 @@ def examine(
     yield checks.check_bos()
     yield checks.check_template()
     yield checks.check_window(window)
-    yield _check_rope(model, card)
+    yield checks.check_rope(card)
     yield from checks.check_answers()
 
 
@@ -134,6 +134,12 @@ class _SelfCheck:
             return LiveCheck("window", False, f"{len(ids)} tokens: {done.error}")
         is_known_short = isinstance(serves, int) and serves < window
         return LiveCheck("window", not is_known_short, f"{len(ids)} tokens and {done.output_tokens} new were answered")
+
+    def check_rope(self, card: Card) -> LiveCheck:
+        """The frequencies in the model are those that the card's base and scaling make."""
+        if _is_dynamic(card) and isinstance(self._model, ShowsRotation):
+            self._ask([self._prompt("Hello")])  # its base follows the length: the window's prompt came before
+        return _check_rope(self._model, card)
 
     def check_answers(self) -> Iterator[LiveCheck]:
         """Answers depend on the prompt alone: not on what was cached, on the order, or on chance."""
@@ -204,7 +210,8 @@ def _check_rope(model: ModelAdapter, card: Card) -> LiveCheck:
         what = "the card states no base and scaling that evalkit can compute" if found else none_read
         return LiveCheck("RoPE in force", None, what)
     worst = max(_distance(each, expected) for each in found)
-    base = f"base {card.rope.theta:g}, scaling {card.rope.scaling or 'none'}"
+    place = ", which begins behind its original length" if _is_dynamic(card) else ""
+    base = f"base {card.rope.theta:g}, scaling {card.rope.scaling or 'none'}{place}"
     return LiveCheck("RoPE in force", worst <= TOLERANCE, f"{base}; frequencies are off by {worst:.1%} at most")
 
 
@@ -213,12 +220,18 @@ def _expected(card: Card) -> Rotation | None:
     turned = card.turned_dimensions
     if card.rope.theta is None or turned is None:
         return None
-    if card.rope.scaling is None:
+    if card.rope.scaling is None or _is_dynamic(card):
         return rotation(RopeSetting("default", card.rope.theta), turned)
     if card.rope.scaling.startswith("linear:"):
         factor = parse_rope(card.rope.scaling).number
         return rotation(RopeSetting("linear", card.rope.theta, factor), turned)
     return None
+
+
+def _is_dynamic(card: Card) -> bool:
+    """Whether the weights' own scaling follows the length; factor 1 is what files state that scale by `alpha`."""
+    scaling = card.rope.scaling or ""
+    return scaling.startswith("dynamic:") and (parse_rope(scaling).number or 0) > 1
 
 
 def _distance(found: Rotation, expected: Rotation) -> float:

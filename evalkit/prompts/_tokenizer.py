@@ -188,7 +188,7 @@ def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptToke
         )
     except Exception as error:  # transformers and tokenizers raise every kind for a damaged file
         reason = one_line(error)
-        if "trust_remote_code" in reason:
+        if "trust_remote_code" in str(error):  # before it is cut to a line
             reason = "it ships its own code; pass --trust-remote-code to run it"
         raise CardError(f"{place}: no usable tokenizer: {reason}") from error
     return PromptTokenizer(loaded, add_bos=card.add_bos)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
-from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, TaskScore
+from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, TaskScore, score_rows
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
@@ -37,19 +37,19 @@ def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
     """One row per task, extra metric of a task, group and the overall score, each with model, protocol and counts."""
     import pandas as pd
 
-    rows = [_task_row(task, score) for task, score in scores.tasks.items()]
-    rows += [_extra_row(task, score, name) for task, score in scores.tasks.items() for name in score.extra]
-    rows += [
-        {"kind": "group", "name": spec.groups[name].title, **_with_ends(group), **_sums(scores, group.tasks)}
-        for name, group in scores.groups.items()
-    ]
-    counts = _sums(scores, [*scores.tasks, *scores.missing])
-    rows.append({"kind": "overall", "name": scores.overall.rule or "overall", **_with_ends(scores.overall), **counts})
+    rows = [{**row, "name": _row_name(row, scores, spec)} for row in score_rows(scores)]
     columns = ["kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind", "metric", "n", "failed", "expected"]
     frame = pd.DataFrame(rows, columns=columns).astype({"n": "Int64", "failed": "Int64", "expected": "Int64"})
     for name in reversed(_IDENTITY):
         frame.insert(0, name, getattr(scores, name))
     return frame
+
+
+def _row_name(row: Mapping[str, Any], scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
+    """A row's name for people: the title of a group, the rule of the overall score."""
+    if row["kind"] == "group":
+        return spec.groups[row["task"]].title
+    return scores.overall.rule or "overall" if row["kind"] == "overall" else str(row["task"])
 
 
 def write_tables(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec) -> list[Path]:
@@ -154,31 +154,6 @@ def caption(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
 _HEADINGS = ("task", "score", "95% interval", "metric", "samples")
 
 
-def _task_row(task: str, score: TaskScore) -> dict[str, object]:
-    return {
-        "kind": "task",
-        "name": task,
-        **_with_ends(score),
-        "metric": score.metric,
-        "n": score.n,
-        "failed": score.failed,
-        "expected": score.expected,
-    }
-
-
-def _with_ends(score: Score) -> dict[str, object]:
-    low, high = score.ci95 or (None, None)
-    return {"score": score.score, "ci95_low": low, "ci95_high": high, "ci95_kind": score.ci95_kind}
-
-
-def _extra_row(task: str, score: TaskScore, name: str) -> dict[str, object]:
-    extra = score.extra[name]
-    counts = {"score": extra.score, "n": extra.n, "failed": extra.failed, "expected": score.expected}
-    low, high = extra.ci95 or (None, None)
-    ends = {"ci95_low": low, "ci95_high": high, "ci95_kind": extra.ci95_kind}
-    return {"kind": "extra", "name": task, **ends, "metric": name, **counts}
-
-
 def _extra_names(scores: BenchmarkScores) -> list[str]:
     """The extra metrics of any task, in the order they were asked for."""
     return list(dict.fromkeys(name for score in scores.tasks.values() for name in score.extra))
@@ -252,17 +227,6 @@ def _members(scores: BenchmarkScores, tasks: list[str]) -> str:
     if not any(score.is_partial for score in there):
         return text
     return f"{text}, {sum(score.n for score in there)}/{sum(map(_asked, there))} samples"
-
-
-def _sums(scores: BenchmarkScores, tasks: list[str]) -> dict[str, int | None]:
-    """Counts over a group's tasks; an unknown one makes the sum unknown."""
-    there = [scores.tasks[task] for task in tasks if task in scores.tasks]
-    expected = [score.expected for score in there if score.expected is not None]
-    return {
-        "n": sum(score.n for score in there),
-        "failed": sum(score.failed for score in there),
-        "expected": sum(expected) if len(expected) == len(tasks) else None,
-    }
 
 
 def _model(scores: BenchmarkScores) -> str:

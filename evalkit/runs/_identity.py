@@ -7,17 +7,20 @@ import hashlib
 import json
 import os
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, loaded_files
-from evalkit.errors import CardError, one_line
+from evalkit.cards import Card, loaded_files, on_this_machine
+from evalkit.cards.hub import Snapshot
+from evalkit.errors import CardError
 from evalkit.files import json_text, replace_text, sha256_of
 from evalkit.paths import cache_root
 
-__all__ = ["environment", "weights_digest"]
+__all__ = ["environment", "moved_on_hub", "weights_digest"]
 
+_HUB_COMMIT = re.compile(r"hub:(.+)@([0-9a-f]+)")
 REMEMBER_BYTES = 2**26  # smaller files are hashed faster than looked up
 DIGESTS = "weight_digests.json"
 
@@ -32,10 +35,10 @@ def weights_digest(card: Card, *, trust_remote_code: bool = False) -> str:
     Code that comes with the weights counts where it may run. Raises `CardError` before a run folder is bound to weights
     that are not there.
     """
-    folder = card.weights_path
-    if folder is None:
-        return f"hub:{card.weights}@{_hub_commit(card)}"
-    card.require_weights()
+    card = on_this_machine(card)
+    if card.snapshot is not None:
+        return _snapshot_identity(card, card.snapshot)
+    folder = Path(card.require_weights())
     total = hashlib.sha256()
     for path in loaded_files(folder, with_code=trust_remote_code):
         total.update(f"{os.path.relpath(path, folder)}:{_remembered_digest(path)};".encode())
@@ -73,15 +76,27 @@ def _remember(known: dict[str, str]) -> None:
         replace_text(cache_root() / DIGESTS, json_text(known))
 
 
-def _hub_commit(card: Card) -> str:
-    """The commit that the card's revision names, read from the hub client's snapshot folder."""
-    from huggingface_hub import hf_hub_download
+def _snapshot_identity(card: Card, snapshot: Snapshot) -> str:
+    """The commit of weights that are here and are those of the hub, byte by byte."""
+    card.require_weights()
+    for path, told in snapshot.pinned_weights:
+        if _remembered_digest(path) != told:
+            raise CardError(
+                f"{snapshot.name}: {path.name} in the hub's cache is not what the hub sent: delete {path.resolve()} "
+                "and run again"
+            )
+    return snapshot.identity
 
-    try:
-        path = hf_hub_download(card.weights, "config.json", revision=card.revision)
-    except Exception as error:
-        raise CardError(f"{card.name}: weights {card.weights} cannot be had from the hub: {one_line(error)}") from error
-    return Path(path).parent.name
+
+def moved_on_hub(before: str, now: str) -> str | None:
+    """What to say where two identities are commits of one model on the hub; None for any others."""
+    old, new = (_HUB_COMMIT.fullmatch(each) for each in (before, now))
+    if old is None or new is None or old[1] != new[1]:
+        return None
+    return (
+        f"holds a run of {old[1]} at {old[2][:12]}, and the hub's is {new[2][:12]} now; name the model "
+        f"{old[1]}@{old[2]} to go on, or give this run its own --out"
+    )
 
 
 def environment() -> dict[str, Any]:

@@ -287,6 +287,8 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
     """The model's part but the weights, whose digest costs time and is added by `execute`."""
     return {
         "model": card.name,
+        # Known before the weights are here, so that a plan sees that a branch moved.
+        **({"weights": card.snapshot.identity} if card.snapshot and settings.backend != "endpoint" else {}),
         "stop": list(card.stop),
         "max_new_tokens": settings.max_new_tokens,
         "rope": settings.rope,

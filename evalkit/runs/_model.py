@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from evalkit.cards import Card, Endpoint, load_card
+from evalkit.cards import Card, Endpoint, load_card, on_this_machine
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import (
     UNKNOWN_WINDOW,
@@ -53,8 +53,22 @@ def _found(settings: RunSettings) -> tuple[RunSettings, Card]:
             raise UserError(f"--base-url is for --backend endpoint, and this run has --backend {backend}")
         if backend == "hf" and settings.engine:
             raise UserError("--engine is for --backend vllm and endpoint, and this run has --backend hf")
-        return settings, card.model_copy(update={"engine": _changed(card.engine, settings.engine)})
+        card = card.model_copy(update={"engine": _changed(card.engine, settings.engine)})
+        return settings, _with_files(card, settings)
+    if card.tokenizer is None:
+        card = _with_files(card, settings)
     return settings, card.model_copy(update={"endpoint": named_endpoint(_endpoint_of(card, settings))})
+
+
+def _with_files(card: Card, settings: RunSettings) -> Card:
+    """The card with the files of its weights that a plan needs, wherever they are; code only where it may run."""
+    card = on_this_machine(card)
+    if card.snapshot is not None:
+        if settings.trust_remote_code:
+            card.snapshot.fetch_code()
+        if card.tokenizer is None:
+            card.snapshot.check_tokenizer()
+    return card
 
 
 def _endpoint_of(card: Card, settings: RunSettings) -> Endpoint:

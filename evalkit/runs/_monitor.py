@@ -1,4 +1,4 @@
-"""Notes and progress of a run: who receives them, and the receiver of calls from Python. The terminal's is in `cli`."""
+"""Notes and progress of a run: who receives them, and a receiver that shows no progress."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar, runtime_checkable
 
+from evalkit.errors import EvalkitWarning
 from evalkit.planning import Counts
 
 __all__ = ["Monitor", "SilentMonitor", "StageMonitor", "tell", "told"]
@@ -16,16 +17,26 @@ Item = TypeVar("Item")
 
 
 class Monitor(Protocol):
-    """Receives notes and progress while a run goes on."""
+    """Receives notes and progress while a run goes on; subclass it and write the hooks that you need.
+
+    All hooks are called from the thread that called `evaluate`, between two answers: what they take delays the run, and
+    what they raise ends it (what is finished is kept).
+    """
 
     def note(self, message: str) -> None:
-        """Something the user should know."""
+        """Something the user should know, in one line."""
+        return  # an empty body would make the hook abstract to type checkers
 
     def planned(self, counts: Counts, pending_tokens: int) -> None:
-        """A round of work is about to begin; `pending_tokens` prompt tokens are to be computed."""
+        """A round of work begins, one for each step of the samples; `pending_tokens` prompt tokens are to be computed.
+
+        `counts.samples` prompts are in it, of which `counts.done` have a finished record.
+        """
+        return
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:
-        """One sample step was recorded."""
+        """One answer was recorded, or that there is none; it took `computed_tokens` prompt tokens."""
+        return
 
 
 @runtime_checkable
@@ -62,7 +73,7 @@ class SilentMonitor:
         """Pass the note on as a Python warning."""
         import warnings
 
-        warnings.warn(message, stacklevel=2)
+        warnings.warn(message, EvalkitWarning, stacklevel=2)
 
     def planned(self, counts: Counts, pending_tokens: int) -> None:
         """Show nothing."""

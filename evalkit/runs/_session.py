@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, ChatTemplate, contradictions
+from evalkit.cards import Card, ChatTemplate, contradictions, foreign_code
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
 from evalkit.prompts import (
@@ -132,7 +132,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     tell(monitor, f"checking {', '.join(names)} and its data")
     pairs = zip(settings.benchmarks, benchmarks, strict=True)
     jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
-    notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
+    notes = (*length_notes(card, tokenizer), *_code_notes(card, settings), *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
     if session.replaced_scaling is None:
@@ -157,7 +157,20 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
     return card.model_copy(update=changes)
 
 
+def _code_notes(card: Card, settings: RunSettings) -> list[str]:
+    """What runs with a model and no identity can hold: code of other repositories, as they are on the day."""
+    folder = card.weights_path
+    if not settings.trust_remote_code or folder is None or not folder.is_dir():
+        return []
+    return [
+        f"{card.name}: its code comes from {repo} on the hub, which this run does not pin: copy it into the model's "
+        "folder and correct auto_map"
+        for repo in foreign_code(folder)
+    ]
+
+
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
+    yield from card.remarks
     yield from contradictions(card)
     for job in jobs:
         if job.max_seq_len > card.context_length:

@@ -20,6 +20,7 @@ import filelock
 from evalkit.errors import RunConflictError, UserError
 from evalkit.files import sync_folder
 
+from ._identity import moved_on_hub
 from ._log import (
     LOG,
     Recorded,
@@ -241,6 +242,8 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
                 continue  # other files belong to other tasks of the same run
             field, before, now = f"{field}.{differing[0]}", before[differing[0]], now[differing[0]]
         if before != now:
+            if (moved := moved_on_hub(str(before), str(now))) is not None:
+                raise RunConflictError(f"{folder}: {moved}")
             raise RunConflictError(
                 f"{folder}: holds a run with another {field} ({_short(before)}, now {_short(now)}); "
                 "give this run its own --out"

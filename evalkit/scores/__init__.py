@@ -1,6 +1,7 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
 from ._extra import ExtraMetric, ExtraMetrics, read_metrics, with_extra
+from ._frame import score_rows
 from ._group_interval import COMBINED
 from ._interval import (
     BOUND,
@@ -24,6 +25,7 @@ from ._records import (
     TaskScore,
     TruncationScore,
 )
+from ._remarks import remarks_on
 from ._runs import check_scores_place, misfit_of_run, score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
@@ -63,7 +65,9 @@ __all__ = [
     "output_benchmark",
     "read_metrics",
     "read_outputs",
+    "remarks_on",
     "score_benchmark",
+    "score_rows",
     "score_run",
     "score_task",
     "t_quantile",

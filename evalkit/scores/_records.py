@@ -212,15 +212,26 @@ class BenchmarkScores(FrozenRecord):
         return self.model_dump(mode="json", by_alias=True)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per task: benchmark, protocol, model, task, score (0–100), metric, counts, interval and its kind."""
-        import pandas as pd
+        """One row per task, extra metric, group and the overall score, told apart by `kind`; scores 0–100.
 
-        rows = []
-        for task, score in self.tasks.items():
-            low, high = score.ci95 or (None, None)
-            rows.append({
-                "benchmark": self.benchmark, "protocol": self.protocol, "model": self.model, "task": task,
-                "score": score.score, "metric": score.metric, "n": score.n, "failed": score.failed,
-                "expected": score.expected, "ci95_low": low, "ci95_high": high, "ci95_kind": score.ci95_kind,
-            })  # fmt: skip
-        return pd.DataFrame(rows)
+        Columns: benchmark, protocol, model, kind, task (or name of the group), score, metric, n, failed, expected,
+        ci95_low, ci95_high, ci95_kind.
+        """
+        from ._frame import scores_frame
+
+        return scores_frame(self)
+
+    def __repr__(self) -> str:
+        whole = "PARTIAL, " if self.partial else ""
+        score = "no overall score" if self.overall.score is None else f"overall {self.overall.score:.2f}"
+        count = sum(task.n for task in self.tasks.values())
+        return f"<BenchmarkScores {self.benchmark} · {self.model} · {self.protocol}: {whole}{score}, {count} samples>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        """The table of `to_pandas` for notebooks; every text is escaped."""
+        from ._frame import scores_html
+
+        return scores_html(self)

@@ -24,7 +24,7 @@ class RunSettings:
     None = the protocol's, the card's or the model's own value.
     """
 
-    model: Annotated[str, Flag("Model card (name or YAML), model folder, or server URL.", "CARD")]
+    model: Annotated[str, Flag("Card (name or YAML), model folder, hub id (owner/name), or server URL.", "CARD")]
     benchmarks: Annotated[tuple[str, ...], Flag("Benchmark names or YAML files.", "BENCHMARK...")]
     protocol: Annotated[str | None, Flag("Protocol; `evalkit benchmarks show` explains them.")] = None
     tasks: Annotated[tuple[str, ...], Flag("Only this task; may be repeated.", "--task")] = ()

@@ -143,7 +143,11 @@ def test_the_four_ways_to_wrap_a_chat(write_card: WriteCard, text: str, chat: ob
         ("- a\n", "a card is a mapping of fields (name: …), found list"),
         ("a: [\n", "not valid YAML: while parsing a flow node"),
         (MINIMAL + "name: again\n", "not valid YAML: name is given twice"),
-        ("name: mine\n", "title: missing: add it (and 2 more)"),
+        ("name: mine\n", "title, context_length, licence, weights (or endpoint): missing: add them"),
+        (
+            "name: mine\nweights: .\nlicence: MIT\nchat: maybe\n",
+            "title, context_length: missing: add them; chat: Input should be",
+        ),
         (MINIMAL + "context_lenght: 5\n", "context_lenght: unknown field: did you mean 'context_length'?"),
         (
             MINIMAL + "architecture: {lyers: 5}\n",

@@ -185,6 +185,22 @@ def test_a_backend_without_whole_passes_is_not_called_well(card: Card, tokenizer
     assert checks_of(FollowsTheLength(card), card, tokenizer)[name].holds is None
 
 
+def test_the_base_of_a_dynamic_scaling_is_seen(
+    save_model: Callable[..., Path], evalkit: Any, card: Card, tokenizer: PromptTokenizer
+) -> None:
+    """Inside its original length such a model turns by its plain base, whatever the window's prompt left behind."""
+    rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
+    other = card.model_copy(update={"rope": card.rope.model_copy(update={"scaling": "dynamic:4"})})
+
+    done = evalkit("cards", "check", save_model(rope_parameters=rope), "--live", "--dtype", "float32")
+
+    (line,) = [line for line in done.out.splitlines() if "RoPE in force" in line]
+    assert line.startswith(
+        "holds: RoPE in force (base 10000, scaling dynamic:4, which begins behind its original length"
+    )
+    assert checks_of(OtherBase(card), other, tokenizer)["RoPE in force"].holds is False
+
+
 def test_the_command_checks_a_real_model(tiny_model: Path, evalkit: Any) -> None:
     """`cards check MODEL --live` loads the model, prints each check and ends with 0 when all hold."""
     done = evalkit("cards", "check", tiny_model, "--live", "--dtype", "float32")

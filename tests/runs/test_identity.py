@@ -13,7 +13,7 @@ import pytest
 from evalkit.cards import Card
 from evalkit.errors import CardError
 from evalkit.runs import _identity as module
-from evalkit.runs._identity import environment, weights_digest
+from evalkit.runs._identity import environment, moved_on_hub, weights_digest
 
 
 @pytest.fixture
@@ -144,30 +144,21 @@ def test_a_file_that_cannot_be_read_is_one_line(model: Card, monkeypatch: pytest
         weights_digest(model)
 
 
-def test_weights_of_the_hub_are_pinned_by_commit(monkeypatch: pytest.MonkeyPatch, card_on_hub: Card) -> None:
-    """What the revision names today, not its name."""
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: "/cache/snapshots/0123abc/config.json")
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ("hub:o/m@" + "a" * 40, "hub:o/m@" + "b" * 40, ["o/m at aaaaaaaaaaaa", "bbbbbbbbbbbb now", "o/m@" + "a" * 40]),
+        ("hub:o/m@" + "a" * 40, "hub:o/other@" + "b" * 40, None),
+        ("sha256:aa", "hub:o/m@" + "b" * 40, None),
+        ("sha256:aa", "sha256:bb", None),
+    ],
+)
+def test_a_branch_that_moved_is_told_apart(before: str, now: str, words: list[str] | None) -> None:
+    """Both commits, and the name that goes on; other differences are not the hub's."""
+    found = moved_on_hub(before, now)
 
-    assert "hub:owner/name@0123abc" == weights_digest(card_on_hub)
-
-
-def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch, card_on_hub: Card) -> None:
-    """Whatever its client raises."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("first line\nsecond line")
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-
-    with pytest.raises(CardError, match="owner/name cannot be had from the hub: first line second line"):
-        weights_digest(card_on_hub)
-
-
-@pytest.fixture
-def card_on_hub() -> Card:
-    """A card whose weights are on the hub."""
-    values = {"name": "m", "title": "M", "weights": "owner/name", "context_length": 8, "licence": "none"}
-    return Card.model_validate(values)
+    assert (words is None) == (found is None)
+    assert all(word in (found or "") for word in words or [])
 
 
 def test_the_environment_is_plain_data(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 from evalkit.runs import LedgerRecord
@@ -267,12 +268,15 @@ def test_a_bootstrap_median_has_its_interval_round_itself(quiz: Quiz, answers: A
     assert low < task.score == 7.0 < high
 
 
-def test_the_frame_has_one_row_a_task(quiz: Quiz, answers: Answers) -> None:
+def test_the_frame_tells_tasks_groups_and_the_overall_score_apart(quiz: Quiz, answers: Answers) -> None:
     """For people who go on in pandas."""
     frame = scored(quiz(), {"a": TaskAnswers(answers(*SIX)), "c": TaskAnswers(answers("yes", task="c"))}).to_pandas()
 
-    assert ["a", "c"] == list(frame["task"])
-    assert [6, 1] == list(frame["n"])
+    tasks = frame[frame["kind"] == "task"]
+    assert ["a", "c"] == list(tasks["task"])
+    assert [6, 1] == list(tasks["n"])
+    assert ["task", "group", "overall"] == list(dict.fromkeys(frame["kind"]))
+    assert 7 == frame.set_index("kind").loc["overall", "n"]
     assert {"benchmark", "protocol", "model", "score", "metric", "failed", "expected", "ci95_low", "ci95_high"} <= set(
         frame
     )
@@ -283,12 +287,12 @@ def test_the_frame_has_the_numbers_of_its_tasks(quiz: Quiz, answers: Answers) ->
     tasks = {"a": TaskAnswers(answers(*SIX * 2), failed=3), "b": TaskAnswers(answers("no", task="b"))}
     scores = scored(quiz(), tasks)
 
-    frame = scores.to_pandas().set_index("task")
+    frame = scores.to_pandas().query("kind == 'task'").set_index("task")
 
     assert scores.tasks["a"].ci95 == tuple(frame.loc["a", ["ci95_low", "ci95_high"]])
     assert frame.loc["b", ["ci95_low", "ci95_high"]].isna().all()
     assert [("a", 12, 3, 6), ("b", 1, 0, None)] == [
-        (name, row.n, row.failed, None if math.isnan(row.expected) else row.expected) for name, row in frame.iterrows()
+        (name, row.n, row.failed, None if pandas.isna(row.expected) else row.expected) for name, row in frame.iterrows()
     ]
     assert ("quiz", "full", "tiny", "exact") == tuple(frame.loc["a", ["benchmark", "protocol", "model", "metric"]])
 

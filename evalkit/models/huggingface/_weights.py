@@ -69,7 +69,7 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         raise
     except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
         reason = one_line(error)
-        if "trust_remote_code" in reason:
+        if "trust_remote_code" in str(error):  # before it is cut to a line
             reason = "it ships its own code; pass --trust-remote-code to run it"
         raise CardError(f"{place}: cannot load the model: {reason}") from error
     missing = sorted(report["missing_keys"] & dict(model.named_parameters()).keys())

@@ -4,7 +4,7 @@ from ._asked import asked_places, length_label
 from ._cells import PALETTES, Palette
 from ._compare import ScoredRun, compare_heatmaps
 from ._figure import draw_heatmap
-from ._files import lengths_of_run, write_figures, write_heatmaps
+from ._files import figure_of_run, lengths_of_run, write_figures, write_heatmaps
 from ._grid import HeatCell, HeatGrid, LengthAxis, Places, combine, grid_of, grids_of, write_cells
 from ._lettering import missing_glyphs
 from ._panels import Panel, draw_side_by_side
@@ -26,6 +26,7 @@ __all__ = [
     "compare_heatmaps",
     "draw_heatmap",
     "draw_side_by_side",
+    "figure_of_run",
     "grid_of",
     "grids_of",
     "length_label",

@@ -16,8 +16,9 @@ from ._lettering import SEPARATOR, Lettering, Look, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["LENGTHS", "draw_heatmap"]
+__all__ = ["LENGTHS", "draw_heatmap", "heatmap_figure"]
 
 LENGTHS = "Prompt length (tokens)"
 TITLE, SMALL, TINY = Look(13, "bold"), Look(9), Look(8)
@@ -38,24 +39,55 @@ def draw_heatmap(
 
     `lengths` names the axis, `partial` what of the grid is missing, `window` = the tokens the model was made for.
     """
+    texts = (title, subtitle, lengths)
+    with lettered(texts) as letters:
+        return save(_drawn(grid, texts, letters, partial=partial, window=window, palette=palette), stem)
+
+
+def heatmap_figure(
+    grid: HeatGrid,
+    title: str,
+    subtitle: str = "",
+    *,
+    lengths: str = LENGTHS,
+    partial: str = "",
+    window: int | None = None,
+    palette: Palette = "published",
+) -> Figure:
+    """The figure that `draw_heatmap` saves, as an object; pyplot does not know of it."""
+    texts = (title, subtitle, lengths)
+    with lettered(texts) as letters:
+        return _drawn(grid, texts, letters, partial=partial, window=window, palette=palette)
+
+
+def _drawn(
+    grid: HeatGrid,
+    texts: tuple[str, str, str],
+    letters: Lettering,
+    *,
+    partial: str,
+    window: int | None,
+    palette: Palette,
+) -> Figure:
+    """The grid with its title, subtitle and name of the length axis, in fonts that have their characters."""
+    title, subtitle, lengths = texts
     columns, rows = len(grid.lengths), len(grid.depths)
     size = (min(12.0, max(5.5, 2.2 + 0.9 * columns)), min(7.5, max(3.6, 1.4 + 0.42 * rows)))
-    with lettered([title, subtitle, lengths]) as letters:
-        figure = new_figure(size)
-        axes = figure.add_subplot()
-        image = paint(axes, grid, Style(palette, 9.0, 2, window))
-        axes.set_xlabel(letters(lengths), fontsize=10, color=INK)
-        axes.set_ylabel("Depth of the needle (%)", fontsize=10, color=INK)
-        colour_bar(figure, image, ax=[axes], pad=0.02, fraction=0.05, aspect=30)
-        partial = partial or missing_cells(grid)
-        room = 72 * size[0] * (1 - axes.get_position().x0)
-        # The name of the window line stands between the cells and the texts above them.
-        above = 20 if window_place(grid, window) else 9
-        _texts_above(axes, (title, SEPARATOR.join(filter(None, [subtitle, partial]))), room, above, letters)
-        caption = wrap(caption_of([grid], window, partial, letters), room, TINY, letters.families)
-        below = -66 if columns > MOST_FLAT_LABELS else -46
-        note(axes, "\n".join(caption), (0, 0), below, fontsize=TINY.points, color=GREY, va="top")
-        return save(figure, stem)
+    figure = new_figure(size)
+    axes = figure.add_subplot()
+    image = paint(axes, grid, Style(palette, 9.0, 2, window))
+    axes.set_xlabel(letters(lengths), fontsize=10, color=INK)
+    axes.set_ylabel("Depth of the needle (%)", fontsize=10, color=INK)
+    colour_bar(figure, image, ax=[axes], pad=0.02, fraction=0.05, aspect=30)
+    partial = partial or missing_cells(grid)
+    room = 72 * size[0] * (1 - axes.get_position().x0)
+    # The name of the window line stands between the cells and the texts above them.
+    above = 20 if window_place(grid, window) else 9
+    _texts_above(axes, (title, SEPARATOR.join(filter(None, [subtitle, partial]))), room, above, letters)
+    caption = wrap(caption_of([grid], window, partial, letters), room, TINY, letters.families)
+    below = -66 if columns > MOST_FLAT_LABELS else -46
+    note(axes, "\n".join(caption), (0, 0), below, fontsize=TINY.points, color=GREY, va="top")
+    return figure
 
 
 def _texts_above(axes: Axes, texts: tuple[str, str], room: float, points: float, letters: Lettering) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from evalkit.errors import UnknownNameError, UserError
 from evalkit.runs import Manifest, read_manifest
 from evalkit.scores import BenchmarkScores, ScoreRow
 from evalkit.tasks import BenchmarkSpec, load_spec
@@ -12,11 +14,14 @@ from evalkit.tasks import BenchmarkSpec, load_spec
 from .._names import shown_model
 from ._asked import length_label
 from ._cells import Palette
-from ._figure import draw_heatmap
+from ._figure import draw_heatmap, heatmap_figure
 from ._grid import LengthAxis, write_cells
 from ._pictures import Shown, pictures_of
 
-__all__ = ["lengths_of_run", "shown_run", "window_of", "write_figures", "write_heatmaps"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["figure_of_run", "lengths_of_run", "shown_run", "window_of", "write_figures", "write_heatmaps"]
 
 
 def write_figures(
@@ -68,6 +73,39 @@ def write_heatmaps(
             ),
         ]
     return paths
+
+
+def figure_of_run(
+    folder: Path,
+    scores: BenchmarkScores,
+    rows: Sequence[ScoreRow],
+    name: str | None = None,
+    palette: Palette = "published",
+    axis: LengthAxis = "nominal",
+) -> Figure:
+    """One heatmap of a run as an object.
+
+    `name` is the task or group; None = the first group that was run, else the first task.
+    `UserError` where the benchmark has no lengths and depths, or no such task or group was run.
+    """
+    manifest = read_manifest(folder)
+    spec = load_spec(str(manifest.settings["benchmark"]))
+    shown = shown_run(manifest, scores, rows, spec)
+    pictures = pictures_of(shown, axis)
+    if not pictures:
+        raise UserError(f"{spec.name}: has no lengths and depths, so there is no heatmap to draw")
+    if name is not None and name not in pictures:
+        raise UnknownNameError(f"task or group of {spec.name}", name, pictures)
+    picture = pictures[name or next((group for group in spec.groups if group in pictures), next(iter(pictures)))]
+    return heatmap_figure(
+        picture.grid,
+        shown_model(scores.model, scores.model_title),
+        f"{spec.title} · {picture.label} · protocol {scores.protocol}",
+        lengths=shown.label(axis),
+        partial=picture.partial,
+        window=window_of(manifest),
+        palette=palette,
+    )
 
 
 def shown_run(manifest: Manifest, scores: BenchmarkScores, rows: Sequence[ScoreRow], spec: BenchmarkSpec) -> Shown:

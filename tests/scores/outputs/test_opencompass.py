@@ -106,7 +106,7 @@ def test_outputs_of_two_benchmarks_want_a_choice(write: Write) -> None:
     write("LEval_tpo", {"prediction": "B", "gold": "B"})
     folder = write("LongBench_hotpotqa", RIGHT)
 
-    with pytest.raises(DataError, match="holds outputs of leval, longbench: choose one with --benchmark"):
+    with pytest.raises(DataError, match="holds outputs of leval, longbench: choose one with benchmark="):
         score_predictions(folder, "opencompass")
     assert ["tpo"] == list(score_predictions(folder, "opencompass", benchmark="leval").tasks)
 

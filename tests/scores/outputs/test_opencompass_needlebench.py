@@ -192,9 +192,7 @@ def test_cells_of_two_sets_want_a_choice(write: Write) -> None:
     write("Length9000Depth0_origin_en_32k", (FOUND, NEEDLE))
     folder = write("Length1000Depth5_origin_en_4k", (FOUND, NEEDLE))
 
-    with pytest.raises(
-        DataError, match="holds outputs of needlebench-32k, needlebench-4k: choose one with --benchmark"
-    ):
+    with pytest.raises(DataError, match="holds outputs of needlebench-32k, needlebench-4k: choose one with benchmark="):
         score_predictions(folder, "opencompass")
     notes = score_predictions(folder, "opencompass", benchmark="needlebench-4k").notes
     assert "1 other data sets in the folder are left out: Length9000Depth0_origin_en_32k" in notes

@@ -1,0 +1,19 @@
+"""What a caller from Python meets: results as objects, arguments checked, errors in Python's words, progress."""
+
+from ._arguments import check_predictions, loose_options, read_call
+from ._results import EvaluationResult, PlanResult
+from ._watching import CallMonitor, warn_of, watching
+from ._wording import in_python, python_words
+
+__all__ = [
+    "CallMonitor",
+    "EvaluationResult",
+    "PlanResult",
+    "check_predictions",
+    "in_python",
+    "loose_options",
+    "python_words",
+    "read_call",
+    "warn_of",
+    "watching",
+]

@@ -1,0 +1,104 @@
+"""What the Python functions give back: scores and plans as objects for scripts, tables and notebooks."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import UnknownNameError, UserError
+from evalkit.reports import LengthAxis, Palette, figure_of_run
+from evalkit.runs import RunOutcome
+from evalkit.scores import BenchmarkScores, score_run
+
+from ._wording import python_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["EvaluationResult", "PlanResult"]
+
+
+@dataclass(frozen=True, repr=False)
+class EvaluationResult:
+    """Scores of one call of `evaluate`, and where everything is."""
+
+    scores: dict[str, BenchmarkScores]
+    """Benchmark name → scores."""
+    folders: dict[str, Path]
+    """Benchmark name → run folder."""
+    outcome: RunOutcome
+    """What this call computed."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per task, group and overall score of every benchmark. Columns as in `BenchmarkScores.to_pandas`."""
+        import pandas as pd
+
+        return pd.concat([scores.to_pandas() for scores in self.scores.values()], ignore_index=True)
+
+    def figure(
+        self,
+        name: str | None = None,
+        *,
+        benchmark: str | None = None,
+        axis: LengthAxis = "nominal",
+        palette: Palette = "published",
+    ) -> Figure:
+        """The heatmap of a needle benchmark as a matplotlib figure that pyplot does not know of.
+
+        `name` is a task or group; None = the first group that was run, else the first task. `benchmark` is needed
+        where there are several. Raises `UserError` for benchmarks without lengths and depths.
+        """
+        with python_words():
+            chosen = self._benchmark(benchmark)
+            scores, rows = score_run(self.folders[chosen])
+            own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+            return figure_of_run(self.folders[chosen], scores, own, name, palette, axis)
+
+    def _benchmark(self, name: str | None) -> str:
+        if name is None and len(self.folders) > 1:
+            raise UserError(f"there are several benchmarks: figure(benchmark={next(iter(self.folders))!r}) draws one")
+        if name is not None and name not in self.folders:
+            raise UnknownNameError("benchmark of this result", name, self.folders)
+        return name or next(iter(self.folders))
+
+    def __repr__(self) -> str:
+        lines = [repr(scores).strip("<>").removeprefix("BenchmarkScores ") for scores in self.scores.values()]
+        return f"<EvaluationResult {'; '.join(lines)}>"
+
+    def _repr_html_(self) -> str:
+        """The tables of all benchmarks for notebooks; every text is escaped."""
+        return "".join(scores._repr_html_() for scores in self.scores.values())
+
+
+@dataclass(frozen=True, repr=False)
+class PlanResult:
+    """What a run would cost."""
+
+    benchmarks: dict[str, dict[str, Any]]
+    """Benchmark name → the object of `evalkit plan --json`; counts in samples, tokens and bytes."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per benchmark and task: samples, prompt_tokens, unique_prompt_tokens, truncated, kv_bytes…"""
+        import pandas as pd
+
+        rows = [
+            {"benchmark": name, "task": task, **counts}
+            for name, plan in self.benchmarks.items()
+            for task, counts in plan["tasks"].items()
+        ]
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{name}: {plan['samples']:,} samples, {plan['prompt_tokens']:,} prompt {plan['unit']}"
+            for name, plan in self.benchmarks.items()
+        ]
+        return f"<PlanResult {'; '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """The table of `to_pandas` for notebooks; every text is escaped."""
+        table: str = self.to_pandas().to_html(index=False, escape=True, na_rep="–", border=0)
+        return f"<p>{html.escape(repr(self).strip('<>'))}</p>{table}"

@@ -1,0 +1,27 @@
+"""What a reader of scores must know besides the numbers, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ._records import BenchmarkScores
+
+__all__ = ["remarks_on"]
+
+EMPTY_SHARE = 0.05  # more empty predictions than this are more often a broken run than a bad model
+
+
+def remarks_on(result: BenchmarkScores) -> Iterator[str]:
+    """One line each for tasks skipped, samples left out, empty answers, quirks that touched samples, failed metrics."""
+    if result.skipped:
+        yield f"protocol {result.protocol} does not have {', '.join(result.skipped)}: skipped"
+    for name, task in result.tasks.items():
+        if task.failed:
+            samples, are = ("sample", "it is") if task.failed == 1 else ("samples", "they are")
+            yield f"{name}: {task.failed} {samples} failed or cannot be scored under {result.protocol}; {are} left out"
+        if task.n and task.empty / task.n > EMPTY_SHARE:
+            yield f"{name}: {task.empty} of {task.n} predictions are empty"
+        yield from (f"{name}: {line}" for line in task.notes)
+        for metric, extra in task.extra.items():
+            for line in extra.errors[:1]:
+                yield f"{name}: {metric} failed on {extra.failed - task.failed} samples, first {line}"
