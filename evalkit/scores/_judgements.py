@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import UserError
+from evalkit.reading import load_json
 from evalkit.tasks import Answer
 
 __all__ = ["JUDGEMENTS", "Judge", "Judgements", "Verdict", "check_score"]
@@ -81,10 +82,10 @@ class Judgements:
             raise UserError(f"{self._path}: cannot be read ({error.strerror})") from error
         for line in lines:
             try:
-                entry = json.loads(line)
+                entry = load_json(line)
                 key = (entry["metric"], entry["version"], entry["id"], entry["answer_sha256"])
-                yield key, Verdict(entry["score"], entry["text"])
-            except (ValueError, KeyError, TypeError):
+                yield key, Verdict(check_score(entry["score"]), str(entry["text"]))
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # a line cut off by a killed process: its answer is judged again
 
     def _require_place(self) -> None:

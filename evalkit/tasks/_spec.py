@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from evalkit.errors import DataError, UnknownNameError, one_line
-from evalkit.records import FrozenRecord
+from evalkit.records import Amount, Count, FrozenRecord, Number, explain
 
-from ._catalogue import find_definition, read_yaml
+from ._catalogue import find_definition, read_definition
 from ._kinds import kind_factory
 from ._options import expand
 
 __all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "load_spec"]
+
+MOST_STEPS = 100  # of one sample
 
 
 class TaskSpec(FrozenRecord):
@@ -34,7 +36,7 @@ class TaskSpec(FrozenRecord):
     """Data file inside the source."""
     upstream: str = ""
     """The task's name in OpenCompass; empty where it lacks the task."""
-    expected: dict[str, int | None] = {}
+    expected: dict[str, Amount | None] = {}
     """Protocol → number of samples of the full task; null where the data is not published in full, or the benchmark
     counts them itself."""
     settings: dict[str, Any] = {}
@@ -48,9 +50,9 @@ class GroupSpec(FrozenRecord):
     """Name as people print it."""
     in_overall: bool = True
     """Whether the overall score averages over this group."""
-    weight: float = Field(1.0, gt=0)
+    weight: Annotated[Number, Field(gt=0)] = 1.0
     """Its weight in the overall score."""
-    members: dict[str, float] = {}
+    members: dict[str, Annotated[Number, Field(gt=0)]] = {}
     """Task, or group above this one → weight in the mean; empty = the tasks that name this group, plain mean."""
 
 
@@ -69,9 +71,9 @@ class ProtocolSpec(FrozenRecord):
     """Why generating is refused, where it is."""
     truncation: str = "middle"
     """Truncation mode, one of those in `docs/truncation.md`."""
-    max_seq_len: int | None = None
+    max_seq_len: Count | None = None
     """Window the published set-up used; null = the model's own."""
-    steps: int = 1
+    steps: Annotated[Count, Field(le=MOST_STEPS)] = 1
     """Most questions asked per sample; 2 for a chain of thought that is then asked for its answer."""
     options: dict[str, Any] = {}
     """Protocol settings that only this benchmark knows."""
@@ -177,12 +179,10 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
     """
     path, name = find_definition(name_or_path)
     try:
-        raw = read_yaml(path)
+        raw = read_definition(path)
         spec = BenchmarkSpec.model_validate(_set(path, raw, name) if "sets" in raw else raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path}: {where}: {first['msg']}") from error
+        raise DataError(f"{path}: {explain(error)}") from error
     if name and spec.name != name:
         raise DataError(f"{path}: set {name}: its definition is called {spec.name!r}; call it as the set")
     return spec

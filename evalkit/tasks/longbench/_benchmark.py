@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalkit.data import Record, dataset_configs, locate, read_records, require, require_strings, source
 from evalkit.errors import DataError
+from evalkit.reading import read_json
 
 from .._opencompass import ask
 from .._records import Answer, Message, Request, Sample, Scorer, StopRule
@@ -133,5 +133,5 @@ def document_digest(text: str) -> str:
 def _official(name: str) -> dict[str, Any]:
     """Task → prompt template (`dataset2prompt`) or generation length in tokens (`dataset2maxlen`)."""
     located = locate(source(CONFIG), f"config/{name}.json")
-    values: dict[str, Any] = json.loads(located.path.read_text(encoding="utf-8"))
+    values: dict[str, Any] = read_json(located.path)
     return values

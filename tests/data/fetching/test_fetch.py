@@ -161,7 +161,7 @@ def test_a_damaged_digest_record_is_named(git_source: Source, cache: Path) -> No
     record.parent.mkdir(parents=True)
     record.write_text('{"Exam/ta')
 
-    with pytest.raises(DataError, match=r"recorded_digests\.json is damaged"):
+    with pytest.raises(DataError, match=r"recorded_digests\.json: not JSON .*delete it and run: evalkit data fetch"):
         fetch(changed(git_source, sha256=None, bytes=None, records=None), ignore)
 
 
