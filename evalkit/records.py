@@ -58,7 +58,7 @@ def explain(error: ValidationError, known: Iterable[str] = ()) -> str:
 def _explain_one(error: Mapping[str, Any], known: Iterable[str]) -> str:
     # Tags of unions start with "~", so that they can be left out here.
     parts = [str(part) for part in error["loc"] if not str(part).startswith("~")]
-    field = one_line(".".join(parts), 200)
+    field = ".".join(parts)[:200]
     if error["type"] == "extra_forbidden":
         nearest = difflib.get_close_matches(field, known, n=1)
         return f"{field}: unknown field" + (f": did you mean {nearest[0]!r}?" if nearest else ": remove it")

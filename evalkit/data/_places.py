@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from evalkit.data._sources import Source, SourceFile
 from evalkit.errors import DataError
 from evalkit.files import json_text, replace_text
-from evalkit.paths import cache_root, data_root
+from evalkit.paths import cache_root, data_root, from_home
 from evalkit.reading import read_json
 
 __all__ = ["Place", "cached", "expected_digest", "find", "record_digest"]
@@ -54,7 +54,7 @@ def _candidates(source: Source, file: SourceFile, folder: Path | None, *, elsewh
         if not elsewhere:
             return
     if wheels:
-        yield Place(_check_folder(Path(wheels).expanduser(), "EVALKIT_WHEELS") / file.path, "data")
+        yield Place(_check_folder(from_home(Path(wheels)), "EVALKIT_WHEELS") / file.path, "data")
     root = data_root()
     if root is not None:
         yield Place(_check_folder(root, "EVALKIT_DATA") / source.folder / file.path, "data")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from evalkit.errors import DataError, UnknownNameError, one_line
+from evalkit.errors import DataError, UnknownNameError, one_line, shown
 from evalkit.records import Amount, Count, FrozenRecord, Number, explain
 
 from ._catalogue import find_definition, read_definition
@@ -125,6 +125,27 @@ class BenchmarkSpec(FrozenRecord):
     protocols: dict[str, ProtocolSpec] = Field(min_length=1)
     """Protocol name → protocol."""
 
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.default_protocol not in self.protocols:
+            raise ValueError(f"default_protocol: no protocol {shown(self.default_protocol, 40)} among protocols")
+        for name, group in self.groups.items():
+            unknown = next((each for each in group.members if each not in {*self.tasks, *self.groups}), None)
+            if unknown is not None:
+                raise ValueError(f"groups.{name}.members: {shown(unknown, 40)} is neither a task nor a group")
+        self._check_rings()
+        return self
+
+    def _check_rings(self) -> None:
+        """Raise `ValueError` where a group holds itself, through others or not."""
+        waiting = {name: set(group.members) & set(self.groups) for name, group in self.groups.items()}
+        while waiting:
+            free = [name for name, inner in waiting.items() if not inner & set(waiting)]
+            if not free:
+                raise ValueError(f"groups.{min(waiting)}.members: a group that holds itself")
+            for name in free:
+                del waiting[name]
+
     def protocol(self, name: str | None) -> ProtocolSpec:
         """The protocol of that name, or the default one; `UnknownNameError` where there is none."""
         name = name or self.default_protocol
@@ -191,7 +212,7 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
 def _set(path: Path, raw: dict[str, Any], name: str) -> dict[str, Any]:
     """The definition of one set, as the kind's class makes it with `expand_set(raw, name)`."""
     if not isinstance(raw["sets"], dict):
-        raise DataError(f"{path}: sets: expected a mapping from name to row, found {raw['sets']!r:.40}")
+        raise DataError(f"{path}: sets: expected a mapping from name to row, found {shown(raw['sets'], 40)}")
     if name not in raw["sets"]:
         raise UnknownNameError(f"set of {path}", name, raw["sets"], hint="write FILE#SET")
     expand_set = getattr(kind_factory(str(raw.get("kind"))), "expand_set", None)
@@ -199,7 +220,7 @@ def _set(path: Path, raw: dict[str, Any], name: str) -> dict[str, Any]:
         raise DataError(f"{path}: kind {raw.get('kind')!r} has no sets; write one file per benchmark")
     try:
         made: dict[str, Any] = expand_set(raw, name)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, ValidationError):
             raise
         reason = one_line(f"{type(error).__name__}: {error}", 200)

@@ -16,11 +16,11 @@ LOOSER = {"tasks", "engine", "options", "data", "out"}
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ({"limit": 0}, "--limit 0: must be 1 or more"),
-        ({"max_seq_len": -1}, "--max-seq-len -1: must be 1 or more"),
-        ({"max_new_tokens": 0}, "--max-new-tokens 0: must be 1 or more"),
-        ({"rope_grid": 1.0}, "--rope-grid 1: must be greater than 1, and finite"),
-        ({"rope_grid": float("inf")}, "--rope-grid inf: must be greater than 1, and finite"),
+        ({"limit": 0}, "--limit 0: must be 1 or more, and at most 1,000,000,000"),
+        ({"max_seq_len": -1}, "--max-seq-len -1: must be 1 or more, and at most 33,554,432"),
+        ({"max_new_tokens": 0}, "--max-new-tokens 0: must be 1 or more, and at most 33,554,432"),
+        ({"rope_grid": 1.0}, "--rope-grid 1: must be greater than 1, and at most 100"),
+        ({"rope_grid": float("inf")}, "--rope-grid inf: must be greater than 1, and at most 100"),
         ({"max_cost": float("nan")}, "--max-cost nan: must be greater than 0, and finite"),
         ({"dtype": "int8"}, "--dtype int8: must be one of auto, float32, bfloat16, float16"),
     ],
