@@ -127,8 +127,8 @@ def check_depth(value: object, text: str) -> None:
     if text.count("[") + text.count("{") <= DEEPEST:
         return
 
-    def check(_: object, depth: int) -> None:
-        if depth > DEEPEST:
+    def check(part: object, depth: int) -> None:
+        if depth >= DEEPEST and isinstance(part, list | dict):
             raise JsonError(f"nested more than {DEEPEST} deep")
 
     _walk(value, check)
@@ -155,7 +155,7 @@ def _check_text(text: str) -> None:
 
 
 def _walk(value: object, visit: Callable[[object, int], None]) -> None:
-    """Every part of a value with its depth, without recursion."""
+    """Every part of a value with how many lists and objects it stands in, without recursion."""
     waiting = [(value, 0)]
     while waiting:
         part, depth = waiting.pop()

@@ -139,9 +139,17 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
     return card.model_copy(update=changes)
 
 
+SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
+
+
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
     yield from contradictions(card)
     for job in jobs:
+        if job.max_seq_len < SHORT_WINDOW:
+            yield (
+                f"{job.name}: a window of {job.max_seq_len} tokens for prompt and answer leaves next to nothing of "
+                "any prompt; check --max-seq-len"
+            )
         if job.max_seq_len > card.context_length:
             made_for = f"the {card.context_length} tokens {card.name} was made for"
             whole = "" if job.identity["max_seq_len"] else "; longer prompts run whole, --max-seq-len would cut them"
