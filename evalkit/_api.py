@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from evalkit.errors import UserError
+from evalkit.files import user_path
 from evalkit.paths import cache_root
 from evalkit.reports import (
     LengthAxis,
@@ -206,7 +207,7 @@ def score_predictions(
 
 def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], spec: BenchmarkSpec) -> None:
     """Scores, tables and heatmaps of outputs made elsewhere, in a folder that is no run's."""
-    if (folder / "run.json").exists():
+    if (user_path(folder) / "run.json").exists():
         raise UserError(f"{folder}: holds a run of evalkit, whose scores would be lost: name another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)

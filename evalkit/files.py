@@ -9,8 +9,24 @@ import uuid
 from pathlib import Path
 
 from evalkit.errors import UserError
+from evalkit.paths import from_home
 
-__all__ = ["json_text", "replace_text", "sha256_of", "sync", "write_text"]
+__all__ = ["json_text", "replace_text", "sha256_of", "sync", "user_path", "write_text"]
+
+
+def user_path(text: str | Path) -> Path:
+    """The path that a user names, `~` written out; `UserError` for one that the system cannot even look for.
+
+    Whether anything is there is another question.
+    """
+    path = from_home(Path(text))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # a name too long, a folder that may not be entered, a NUL
+        raise UserError(f"{path}: cannot be looked for ({getattr(error, 'strerror', None) or error})") from error
+    return path
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import UserError
-from evalkit.files import json_text, replace_text, sha256_of, write_text
+from evalkit.files import json_text, replace_text, sha256_of, user_path, write_text
 
 FULL = OSError(28, "No space left on device")
 
@@ -105,3 +105,15 @@ def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"\x00abc\n" * 100_000)
 
     assert hashlib.sha256(b"\x00abc\n" * 100_000).hexdigest() == sha256_of(tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "y/" * 3000, "\ud800"])
+def test_a_path_that_no_system_can_look_for_is_one_line(name: str) -> None:
+    """Names too long, signs that no name has; one that is merely not there is a path all the same."""
+    with pytest.raises(UserError, match="cannot be looked for") as caught:
+        user_path(name)
+
+    assert str(caught.value).isprintable()
+    assert Path("no/such") == user_path("no/such")
+    assert Path("~nobody-here/x") == user_path("~nobody-here/x")
+    assert Path.home() / "x" == user_path("~/x")

@@ -24,6 +24,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, mo
 from evalkit.cards._serving import CardRecord, Endpoint, Engine
 from evalkit.cards._weights import check_weights
 from evalkit.errors import CardError
+from evalkit.files import user_path
 from evalkit.paths import from_home
 from evalkit.records import Count, Number
 
@@ -210,7 +211,7 @@ class Card(CardRecord):
         if self.weights is None or self.is_on_hub:
             return None
         folder = self._origin.parent if self._origin else Path()
-        return (folder / from_home(Path(self.weights))).resolve()
+        return user_path(folder / from_home(Path(self.weights))).resolve()
 
     @property
     def default_max_seq_len(self) -> int:

@@ -11,7 +11,8 @@ from evalkit.cards._card import FACTS, Card
 from evalkit.cards._folder import card_of_folder
 from evalkit.cards._weights import check_no_adapter
 from evalkit.errors import CardError, UnknownNameError
-from evalkit.paths import from_home, shipped
+from evalkit.files import user_path
+from evalkit.paths import shipped
 from evalkit.reading import read_yaml
 from evalkit.records import explain
 
@@ -26,7 +27,7 @@ def load_card(name_or_path: str | Path) -> Card:
     shipped_files = _shipped_files()
     if text in shipped_files:
         return _read_card(shipped_files[text])
-    path = from_home(Path(text))
+    path = user_path(text)
     if path.is_dir():
         return _read_folder(path)
     if path.suffix == ".gguf":

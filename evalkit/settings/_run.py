@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from evalkit.errors import UserError, shown
+from evalkit.files import user_path
 
 from ._flag import Flag, settings_of
 
@@ -75,6 +76,8 @@ class RunSettings:
         """Raise `UserError` for a value that is wrong by itself."""
         for name, most in (("limit", MOST_SAMPLES), ("max_seq_len", MOST_TOKENS), ("max_new_tokens", MOST_TOKENS)):
             self._demand(name, range(1, most + 1).__contains__, f"must be 1 or more, and at most {most:,}")
+        for path in filter(None, (self.data, self.out)):
+            user_path(path)
         rule = f"must be greater than 1, and at most {COARSEST}"
         self._demand("rope_grid", lambda ratio: 1 < ratio <= COARSEST, rule)
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")

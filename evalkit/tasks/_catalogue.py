@@ -85,10 +85,10 @@ def find_definition(name_or_path: str) -> Definition:
 
 
 def _shipped(name: str) -> Definition | None:
-    plain = shipped("benchmarks") / f"{name}.yaml"
-    if plain.is_file() and "sets" not in read_definition(plain):
-        return Definition(plain)
-    for path in sorted(shipped("benchmarks").glob("*.yaml")):
+    files = {path.stem: path for path in sorted(shipped("benchmarks").glob("*.yaml"))}
+    if name in files and "sets" not in read_definition(files[name]):
+        return Definition(files[name])
+    for path in files.values():
         if name.startswith(f"{path.stem}-") and name in read_definition(path).get("sets", {}):
             return Definition(path, name)
     return None

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.errors import UserError
-from evalkit.files import sha256_of
-from evalkit.paths import from_home
+from evalkit.files import sha256_of, user_path
 
 if TYPE_CHECKING:
     from ._spec import BenchmarkSpec, OptionSpec
@@ -144,7 +143,7 @@ def option_numbers(name: str, text: str) -> tuple[float, ...]:
 
 def _value(name: str, option: OptionSpec, value: str) -> str:
     if option.is_path and value:
-        return str(from_home(Path(value)).absolute())
+        return str(user_path(value).absolute())
     if option.choices:
         values = expand(value) if option.grows == "list" else [value]
         unknown = next((each for each in values if each not in option.choices), None)

@@ -29,7 +29,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.fuzz._contract import Outcome, Reader, case_of, check
+from tests.fuzz._contract import CLOCK_FACTOR, Outcome, Reader, case_of, check
 from tests.fuzz._readers import READERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +112,7 @@ def _in_child(reader: Reader, seed: int, first: int, cases: int, keep: Path) -> 
     command += ["--child", str(first), "--cases", str(cases), "--keep", str(keep)]
     at = first
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as child:
-        watch = _Watch(child, reader.seconds + GRACE_SECONDS)
+        watch = _Watch(child, CLOCK_FACTOR * reader.seconds + GRACE_SECONDS)
         assert child.stdout is not None
         for line in child.stdout:
             watch.seen()
