@@ -14,6 +14,7 @@ from evalkit.prompts import (
     PromptTokenizer,
     chat_format,
 )
+from evalkit.reading import read_text
 from evalkit.rope import RopeSetting, RopeSpec, parse_rope, rope_setting
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
@@ -132,13 +133,14 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
         changes["chat"] = settings.chat
     elif settings.chat is not None:
         try:
-            changes["chat"] = ChatTemplate(template=Path(settings.chat).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            changes["chat"] = ChatTemplate(template=read_text(Path(settings.chat), LARGEST_TEMPLATE))
+        except (UserError, ValueError) as error:
             known = "not tokenizer, none, server, or a Jinja file"
             raise UserError(f"--chat {settings.chat}: {known} ({error})") from error
     return card.model_copy(update=changes)
 
 
+LARGEST_TEMPLATE = 2**22  # bytes; published ones have under 100,000
 SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
 
 

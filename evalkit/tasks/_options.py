@@ -121,7 +121,7 @@ def join_options(spec: BenchmarkSpec, earlier: Mapping[str, str], now: Mapping[s
 def option_number(name: str, text: str) -> int:
     """A whole number of 0 or more; `UserError` otherwise."""
     if not re.fullmatch(r"\d{1,18}", text):
-        raise UserError(f"--{name} {text}: expected a whole number, 0 or more")
+        raise UserError(f"--{name} {text}: expected a whole number, 0 or more, of at most 18 digits")
     return int(text)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.data import Record, read_document, read_records, require, require_strings
+from evalkit.data import Record, read_array, read_document, read_records, require, require_strings
 from evalkit.errors import DataError
 
 
@@ -187,3 +187,26 @@ def test_a_document_that_cannot_be_trusted_is_refused(tmp_path: Path, content: b
 def test_a_document_is_read_whole(tmp_path: Path) -> None:
     """Over several lines, with a byte order mark."""
     assert {"a": [1, 2]} == read_document(written(tmp_path, b'\xef\xbb\xbf{"a": [1,\n2]}'))
+
+
+def test_the_limits_of_lines_and_documents_are_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One emoji makes Python hold four bytes for every letter, so letters are no measure."""
+    for name in ("LINE_BYTES", "DOCUMENT_BYTES"):
+        monkeypatch.setattr(f"evalkit.data._reading.{name}", 20)
+    inside, beyond = '{"a": "中中中"}\n'.encode(), '{"a": "中中中中中"}\n'.encode()
+
+    assert {"a": "中中中"} == next(read_records(written(tmp_path, inside))).fields
+    assert {"a": "中中中"} == read_document(written(tmp_path, inside))
+    with pytest.raises(DataError, match=r"some\.jsonl:1: longer than 20 bytes"):
+        list(read_records(written(tmp_path, beyond)))
+    with pytest.raises(DataError, match=r"some\.jsonl: more than 20 bytes"):
+        read_document(written(tmp_path, beyond))
+
+
+@pytest.mark.parametrize("deep", [b'{"a": ' * 101 + b"1" + b"}" * 101, b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}"])
+def test_records_are_as_flat_as_whole_files(tmp_path: Path, deep: bytes) -> None:
+    """Whatever walks a record later may recurse; Python's own reader goes on to a thousand."""
+    with pytest.raises(DataError, match=r"some\.jsonl:1: nested more than 100 deep"):
+        list(read_records(written(tmp_path, deep)))
+    with pytest.raises(DataError, match=r"nested more than 100 deep"):
+        list(read_array(written(tmp_path, b"[" + deep + b"]")))

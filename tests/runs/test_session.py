@@ -430,3 +430,11 @@ def test_the_backend_is_told_what_the_rope_settings_were_computed_from(opened: O
     ]
 
     assert [None, RopeModel(10000.0, 512, 16)] == told
+
+
+def test_a_window_that_holds_next_to_nothing_is_said(opened: Open) -> None:
+    """A missing digit shows before the run, not in its scores."""
+    said = "toy: a window of 10 tokens for prompt and answer leaves next to nothing of any prompt; check --max-seq-len"
+
+    assert said in opened(max_seq_len=10, truncation="middle").notes
+    assert said not in opened(max_seq_len=300).notes

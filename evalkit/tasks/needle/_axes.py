@@ -15,7 +15,7 @@ from ._grammar import Language
 
 __all__ = ["MOST_SAMPLES", "GridAxes", "GridCell", "read_axes"]
 
-MOST_TOKENS = 100_000_000  # of a prompt: more is a slip of the keyboard
+MOST_TOKENS = 2**24  # of a prompt: no model is made for more, and it is made in memory
 MOST_SAMPLES = 1_000_000  # of a grid
 
 
