@@ -12,7 +12,6 @@ __all__ = ["check_no_adapter", "check_weights", "loaded_files", "read_config"]
 LARGEST_CONFIG = 2**26  # bytes; the index of a model with 140,000 tensors has 14 million
 _INDEX = "model.safetensors.index.json"
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes of a file's name and signs of a path: what file systems take
-_CONFIGS = ("config.json", "generation_config.json")
 _ADAPTER = "adapter_config.json"
 _TOKENIZER_FILES = {
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
@@ -26,9 +25,6 @@ def check_weights(folder: Path, what: str) -> None:
     if not folder.is_dir():
         raise CardError(f"{what}: {folder}: no such folder: put the weights there, or correct `weights` in the card")
     check_no_adapter(folder)
-    for name in _CONFIGS:
-        if (folder / name).is_file():
-            read_config(folder / name)
     index = folder / _INDEX
     if not index.is_file() and not any(folder.glob("*.safetensors")):
         raise CardError(f"{what}: {folder}: no weights (*.safetensors){_found_instead(folder)}")

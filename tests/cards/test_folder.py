@@ -205,8 +205,15 @@ def test_a_card_that_claims_more_than_its_weights_is_found_out(write_model: Writ
     assert [] == contradictions(load_card(folder))
 
 
-@pytest.mark.parametrize("shard", ["w.bin", "../w.safetensors", "/tmp/w.safetensors", "w.safetensors/../../w.bin"])
-def test_a_shard_that_is_no_safetensors_file_of_the_folder_is_refused(write_model: WriteModel, shard: str) -> None:
+@pytest.mark.parametrize(
+    "shard",
+    [
+        "w.bin", "../w.safetensors", "/tmp/w.safetensors", "w.safetensors/../../w.bin", "x" * 5000 + ".safetensors",
+        "x/" * 600 + "w.safetensors", "a\0.safetensors", "a\n.safetensors", 5, None, ["w.safetensors"],
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_a_shard_that_is_no_safetensors_file_of_the_folder_is_refused(write_model: WriteModel, shard: object) -> None:
     """An index may name a pickle, which runs code, or a file that nobody hashes."""
     folder = write_model()
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}), "utf-8")
