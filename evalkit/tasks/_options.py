@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, shown
 from evalkit.files import sha256_of, user_path
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def resolve_options(spec: BenchmarkSpec, given: Mapping[str, str]) -> dict[str, 
     for name in given:
         if name not in spec.options:
             raise UserError(f"option {name}: {spec.name} has {', '.join(spec.options) or 'no options'}")
+        if not isinstance(given[name], str):
+            raise UserError(f"option {name}={shown(given[name])}: expected a text, as it is written on a command line")
     return {name: _value(name, option, given.get(name, option.default)) for name, option in spec.options.items()}
 
 

@@ -145,6 +145,7 @@ _MODEL_FILES: tuple[tuple[str, Make], ...] = (
 
 def _model_folder(case: bytes, folder: Path) -> None:
     from evalkit.cards import check_card, load_card, loaded_files
+    from evalkit.cards._weights import read_config
     from evalkit.models._generation import read_rules
     from evalkit.models._stopping import end_ids
     from evalkit.rope import parse_rope, rope_setting
@@ -161,9 +162,8 @@ def _model_folder(case: bytes, folder: Path) -> None:
     card.require_weights()
     loaded_files(folder / "model", with_code=True)
     if name == b"generation_config.json":
-        given = _loaded(content)
-        given = given if isinstance(given, dict) else {}
-        read_rules(type("Given", (), {})() if not given else _Given(given), "generation_config.json")
+        given = read_config(folder / "model" / "generation_config.json")
+        read_rules(_Given(given), "generation_config.json")
         end_ids(given.get("eos_token_id"), mock.Mock(eos_ids=(1,)))
     for spec in map(parse_rope, ("dynamic:8", "ntk:2", "yarn:4")):
         if (model := rope_model(card, spec)) is not None:
