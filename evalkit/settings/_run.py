@@ -75,7 +75,8 @@ class RunSettings:
     def check_values(self) -> None:
         """Raise `UserError` for a value that is wrong by itself."""
         for name, most in (("limit", MOST_SAMPLES), ("max_seq_len", MOST_TOKENS), ("max_new_tokens", MOST_TOKENS)):
-            self._demand(name, range(1, most + 1).__contains__, f"must be 1 or more, and at most {most:,}")
+            self._demand(name, lambda count: count >= 1, "must be 1 or more")
+            self._demand(name, most.__ge__, f"must be at most {most:,}")
         for path in filter(None, (self.data, self.out)):
             user_path(path)
         rule = f"must be greater than 1, and at most {COARSEST}"

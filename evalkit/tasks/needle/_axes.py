@@ -54,7 +54,8 @@ def read_axes(options: Mapping[str, str]) -> GridAxes:
     """The axes that the options write; `UserError` for values no grid can have."""
     repeats = option_number("repeats", options["repeats"])
     if not 1 <= repeats <= MOST_SAMPLES:
-        raise UserError(f"--repeats {repeats}: must be 1 or more, and at most {MOST_SAMPLES:,}")
+        rule = f"at most {MOST_SAMPLES:,}" if repeats else "1 or more"
+        raise UserError(f"--repeats {repeats}: must be {rule}")
     return GridAxes(
         lengths=_lengths(options["lengths"]),
         depths=_depths(options["depths"]),
