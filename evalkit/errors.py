@@ -17,6 +17,7 @@ EvalkitWarning                what a caller of the Python functions should know 
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 __all__ = [
@@ -32,11 +33,27 @@ __all__ = [
     "UnknownNameError",
     "UserError",
     "one_line",
+    "shown",
 ]
 
 
+LONGEST_MESSAGE = 2000  # characters: names and values that people hand in may be longer than anybody reads
+
+
 class EvalkitError(Exception):
-    """Base of every error that evalkit raises on purpose."""
+    """Base of every error that evalkit raises on purpose; its message is one line without control characters."""
+
+    def __str__(self) -> str:
+        """The message, whatever the names and values in it hold."""
+        text = super().__str__()
+        if len(text) > LONGEST_MESSAGE:
+            text = f"{text[: LONGEST_MESSAGE // 2]} … {text[-LONGEST_MESSAGE // 2 :]}"
+        return text if text.isprintable() else "".join(map(_harmless, text))
+
+
+def _harmless(sign: str) -> str:
+    """The sign as it is, a blank for white space, an escape for what a terminal would obey or not show."""
+    return sign if sign.isprintable() else " " if sign.isspace() else sign.encode("unicode_escape").decode()
 
 
 class EvalkitWarning(UserWarning):
@@ -97,3 +114,22 @@ def one_line(error: BaseException | str, limit: int = 300) -> str:
     """An error's message as one line of at most `limit` characters; its type where it says nothing."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:limit]
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value as a message shows it: one line of at most `limit` characters, made without writing all of it out."""
+    writer = _Shown()
+    writer.maxstring = writer.maxother = limit
+    writer.maxdict = writer.maxlist = writer.maxtuple = writer.maxset = 12
+    return writer.repr(value)[:limit]
+
+
+LONGEST_BITS = 1000  # of a number that is written out: Python refuses to write 15,000
+
+
+class _Shown(reprlib.Repr):
+    """`repr` that stops at a size, and writes numbers that Python refuses to write."""
+
+    def repr_int(self, value: int, level: int) -> str:  # noqa: ARG002
+        """The digits, or how many bits there are of them."""
+        return repr(value) if value.bit_length() <= LONGEST_BITS else f"a number of {value.bit_length():,} bits"

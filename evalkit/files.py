@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evalkit.errors import ReadOnlyError, UserError
+from evalkit.paths import from_home
 
 __all__ = [
     "cannot_write",
@@ -26,6 +27,7 @@ __all__ = [
     "sweep",
     "sync",
     "sync_folder",
+    "user_path",
     "write_text",
 ]
 
@@ -33,6 +35,21 @@ READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 LONGEST_NAME = 60  # characters of a file's name in that of its unfinished version: file systems take 255 bytes
 LONGEST_WRITE = 86_400.0  # seconds after which the unfinished file of an unknown process is nobody's any more
+
+
+def user_path(text: str | Path) -> Path:
+    """The path that a user names, `~` written out; `UserError` for one that the system cannot even look for.
+
+    Whether anything is there is another question.
+    """
+    path = from_home(Path(text))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # a name too long, a folder that may not be entered, a NUL
+        raise UserError(f"{path}: cannot be looked for ({getattr(error, 'strerror', None) or error})") from error
+    return path
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["cache_root", "data_root", "shipped"]
+__all__ = ["cache_root", "data_root", "from_home", "shipped"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -20,15 +20,23 @@ def shipped(name: str) -> Path:
     return packed if packed.is_dir() else _PACKAGE.parent / name
 
 
+def from_home(path: Path) -> Path:
+    """The path with `~` written out; as it is where nobody knows that user's home, so that it is missed as written."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def data_root() -> Path | None:
     """`EVALKIT_DATA`: a folder of benchmark data that is used before any download; None where unset."""
     value = os.environ.get("EVALKIT_DATA", "")
-    return Path(value).expanduser() if value else None
+    return from_home(Path(value)) if value else None
 
 
 def cache_root() -> Path:
     """`EVALKIT_CACHE`, or `evalkit` in the user's cache folder: downloads and built sets."""
     value = os.environ.get("EVALKIT_CACHE", "")
     if value:
-        return Path(value).expanduser()
+        return from_home(Path(value))
     return Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache") / "evalkit"

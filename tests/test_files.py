@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import ReadOnlyError, UserError
-from evalkit.files import json_text, keep_aside, partial_of, replace_text, sha256_of, write_text
+from evalkit.files import json_text, keep_aside, partial_of, replace_text, sha256_of, user_path, write_text
 
 FULL = OSError(28, "No space left on device")
 
@@ -192,3 +192,15 @@ def test_a_copy_kept_aside_never_takes_the_place_of_another(tmp_path: Path) -> N
         each.name for each in tmp_path.glob("*.damaged-*")
     )
     assert ("one", "two") == tuple((tmp_path / f"samples.jsonl.damaged-{number}").read_text() for number in (1, 2))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "y/" * 3000, "\ud800"])
+def test_a_path_that_no_system_can_look_for_is_one_line(name: str) -> None:
+    """Names too long, signs that no name has; one that is merely not there is a path all the same."""
+    with pytest.raises(UserError, match="cannot be looked for") as caught:
+        user_path(name)
+
+    assert str(caught.value).isprintable()
+    assert Path("no/such") == user_path("no/such")
+    assert Path("~nobody-here/x") == user_path("~nobody-here/x")
+    assert Path.home() / "x" == user_path("~/x")

@@ -25,6 +25,9 @@ from evalkit.cards._serving import CardRecord, Endpoint, Engine
 from evalkit.cards._weights import check_weights
 from evalkit.cards.hub import Snapshot
 from evalkit.errors import CardError
+from evalkit.files import user_path
+from evalkit.paths import from_home
+from evalkit.records import Count, Number
 
 __all__ = ["FACTS", "Architecture", "Card", "ChatRoles", "ChatTemplate", "FactSource", "Rope"]
 
@@ -36,34 +39,34 @@ _SPEC = r"native|(linear|ntk|dynamic|yarn):[0-9]+([.][0-9]+)?"
 class Architecture(CardRecord):
     """Facts of the network; every one may be left out."""
 
-    parameters: int | None = Field(default=None, gt=0)
+    parameters: Count | None = None
     """Number of parameters, counted as the source counts them."""
-    layers: int | None = Field(default=None, gt=0)
+    layers: Count | None = None
     """Number of transformer layers."""
-    hidden: int | None = Field(default=None, gt=0)
+    hidden: Count | None = None
     """Width of the residual stream."""
-    feed_forward: int | None = Field(default=None, gt=0)
+    feed_forward: Count | None = None
     """Width of the feed-forward layer."""
-    heads: int | None = Field(default=None, gt=0)
+    heads: Count | None = None
     """Number of query heads."""
-    kv_heads: int | None = Field(default=None, gt=0)
+    kv_heads: Count | None = None
     """Number of key and value heads."""
-    head_dim: int | None = Field(default=None, gt=0)
+    head_dim: Count | None = None
     """Width of one head."""
-    rotary_dim: int | None = Field(default=None, gt=0)
+    rotary_dim: Count | None = None
     """Dimensions of a head that RoPE turns; null = all of `head_dim`."""
-    vocabulary: int | None = Field(default=None, gt=0)
+    vocabulary: Count | None = None
     """Number of tokens the output layer knows."""
 
 
 class Rope(CardRecord):
     """The rotary position embedding of the released weights."""
 
-    theta: float | None = Field(default=None, gt=0)
+    theta: Annotated[Number, Field(gt=0)] | None = None
     """Base of the rotation; null where the weights' own configuration does not state it."""
     scaling: str | None = None
     """Scaling the weights were released with, as a spec (`linear:8`); null = none, `native` = one no spec expresses."""
-    original_length: int | None = Field(default=None, gt=0)
+    original_length: Count | None = None
     """Tokens that the scaling extends: L of the RoPE formulas; null = `context_length`."""
 
     @field_validator("scaling")
@@ -130,7 +133,7 @@ class Card(CardRecord):
     """Tokenizer where it is not that of the weights: `tiktoken:NAME`, a hub id or a path; null = theirs."""
     revision: str | None = Field(default=None, min_length=1)
     """Commit, tag or branch of the hub repository; null = its default branch."""
-    context_length: int = Field(gt=0)
+    context_length: Count
     """Tokens of prompt and answer that the released model takes, with the scaling it was released with."""
     architecture: Architecture = Architecture()
     """Facts of the network."""
@@ -150,7 +153,7 @@ class Card(CardRecord):
     """Strings that end an answer, besides the end-of-text tokens of the weights."""
     add_bos: Literal["auto", True, False] = "auto"
     """Whether a prompt starts with the beginning-of-text token; `auto` = as the tokenizer or its template does."""
-    max_seq_len: int | None = Field(default=None, gt=0)
+    max_seq_len: Count | None = None
     """Window (prompt and answer) of the published run, used as the default; null = `context_length`."""
     engine: Engine = Engine()
     """Settings of a serving engine on this machine."""
@@ -176,6 +179,8 @@ class Card(CardRecord):
     @field_validator("weights")
     @classmethod
     def _check_weights(cls, value: str | None) -> str | None:
+        if value is not None and not value.isprintable():
+            raise ValueError("expected a name without line ends and control characters")
         if value is not None and not value.startswith(_PATH_SIGNS) and not re.fullmatch(_HUB_ID, value):
             raise ValueError("expected a hub id (owner/name) or a path that starts with '.', '/' or '~'")
         return value
@@ -231,7 +236,7 @@ class Card(CardRecord):
         if self.weights is None or self.is_on_hub:
             return None
         folder = self._origin.parent if self._origin else Path()
-        return (folder / Path(self.weights).expanduser()).resolve()
+        return user_path(folder / from_home(Path(self.weights))).resolve()
 
     @property
     def default_max_seq_len(self) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards._window import Config, count, lengths_of, number, rope_parameters, scaling_type
+from evalkit.cards._window import Config, ConfigError, count, lengths_of, number, rope_parameters, scaling_type
 
 __all__ = ["completed", "head_dim", "is_by_layer", "is_latent", "rotary_dim", "stated_theta"]
 
@@ -133,7 +133,11 @@ def rotary_dim(config: Config) -> int | None:
         or number(config, "partial_rotary_factor")
         or number(config, "rotary_pct")
     )
-    return int(width * factor) if width and factor and factor < 1 and _obeys_the_factor(config) else None
+    if not (width and factor and factor < 1 and _obeys_the_factor(config)):
+        return None
+    if width * factor < 1:
+        raise ConfigError(f"partial_rotary_factor: {factor:g} of a head of {width} leaves no dimension to turn")
+    return int(width * factor)
 
 
 def _obeys_the_factor(config: Config) -> bool:

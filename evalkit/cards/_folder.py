@@ -7,18 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from evalkit.cards._card import Architecture, Card, FactSource, Rope
 from evalkit.cards._class import completed, head_dim, is_by_layer, rotary_dim, stated_theta
-from evalkit.cards._weights import check_no_adapter, read_json
+from evalkit.cards._weights import check_no_adapter, read_config
 from evalkit.cards._window import KEYS, ConfigError, language_config, lengths_of, rope_parameters, scaling_type
 from evalkit.cards._window import count as _count
 from evalkit.cards._window import number as _number
 from evalkit.cards.hub import Snapshot
-from evalkit.errors import CardError
+from evalkit.errors import CardError, shown
+from evalkit.records import explain
 
 __all__ = ["FolderFacts", "card_of_folder", "card_of_snapshot", "read_facts"]
 
 _TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
+LARGEST_FACTOR = 1_000_000  # of a scaling; published ones go up to 64
 _SPEC_TYPES = {"linear", "dynamic", "yarn"}
 
 
@@ -86,7 +90,7 @@ def card_of_snapshot(snapshot: Snapshot) -> Card:
 def read_facts(folder: Path) -> FolderFacts:
     """What `config.json` and the tokenizer files of `folder` say; `CardError` for values they cannot have."""
     path = folder / "config.json"
-    whole = read_json(path)
+    whole = read_config(path)
     try:
         config = completed(folder, language_config(whole))
         lengths = lengths_of(config)
@@ -101,6 +105,8 @@ def read_facts(folder: Path) -> FolderFacts:
         )
     except ConfigError as error:
         raise CardError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise CardError(f"{path}: {explain(error)}") from None
 
 
 def _rope(config: Mapping[str, object], original_length: int | None) -> Rope:
@@ -116,8 +122,10 @@ def _scaling(parameters: Mapping[str, object]) -> str | None:
     if kind == "default":
         return None
     factor = _number(parameters, "factor")
-    if kind not in _SPEC_TYPES or factor is None:
+    if kind not in _SPEC_TYPES or factor is None or factor < 1:  # below 1 it shortens, which no spec expresses
         return "native"
+    if factor > LARGEST_FACTOR:
+        raise ConfigError(f"factor: expected at most {LARGEST_FACTOR:,}, found {shown(factor)}")
     return f"{kind}:{factor:.12g}"  # as a spec would be written: 8, not 8.0
 
 
@@ -143,4 +151,4 @@ def _has_chat_template(folder: Path) -> bool:
     if any((folder / name).is_file() for name in _TEMPLATE_FILES):
         return True
     path = folder / "tokenizer_config.json"
-    return path.is_file() and bool(read_json(path).get("chat_template"))
+    return path.is_file() and bool(read_config(path).get("chat_template"))

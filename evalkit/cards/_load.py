@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from evalkit.cards._card import FACTS, Card
 from evalkit.cards._folder import card_of_folder, card_of_snapshot
 from evalkit.cards._weights import check_no_adapter
 from evalkit.cards.hub import HubError, HubName, hub_name, open_snapshot
-from evalkit.errors import CardError, UnknownNameError, one_line
+from evalkit.errors import CardError, UnknownNameError
+from evalkit.files import user_path
 from evalkit.paths import shipped
+from evalkit.reading import read_yaml
+from evalkit.records import explain
 
 __all__ = ["list_cards", "load_card", "on_this_machine"]
 
@@ -32,7 +32,7 @@ def load_card(name_or_path: str | Path) -> Card:
     shipped_files = _shipped_files()
     if text in shipped_files:
         return _read_card(shipped_files[text])
-    path = Path(text).expanduser()
+    path = user_path(text)
     named = hub_name(text) if isinstance(name_or_path, str) else None
     if path.is_dir() and (named is None or _is_model(path)):
         note = f"{text} is a folder here and is used, not the hub's model of that name (./{text} says so)"
@@ -118,62 +118,18 @@ def _served(path: Path) -> str:
 
 
 def _read_card(path: Path) -> Card:
-    data = _read_yaml(path)
+    data = _read_card_fields(path)
     try:
         return Card.model_validate(data, context=path.absolute())
     except ValidationError as error:
-        raise CardError(f"{path}: {_explain(error, data)}") from None
+        # pydantic looks at pairs of fields last
+        pair = () if {"weights", "endpoint"} & data.keys() else ("weights (or endpoint)",)
+        raise CardError(f"{path}: {explain(error, FACTS, pair)}") from None
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.load(path.read_text("utf-8"), Loader=_CardLoader)  # a SafeLoader
-    except yaml.YAMLError as error:
-        raise CardError(f"{path}: not valid YAML: {one_line(error)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: cannot be read: {error}") from None
+def _read_card_fields(path: Path) -> dict[str, Any]:
+    data = read_yaml(path, refuse=CardError)
     if not isinstance(data, dict):
         found = "nothing" if data is None else type(data).__name__
         raise CardError(f"{path}: a card is a mapping of fields (name: …), found {found}")
     return data
-
-
-class _CardLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses a key given twice, where YAML libraries silently keep the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _explain(error: ValidationError, data: Mapping[str, Any]) -> str:
-    """All missing fields at once; then the first other error as `field: what`, and how many more there are."""
-    errors = error.errors(include_url=False)
-    missing = [_field(each) for each in errors if each["type"] == "missing"]
-    if missing and not {"weights", "endpoint"} & data.keys():  # pydantic looks at pairs of fields last
-        missing.append("weights (or endpoint)")
-    others = [each for each in errors if each["type"] != "missing"]
-    parts = [f"{', '.join(missing)}: missing: add {'it' if len(missing) == 1 else 'them'}"] if missing else []
-    parts += [_explain_one(others[0])] if others else []
-    return "; ".join(parts) + (f" (and {len(others) - 1} more)" if len(others) > 1 else "")
-
-
-def _explain_one(error: Mapping[str, Any]) -> str:
-    field = _field(error)
-    if error["type"] == "extra_forbidden":
-        return f"{field}: unknown field{_nearest_field(field)}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    found = f", found {error['input']!r:.80}" if field else ""
-    return f"{field}: {message}{found}" if field else message
-
-
-def _field(error: Mapping[str, Any]) -> str:
-    return ".".join(str(part) for part in error["loc"] if not str(part).startswith("~"))
-
-
-def _nearest_field(field: str) -> str:
-    nearest = difflib.get_close_matches(field, FACTS, n=1)
-    return f": did you mean {nearest[0]!r}?" if nearest else ": remove it"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
-from evalkit.records import FrozenRecord
+from evalkit.records import Amount, Count, FrozenRecord, Number
 
 __all__ = ["CardRecord", "Endpoint", "Engine", "Prices"]
+
+
+LARGEST_GROUP = 10_000  # devices, or requests at once
+LONGEST_WAIT = 604_800  # seconds: a week
+
+Price = Annotated[Number, Field(ge=0)]
 
 
 class CardRecord(FrozenRecord):
@@ -21,11 +27,11 @@ class CardRecord(FrozenRecord):
 class Engine(CardRecord):
     """Settings of a serving engine (vLLM)."""
 
-    tensor_parallel: int = Field(default=1, ge=1)
+    tensor_parallel: Annotated[Count, Field(le=LARGEST_GROUP)] = 1
     """Devices that each layer is spread over."""
-    pipeline_parallel: int = Field(default=1, ge=1)
+    pipeline_parallel: Annotated[Count, Field(le=LARGEST_GROUP)] = 1
     """Groups of devices that the layers are dealt out to."""
-    memory_fraction: float = Field(default=0.9, gt=0, le=1)
+    memory_fraction: Annotated[Number, Field(gt=0, le=1)] = 0.9
     """Share of each device's memory that the engine may take."""
     quantization: str | None = Field(default=None, min_length=1)
     """Quantisation method of the engine; null = as the weights are stored. Changes scores."""
@@ -36,11 +42,11 @@ class Engine(CardRecord):
 class Prices(CardRecord):
     """What a provider charges, per million tokens."""
 
-    input: float = Field(ge=0)
+    input: Price
     """For prompt tokens."""
-    output: float = Field(ge=0)
+    output: Price
     """For generated tokens."""
-    cached_input: float | None = Field(default=None, ge=0)
+    cached_input: Price | None = None
     """For prompt tokens that came from the provider's cache; null = as `input`."""
     currency: str = "USD"
     """Currency of the numbers."""
@@ -63,11 +69,11 @@ class Endpoint(CardRecord):
     """Environment variable that holds the key; the key itself is never written anywhere."""
     is_key_required: bool = False
     """Whether the server refuses requests without a key."""
-    markup_tokens: int = Field(default=0, ge=0)
+    markup_tokens: Amount = 0
     """Tokens kept free for what the server's chat format adds to the messages."""
-    concurrency: int = Field(default=64, ge=1)
+    concurrency: Annotated[Count, Field(le=LARGEST_GROUP)] = 64
     """Most requests under way at once; the adapter starts low and finds what the server bears."""
-    timeout_seconds: float = Field(default=600.0, gt=0)
+    timeout_seconds: Annotated[Number, Field(gt=0, le=LONGEST_WAIT)] = 600.0
     """Longest wait for one answer."""
     rope: str | None = Field(default=None, min_length=1)
     """RoPE group the server was started for, as `evalkit run` names it; null = the model's own configuration."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from evalkit.errors import CardError
+from evalkit.errors import CardError, shown
+from evalkit.reading import read_json
 
-__all__ = ["check_no_adapter", "check_weights", "foreign_code", "loaded_files", "named_shards", "read_json"]
+__all__ = ["check_no_adapter", "check_weights", "foreign_code", "loaded_files", "named_shards", "read_config"]
 
+LARGEST_CONFIG = 2**26  # bytes; the index of a model with 140,000 tensors has 14 million
 _INDEX = "model.safetensors.index.json"
+LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes of a file's name and signs of a path: what file systems take
 _ADAPTER = "adapter_config.json"
 _WITH_CODE = ("config.json", "tokenizer_config.json")
 _TOKENIZER_FILES = {
@@ -57,7 +59,7 @@ def loaded_files(folder: Path, *, with_code: bool) -> list[Path]:
 
 def foreign_code(folder: Path) -> list[str]:
     """Repositories of the hub, other than this folder, from which its configurations take code; sorted."""
-    maps = [read_json(path).get("auto_map") for name in _WITH_CODE if (path := folder / name).is_file()]
+    maps = [read_config(path).get("auto_map") for name in _WITH_CODE if (path := folder / name).is_file()]
     classes = [name for each in maps if isinstance(each, dict) for name in _texts(each.values())]
     return sorted({name.partition("--")[0] for name in classes if "--" in name})
 
@@ -79,30 +81,30 @@ def _found_instead(folder: Path) -> str:
 
 def named_shards(index: Path) -> set[str]:
     """The weight files that an index names, all of them safetensors inside its folder; else `CardError`."""
-    weight_map = read_json(index).get("weight_map")
+    weight_map = read_config(index).get("weight_map")
     if not isinstance(weight_map, dict):
         raise CardError(f"{index}: weight_map: expected an object: copy the file again")
-    shards = {str(shard) for shard in weight_map.values()}
     # A shard of another kind may be a pickle, which runs code; one outside is nobody's to hash.
-    odd = next((name for name in sorted(shards) if not _is_inside(name)), None)
-    if odd is not None:
-        raise CardError(f"{index}: {odd!r:.80} is no *.safetensors file of this folder: get the model again")
-    return shards
+    odd = [name for name in weight_map.values() if not isinstance(name, str) or not _is_inside(name)]
+    if odd:
+        raise CardError(
+            f"{index}: weight_map: {shown(odd[0])} is no *.safetensors file of this folder: get the model again"
+        )
+    return set(weight_map.values())
 
 
 def _is_inside(shard: str) -> bool:
     path = PurePosixPath(shard)
-    return path.suffix == ".safetensors" and not path.is_absolute() and ".." not in path.parts
+    if path.is_absolute() or ".." in path.parts or path.suffix != ".safetensors" or not shard.isprintable():
+        return False
+    return len(shard) <= LONGEST_PATH and all(len(part.encode()) <= LONGEST_NAME for part in path.parts)
 
 
-def read_json(path: Path) -> dict[str, object]:
+def read_config(path: Path) -> dict[str, object]:
     """The object in a JSON file of a model folder, or a CardError that says what is wrong with it."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise CardError(f"{path}: no such file: copy it from the model's repository") from None
-    except (OSError, ValueError) as error:  # ValueError covers bad JSON and bad UTF-8
-        raise CardError(f"{path}: cannot be read ({error}): copy it again") from None
+    if not path.exists():
+        raise CardError(f"{path}: no such file: copy it from the model's repository")
+    value = read_json(path, refuse=CardError, advice="copy it again", most=LARGEST_CONFIG, is_foreign=True)
     if not isinstance(value, dict):
         raise CardError(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value

@@ -11,9 +11,11 @@ Lengths(stated={'max_position_embeddings': 1024}, window=4096, original=1024)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from evalkit.errors import shown
+from evalkit.records import LARGEST_COUNT, LARGEST_NUMBER
 
 __all__ = ["NESTED", "ConfigError", "Lengths", "count", "language_config", "lengths_of", "number", "rope_parameters"]
 
@@ -31,6 +33,8 @@ KEYS = (
 # Scalings whose `max_position_embeddings` is the extended length already; `mrope` numbers positions, it scales nothing.
 ALREADY_EXTENDED = {"default", "llama3", "longrope", "su", "mrope", "proportional"}
 
+
+LEAST = 1e-6  # of bases, factors and shares of a head; published ones go down to 0.1
 
 _ROPE_DICTS = ("rope_scaling", "rope_parameters")
 
@@ -71,7 +75,7 @@ def rope_parameters(config: Config) -> Config:
     for key in _ROPE_DICTS:
         value = config.get(key)
         if value is not None and not isinstance(value, dict):
-            raise ConfigError(f"{key}: expected an object, found {value!r:.80}")
+            raise ConfigError(f"{key}: expected an object, found {shown(value)}")
     return next((value for key in _ROPE_DICTS if isinstance(value := config.get(key), dict) and value), {})
 
 
@@ -89,7 +93,7 @@ def lengths_of(config: Config) -> Lengths:
             continue  # vLLM: "Gemma3's max_model_len (128K) is already scaled"
         if kind == "linear" and "max_sequence_length" in stated:  # LMSYS: the window, whatever else is written
             window = stated["max_sequence_length"]
-            return Lengths(stated, window, original or int(window / factor))
+            return Lengths(stated, window, original or max(int(window / factor), 1))
         first = original or base
         return Lengths(stated, max(base, int(first * factor)), first)
     return Lengths(stated, base, original if original is not None and original < base else None)
@@ -97,7 +101,13 @@ def lengths_of(config: Config) -> Lengths:
 
 def scaling_type(parameters: Config) -> str:
     """The kind of a scaling in either spelling; `default` where it scales nothing."""
-    return str(parameters.get("rope_type") or parameters.get("type") or "default")
+    for key in ("rope_type", "type"):
+        value = parameters.get(key)
+        if value:
+            if not isinstance(value, str):
+                raise ConfigError(f"{key}: expected a word, found {shown(value)}")
+            return value
+    return "default"
 
 
 def _scalings(config: Config) -> Iterator[Config]:
@@ -125,7 +135,9 @@ def count(config: Config, key: str) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # some tools write 4096.0
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise ConfigError(f"{key}: expected a positive whole number, found {value!r:.80}")
+        raise ConfigError(f"{key}: expected a positive whole number, found {shown(value)}")
+    if value > LARGEST_COUNT:
+        raise ConfigError(f"{key}: expected at most {LARGEST_COUNT:,}, found {shown(value)}")
     return value
 
 
@@ -134,6 +146,8 @@ def number(config: Config, key: str) -> float | None:
     value = config.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigError(f"{key}: expected a positive number, found {value!r:.80}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigError(f"{key}: expected a positive number, found {shown(value)}")
+    if not LEAST <= value <= LARGEST_NUMBER:
+        raise ConfigError(f"{key}: expected a number from {LEAST:g} to {LARGEST_NUMBER:g}, found {shown(value)}")
     return float(value)

@@ -127,10 +127,11 @@ def _all_protocols(
 def _check_run_folder(path: Path) -> None:
     """Say which format to name for outputs made elsewhere, and what had to be rebuilt of a run."""
     from evalkit.errors import UserError
+    from evalkit.files import user_path
     from evalkit.scores import likely_command
 
     restore(path)
-    if not (path / "run.json").exists() and (advice := likely_command(path)):
+    if not (user_path(path) / "run.json").exists() and (advice := likely_command(path)):
         raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")
 
 

@@ -5,7 +5,6 @@ Order: the user's folder, `EVALKIT_WHEELS` (wheels only), `EVALKIT_DATA`, the ca
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,8 @@ from typing import Literal, NamedTuple
 from evalkit.data._sources import Source, SourceFile
 from evalkit.errors import DataError
 from evalkit.files import json_text, replace_text
-from evalkit.paths import cache_root, data_root
+from evalkit.paths import cache_root, data_root, from_home
+from evalkit.reading import read_json
 
 __all__ = ["Place", "cached", "expected_digest", "find", "record_digest"]
 
@@ -54,7 +54,7 @@ def _candidates(source: Source, file: SourceFile, folder: Path | None, *, elsewh
         if not elsewhere:
             return
     if wheels:
-        yield Place(_check_folder(Path(wheels).expanduser(), "EVALKIT_WHEELS") / file.path, "data")
+        yield Place(_check_folder(from_home(Path(wheels)), "EVALKIT_WHEELS") / file.path, "data")
     root = data_root()
     if root is not None:
         yield Place(_check_folder(root, "EVALKIT_DATA") / source.folder / file.path, "data")
@@ -86,8 +86,8 @@ def _recorded(source: Source) -> dict[str, str]:
     path = _record_path(source)
     if not path.is_file():
         return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}): delete it and run: evalkit data fetch {source.name}") from error
-    return {str(name): str(digest) for name, digest in value.items()}
+    advice = f"delete it and run: evalkit data fetch {source.name}"
+    value = read_json(path, advice=advice)
+    if not isinstance(value, dict) or not all(isinstance(digest, str) for digest in value.values()):
+        raise DataError(f"{path}: not an object from file name to digest: {advice}")
+    return value

@@ -11,14 +11,16 @@ for record in read_records(Path("leval/Exam/coursera.jsonl")):
 from __future__ import annotations
 
 import codecs
+import functools
 import gzip
 import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, NoReturn, TextIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from evalkit.errors import DataError
+from evalkit.reading import DEEPEST, JsonError, check_depth, distinct, load_json, refuse_constant, whole_number
 
 __all__ = ["Record", "read_array", "read_document", "read_records", "require", "require_strings"]
 
@@ -32,7 +34,8 @@ _JSON_NAMES = {
     list: "a list",
     dict: "an object",
 }
-LINE_BYTES = 2**28  # a file without line ends must not fill the memory; the longest published record has 20 MB
+LINE_BYTES = 2**26  # a file without line ends must not fill the memory; the longest published record has 20 MB
+DOCUMENT_BYTES = 2**28  # of a file that is one JSON value; the largest published predictions have 60 MB
 UNPACKED_BYTES = 2**30  # a compressed file must not fill the memory; the largest published predictions have 60 MB
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -75,17 +78,18 @@ def read_records(path: Path, *, refuses_doubled_fields: bool = False) -> Iterato
 def read_document(path: Path) -> object:
     """The one JSON value of a file; a field given twice in an object is refused, as are NaN and infinities.
 
-    A file whose name ends in `.gz` is unpacked, up to 1 GiB.
+    A file whose name ends in `.gz` is unpacked. Files and what they unpack to are up to 256 MiB.
     """
-    raw = b"".join(_lines(path)).removeprefix(codecs.BOM_UTF8)
-
-    def refuse(constant: str) -> NoReturn:
-        raise DataError(f"{path}: {constant} is not JSON: write null or a number")
-
+    lines, total = [], 0
+    for line in _lines(path):
+        total += len(line)
+        if total > DOCUMENT_BYTES:
+            raise DataError(f"{path}: more than {DOCUMENT_BYTES:,} bytes: no file of predictions is as large; split it")
+        lines.append(line)
     try:
-        return json.loads(raw, parse_constant=refuse, object_pairs_hook=lambda pairs: _distinct(str(path), pairs))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error}): get the file again") from error
+        return load_json(b"".join(lines))
+    except JsonError as error:
+        raise DataError(f"{path}: {error}: get the file again") from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -113,39 +117,35 @@ def _decoded(path: Path, line: int, raw: bytes) -> str:
         raise DataError(f"{path}:1: the file is UTF-16, not UTF-8: convert it, or get the original file")
     raw = raw.removeprefix(codecs.BOM_UTF8) if line == 1 else raw
     try:
-        return raw.decode("utf-8").strip(" \t\r\n")
+        return raw.strip(b" \t\r\n").decode("utf-8")
     except UnicodeDecodeError as error:
         found = f"byte 0x{raw[error.start]:02x} at position {error.start + 1}"
         raise DataError(f"{path}:{line}: not UTF-8 ({found}): convert the file, or get the original") from error
 
 
 def _parsed(path: Path, line: int, text: str, *, is_cut: bool, is_strict: bool) -> dict[str, object]:
-    def refuse(constant: str) -> NoReturn:
-        raise DataError(f"{path}:{line}: {constant} is not JSON: write null or a number")
-
-    hook = (lambda pairs: _distinct(f"{path}:{line}", pairs)) if is_strict else None
     try:
-        value = json.loads(text, parse_constant=refuse, object_pairs_hook=hook)
+        value = _decoder(is_strict).decode(text)
+        check_depth(value, text)
     except json.JSONDecodeError as error:
         if is_cut:
             raise DataError(f"{path}:{line}: the last line is cut off: the file is incomplete, get it again") from error
         where = f"{error.msg} at column {error.colno}"
         raise DataError(f"{path}:{line}: not JSON ({where}): one JSON object per line is expected") from error
-    except (RecursionError, ValueError) as error:
-        raise DataError(f"{path}:{line}: JSON that cannot be read ({error}): repair or remove the line") from error
+    except JsonError as error:
+        raise DataError(f"{path}:{line}: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}:{line}: nested more than {DEEPEST} deep: repair or remove the line") from error
     if not isinstance(value, dict):
         raise DataError(f"{path}:{line}: {_named(value)} instead of a JSON object: one object per line is expected")
     return value
 
 
-def _distinct(place: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The fields of an object, each given once; Python would keep the last of two without a word."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{place}: field {doubled!r} is given twice: which one counts cannot be told; remove one")
-    return fields
+@functools.cache
+def _decoder(is_strict: bool) -> json.JSONDecoder:
+    """JSON without NaN and numbers that no float can hold; strict: without fields given twice."""
+    hook = distinct if is_strict else None
+    return json.JSONDecoder(parse_constant=refuse_constant, parse_int=whole_number, object_pairs_hook=hook)
 
 
 def require(record: Record, field: str, kind: type[T]) -> T:
@@ -175,8 +175,8 @@ def _named(value: object) -> str:
     return "null" if value is None else _JSON_NAMES.get(type(value), type(value).__name__)
 
 
-CHUNK = 2**20  # characters read at once; doubled while one object does not fit
-LONGEST = 2**28  # an object that never ends must not fill the memory; LongBench v2's longest has some 16 million
+CHUNK = 2**20  # bytes read at once; doubled while one object does not fit
+LONGEST = 2**26  # bytes: an object that never ends must not fill the memory; LongBench v2's longest has some 16 million
 _SPACE = " \t\r\n"
 _ESCAPE = 16  # a surrogate pair written as escapes, or a cut word: faults that more text may repair end this near
 
@@ -184,7 +184,7 @@ _ESCAPE = 16  # a surrogate pair written as escapes, or a cut word: faults that 
 def read_array(path: Path) -> Iterator[Record]:
     """The objects of the array in order, each with the line it begins at. NaN and infinities are refused."""
     try:
-        stream = path.open(encoding="utf-8-sig", newline="")
+        stream = path.open("rb")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     with stream:
@@ -201,13 +201,13 @@ def read_array(path: Path) -> Iterator[Record]:
 class _Window:
     """The part of the file that is in memory, and how far it has been read."""
 
-    def __init__(self, path: Path, stream: TextIO) -> None:
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
         self._path = path
         self._stream = stream
+        self._utf8 = codecs.getincrementaldecoder("utf-8-sig")()
         self._text = ""
         self._at = 0
         self._line = 1
-        self._decoder = json.JSONDecoder(parse_constant=self._refuse)
 
     def next_sign(self) -> str:
         """The next character that is not white space; empty at the end of the file."""
@@ -233,19 +233,21 @@ class _Window:
     def record(self) -> Record:
         """The object that begins here."""
         self.next_sign()
-        line, size = self._line, CHUNK
+        line, size, held = self._line, CHUNK, 0
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._text, self._at)
+                value, end = _decoder(False).raw_decode(self._text, self._at)
+                check_depth(value, self._text[self._at : end])
                 break
             except json.JSONDecodeError as error:
                 if not self._may_go_on(error) or not self._read_more(size):
                     raise self._error(f"not JSON ({error.msg}); get the file again") from error
-            except (RecursionError, ValueError) as error:
+            except (JsonError, RecursionError) as error:
                 raise self._error(f"JSON that cannot be read ({error}); get the file again") from error
-            size *= 2  # so that a long object is decoded a few times, not once per chunk
-            if size > LONGEST:
-                raise self._error(f"an object of more than {LONGEST // 2} characters; get the file again")
+            held += size
+            if held > LONGEST:
+                raise self._error(f"an object of more than {LONGEST:,} bytes; get the file again")
+            size = min(size * 2, LONGEST - held + 1)  # so that a long object is decoded a few times, not once per chunk
         if not isinstance(value, dict):
             raise self._error("not an object; an array of objects is expected")
         self._line += self._text.count("\n", self._at, end)
@@ -257,15 +259,13 @@ class _Window:
         return error.pos >= len(self._text) - _ESCAPE or error.msg.startswith("Unterminated string")
 
     def _read_more(self, size: int) -> bool:
+        raw = self._stream.read(size)
         try:
-            more = self._stream.read(size)
+            more = self._utf8.decode(raw, final=not raw)
         except UnicodeDecodeError as error:
             raise self._error("not UTF-8; get the original file") from error
         self._text, self._at = self._text[self._at :] + more, 0
-        return bool(more)
-
-    def _refuse(self, constant: str) -> NoReturn:
-        raise self._error(f"{constant} is not JSON; write null or a number")
+        return bool(raw)
 
     def _error(self, reason: str) -> DataError:
         return DataError(f"{self._path}:{self._line}: {reason}")

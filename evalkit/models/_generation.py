@@ -7,14 +7,17 @@ does, changes nothing under greedy decoding with the protocol's own limit, or is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalkit.errors import CardError
+from evalkit.errors import CardError, shown
 
 __all__ = ["HONOURED", "REFUSED", "WITHOUT_EFFECT", "GenerationRules", "check_other_file", "read_rules"]
+
+
+LARGEST_PENALTY = 1e6  # published ones lie between 1 and 2
+LARGEST_COUNT = 10**9  # of tokens
 
 
 def _is_given(value: Any) -> bool:
@@ -119,7 +122,7 @@ class GenerationRules:
         for name, value in self.fields.items():
             if name not in names:
                 raise CardError(
-                    f"{self.source}: {name} is {value!r:.80}, which {engine} does not have; use --backend hf"
+                    f"{self.source}: {name} is {shown(value)}, which {engine} does not have; use --backend hf"
                 )
 
 
@@ -132,7 +135,7 @@ def read_rules(configuration: Any, source: str) -> GenerationRules:
     for name, value in given.items():
         if _is_refused(name, value):
             raise CardError(
-                f"{source}: {name} is {value!r:.80}, under which transformers' generate answers otherwise than "
+                f"{source}: {name} is {shown(value)}, under which transformers' generate answers otherwise than "
                 "evalkit's greedy decoding; remove it from the file to run the model without it"
             )
     fields = {name: given[name] for name, off in HONOURED.items() if name in given and given[name] != off}
@@ -151,7 +154,7 @@ def check_other_file(given: Mapping[str, Any], configuration: Any, source: str) 
         is_set = value is not None and (REFUSED[name](value) if name in REFUSED else value != HONOURED[name])
         if is_set and value != getattr(configuration, name, None):
             raise CardError(
-                f"{source}: {name} is {value!r:.80} beside a generation_config.json that says otherwise; "
+                f"{source}: {name} is {shown(value)} beside a generation_config.json that says otherwise; "
                 "leave it in one of the two files"
             )
 
@@ -173,22 +176,22 @@ def _fields_of_this_release() -> frozenset[str]:
 def _check_stop_strings(given: Any, source: str) -> None:
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text for text in texts):
-        raise CardError(f"{source}: stop_strings is {given!r:.80}: expected one text or a list of texts, none empty")
+        raise CardError(f"{source}: stop_strings is {shown(given)}: expected one text or a list of texts, none empty")
 
 
 def _check_numbers(fields: dict[str, Any], source: str) -> None:
     """Refuse penalties that are no positive numbers; 2 becomes 2.0, the same in JSON and not in transformers."""
     for name in ("repetition_penalty", "encoder_repetition_penalty"):
         value = fields.get(name, 1.0)
-        if not _is_number(value) or not 0 < value < math.inf:
-            raise CardError(f"{source}: {name} is {value!r:.80}: expected a number above 0; correct it or remove it")
+        if not _is_number(value) or not 0 < value < LARGEST_PENALTY:
+            raise CardError(f"{source}: {name} is {shown(value)}: expected a number above 0; correct it or remove it")
         if name in fields:
             fields[name] = float(value)
     for name in ("min_length", "min_new_tokens", "no_repeat_ngram_size"):
         value = fields.get(name, 0)
-        if not _is_number(value) or not isinstance(value, int) or value < 0:
+        if not _is_number(value) or not isinstance(value, int) or not 0 <= value < LARGEST_COUNT:
             raise CardError(
-                f"{source}: {name} is {value!r:.80}: expected a whole number from 0; correct it or remove it"
+                f"{source}: {name} is {shown(value)}: expected a whole number from 0; correct it or remove it"
             )
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from evalkit.errors import CardError, shown
 from evalkit.prompts import PromptTokenizer
 from evalkit.tasks import StopRule
 
 __all__ = ["AnswerEnd", "cut_at_stop", "end_ids"]
 
 DEFAULT = StopRule()
+LARGEST_ID = 2**31  # token ids are 32-bit numbers everywhere
 
 
-def end_ids(configured: int | Sequence[int] | None, tokenizer: PromptTokenizer) -> frozenset[int]:
-    """End-of-text tokens of the generation configuration and of the tokenizer, as OpenCompass's wrapper takes them."""
-    ids = [] if configured is None else [configured] if isinstance(configured, int) else list(configured)
-    return frozenset([*ids, *tokenizer.eos_ids])
+def end_ids(configured: object, tokenizer: PromptTokenizer) -> frozenset[int]:
+    """End-of-text tokens of the generation configuration and of the tokenizer, as OpenCompass's wrapper takes them.
+
+    `CardError` where what is configured is neither a token's number nor a list of them.
+    """
+    given = [] if configured is None else configured
+    ids: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
+    odd = [each for each in ids if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each < LARGEST_ID]
+    if odd:
+        raise CardError(
+            f"generation_config.json: eos_token_id: expected a token's number or a list of them, found {shown(odd[0])}"
+        )
+    return frozenset(ids).union(tokenizer.eos_ids)
 
 
 def cut_at_stop(text: str, stop: Sequence[str]) -> str:

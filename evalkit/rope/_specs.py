@@ -13,11 +13,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, shown
 
 __all__ = ["RopeModel", "RopeSetting", "RopeSpec", "parse_rope", "rope_setting"]
 
 Kind = Literal["native", "none", "linear", "ntk", "dynamic", "yarn", "base"]
+LARGEST_FACTOR, LARGEST_BASE = 1_000_000, 1e18
+"""Published factors go up to 64 and bases to 1e11; beyond these, powers of them leave the range of a float."""
+
 _PLAIN = ("native", "none")
 _WITH_NUMBER = ("linear", "ntk", "dynamic", "yarn", "base")
 
@@ -90,9 +93,10 @@ def parse_rope(text: str) -> RopeSpec:
         value = float(number)
     except ValueError:
         value = math.nan
-    if kind not in _WITH_NUMBER or not math.isfinite(value) or value < 1:
+    if kind not in _WITH_NUMBER or not 1 <= value <= (LARGEST_BASE if kind == "base" else LARGEST_FACTOR):
         raise UserError(
-            f"RoPE spec {text!r} is not one of native, none, linear:F, ntk:F, dynamic:F, yarn:F (F ≥ 1), base:B"
+            f"RoPE spec {shown(text)} is not one of native, none, linear:F, ntk:F, dynamic:F, yarn:F "
+            f"(1 ≤ F ≤ {LARGEST_FACTOR:,}), base:B (1 ≤ B ≤ {LARGEST_BASE:.0e})"
         )
     return RopeSpec(kind, value)  # type: ignore[arg-type]
 

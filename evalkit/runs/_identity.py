@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import platform
 import re
@@ -14,9 +13,10 @@ from typing import Any
 
 from evalkit.cards import Card, loaded_files, on_this_machine
 from evalkit.cards.hub import Snapshot
-from evalkit.errors import CardError
+from evalkit.errors import CardError, UserError
 from evalkit.files import json_text, replace_text, sha256_of
 from evalkit.paths import cache_root
+from evalkit.reading import read_json
 
 __all__ = ["environment", "moved_on_hub", "weights_digest"]
 
@@ -65,10 +65,10 @@ def _remembered_digest(path: Path) -> str:
 
 def _remembered() -> dict[str, str]:
     try:
-        known = json.loads((cache_root() / DIGESTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = read_json(cache_root() / DIGESTS)
+    except UserError:
         return {}  # hashing again is all that a lost memory costs
-    return known if isinstance(known, dict) else {}
+    return known if isinstance(known, dict) and all(isinstance(each, str) for each in known.values()) else {}
 
 
 def _remember(known: dict[str, str]) -> None:

@@ -10,6 +10,8 @@ from evalkit.rope import RopeModel, RopeSpec
 
 __all__ = ["rope_facts", "rope_model"]
 
+LEAST_TURNED = 2  # base · m^(d/(d−2)) is nothing for d = 2
+
 
 def rope_model(card: Card, rope: RopeSpec) -> RopeModel | None:
     """Base, length and turned dimensions that `rope` counts with; None for `native`, which leaves them to the model.
@@ -24,6 +26,11 @@ def rope_model(card: Card, rope: RopeSpec) -> RopeModel | None:
         raise UserError(
             f"{card.name}: --rope {rope} needs {fact}, which its card does not state; add it, but a model without a "
             "rotary embedding, or with one base for each kind of layer, runs with --rope native only"
+        )
+    if rope.kind in {"ntk", "dynamic"} and dimension <= LEAST_TURNED:
+        raise UserError(
+            f"{card.name}: --rope {rope} needs more than {LEAST_TURNED} turned dimensions of a head, and its card or "
+            f"config.json makes {dimension}; correct architecture.head_dim or rotary_dim"
         )
     return RopeModel(base, card.original_length, dimension, is_scaled=card.rope.scaling is not None)
 

@@ -15,6 +15,7 @@ from evalkit.prompts import (
     PromptTokenizer,
     chat_format,
 )
+from evalkit.reading import read_text
 from evalkit.rope import RopeSetting, RopeSpec, parse_rope, rope_setting
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
@@ -28,6 +29,9 @@ from ._monitor import Monitor, tell
 from ._rotary import rope_model
 
 __all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
+
+LARGEST_TEMPLATE = 2**22  # bytes; published ones have under 100,000
+SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,8 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
         changes["chat"] = settings.chat
     elif settings.chat is not None:
         try:
-            changes["chat"] = ChatTemplate(template=Path(settings.chat).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            changes["chat"] = ChatTemplate(template=read_text(Path(settings.chat), LARGEST_TEMPLATE))
+        except (UserError, ValueError) as error:
             known = "not tokenizer, none, server, or a Jinja file"
             raise UserError(f"--chat {settings.chat}: {known} ({error})") from error
     return card.model_copy(update=changes)
@@ -173,6 +177,11 @@ def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
     yield from card.remarks
     yield from contradictions(card)
     for job in jobs:
+        if job.max_seq_len < SHORT_WINDOW:
+            yield (
+                f"{job.name}: a window of {job.max_seq_len} tokens for prompt and answer leaves next to nothing of "
+                "any prompt; check --max-seq-len"
+            )
         if job.max_seq_len > card.context_length:
             made_for = f"the {card.context_length} tokens {card.name} was made for"
             whole = "" if job.identity["max_seq_len"] else "; longer prompts run whole, --max-seq-len would cut them"

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from evalkit.errors import UserError
 from evalkit.lines import checked_line, is_intact
+from evalkit.reading import load_json
 from evalkit.tasks import Answer
 
 __all__ = ["JUDGEMENTS", "Judge", "Judgements", "Verdict", "check_score"]
@@ -84,10 +85,10 @@ class Judgements:
             if not is_intact(line):
                 continue  # not what the judge said: its answer is judged again
             try:
-                entry = json.loads(line)
+                entry = load_json(line)
                 key = (entry["metric"], entry["version"], entry["id"], entry["answer_sha256"])
-                yield key, Verdict(entry["score"], entry["text"])
-            except (ValueError, KeyError, TypeError):
+                yield key, Verdict(check_score(entry["score"]), str(entry["text"]))
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # a line cut off by a killed process: its answer is judged again
 
     def _require_place(self) -> None:

@@ -182,7 +182,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     return TaskAnswers(
         answers,
         failed,
-        is_altered=bool(set(benchmark.files(task)) & set(manifest.settings.get("altered") or ())),
+        is_altered=any(name in (manifest.settings.get("altered") or ()) for name in benchmark.files(task)),
         truncated=frozenset(truncated),
         evidence_lost=frozenset(lost),
         ledgers=last_ledgers,

@@ -8,7 +8,6 @@ options: {lengths: "1000,2000"}
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,6 @@ from ._read import ALL_SETTINGS, fold_options, typed_value
 from ._run import RunSettings
 
 __all__ = ["read_config", "write_config"]
-
-WORDS = (("null", "|~|null", ["", "~", "n"]), ("bool", "true|false", ["t", "f"]))
-"""Tag, words and their first letters, of all plain words that are not text."""
 
 LINE_BREAKS = frozenset("\x85\u2028\u2029")
 
@@ -56,47 +52,13 @@ def _entries(path: Path) -> Iterator[tuple[str, object, bool]]:
 
 
 def _load(path: Path) -> dict[Any, Any]:
-    import yaml
+    from evalkit.reading import YamlWords, read_yaml
 
-    try:
-        data = yaml.load(path.read_text("utf-8"), Loader=_loader())
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{path}{line}: not valid YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise UserError(f"--config {path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    data = read_yaml(path, YamlWords.SETTINGS, refuse=UserError)
     if not isinstance(data, dict):
         found = "nothing" if data is None else f"a {type(data).__name__}"
         raise UserError(f"{path}: a configuration is a mapping of settings (limit: 8), found {found}")
     return data
-
-
-def _loader() -> Any:
-    """A safe loader that takes words as they are written, as the command line does, and refuses a key given twice.
-
-    YAML's own rules would read `10:50:10` as a number to the base 60, `010` as 8 and `no` as false.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers = {}
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            seen: list[Any] = []
-            for name, _ in node.value:
-                key = self.construct_object(name, deep=True)
-                if key in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", name.start_mark)
-                seen.append(key)
-            return super().construct_mapping(node, deep)
-
-    for tag, words, beginnings in WORDS:
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{words})$"), beginnings)
-    return Loader
 
 
 def write_config(values: Mapping[str, Any]) -> str:

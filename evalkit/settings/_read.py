@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import UnknownNameError, UserError
+from evalkit.errors import UnknownNameError, UserError, shown
 
 from ._flag import Setting, settings_of
 from ._run import BenchmarkOptions, RunSettings
@@ -54,7 +54,7 @@ def typed_value(setting: Setting, value: object, where: str = "") -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join([setting.name, *map(str, first["loc"])])
-        raise UserError(f"{where}{place}={first['input']!r:.60}: {first['msg']}") from error
+        raise UserError(f"{where}{place}={shown(first['input'], 60)}: {first['msg']}") from error
 
 
 def _loosened(setting: Setting, value: object) -> object:

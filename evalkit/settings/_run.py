@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, shown
+from evalkit.files import user_path
 
 from ._flag import Flag, settings_of
 
 __all__ = ["BenchmarkOptions", "RunOptions", "RunSettings"]
 
+MOST_SAMPLES = 10**9
+MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
+COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -70,9 +74,13 @@ class RunSettings:
 
     def check_values(self) -> None:
         """Raise `UserError` for a value that is wrong by itself."""
-        for name in ("limit", "max_seq_len", "max_new_tokens"):
+        for name, most in (("limit", MOST_SAMPLES), ("max_seq_len", MOST_TOKENS), ("max_new_tokens", MOST_TOKENS)):
             self._demand(name, lambda count: count >= 1, "must be 1 or more")
-        self._demand("rope_grid", lambda ratio: 1 < ratio < math.inf, "must be greater than 1, and finite")
+            self._demand(name, most.__ge__, f"must be at most {most:,}")
+        for path in filter(None, (self.data, self.out)):
+            user_path(path)
+        rule = f"must be greater than 1, and at most {COARSEST}"
+        self._demand("rope_grid", lambda ratio: 1 < ratio <= COARSEST, rule)
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
         self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
         self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
@@ -80,8 +88,8 @@ class RunSettings:
     def _demand(self, name: str, is_right: Callable[[Any], bool], rule: str) -> None:
         value = getattr(self, name)
         if value is not None and not is_right(value):
-            shown = f"{value:g}" if isinstance(value, float) else value
-            raise UserError(f"{_flag(name)} {shown}: {rule}")
+            found = f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else shown(value)
+            raise UserError(f"{_flag(name)} {found}: {rule}")
 
 
 def _flag(name: str) -> str:

@@ -15,6 +15,7 @@ from evalkit.errors import UserError
 from ._kinds import kind_factory
 from ._options import resolve_options
 from ._records import Answer, Request, Sample, Scorer
+from ._shape import Shape, check_shape
 from ._spec import BenchmarkSpec, load_spec
 
 __all__ = [
@@ -86,6 +87,7 @@ def load_benchmark(name_or_path: str, options: Mapping[str, str] | None = None) 
     spec = load_spec(name_or_path)
     values = resolve_options(spec, options or {})
     factory: Callable[..., Benchmark] = kind_factory(spec.kind)
+    check_shape(spec, getattr(factory, "shape", Shape()), name_or_path)
     return factory(spec, values) if spec.options else factory(spec)
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import yaml
-
 from evalkit.errors import DataError, PluginError, UnknownNameError, one_line
 from evalkit.paths import shipped
 from evalkit.plugins import load_point, package_of, plugins
+from evalkit.reading import read_yaml
 
 __all__ = [
     "Definition",
@@ -24,7 +23,7 @@ __all__ = [
     "benchmark_names",
     "find_definition",
     "installed_benchmarks",
-    "read_yaml",
+    "read_definition",
 ]
 
 GROUP = "evalkit.benchmarks"
@@ -50,7 +49,7 @@ class InstalledBenchmarks(NamedTuple):
 
 def benchmark_names() -> list[str]:
     """Names of the benchmarks that ship with evalkit, sorted."""
-    return sorted(name for path in shipped("benchmarks").glob("*.yaml") for name in _names(path, read_yaml(path)))
+    return sorted(name for path in shipped("benchmarks").glob("*.yaml") for name in _names(path, read_definition(path)))
 
 
 def installed_benchmarks() -> InstalledBenchmarks:
@@ -86,11 +85,11 @@ def find_definition(name_or_path: str) -> Definition:
 
 
 def _shipped(name: str) -> Definition | None:
-    plain = shipped("benchmarks") / f"{name}.yaml"
-    if plain.is_file() and "sets" not in read_yaml(plain):
-        return Definition(plain)
-    for path in sorted(shipped("benchmarks").glob("*.yaml")):
-        if name.startswith(f"{path.stem}-") and name in read_yaml(path).get("sets", {}):
+    files = {path.stem: path for path in sorted(shipped("benchmarks").glob("*.yaml"))}
+    if name in files and "sets" not in read_definition(files[name]):
+        return Definition(files[name])
+    for path in files.values():
+        if name.startswith(f"{path.stem}-") and name in read_definition(path).get("sets", {}):
             return Definition(path, name)
     return None
 
@@ -109,7 +108,7 @@ def _definitions(point: EntryPoint) -> Iterator[tuple[str, Definition]]:
     if not paths:
         raise PluginError(f"{package_of(point)}: no *.yaml in {folder}, where it says its benchmarks are")
     for path in paths:
-        raw = read_yaml(path)
+        raw = read_definition(path)
         if "sets" not in raw and raw.get("name") != path.stem:
             raise PluginError(
                 f"{package_of(point)}: {path} defines {raw.get('name')!r}; call file and benchmark the same"
@@ -141,15 +140,9 @@ def _names(path: Path, raw: dict[str, Any]) -> list[str]:
     return [str(name) for name in raw["sets"]] if isinstance(raw.get("sets"), dict) else [path.stem]
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_definition(path: Path) -> dict[str, Any]:
     """What a definition says, unchecked; `DataError` for a file that is no mapping."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is there
-    try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML ({one_line(error)})") from error
+    value = read_yaml(path)
     if not isinstance(value, dict):
         raise DataError(f"{path}: not a benchmark definition; see `evalkit benchmarks show`")
     return value

@@ -11,15 +11,25 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalkit.errors import UserError
-from evalkit.files import sha256_of
+from evalkit.errors import UserError, shown
+from evalkit.files import sha256_of, user_path
 
 if TYPE_CHECKING:
     from ._spec import BenchmarkSpec, OptionSpec
 
-__all__ = ["expand", "join_options", "option_identity", "option_number", "option_numbers", "resolve_options"]
+__all__ = [
+    "MOST_VALUES",
+    "expand",
+    "join_options",
+    "option_identity",
+    "option_number",
+    "option_numbers",
+    "resolve_options",
+]
+
+T = TypeVar("T")
 
 MOST_VALUES = 10_000  # of one list: more is a slip of the keyboard
 
@@ -38,7 +48,12 @@ def expand(text: str) -> list[str]:
     `FIRST:LAST:STEP` includes its end; `linear:FIRST:LAST:COUNT` rounds to whole numbers; `sigmoid:COUNT` lies between
     0 and 100, closer at both ends.
     """
-    return [value for part in text.split(",") for value in _values(part.strip())]
+    values: list[str] = []
+    for part in text.split(","):
+        values += _values(part.strip())
+        if len(values) > MOST_VALUES:
+            raise UserError(f"{text}: more than {MOST_VALUES:,} values; name fewer")
+    return values
 
 
 def _values(part: str) -> Iterable[str]:
@@ -50,14 +65,15 @@ def _values(part: str) -> Iterable[str]:
 
 
 def _steps(text: str, first: float, last: float, step: float) -> list[float]:
-    if step <= 0 or last < first or (last - first) / step > MOST_VALUES:
+    # `not … <=`, because infinity over infinity is no number, and no comparison with it holds.
+    if step <= 0 or last < first or not (last - first) / step <= MOST_VALUES:
         raise UserError(f"{text}: a range FIRST:LAST:STEP needs LAST ≥ FIRST, STEP > 0 and under {MOST_VALUES} values")
     count = int((last - first) / step + 1e-9)  # so that 0:1:0.1 has its end in spite of rounding
     return [round(first + index * step, 9) for index in range(count + 1)]
 
 
 def _linear(text: str, first: float, last: float, count: float) -> list[float]:
-    if not 2 <= count <= MOST_VALUES or last <= first:
+    if not 2 <= count <= MOST_VALUES or last <= first or not math.isfinite(last - first):
         raise UserError(f"{text}: linear:FIRST:LAST:COUNT needs LAST > FIRST and COUNT from 2 to {MOST_VALUES}")
     return [float(round(first + index * (last - first) / (count - 1))) for index in range(int(count))]
 
@@ -79,6 +95,8 @@ def resolve_options(spec: BenchmarkSpec, given: Mapping[str, str]) -> dict[str, 
     for name in given:
         if name not in spec.options:
             raise UserError(f"option {name}: {spec.name} has {', '.join(spec.options) or 'no options'}")
+        if not isinstance(given[name], str):
+            raise UserError(f"option {name}={shown(given[name])}: expected a text, as it is written on a command line")
     return {name: _value(name, option, given.get(name, option.default)) for name, option in spec.options.items()}
 
 
@@ -105,7 +123,7 @@ def join_options(spec: BenchmarkSpec, earlier: Mapping[str, str], now: Mapping[s
 def option_number(name: str, text: str) -> int:
     """A whole number of 0 or more; `UserError` otherwise."""
     if not re.fullmatch(r"\d{1,18}", text):
-        raise UserError(f"--{name} {text}: expected a whole number, 0 or more")
+        raise UserError(f"--{name} {text}: expected a whole number, 0 or more, of at most 18 digits")
     return int(text)
 
 
@@ -119,7 +137,7 @@ def option_numbers(name: str, text: str) -> tuple[float, ...]:
         raise UserError(f"--{name} {error}") from error
     if not all(map(math.isfinite, numbers)):
         raise UserError(f"--{name} {text}: expected finite numbers")
-    twice = next((number for index, number in enumerate(numbers) if number in numbers[:index]), None)
+    twice = _first_twice(numbers)
     if twice is not None:
         raise UserError(f"--{name} {text}: {twice:g} is given twice; leave one out")
     return numbers
@@ -127,15 +145,25 @@ def option_numbers(name: str, text: str) -> tuple[float, ...]:
 
 def _value(name: str, option: OptionSpec, value: str) -> str:
     if option.is_path and value:
-        return str(Path(value).expanduser().absolute())
+        return str(user_path(value).absolute())
     if option.choices:
         values = expand(value) if option.grows == "list" else [value]
-        for index, each in enumerate(values):
-            if each not in option.choices:
-                raise UserError(f"option {name}={each}: expected one of {', '.join(option.choices)}")
-            if each in values[:index]:
-                raise UserError(f"option {name}={value}: {each} is given twice; leave one out")
+        unknown = next((each for each in values if each not in option.choices), None)
+        if unknown is not None:
+            raise UserError(f"option {name}={unknown}: expected one of {', '.join(option.choices)}")
+        twice = _first_twice(values)
+        if twice is not None:
+            raise UserError(f"option {name}={value}: {twice} is given twice; leave one out")
     return value
+
+
+def _first_twice(values: Iterable[T]) -> T | None:
+    seen: set[T] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
 
 
 def _path_digest(name: str, path: Path) -> str:

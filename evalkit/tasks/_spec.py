@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from evalkit.errors import DataError, UnknownNameError, one_line
-from evalkit.records import FrozenRecord
+from evalkit.errors import DataError, UnknownNameError, one_line, shown
+from evalkit.records import Amount, Count, FrozenRecord, Number, explain
 
-from ._catalogue import find_definition, read_yaml
+from ._catalogue import find_definition, read_definition
 from ._kinds import kind_factory
 from ._options import expand
 
 __all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "load_spec"]
+
+MOST_STEPS = 100  # of one sample
 
 
 class TaskSpec(FrozenRecord):
@@ -34,7 +36,7 @@ class TaskSpec(FrozenRecord):
     """Data file inside the source."""
     upstream: str = ""
     """The task's name in OpenCompass; empty where it lacks the task."""
-    expected: dict[str, int | None] = {}
+    expected: dict[str, Amount | None] = {}
     """Protocol → number of samples of the full task; null where the data is not published in full, or the benchmark
     counts them itself."""
     settings: dict[str, Any] = {}
@@ -48,9 +50,9 @@ class GroupSpec(FrozenRecord):
     """Name as people print it."""
     in_overall: bool = True
     """Whether the overall score averages over this group."""
-    weight: float = Field(1.0, gt=0)
+    weight: Annotated[Number, Field(gt=0)] = 1.0
     """Its weight in the overall score."""
-    members: dict[str, float] = {}
+    members: dict[str, Annotated[Number, Field(gt=0)]] = {}
     """Task, or group above this one → weight in the mean; empty = the tasks that name this group, plain mean."""
 
 
@@ -69,9 +71,9 @@ class ProtocolSpec(FrozenRecord):
     """Why generating is refused, where it is."""
     truncation: str = "middle"
     """Truncation mode, one of those in `docs/truncation.md`."""
-    max_seq_len: int | None = None
+    max_seq_len: Count | None = None
     """Window the published set-up used; null = the model's own."""
-    steps: int = 1
+    steps: Annotated[Count, Field(le=MOST_STEPS)] = 1
     """Most questions asked per sample; 2 for a chain of thought that is then asked for its answer."""
     options: dict[str, Any] = {}
     """Protocol settings that only this benchmark knows."""
@@ -122,6 +124,27 @@ class BenchmarkSpec(FrozenRecord):
     """The rule of the overall score, in words."""
     protocols: dict[str, ProtocolSpec] = Field(min_length=1)
     """Protocol name → protocol."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.default_protocol not in self.protocols:
+            raise ValueError(f"default_protocol: no protocol {shown(self.default_protocol, 40)} among protocols")
+        for name, group in self.groups.items():
+            unknown = next((each for each in group.members if each not in {*self.tasks, *self.groups}), None)
+            if unknown is not None:
+                raise ValueError(f"groups.{name}.members: {shown(unknown, 40)} is neither a task nor a group")
+        self._check_rings()
+        return self
+
+    def _check_rings(self) -> None:
+        """Raise `ValueError` where a group holds itself, through others or not."""
+        waiting = {name: set(group.members) & set(self.groups) for name, group in self.groups.items()}
+        while waiting:
+            free = [name for name, inner in waiting.items() if not inner & set(waiting)]
+            if not free:
+                raise ValueError(f"groups.{min(waiting)}.members: a group that holds itself")
+            for name in free:
+                del waiting[name]
 
     def protocol(self, name: str | None) -> ProtocolSpec:
         """The protocol of that name, or the default one; `UnknownNameError` where there is none."""
@@ -177,12 +200,10 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
     """
     path, name = find_definition(name_or_path)
     try:
-        raw = read_yaml(path)
+        raw = read_definition(path)
         spec = BenchmarkSpec.model_validate(_set(path, raw, name) if "sets" in raw else raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path}: {where}: {first['msg']}") from error
+        raise DataError(f"{path}: {explain(error)}") from error
     if name and spec.name != name:
         raise DataError(f"{path}: set {name}: its definition is called {spec.name!r}; call it as the set")
     return spec
@@ -191,7 +212,7 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
 def _set(path: Path, raw: dict[str, Any], name: str) -> dict[str, Any]:
     """The definition of one set, as the kind's class makes it with `expand_set(raw, name)`."""
     if not isinstance(raw["sets"], dict):
-        raise DataError(f"{path}: sets: expected a mapping from name to row, found {raw['sets']!r:.40}")
+        raise DataError(f"{path}: sets: expected a mapping from name to row, found {shown(raw['sets'], 40)}")
     if name not in raw["sets"]:
         raise UnknownNameError(f"set of {path}", name, raw["sets"], hint="write FILE#SET")
     expand_set = getattr(kind_factory(str(raw.get("kind"))), "expand_set", None)
@@ -199,7 +220,7 @@ def _set(path: Path, raw: dict[str, Any], name: str) -> dict[str, Any]:
         raise DataError(f"{path}: kind {raw.get('kind')!r} has no sets; write one file per benchmark")
     try:
         made: dict[str, Any] = expand_set(raw, name)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, ValidationError):
             raise
         reason = one_line(f"{type(error).__name__}: {error}", 200)

@@ -17,12 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from evalkit import metrics
 from evalkit.data import Record, dataset_configs, read_records, require, require_strings
 from evalkit.errors import DataError, UserError
 
 from ._opencompass import ask
 from ._records import Answer, Request, Sample, Scorer, mean_of_columns, single
+from ._shape import Shape
 from ._spec import BenchmarkSpec
 
 if TYPE_CHECKING:
@@ -71,8 +74,17 @@ OPENCOMPASS_EXAMS = {
 }
 
 
+class _TaskSettings(BaseModel):
+    """What a task's settings may say, as far as it is read here."""
+
+    columns: list[str] = []
+    extractive: bool = False
+
+
 class LEval:
     """The L-Eval benchmark."""
+
+    shape = Shape(task=_TaskSettings)
 
     def __init__(self, spec: BenchmarkSpec) -> None:
         self.spec = spec

@@ -118,6 +118,21 @@ def test_remote_code_is_announced(write_model: WriteModel) -> None:
         ({"max_position_embeddings": True}, "max_position_embeddings: expected a positive whole number"),
         ({"rope_theta": -1}, "rope_theta: expected a positive number"),
         ({"rope_scaling": "linear"}, "rope_scaling: expected an object"),
+        ({"max_position_embeddings": 10**30}, "max_position_embeddings: expected at most"),
+        ({"max_position_embeddings": 10**400}, "a number of 401 digits"),
+        ({"rope_theta": float("inf")}, "rope_theta: expected a number from 1e-06 to 1e.18, found inf"),
+        ({"rope_theta": float("nan")}, "rope_theta: expected a positive number, found nan"),
+        ({"rope_theta": 10**290}, "rope_theta: expected a number from"),
+        ({"rope_scaling": {"type": "linear", "factor": 1e-9}}, "factor: expected a number from"),
+        ({"rope_scaling": {"type": "linear", "factor": 1e30}}, "factor: expected a number from"),
+        ({"rope_scaling": {"type": "linear", "factor": 1e17}}, "factor: expected at most 1,000,000"),
+        ({"rope_scaling": {"type": "linear", "factor": float("inf")}}, "factor: expected a number from"),
+        ({"rope_scaling": {"type": ["linear"], "factor": 2}}, "type: expected a word"),
+        (
+            {"model_type": "phi3", "head_dim": 1, "partial_rotary_factor": 0.1},
+            "partial_rotary_factor: 0.1 of a head of 1",
+        ),
+        ({"hidden_size": 2, "num_attention_heads": 64, "head_dim": None}, "head_dim: Input should be greater than 0"),
     ],
 )
 def test_an_unusable_config_names_its_field(write_model: WriteModel, changes: dict[str, object], message: str) -> None:
@@ -128,7 +143,9 @@ def test_an_unusable_config_names_its_field(write_model: WriteModel, changes: di
         load_card(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"a": '])
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"a": ', "[" * 100_000, '{"rope_theta": 1, "rope_theta": 2}', '{"a": "\\ud800"}']
+)
 def test_a_damaged_config_is_refused(tmp_path: Path, text: str) -> None:
     """A config.json that is not a JSON object is a user error."""
     (tmp_path / "config.json").write_text(text, "utf-8")
@@ -188,8 +205,15 @@ def test_a_card_that_claims_more_than_its_weights_is_found_out(write_model: Writ
     assert [] == contradictions(load_card(folder))
 
 
-@pytest.mark.parametrize("shard", ["w.bin", "../w.safetensors", "/tmp/w.safetensors", "w.safetensors/../../w.bin"])
-def test_a_shard_that_is_no_safetensors_file_of_the_folder_is_refused(write_model: WriteModel, shard: str) -> None:
+@pytest.mark.parametrize(
+    "shard",
+    [
+        "w.bin", "../w.safetensors", "/tmp/w.safetensors", "w.safetensors/../../w.bin", "x" * 5000 + ".safetensors",
+        "x/" * 600 + "w.safetensors", "a\0.safetensors", "a\n.safetensors", 5, None, ["w.safetensors"],
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_a_shard_that_is_no_safetensors_file_of_the_folder_is_refused(write_model: WriteModel, shard: object) -> None:
     """An index may name a pickle, which runs code, or a file that nobody hashes."""
     folder = write_model()
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}), "utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.data import Record, read_document, read_records, require, require_strings
+from evalkit.data import Record, read_array, read_document, read_records, require, require_strings
 from evalkit.errors import DataError
 
 
@@ -60,8 +60,8 @@ def test_harmless_variants_read_the_same(tmp_path: Path, content: bytes) -> None
         (b'{"a": -Infinity}\n', r"some\.jsonl:1: -Infinity is not JSON"),
         (b'[{"a": 1}]\n', r"some\.jsonl:1: a list instead of a JSON object"),
         (b"null\n", r"some\.jsonl:1: null instead of a JSON object"),
-        (b"[" * 200_000 + b"\n", r"some\.jsonl:1: JSON that cannot be read"),
-        (b'{"a": ' + b"9" * 5000 + b"}\n", r"some\.jsonl:1: JSON that cannot be read"),
+        (b"[" * 200_000 + b"\n", r"some\.jsonl:1: nested more than 100 deep"),
+        (b'{"a": ' + b"9" * 5000 + b"}\n", r"some\.jsonl:1: a number of 5,000 digits"),
         (b"", r"some\.jsonl has no records"),
         (b"\n\n", r"some\.jsonl has no records"),
     ],
@@ -176,7 +176,7 @@ def test_a_field_given_twice_is_refused_where_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b'{"a": 1, "a": 2}', "field 'a' is given twice"), (b"[NaN]", "NaN is not JSON"), (b'{"a": ', "not JSON"),
-     (b"\xff", "not JSON"), (b"[" * 200_000, "not JSON")],
+     (b"\xff", "not UTF-8"), (b"[" * 200_000, "nested more than 100 deep")],
 )  # fmt: skip
 def test_a_document_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     """The file is named."""
@@ -187,3 +187,26 @@ def test_a_document_that_cannot_be_trusted_is_refused(tmp_path: Path, content: b
 def test_a_document_is_read_whole(tmp_path: Path) -> None:
     """Over several lines, with a byte order mark."""
     assert {"a": [1, 2]} == read_document(written(tmp_path, b'\xef\xbb\xbf{"a": [1,\n2]}'))
+
+
+def test_the_limits_of_lines_and_documents_are_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One emoji makes Python hold four bytes for every letter, so letters are no measure."""
+    for name in ("LINE_BYTES", "DOCUMENT_BYTES"):
+        monkeypatch.setattr(f"evalkit.data._reading.{name}", 20)
+    inside, beyond = '{"a": "中中中"}\n'.encode(), '{"a": "中中中中中"}\n'.encode()
+
+    assert {"a": "中中中"} == next(read_records(written(tmp_path, inside))).fields
+    assert {"a": "中中中"} == read_document(written(tmp_path, inside))
+    with pytest.raises(DataError, match=r"some\.jsonl:1: longer than 20 bytes"):
+        list(read_records(written(tmp_path, beyond)))
+    with pytest.raises(DataError, match=r"some\.jsonl: more than 20 bytes"):
+        read_document(written(tmp_path, beyond))
+
+
+@pytest.mark.parametrize("deep", [b'{"a": ' * 101 + b"1" + b"}" * 101, b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}"])
+def test_records_are_as_flat_as_whole_files(tmp_path: Path, deep: bytes) -> None:
+    """Whatever walks a record later may recurse; Python's own reader goes on to a thousand."""
+    with pytest.raises(DataError, match=r"some\.jsonl:1: nested more than 100 deep"):
+        list(read_records(written(tmp_path, deep)))
+    with pytest.raises(DataError, match=r"nested more than 100 deep"):
+        list(read_array(written(tmp_path, b"[" + deep + b"]")))

@@ -75,7 +75,7 @@ def test_an_object_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypa
     monkeypatch.setattr(_reading, "LONGEST", 64)
     path = written(tmp_path, '[{"a": "' + "x" * 1000)
 
-    with pytest.raises(DataError, match="more than 32 characters"):
+    with pytest.raises(DataError, match="more than 64 bytes"):
         list(read_array(path))
 
 
@@ -92,3 +92,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """With the reason."""
     with pytest.raises(DataError, match=r"cannot read .*No such file"):
         list(read_array(tmp_path / "none.json"))
+
+
+def test_the_limit_of_an_object_is_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters of other scripts count as what they take in the file."""
+    monkeypatch.setattr(_reading, "CHUNK", 8)
+    monkeypatch.setattr(_reading, "LONGEST", 64)
+    inside, beyond = '[{"a": "' + "中" * 12 + '"}]', '[{"a": "' + "中" * 30 + '"}]'
+
+    assert ["中" * 12] == [record.fields["a"] for record in read_array(written(tmp_path, inside))]
+    with pytest.raises(DataError, match="more than 64 bytes"):
+        list(read_array(written(tmp_path, beyond)))

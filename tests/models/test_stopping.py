@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.models._stopping import AnswerEnd
+from evalkit.errors import CardError
+from evalkit.models._stopping import AnswerEnd, end_ids
 from evalkit.prompts import PromptTokenizer
 
 EOS = frozenset({1})
@@ -48,3 +49,12 @@ def test_the_earliest_of_several_stop_strings_counts(tokenizer: PromptTokenizer)
 def test_an_answer_of_one_end_of_text_token_is_empty(tokenizer: PromptTokenizer) -> None:
     """A model may have nothing to say; that is an answer."""
     assert "" == AnswerEnd(tokenizer, EOS, ("x",)).text([1])
+
+
+@pytest.mark.parametrize("configured", [0.5, [[]], [1, None], True, -1, [2**31], "1", {"a": 1}])
+def test_end_tokens_that_are_no_tokens_are_named(tokenizer: PromptTokenizer, configured: object) -> None:
+    """By file, field and value; a number and a list of numbers are what a configuration may have."""
+    with pytest.raises(CardError, match=r"generation_config\.json: eos_token_id: expected a token's number or a list"):
+        end_ids(configured, tokenizer)
+
+    assert {1, 7, 9} <= end_ids([7, 9], tokenizer) | end_ids(7, tokenizer)

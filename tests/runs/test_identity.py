@@ -169,3 +169,16 @@ def test_the_environment_is_plain_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert {"python", "platform", "evalkit"} == set(found())
     assert found() == json.loads(json.dumps(found()))
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"5", b'{"a": 1}', b"\xff", b'{"a": "b", "a": "c"}', b""])
+def test_a_damaged_memory_of_digests_costs_hashing_again(
+    model: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """Nothing else: what stands in it is not trusted."""
+    monkeypatch.setattr(module, "REMEMBER_BYTES", 1)
+    monkeypatch.setenv("EVALKIT_CACHE", str(tmp_path / "cache"))
+    before = weights_digest(model)
+    (tmp_path / "cache" / "weight_digests.json").write_bytes(content)
+
+    assert before == weights_digest(model)

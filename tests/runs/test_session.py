@@ -445,3 +445,11 @@ def test_a_run_knows_how_many_samples_it_asks(
     session = open_session(RunSettings(str(tiny_model), ("needle",), options=options, limit=limit))
 
     assert expected == session.expected == len(list(session.jobs[0].all_samples()))
+
+
+def test_a_window_that_holds_next_to_nothing_is_said(opened: Open) -> None:
+    """A missing digit shows before the run, not in its scores."""
+    said = "toy: a window of 10 tokens for prompt and answer leaves next to nothing of any prompt; check --max-seq-len"
+
+    assert said in opened(max_seq_len=10, truncation="middle").notes
+    assert said not in opened(max_seq_len=300).notes

@@ -101,7 +101,7 @@ def test_a_folder_may_be_a_path_a_function_or_a_package(install: Install, packag
         ("bad_e", "json.tool", own("own"), r"bad_e 1\.0: evalkit\.benchmarks json\.tool is no folder"),
         ("bad_f", "bad_f:HERE", own("own"), r"bad_f 1\.0: no \*\.yaml in .*bad_f"),
         ("bad_g", "", {"other.yaml": own("own")["own.yaml"]}, r"bad_g 1\.0: .*other\.yaml defines 'own'; call file"),
-        ("bad_h", "", {"own.yaml": "name: ["}, r"own\.yaml: not valid YAML"),
+        ("bad_h", "", {"own.yaml": "name: ["}, r"own\.yaml:2: not valid YAML"),
         ("bad_i", "", own("leval"), r"bad_i 1\.0: benchmark 'leval' ships with evalkit; give it another name"),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_broken_definition_is_named_and_the_others_are_listed(offer: Callable[
     listed = evalkit("benchmarks", "list")
 
     assert "own-e" in listed.out
-    assert "own-f.yaml: title: Field required" in listed.err
+    assert "own-f.yaml: title: missing" in listed.err
 
 
 def test_a_name_of_two_packages_is_nobodys(offer: Callable[..., Path]) -> None:

@@ -199,3 +199,10 @@ def test_a_range_has_even_steps_and_both_ends(first: int, step: int, count: int)
     last = first + step * count
 
     assert [str(value) for value in range(first, last + 1, step)] == expand(f"{first}:{last}:{step}")
+
+
+@pytest.mark.parametrize("value", [5, None, ["256"], {"a": 1}, 10**5000, True], ids=lambda value: type(value).__name__)
+def test_an_option_that_is_no_text_is_one_line(value: object) -> None:
+    """As a manifest written by hand may have it; `RunSettings.options` makes texts of numbers and lists."""
+    with pytest.raises(UserError, match=r"option lengths=.*: expected a text"):
+        load_benchmark("needle", {"lengths": value})  # type: ignore[dict-item]

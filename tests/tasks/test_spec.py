@@ -10,6 +10,7 @@ import yaml
 
 from evalkit.data import source
 from evalkit.errors import DataError, UnknownNameError
+from evalkit.paths import shipped
 from evalkit.prompts import parse_mode
 from evalkit.tasks import benchmark_names, load_benchmark, load_spec
 
@@ -33,9 +34,9 @@ def test_a_shipped_benchmark_is_consistent(name: str) -> None:
     ("change", "problem"),
     [
         ({"tasks": None}, "tasks:"),
-        ({"tasks": {"tales": {}}}, "tasks.tales.group: Field required"),
+        ({"tasks": {"tales": {}}}, "tasks.tales.group: missing"),
         ({"protocols": {}}, "protocols:"),
-        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, "colour: unknown field"),
         ({"name": 3}, "name:"),
     ],
 )
@@ -49,6 +50,80 @@ def test_a_wrong_field_is_named(toy: str, tmp_path: Path, change: dict[str, Any]
 
     assert str(caught.value).startswith(f"{path}: {problem}")
     assert 1 == len(str(caught.value).splitlines())
+
+
+NEEDLE = yaml.safe_load((shipped("benchmarks") / "needle.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"default_protocol": "other"}, "default_protocol: no protocol 'other' among protocols"),
+        ({"groups": {"a": {"title": "A", "members": {"b": 1}}}}, "groups.a.members: 'b' is neither a task nor a group"),
+        ({"groups": {"a": {"title": "A", "members": {"a": 1}}}}, "groups.a.members: a group that holds itself"),
+        (
+            {"groups": {n: {"title": n, "members": {o: 1}} for n, o in ("ab", "ba")}},
+            "groups.a.members: a group that holds itself",
+        ),
+        ({"sets": None}, "sets: expected a mapping"),
+        ({"sets": ["a"]}, "sets: expected a mapping"),
+        ({"options": {}}, "options.lengths: missing"),
+        ({"options": {k: v for k, v in NEEDLE["options"].items() if k != "seed"}}, "options.seed: missing"),
+        (
+            {"options": {k: v for k, v in NEEDLE["options"].items() if k != "question-position"}},
+            "options.question-position",
+        ),
+        (
+            {"protocols": {"keyword": NEEDLE["protocols"]["keyword"] | {"options": {"max_new_tokens": "few"}}}},
+            "protocols.keyword.options.max_new_tokens: Input should be a valid integer",
+        ),
+        (
+            {"protocols": {"keyword": NEEDLE["protocols"]["keyword"] | {"options": {}}}},
+            "protocols.keyword.options.max_new_tokens: missing",
+        ),
+        (
+            {"protocols": {"keyword": NEEDLE["protocols"]["keyword"] | {"max_seq_len": True}}},
+            "max_seq_len: expected a number",
+        ),
+        ({"kind": "longbench"}, "tasks.single.settings.metric: missing"),
+        ({"kind": "needlebench"}, "options.threshold: missing"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_definition_that_its_kind_cannot_use_is_one_line(
+    tmp_path: Path, change: dict[str, Any], problem: str
+) -> None:
+    """When it is loaded, with the path of the field, and not when a sample is made."""
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(NEEDLE | change, sort_keys=False), "utf-8")
+
+    with pytest.raises((DataError, UnknownNameError)) as caught:
+        load_benchmark(f"{path}#a" if "sets" in change else str(path))
+
+    assert str(path) in str(caught.value)
+    assert problem in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("repeats", {"single": 10**12}), ("repeats", 5), ("metrics", {}), ("template", "x"), ("code", 7), ("tasks", []),
+        ("haystacks", {"en": []}), ("needle_files", {"single": "x"}), ("diff", 10**30),
+    ],
+)  # fmt: skip
+def test_a_row_of_a_table_that_cannot_be_written_out_is_one_line(tmp_path: Path, place: str, value: object) -> None:
+    """Whatever the family has in the wrong type."""
+    table = yaml.safe_load((shipped("benchmarks") / "needlebench.yaml").read_text("utf-8"))
+    table["families"]["v1"][place] = value
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(table, sort_keys=False), "utf-8")
+    name = next(name for name, row in table["sets"].items() if row["family"] == "v1" and row.get("lengths"))
+
+    with pytest.raises(DataError) as caught:
+        load_benchmark(f"{path}#{name}")
+
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("content", [b"", b"- a\n", b"a: [", b"\xff\xfe\x00", b"a: \x07", b"3"])

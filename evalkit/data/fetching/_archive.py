@@ -7,12 +7,13 @@ archive with a name or link that would lead out of its folder is refused all the
 from __future__ import annotations
 
 import contextlib
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from evalkit.errors import DataError, one_line
 from evalkit.files import sync
@@ -24,6 +25,11 @@ MEMBER_BYTES = 2**30  # its largest member has under 100 MB
 RATIO = 200  # text that repeats itself shrinks some 30-fold; a bomb a thousandfold
 _CHUNK_BYTES = 2**20
 _ENCRYPTED = 0x1
+# What readers of zip files raise for damaged ones, besides errors of the operating system's kind.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, LookupError, OverflowError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
 
 
 def extract_member(archive: Path, name: str, target: Path) -> None:
@@ -32,8 +38,7 @@ def extract_member(archive: Path, name: str, target: Path) -> None:
         _check_names(archive, opened)
         info = _member(archive, opened, name)
         _check_size(archive, info)
-        with _reading(archive, name), opened.open(info) as stream:
-            _copy(stream, target)  # the zip reader stops at the size that was checked
+        _write(_chunks(archive, opened, info), target)
     sync(target)
 
 
@@ -41,7 +46,7 @@ def extract_member(archive: Path, name: str, target: Path) -> None:
 def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
     try:
         opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (*_DAMAGE, ValueError) as error:
         raise DataError(f"{archive}: not a zip file ({one_line(error)}): delete it and get it again") from error
     except OSError as error:
         raise DataError(f"cannot read {archive}: {error.strerror or error}") from error
@@ -87,20 +92,21 @@ def _check_size(archive: Path, info: zipfile.ZipInfo) -> None:
         raise _hostile(archive, f"{info.filename} shrunk from {info.file_size} to {info.compress_size} bytes")
 
 
-@contextlib.contextmanager
-def _reading(archive: Path, name: str) -> Iterator[None]:
+def _chunks(archive: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The bytes of a member; the zip reader stops at the size that was checked."""
     try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        with opened.open(info) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                yield chunk
+    except (*_DAMAGE, OSError, ValueError) as error:  # OSError: a damaged bz2 stream, an offset before the file
         raise DataError(
-            f"{archive}: member {name} is damaged ({one_line(error)}): delete it and get it again"
+            f"{archive}: member {info.filename} is damaged ({one_line(error)}): delete it and get it again"
         ) from error
 
 
-def _copy(stream: IO[bytes], target: Path) -> None:
+def _write(chunks: Iterable[bytes], target: Path) -> None:
     with target.open("wb") as output:
-        while chunk := stream.read(_CHUNK_BYTES):
-            output.write(chunk)
+        output.writelines(chunks)
 
 
 def _hostile(archive: Path, found: str) -> DataError:

@@ -21,7 +21,7 @@ from evalkit.data._files import writing_errors
 from evalkit.data._locate import locate
 from evalkit.data._sources import source
 from evalkit.data.upstream._literals import Symbol, assignments, evaluate
-from evalkit.errors import DataError, UnknownNameError
+from evalkit.errors import DataError, UnknownNameError, one_line
 from evalkit.files import json_text, replace_text
 from evalkit.paths import cache_root
 from evalkit.records import FrozenRecord
@@ -240,15 +240,24 @@ def _followed(wheel: zipfile.ZipFile, file: str, name: str) -> Iterator[DatasetC
 def _value_of(name: str, text: str, file: str) -> object:
     """What the file assigns to the name; None where it assigns nothing."""
     try:
-        scope = assignments(ast.parse(text, filename=file).body, {})
+        scope = assignments(_parsed(text, file).body, {})
         return evaluate(ast.parse(name, mode="eval").body, scope) if name in scope else None
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise DataError(f"{file}: an expression too deep to be read: the upstream release changed") from error
+
+
+def _parsed(text: str, file: str) -> ast.Module:
+    try:
+        return ast.parse(text, filename=file)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise DataError(f"not Python ({one_line(error, 80)}): the upstream release changed") from error
 
 
 def _base_imports(text: str, file: str) -> Iterator[tuple[str, str]]:
     """(file, name) of each `from .module import name` under `with read_base():`."""
-    for block in ast.parse(text, filename=file).body:
+    for block in _parsed(text, file).body:
         for statement in block.body if isinstance(block, ast.With) else ():
             if not isinstance(statement, ast.ImportFrom) or statement.level != 1 or statement.module is None:
                 raise DataError(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalkit.errors import CardError, one_line
+from evalkit.errors import CardError, one_line, shown
 
 from .._generation import GenerationRules
 
@@ -64,8 +64,8 @@ class Processors:
         for name, value in self._fields.items():
             try:
                 self._process({name: value}, [0, 0], 4)(torch.zeros(vocabulary, device=self._device), [0])
-            except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
-                reason = f"{self._source}: {name} is {value!r:.80}: {one_line(error)}; correct it or remove it"
+            except (ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError) as error:
+                reason = f"{self._source}: {name} is {shown(value)}: {one_line(error)}; correct it or remove it"
                 raise CardError(reason) from error
 
     def _process(self, fields: Mapping[str, Any], prompt: Sequence[int], max_new_tokens: int) -> Process:

@@ -6,14 +6,14 @@ to floats; it answers fluently in each case.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from evalkit.cards import Card, loaded_files
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
+from evalkit.reading import JsonError, load_json
 
 from .._base import BackendOptions
 from .._folder_code import named_implementations, read_configuration, weights_folder
@@ -36,6 +36,7 @@ _OTHER_PARTS = re.compile(
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _HEADER_BYTES = 8  # a safetensors file begins with the length of its JSON header, little endian
+_LARGEST_HEADER = 100_000_000  # bytes; the safetensors library refuses larger ones too
 
 
 def load_weights(card: Card, options: BackendOptions) -> Any:
@@ -128,7 +129,7 @@ def _drafting_layers(config: Any) -> Callable[[str], bool]:
     layers = getattr(text, "num_hidden_layers", None) or 0
 
     def is_drafting(name: str) -> bool:
-        found = re.search(r"(^|\.)layers\.(\d+)\.", name)
+        found = re.search(r"(^|\.)layers\.(\d{1,9})\.", name)
         return found is not None and layers <= int(found[2]) < layers + int(drafting)
 
     return is_drafting
@@ -167,13 +168,26 @@ def _stored_formats(folder: Path) -> list[tuple[str, str]]:
     """Name and number format of every stored tensor, from the headers of the files that transformers reads."""
     whole = folder / "model.safetensors"
     paths = [whole] if whole.is_file() else loaded_files(folder, with_code=False)
-    found = []
+    found: list[tuple[str, str]] = []
     for path in paths:
         if path.suffix == ".safetensors":
-            with path.open("rb") as file:
-                header = json.loads(file.read(int.from_bytes(file.read(_HEADER_BYTES), "little")))
-            found += [(name, entry["dtype"]) for name, entry in header.items() if name != "__metadata__"]
+            found += _header(path)
     return found
+
+
+def _header(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and number format of every tensor of a safetensors file."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(_HEADER_BYTES), "little")
+            if size > _LARGEST_HEADER:
+                raise JsonError(f"its header states {size:,} bytes")
+            header = load_json(file.read(size), is_foreign=True)
+        for name, entry in header.items():
+            if name != "__metadata__":
+                yield name, str(entry["dtype"])
+    except (OSError, JsonError, AttributeError, KeyError, TypeError) as error:
+        raise CardError(f"{path}: not a safetensors file ({one_line(error)}): copy it again") from error
 
 
 def _with_attention(load: Callable[[str], Any], options: BackendOptions) -> Any:

@@ -154,7 +154,7 @@ def configured_generation(card: Card) -> tuple[int | list[int] | None, Generatio
             place, config_file_name="config.json", revision=card.revision, _from_model_config=True
         )
         source = f"{place}/config.json"
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CardError(f"{source}: {one_line(error)}; correct it or remove it") from error
     rules = read_rules(found, source)
     rules.require_only(_CARRIED, "vLLM")

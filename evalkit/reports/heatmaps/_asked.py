@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from evalkit.errors import DataError, one_line
 from evalkit.tasks import BenchmarkSpec, option_numbers
 
 from ._grid import LengthAxis, Places
@@ -19,10 +21,17 @@ def asked_places(spec: BenchmarkSpec, tasks: Iterable[str], options: Mapping[str
         return dict.fromkeys(tasks, places)
     described = {task: spec.tasks[task].settings for task in tasks}
     return {
-        task: Places(tuple(map(float, settings["lengths"])), tuple(dict.fromkeys(map(float, settings["depths"]))))
+        task: _places(f"{spec.name}: tasks.{task}.settings", settings)
         for task, settings in described.items()
         if {"lengths", "depths"} <= settings.keys()
     }
+
+
+def _places(place: str, settings: Mapping[str, Any]) -> Places:
+    try:
+        return Places(tuple(map(float, settings["lengths"])), tuple(dict.fromkeys(map(float, settings["depths"]))))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{place}: lengths and depths: expected lists of numbers ({one_line(error, 80)})") from error
 
 
 def length_label(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.errors import DataError, UnknownNameError
+from evalkit.files import user_path
 from evalkit.paths import cache_root, data_root
 from evalkit.tasks import Answer, Benchmark, BenchmarkSpec
 
@@ -141,6 +142,7 @@ def _check_format(path: Path, output_format: str) -> None:
 
 def _folder(path: Path) -> Path:
     """The folder of outputs: as given, else below `EVALKIT_DATA`, else below the cache; `DataError` otherwise."""
+    path = user_path(path)
     places = [path, *(root / path for root in (data_root(), cache_root()) if root is not None)]
     for place in places:
         if place.is_dir():

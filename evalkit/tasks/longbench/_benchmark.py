@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, field_validator
+
 from evalkit.data import Record, dataset_configs, locate, read_records, require, require_strings, source
 from evalkit.errors import DataError
+from evalkit.reading import read_json
 
 from .._opencompass import ask
 from .._records import Answer, Message, Request, Sample, Scorer, StopRule
+from .._shape import Shape
 from .._spec import BenchmarkSpec
-from ._scoring import Rules, make_scorer
+from ._scoring import METRICS, Rules, make_scorer
 
 __all__ = ["LongBench"]
 
@@ -35,8 +38,27 @@ DECODING = StopRule(skips_special_tokens=True)
 ONE_LINE = StopRule(skips_special_tokens=True, ends_at_token_of="\n", min_new_tokens=1)
 
 
+class _TaskSettings(BaseModel):
+    """What a task's settings may say, as far as it is read here."""
+
+    metric: str
+    extractive: bool = False
+    wrapped: bool = True
+    one_line: bool = False
+    first_line: bool = False
+
+    @field_validator("metric")
+    @classmethod
+    def _check_metric(cls, value: str) -> str:
+        if value not in METRICS:
+            raise ValueError(f"expected one of {', '.join(METRICS)}")
+        return value
+
+
 class LongBench:
     """LongBench, or LongBench-E where the definition's protocols score by length."""
+
+    shape = Shape(task=_TaskSettings)
 
     def __init__(self, spec: BenchmarkSpec, options: Mapping[str, str] | None = None) -> None:
         self.spec = spec
@@ -133,5 +155,5 @@ def document_digest(text: str) -> str:
 def _official(name: str) -> dict[str, Any]:
     """Task → prompt template (`dataset2prompt`) or generation length in tokens (`dataset2maxlen`)."""
     located = locate(source(CONFIG), f"config/{name}.json")
-    values: dict[str, Any] = json.loads(located.path.read_text(encoding="utf-8"))
+    values: dict[str, Any] = read_json(located.path)
     return values

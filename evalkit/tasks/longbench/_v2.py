@@ -15,12 +15,16 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from evalkit import metrics
 from evalkit.data import Record, dataset_configs, locate, read_array, require, source
 from evalkit.errors import DataError
+from evalkit.records import Count
 
 from .._opencompass import ask, first_option
 from .._records import Answer, Message, Request, Sample, Scorer, StopRule
+from .._shape import Shape
 from .._spec import BenchmarkSpec
 from ._benchmark import document_digest
 
@@ -43,8 +47,18 @@ REASONING_TOKENS = 1024  # pred.py at 2e00731f, get_pred: first call with --cot
 ANSWER_TOKENS = 128  # and every call that asks for the answer
 
 
+class _ProtocolOptions(BaseModel):
+    """What a protocol's options may say, as far as it is read here."""
+
+    retrieves: bool = False
+    max_new_tokens: Count | None = None
+    prompts: list[str] = []
+
+
 class LongBenchV2:
     """The LongBench v2 benchmark."""
+
+    shape = Shape(protocol=_ProtocolOptions)
 
     def __init__(self, spec: BenchmarkSpec) -> None:
         self.spec = spec

@@ -13,9 +13,10 @@ from .._options import expand, option_number, option_numbers
 from .._spread import spread_pairs
 from ._grammar import Language
 
-__all__ = ["GridAxes", "GridCell", "read_axes"]
+__all__ = ["MOST_SAMPLES", "GridAxes", "GridCell", "read_axes"]
 
-MOST_TOKENS = 100_000_000  # of a prompt: more is a slip of the keyboard
+MOST_TOKENS = 2**24  # of a prompt: no model is made for more, and it is made in memory
+MOST_SAMPLES = 1_000_000  # of a grid
 
 
 class GridCell(NamedTuple):
@@ -57,8 +58,9 @@ class GridAxes:
 def read_axes(options: Mapping[str, str]) -> GridAxes:
     """The axes that the options write; `UserError` for values no grid can have."""
     repeats = option_number("repeats", options["repeats"])
-    if repeats == 0:
-        raise UserError("--repeats 0: must be 1 or more")
+    if not 1 <= repeats <= MOST_SAMPLES:
+        rule = f"at most {MOST_SAMPLES:,}" if repeats else "1 or more"
+        raise UserError(f"--repeats {repeats}: must be {rule}")
     return GridAxes(
         lengths=_lengths(options["lengths"]),
         depths=_depths(options["depths"]),

@@ -20,13 +20,18 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from evalkit import metrics
+from evalkit.errors import UserError
+from evalkit.records import Count
 
 from .._context import CONTEXT_MARK, Encoder
 from .._records import Answer, Message, Request, Sample, Scorer
+from .._shape import Shape
 from .._spec import BenchmarkSpec
 from .._token_text import whole_text
-from ._axes import read_axes
+from ._axes import MOST_SAMPLES, GridAxes, read_axes
 from ._context import NeedleContext
 from ._grammar import Language, prompt
 from ._haystack import encode_inside
@@ -36,16 +41,29 @@ from ._texts import GridText
 __all__ = ["NeedleGrid"]
 
 TASK = "single"
+OPTIONS = (
+    "lengths", "depths", "repeats", "lang", "seed", "needle-count", "haystack", "needles", "repeat-haystack",
+    "insertion", "question-position", "length-tokenizer",
+)  # fmt: skip
+MOST_EXTREMES = 1000  # shortest prompts that are built before a run begins
+
+
+class _ProtocolOptions(BaseModel):
+    """What a protocol's options must say."""
+
+    max_new_tokens: Count
 
 
 class NeedleGrid:
     """A grid of single-needle retrieval."""
 
+    shape = Shape(options=OPTIONS, protocol=_ProtocolOptions)
+
     def __init__(self, spec: BenchmarkSpec, options: Mapping[str, str]) -> None:
         self._options = options
         self._axes = read_axes(options)
         self._texts = [GridText(options, language) for language in self._axes.languages]
-        self._samples = self._axes.size * sum(len(text.needles(0)) for text in self._texts)
+        self._samples = _checked_samples(self._axes, sum(len(text.needles(0)) for text in self._texts))
         self.spec = spec
 
     @cached_property
@@ -115,15 +133,21 @@ class NeedleGrid:
 
         Needles of other repeats may be a few tokens longer: all prompts are built before a run has a folder.
         """
-        first = itertools.takewhile(lambda each: each.metadata["repeat"] == 0, self.samples(TASK, protocol, {}))
-        samples = [each for each in first if each.metadata["depth"] == self._axes.depths[0]]
         longest, shortest = max(self._axes.lengths), min(self._axes.lengths)
-        chosen = [next(each for each in samples if each.metadata["length"] == longest)]
-        chosen += [each for each in samples if each.metadata["length"] == shortest]
+        chosen = itertools.chain(
+            itertools.islice(self._of_length(longest, protocol), 1),
+            itertools.islice(self._of_length(shortest, protocol), MOST_EXTREMES),
+        )
         for sample in chosen:
             request = self.request(sample, protocol, ())
             if request is not None:
                 yield request
+
+    def _of_length(self, length: int, protocol: str) -> Iterator[Sample]:
+        """The samples of the first repeat with that length, at the first depth."""
+        wanted = (length, self._axes.depths[0])
+        first = itertools.takewhile(lambda each: each.metadata["repeat"] == 0, self.samples(TASK, protocol, {}))
+        return (each for each in first if (each.metadata["length"], each.metadata["depth"]) == wanted)
 
     def scorer(self, task: str, protocol: str, answers: Sequence[Answer]) -> Scorer:  # noqa: ARG002
         """Whether the keyword stands in the answer, or how near the answer is to the right one."""
@@ -132,6 +156,17 @@ class NeedleGrid:
         if self.spec.protocol(protocol).scoring == "edit-distance":
             return replace(rules, metric="edit_similarity", score=_similarity, columns=("edit_similarity",))
         return rules
+
+
+def _checked_samples(axes: GridAxes, needles: int) -> int:
+    """Samples of the grid with that many needles a cell, all languages together; `UserError` for more than fit."""
+    samples = len(axes.lengths) * len(axes.depths) * axes.repeats * needles
+    if samples > MOST_SAMPLES:
+        raise UserError(
+            f"{len(axes.lengths):,} lengths × {len(axes.depths):,} depths × {axes.repeats:,} repeats × {needles:,} "
+            f"needles in all languages are {samples:,} samples: {MOST_SAMPLES:,} are the most; ask for fewer"
+        )
+    return samples
 
 
 def _as_text(context: NeedleContext, layout: str, counter: Encoder) -> tuple[str, tuple[float, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalkit.encodings import tiktoken_encoding
 from evalkit.errors import MissingDependencyError, UserError, one_line
+from evalkit.files import user_path
 
 from .._context import Encoder, forget_lengths
 
@@ -16,7 +17,7 @@ __all__ = ["length_tokenizer"]
 
 def length_tokenizer(name: str) -> Encoder:
     """The tokenizer of that file, model folder or tiktoken encoding; `UserError` where there is none."""
-    path = Path(name).expanduser()
+    path = user_path(name)
     path = path / "tokenizer.json" if path.is_dir() else path
     return _from_file(path) if path.suffix == ".json" else _from_tiktoken(name)
 

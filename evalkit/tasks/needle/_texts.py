@@ -10,10 +10,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from evalkit.data import read_records, require
-from evalkit.errors import DataError, UserError, one_line
+from evalkit.errors import DataError, UserError, shown
+from evalkit.reading import YamlWords, read_text, read_yaml
 from evalkit.seeds import content_seed
 
 from .._options import option_number
@@ -33,6 +32,7 @@ __all__ = [
 
 TEXT_SUFFIXES = {".txt", ".md"}
 BETWEEN_DOCUMENTS = "\n\n"
+LARGEST_TEXT = 2**28  # bytes of a haystack file: some 70 million tokens
 
 
 class Document(NamedTuple):
@@ -77,7 +77,7 @@ def read_documents(path: Path) -> list[Document]:
     if not path.exists():
         raise DataError(f"--haystack {path}: no such file or folder")
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in TEXT_SUFFIXES)
-    documents = [Document(str(each), _text(each)) for each in files]
+    documents = [Document(str(each), read_text(each, LARGEST_TEXT)) for each in files]
     if not any(document.text.strip() for document in documents):
         kinds = ", ".join(f"*{suffix}" for suffix in sorted(TEXT_SUFFIXES))
         raise DataError(f"--haystack {path}: no text in it; give a text file, a folder with {kinds}, or a *.jsonl file")
@@ -102,10 +102,7 @@ def document_haystack(documents: Sequence[Document], blank: str, order: Order, *
 
 def read_needles(path: Path) -> tuple[GridNeedle, ...]:
     """The needles of a YAML file; `DataError` naming the entry and the field that is wrong."""
-    try:
-        entries = yaml.load(_text(path), Loader=yaml.BaseLoader)  # scalars stay text: 0123 is no number
-    except yaml.YAMLError as error:
-        raise DataError(f"--needles {path}: not valid YAML ({one_line(error)})") from error
+    entries = read_yaml(path, YamlWords.TEXT, place=f"--needles {path}")  # scalars stay text: 0123 is no number
     if not entries:
         raise DataError(f"--needles {path}: no needles in it; write a list with needle, question and keyword each")
     if not isinstance(entries, list):
@@ -127,17 +124,19 @@ def check_absent(needles: Sequence[GridNeedle], documents: Sequence[Document]) -
 def _needle(path: Path, number: int, entry: Any) -> GridNeedle:
     place = f"--needles {path}: needle {number}"
     if not isinstance(entry, dict):
-        raise DataError(f"{place}: expected fields needle, question and keyword, found {entry!r:.60}")
+        raise DataError(f"{place}: expected fields needle, question and keyword, found {shown(entry, 60)}")
     unknown = sorted(entry.keys() - {"needle", "question", "keyword", "answer"}, key=str)
     if unknown:
-        raise DataError(f"{place}: unknown field {unknown[0]!r}; there are needle, question, keyword and answer")
+        raise DataError(
+            f"{place}: unknown field {shown(unknown[0], 60)}; there are needle, question, keyword and answer"
+        )
     field = _reader(place, entry)
     statement, question, keyword = field("needle"), field("question"), field("keyword")
     answer = field("answer") if "answer" in entry else statement
     if keyword not in statement:
-        raise DataError(f"{place}: keyword {keyword!r} does not stand in the needle, so nobody could find it")
+        raise DataError(f"{place}: keyword {shown(keyword, 60)} does not stand in the needle, so nobody could find it")
     if keyword in question:
-        raise DataError(f"{place}: keyword {keyword!r} stands in the question, so repeating it would score")
+        raise DataError(f"{place}: keyword {shown(keyword, 60)} stands in the question, so repeating it would score")
     return GridNeedle(statement, question, answer, keyword)
 
 
@@ -145,20 +144,11 @@ def _reader(place: str, entry: dict[str, Any]) -> Callable[[str], str]:
     def field(name: str) -> str:
         value = entry.get(name)
         if not isinstance(value, str) or not value.strip():
-            found = "missing" if value is None else f"{value!r:.40}"
+            found = "missing" if value is None else shown(value, 40)
             raise DataError(f"{place}: field {name!r} is {found}; a text is expected")
         return value.strip()
 
     return field
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}); convert the file") from error
 
 
 KEPT_NEEDLES = 64  # repeats whose needles are remembered: grids go through them one after the other

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from evalkit.errors import UserError
+from evalkit.records import Count
 
 from .._opencompass import PromptTurn, chat_messages, fill, plain_text
 from .._options import option_number
 from .._records import Answer, Request, Sample, Scorer
+from .._shape import Shape
 from .._spec import BenchmarkSpec
 from ._atc import NAMES_FILE, atc_samples
 from ._grid import grid_samples
 from ._scoring import task_scorer
-from ._sets import AtcTask, GridTask, expand_set, task_of
+from ._sets import AtcTask, GridTask, described, expand_set
 from ._upstream import document_prompt, few_shot_turns, question_turns
 
 __all__ = ["NeedleBench"]
@@ -23,8 +27,16 @@ UNSEEDED_UPSTREAM = {"multi_retrieval", "atc_free"}  # parallel.py, get_unique_e
 PROMPT_FILES = {"single": "origin.py", "multi_retrieval": "parallel.py", "multi_reasoning": "multi.py"}
 
 
+class _ProtocolOptions(BaseModel):
+    """What a protocol's options must say."""
+
+    max_new_tokens: Count
+
+
 class NeedleBench:
     """One set of NeedleBench."""
+
+    shape = Shape(options=("seed", "threshold"), protocol=_ProtocolOptions)
 
     expand_set = staticmethod(expand_set)
 
@@ -32,7 +44,7 @@ class NeedleBench:
         self.spec = spec
         self._seed = str(option_number("seed", options["seed"]))
         self._effective_at = _threshold(options["threshold"])
-        self._tasks = {name: task_of(task.settings) for name, task in spec.tasks.items()}
+        self._tasks = {name: described(spec.name, name, task.settings) for name, task in spec.tasks.items()}
 
     def files(self, task: str) -> Sequence[str]:
         """Haystack and needles, or the names that stories are told about."""

@@ -7,7 +7,6 @@ content.
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from evalkit.data import read_records, require
 from evalkit.errors import DataError
+from evalkit.reading import read_json
 
 from ._upstream import LANGUAGES, Kinship
 
@@ -28,6 +28,8 @@ __all__ = [
     "needles",
     "reasonings",
 ]
+
+LARGEST_FILE = 2**27  # bytes; the published ones have under 10 million
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _lines(path: Path, language: str) -> Iterator[RetrievalNeedle | None]:
 
 def reasonings(path: Path, needle_count: int, repeats: int) -> Iterator[Reasoning]:
     """Version 1: one record of that many derivations for each repeat, drawn under the repeat's seed."""
-    value = _read_json(path)
+    value = read_json(path, most=LARGEST_FILE)
     records = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     fitting = [record for record in records if record.get("derivation_count") == needle_count]
     if not fitting:
@@ -122,7 +124,7 @@ def reasonings(path: Path, needle_count: int, repeats: int) -> Iterator[Reasonin
 
 def names(path: Path, language: str) -> list[str]:
     """The names of a language, in file order."""
-    value = _read_json(path)
+    value = read_json(path, most=LARGEST_FILE)
     text = value.get(LANGUAGES[language]) if isinstance(value, dict) else None
     if not isinstance(text, str) or not text:
         raise DataError(f"{path}: no names in {LANGUAGES[language]}: get the file again")
@@ -138,12 +140,3 @@ def chain(people: Sequence[str], words: Kinship, generator: random.Random) -> Ch
         sentences.append(template.format(A=elder, B=younger, relationship=term))
         terms.append(term)
     return Chain(list(people), sentences, terms)
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON in UTF-8 ({error}): get the file again") from error

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from evalkit.errors import DataError
-from evalkit.records import FrozenRecord
+from evalkit.records import Amount, Count, FrozenRecord, explain
 
-from .._options import expand
+from .._options import MOST_VALUES, expand
 
-__all__ = ["AtcTask", "GridTask", "Template", "expand_set", "task_of"]
+__all__ = ["AtcTask", "GridTask", "Template", "described", "expand_set"]
 
+MOST_REPEATS = 10_000
+Repeats = Annotated[Count, Field(le=MOST_REPEATS)]
+Percent = Annotated[Amount, Field(le=100)]
 Language = Literal["en", "zh"]
 GridForm = Literal["single", "multi_retrieval", "multi_reasoning"]
 AtcForm = Literal["atc_free", "atc_choice", "atc_v2"]
@@ -48,17 +51,17 @@ class GridTask(FrozenRecord):
     """Data file of the haystack."""
     needle_file: str
     """Data file of the needles."""
-    lengths: tuple[int, ...]
+    lengths: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MOST_VALUES)]
     """Nominal lengths, cl100k tokens."""
-    depths: tuple[int, ...]
+    depths: Annotated[tuple[Percent, ...], Field(min_length=1, max_length=MOST_VALUES)]
     """Percent of the haystack before the (first) needle; one needle each for multi-needle retrieval."""
-    buffer: int
+    buffer: Amount
     """Tokens of the nominal length that are left free."""
-    repeats: int
+    repeats: Repeats
     """Samples of a cell; the number of a repeat is its seed."""
-    needles: int
+    needles: Annotated[Count, Field(le=MOST_VALUES)]
     """Needles in one document."""
-    diff: int
+    diff: Percent
     """Percent of the haystack between the needles of multi-needle reasoning."""
 
     @property
@@ -81,15 +84,15 @@ class AtcTask(FrozenRecord):
     """File of the wheel whose class builds the prompts."""
     template: Template
     """Turns around the prompt."""
-    counts: tuple[int, ...]
+    counts: Annotated[tuple[Annotated[Count, Field(le=MOST_VALUES)], ...], Field(max_length=MOST_VALUES)]
     """Names in a story (version 1) or kinship sentences (version 2), as upstream counts needles."""
-    repeats: int
+    repeats: Repeats
     """Stories of each count."""
     is_ordered: bool = False
     """Whether the sentences stay in the order of the chain."""
     examples: str = ""
     """Name of the list of examples before a choice."""
-    turns: int = 0
+    turns: Amount = 0
     """Turns of a choice prompt, the examples included."""
 
     @property
@@ -150,9 +153,18 @@ def _extent(row: _Set) -> str:
     return f"{len(numbers)} steps from {numbers[0]:,} to {numbers[-1]:,} {what}." if numbers else ""
 
 
-def task_of(settings: Mapping[str, Any]) -> GridTask | AtcTask:
-    """The typed description of a task, from `TaskSpec.settings`."""
-    return AtcTask.model_validate(settings) if settings["form"] in ATC_QUESTIONS else GridTask.model_validate(settings)
+def described(benchmark: str, task: str, settings: Mapping[str, Any]) -> GridTask | AtcTask:
+    """The typed description of a task, from `TaskSpec.settings`; `DataError` naming the field that is wrong."""
+    try:
+        return _typed(settings)
+    except ValidationError as error:
+        raise DataError(f"{benchmark}: tasks.{task}.settings.{explain(error)}") from error
+
+
+def _typed(settings: Mapping[str, Any]) -> GridTask | AtcTask:
+    form = settings.get("form")
+    is_story = isinstance(form, str) and form in ATC_QUESTIONS
+    return AtcTask.model_validate(settings) if is_story else GridTask.model_validate(settings)
 
 
 def _task(
@@ -165,7 +177,7 @@ def _task(
         settings |= _atc(row, family, form) if form in ATC_QUESTIONS else _grid(row, family, settings, form, language)
     except KeyError as error:
         raise DataError(f"set {name}: its tasks need {error}, which neither it nor its family gives") from error
-    task = task_of(settings)
+    task = _typed(settings)
     return {**entry, "settings": task.model_dump(), "expected": dict.fromkeys(protocols, task.samples)}
 
 

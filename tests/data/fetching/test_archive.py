@@ -140,6 +140,33 @@ def test_a_cut_archive_is_not_unpacked(archive: Path, tmp_path: Path) -> None:
         extract_member(archive, NAME, tmp_path / "out")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_is_the_archives_fault_not_the_disks(tmp_path: Path, method: int) -> None:
+    """Whatever packed it: readers of bz2 raise the operating system's errors, those of lzma errors of their own."""
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w", method) as opened:
+        opened.writestr(NAME, LINES * 99)
+    raw = bytearray(path.read_bytes())
+    start = raw.index(NAME.encode()) + len(NAME)
+    raw[start + 6 : start + 40] = b"\xa5" * 34
+    path.write_bytes(raw)
+
+    with pytest.raises(DataError, match=r"member data/task\.jsonl is damaged .*: delete it and get it again"):
+        extract_member(path, NAME, tmp_path / "out.jsonl")
+
+
+def test_an_offset_before_the_file_is_damage_too(tmp_path: Path) -> None:
+    """The entry of the directory points nowhere."""
+    path = tmp_path / "data.zip"
+    raw = bytearray(zipped())
+    entry = raw.index(b"PK\1\2")
+    raw[entry + 42 : entry + 46] = b"\xff\xff\xff\x7f"
+    path.write_bytes(raw)
+
+    with pytest.raises(DataError, match=r"damaged|not a zip file"):
+        extract_member(path, NAME, tmp_path / "out.jsonl")
+
+
 def test_a_missing_member_is_named(archive: Path, tmp_path: Path) -> None:
     """The archive is another one than expected."""
     with pytest.raises(DataError, match=r"has no member data/other\.jsonl"):

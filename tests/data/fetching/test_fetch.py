@@ -155,13 +155,14 @@ def test_an_unpinned_file_that_is_not_json_lines_is_not_recorded(
     assert set() == files_below(cache)
 
 
-def test_a_damaged_digest_record_is_named(git_source: Source, cache: Path) -> None:
+@pytest.mark.parametrize("content", ['{"Exam/ta', "5", '{"a": 1}', "[" * 100_000, '{"a": "b", "a": "c"}'])
+def test_a_damaged_digest_record_is_named(git_source: Source, cache: Path, content: str) -> None:
     """A torn record of digests is an error with the remedy, not a fresh start."""
     record = cache / "toy" / "recorded_digests.json"
     record.parent.mkdir(parents=True)
-    record.write_text('{"Exam/ta')
+    record.write_text(content)
 
-    with pytest.raises(DataError, match=r"recorded_digests\.json is damaged"):
+    with pytest.raises(DataError, match=r"recorded_digests\.json: .*delete it and run: evalkit data fetch"):
         fetch(changed(git_source, sha256=None, bytes=None, records=None), ignore)
 
 

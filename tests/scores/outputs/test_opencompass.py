@@ -261,3 +261,28 @@ def test_a_folder_without_outputs_is_refused(bare: Path) -> None:
     """The message says where OpenCompass puts them."""
     with pytest.raises(DataError, match=r"no \*\.json file; OpenCompass's predictions are in predictions/MODEL/"):
         score_predictions(bare, "opencompass")
+
+
+@pytest.mark.parametrize(
+    ("gold", "problem"),
+    [
+        ({"answers": ["Food"], "all_classes": [1]}, "'all_classes' is neither a text nor a list of texts"),
+        ({"answers": ["Food"], "all_classes": 5}, "'all_classes' is neither a text nor a list of texts"),
+        ({"answers": 5, "all_classes": ["Food"]}, "'gold' is neither a text nor a list of texts"),
+    ],
+)
+def test_classes_of_the_wrong_kind_are_one_line(write: Write, gold: object, problem: str) -> None:
+    """Named with file and row."""
+    folder = write("LongBench_trec", {"prediction": "Food", "gold": gold})
+
+    with pytest.raises(DataError, match=rf"LongBench_trec\.json: row 0: {problem}"):
+        score_predictions(folder, "opencompass")
+
+
+def test_a_row_number_without_end_is_one_line(write: Write) -> None:
+    """Python refuses to read numbers of 5,000 digits."""
+    folder = write("LongBench_hotpotqa", RIGHT)
+    (folder / "LongBench_hotpotqa.json").write_text(json.dumps({"9" * 5000: RIGHT}), "utf-8")
+
+    with pytest.raises(DataError, match="not an object from row number to prediction"):
+        score_predictions(folder, "opencompass")
