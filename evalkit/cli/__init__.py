@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,11 +16,20 @@ __all__ = ["app", "main"]
 
 INTERRUPTED = 130
 
+BEGINNINGS = """\b
+Begin with:
+  evalkit demo                                       a small model, offline, in about a minute
+  evalkit run ./my-model leval --task quality --limit 8
+  evalkit score FOLDER --format longbench            answers made elsewhere
+"""
+"""Behind the list of verbs; the mark at its beginning keeps its lines apart."""
+
 app = typer.Typer(
     name="evalkit",
     help="Measure how well language models use long contexts, and check published scores.",
-    no_args_is_help=True,
-    add_completion=False,
+    epilog=BEGINNINGS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},  # every verb inherits it
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -32,6 +41,26 @@ app.command("report")(_report.report)
 app.add_typer(_data.app, name="data")
 app.add_typer(_cards.app, name="cards")
 app.add_typer(_benchmarks.app, name="benchmarks")
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from evalkit import __version__
+
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _evalkit(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Measure how well language models use long contexts, and check published scores."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:
