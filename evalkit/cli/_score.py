@@ -50,10 +50,7 @@ def score(
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}
         print_json({"protocols": objects} if protocol == "all" else next(iter(objects.values())), json)
-    for line in dict.fromkeys(line for result in scores.values() for line in result.notes):
-        note(line)
-    for result in scores.values():
-        warn(result)
+    warn(*scores.values())
     if json != "-":
         results, spec = list(scores.values()), _spec(path, output_format, benchmark)
         _print(results, spec, lengths_of_run(path) if output_format == "evalkit" else length_label(spec, "nominal"))
@@ -140,8 +137,17 @@ def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpe
     return load_spec(benchmark or output_benchmark(find_outputs(path, output_format), output_format))
 
 
-def warn(result: BenchmarkScores) -> None:
-    """Say what a reader of these scores must know: samples left out, empty answers, quirks that touched samples."""
+def warn(*results: BenchmarkScores) -> None:
+    """Say what a reader of these scores must know: samples left out and why, empty answers, quirks of the protocol."""
+    from ._output import note
+
+    for line in dict.fromkeys(line for result in results for line in result.notes):
+        note(line)
+    for result in results:
+        _warn_of_tasks(result)
+
+
+def _warn_of_tasks(result: BenchmarkScores) -> None:
     from ._output import note
 
     if result.skipped:

@@ -17,6 +17,7 @@ from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, re
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
 from ._extra import ExtraMetric, with_extra
+from ._failures import Failure
 from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
@@ -87,12 +88,13 @@ def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]
 
 def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest) -> TaskAnswers:
     answers: list[Answer] = []
-    truncated, lost, failed = set(), set(), 0
+    truncated, lost = set(), set()
+    failures: list[Failure] = []
     last_ledgers: dict[str, LedgerRecord] = {}
     last_records: dict[str, SampleRecord] = {}
     for answer, records in _answers(benchmark, task, manifest, latest):
         if answer is None:
-            failed += 1
+            failures.append(next(Failure(record.id, record.error) for record in records if record.error is not None))
             continue
         answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
         last_records[answer.id] = records[-1]
@@ -105,7 +107,8 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
             last_ledgers[answer.id] = ledgers[-1]
     return TaskAnswers(
         answers,
-        failed,
+        len(failures),
+        failures,
         is_altered=bool(set(benchmark.files(task)) & set(manifest.settings.get("altered") or ())),
         truncated=frozenset(truncated),
         evidence_lost=frozenset(lost),
