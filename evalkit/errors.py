@@ -30,6 +30,11 @@ __all__ = [
 ]
 
 
+ALIKE = 0.56
+"""How like a known name a word must be to be taken for it: `tois` and `toy` are (0.57), `hotpotqa` and `tpo` are not
+(0.55)."""
+
+
 class EvalkitError(Exception):
     """Base of every error that evalkit raises on purpose."""
 
@@ -43,7 +48,7 @@ class UnknownNameError(UserError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
         if nearest:
             advice = f"did you mean {nearest[0]!r}?"
         elif len(known) <= 24:

@@ -34,7 +34,7 @@ def score(
     from evalkit.errors import UserError
     from evalkit.reports import length_label, lengths_of_run
 
-    from ._output import check_target, note, print_json
+    from ._output import check_target, print_json
 
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):

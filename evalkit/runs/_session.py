@@ -24,6 +24,7 @@ from evalkit.tasks import (
 from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
 from ._rotary import rope_model
+from ._selection import left_out, parse_samples
 
 __all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
 
@@ -113,9 +114,16 @@ def open_session(settings: RunSettings) -> Session:
         raise UserError(f"a benchmark is named twice: {', '.join(names)}")
     tokenizer = resolve_tokenizer(settings, card)
     settings, card = resolve_lengths(settings, card, tokenizer)
-    pairs = zip(settings.benchmarks, benchmarks, strict=True)
-    jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
-    notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
+    selection = parse_samples(settings.samples)
+    outside = left_out([benchmark.spec for benchmark in benchmarks], settings.tasks, selection)
+    jobs = tuple(
+        make_job(named, benchmark, settings, card, tokenizer, selection)
+        for named, benchmark in zip(settings.benchmarks, benchmarks, strict=True)
+        if benchmark.spec.name not in outside
+    )
+    chosen = [f"only {selection}"] if selection is not None else []
+    omitted = [f"{name}: {reason}" for name, reason in outside.items()]
+    notes = (*length_notes(card, tokenizer), *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     if session.replaced_scaling is None:
         return session

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.data import locate, source
-from evalkit.errors import DataError
+from evalkit.errors import DataError, one_line
 from evalkit.files import write_text
 from evalkit.prompts import drops_tokens
 from evalkit.runs import LedgerRecord, Manifest, SampleRecord, read_manifest, read_records_of_run
@@ -59,7 +59,8 @@ def score_run(
     named_options = [f"{name}-{value}" for name, value in (options or {}).items()]
     label = "+".join([label, *named_options, *decoding_label(manifest)])
     model = str(manifest.identity["model"])
-    scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
+    notes = _selection_notes(manifest)
+    scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label, notes=notes)
     scores = scores.model_copy(update={"model_title": str(manifest.settings.get("title", ""))})
     if not metrics:
         return scores, rows
@@ -70,6 +71,12 @@ def score_run(
     kept = Judgements(folder / JUDGEMENTS)
     scores, extra = with_extra(scores, benchmark, protocol or ran_under, tasks, metrics, replay, kept)
     return scores, rows + extra
+
+
+def _selection_notes(manifest: Manifest) -> list[str]:
+    """Which samples the last call asked for, where it chose them."""
+    chosen = manifest.settings.get("samples")
+    return [f"samples as last asked for: --samples {one_line(str(chosen), 80)}"] if chosen else []
 
 
 def _task_of(folder: Path, record_id: str) -> str:

@@ -13,7 +13,7 @@ from ._catalogue import InstalledBenchmarks, benchmark_names, installed_benchmar
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
-from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, load_spec
+from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmarks_with_task, load_spec
 from ._token_text import whole_text
 from .needle import Haystack, NeedleContext, encode_inside
 
@@ -41,6 +41,7 @@ __all__ = [
     "StopRule",
     "TaskSpec",
     "benchmark_names",
+    "benchmarks_with_task",
     "encode_inside",
     "expected_samples",
     "forget_lengths",
