@@ -16,7 +16,7 @@ from evalkit.cards._weights import check_no_adapter
 from evalkit.errors import CardError, UnknownNameError, one_line
 from evalkit.paths import shipped
 
-__all__ = ["list_cards", "load_card"]
+__all__ = ["card_names", "list_cards", "load_card"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -45,6 +45,11 @@ def load_card(name_or_path: str | Path) -> Card:
 def list_cards() -> list[Card]:
     """All shipped cards, sorted by name."""
     return [_read_card(path) for _, path in sorted(_shipped_files().items())]
+
+
+def card_names() -> list[str]:
+    """Names of the shipped cards, sorted."""
+    return sorted(_shipped_files())
 
 
 def _shipped_files() -> dict[str, Path]:

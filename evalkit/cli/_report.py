@@ -37,18 +37,35 @@ def report(
     group: Annotated[
         str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
     ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table over the runs: FILE.csv, FILE.md or FILE.tex.")
+    ] = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="With 95% intervals in tables over runs.")] = False,
+    transpose: Annotated[bool, typer.Option("--transpose", help="Models in rows, tasks in columns.")] = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Draw runs side by side whose grids differ.")] = False,
 ) -> int:
     """Score run folders again and rewrite their tables and figures."""
     from evalkit._api import report_run, spec_of_run
     from evalkit.errors import UserError
-    from evalkit.reports import Palette, ScoredRun, compare_heatmaps, terminal_table
+    from evalkit.reports import (
+        Palette,
+        ScoredRun,
+        check_table_file,
+        compare_heatmaps,
+        model_column,
+        model_tables,
+        terminal_table,
+        write_model_tables,
+    )
 
     from ._output import note, print_table
     from ._score import warn
+    from ._several import print_models
 
     if side_by_side is None and (group is not None or mixed):
         raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
+    if table is not None:
+        check_table_file(table)
     palette: Palette = "colour-blind" if colour_blind else "published"
     scored: list[ScoredRun] = []
     for folder in runs:
@@ -58,6 +75,11 @@ def report(
         print_table(terminal_table(scores, spec_of_run(folder)))
         note(f"tables in {folder / 'tables'}")
     note_escapes({run.folder: run.scores for run in scored})
+    columns = [model_column(run.folder, run.scores) for run in scored]
+    print_models(columns, intervals=intervals, transpose=transpose)
+    if table is not None:
+        write_model_tables(table, model_tables(columns), intervals=intervals, transpose=transpose)
+        note(f"table over {len(columns)} runs: {table}")
     if side_by_side is not None:
         paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
         note(f"figure: {paths[0]}")

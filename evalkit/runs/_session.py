@@ -26,7 +26,7 @@ from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokeni
 from ._rotary import rope_model
 from ._selection import left_out, parse_samples
 
-__all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
+__all__ = ["Job", "Session", "check_live", "of_several", "open_session", "with_overrides"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,17 @@ def open_session(settings: RunSettings) -> Session:
         return session
     note = f"--rope {rope} replaces the scaling that {card.name} was released with ({card.rope.scaling})"
     return replace(session, notes=(*notes, note))
+
+
+def of_several(session: Session) -> Session:
+    """The session as one of several models of a command: below `--out`, its runs get a folder of the model's name."""
+    out = session.settings.out
+    if out is None:  # default folders are named after the model anyway
+        return session
+    below = out / session.card.name
+    return replace(
+        session, jobs=tuple(replace(job, folder=below / job.folder.relative_to(out)) for job in session.jobs)
+    )
 
 
 def with_overrides(card: Card, settings: RunSettings) -> Card:

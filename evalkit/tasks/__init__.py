@@ -9,7 +9,7 @@ from ._benchmark import (
     load_benchmark,
     load_benchmarks,
 )
-from ._catalogue import InstalledBenchmarks, benchmark_names, installed_benchmarks
+from ._catalogue import InstalledBenchmarks, benchmark_names, find_definition, installed_benchmarks, is_definition
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
@@ -44,8 +44,10 @@ __all__ = [
     "benchmarks_with_task",
     "encode_inside",
     "expected_samples",
+    "find_definition",
     "forget_lengths",
     "installed_benchmarks",
+    "is_definition",
     "join_options",
     "load_benchmark",
     "load_benchmarks",
