@@ -10,7 +10,7 @@ import typer
 
 from evalkit.errors import EvalkitError
 
-from . import _benchmarks, _cards, _data, _demo, _plan, _report, _run, _score
+from . import _benchmarks, _cards, _data, _demo, _plan, _report, _run, _score, _show
 
 __all__ = ["app", "main"]
 
@@ -38,6 +38,7 @@ app.command("run")(_run.run)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
 app.command("report")(_report.report)
+app.command("show")(_show.show)
 app.add_typer(_data.app, name="data")
 app.add_typer(_cards.app, name="cards")
 app.add_typer(_benchmarks.app, name="benchmarks")

@@ -49,7 +49,7 @@ def _run(all_settings: list[RunSettings], json: str | None) -> int:
         problems |= failures
         if json != "-":
             print_models(columns_of(list(results.values())))
-        say_problems(problems, len(all_settings))
+        say_problems(problems)
     if json is not None:
         objects = {name: _json(result) for name, result in results.items()}
         print_json(objects_of(objects, len(all_settings)), json)

@@ -55,7 +55,7 @@ def open_all(all_settings: Sequence[RunSettings]) -> Opened:
         raise next(iter(errors.values()))
     _check_names(sessions)
     problems = {name: one_line(error, 1000) for name, error in errors.items()}
-    say_problems(problems, len(all_settings))
+    say_problems(problems)
     return Opened(sessions, problems)
 
 
@@ -71,12 +71,12 @@ def _check_names(sessions: dict[str, Session]) -> None:
             )
 
 
-def say_problems(problems: Problems, count: int) -> None:
+def say_problems(problems: Problems) -> None:
     """A line for each model that was not run."""
     from ._output import note
 
     for name, problem in problems.items():
-        note(f"{name}: not run, 1 of {count} models: {problem}")
+        note(f"model not run: {name}: {problem}")
 
 
 def run_all(

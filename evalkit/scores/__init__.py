@@ -13,6 +13,7 @@ from ._interval import (
     logit_interval,
 )
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
+from ._look import LookedAt, look_at
 from ._quantiles import beta_quantile, t_quantile
 from ._records import (
     BenchmarkScores,
@@ -44,6 +45,7 @@ __all__ = [
     "Interval",
     "Judge",
     "Judgements",
+    "LookedAt",
     "OverallScore",
     "ScoreRow",
     "Spread",
@@ -58,6 +60,7 @@ __all__ = [
     "find_outputs",
     "likely_command",
     "logit_interval",
+    "look_at",
     "output_benchmark",
     "read_metrics",
     "read_outputs",

@@ -23,7 +23,7 @@ from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, score_benchmark
 
-__all__ = ["score_run", "write_scores"]
+__all__ = ["recorded_samples", "score_run", "task_of", "write_scores"]
 
 LOG = "samples.jsonl"
 """Where a run folder has its answers."""
@@ -49,7 +49,7 @@ def score_run(
     ran_under = str(manifest.identity["protocol"])
     benchmark.spec.protocol(protocol or ran_under)
     latest: Latest = {(record.id, record.step): record for record in read_records_of_run(folder)}
-    answered = {_task_of(folder, record_id) for record_id, _ in latest}
+    answered = {task_of(folder, record_id) for record_id, _ in latest}
     tasks = {
         task: _task_answers(benchmark, task, manifest, latest) for task in benchmark.spec.tasks if task in answered
     }
@@ -79,7 +79,8 @@ def _selection_notes(manifest: Manifest) -> list[str]:
     return [f"samples as last asked for: --samples {one_line(str(chosen), 80)}"] if chosen else []
 
 
-def _task_of(folder: Path, record_id: str) -> str:
+def task_of(folder: Path, record_id: str) -> str:
+    """The task in the id of a record; `DataError` for an id that has none."""
     parts = record_id.split("/")
     if len(parts) < 3:
         raise DataError(f"{folder / LOG}: id {record_id!r} is not benchmark/task/index; repair or remove it")
@@ -130,7 +131,7 @@ def _answers(
 ) -> Iterator[tuple[Answer | None, list[SampleRecord]]]:
     """The answers of a task in sample order, with their records; None for a sample that failed."""
     protocol = str(manifest.identity["protocol"])
-    for sample, records in _recorded_samples(benchmark, task, manifest, latest):
+    for sample, records in recorded_samples(benchmark, task, manifest, latest):
         if any(record.error is not None for record in records):
             yield None, records
             continue
@@ -140,7 +141,7 @@ def _answers(
         yield Answer(sample.id, sample.document, texts[-1], sample.targets, sample.metadata, sample.fields), records
 
 
-def _recorded_samples(
+def recorded_samples(
     benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest
 ) -> Iterator[tuple[Sample, list[SampleRecord]]]:
     """The samples of a task that the run has records of, with those records in step order."""

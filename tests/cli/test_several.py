@@ -69,7 +69,7 @@ def test_a_model_that_cannot_run_does_not_stop_the_others(run: Command, models: 
     done = run("--limit", 1)
 
     assert 2 == done.code
-    assert 2 == done.err.count(f"{models[0]}: not run, 1 of 2 models: {models[0] / 'config.json'}")
+    assert 2 == done.err.count(f"model not run: {models[0]}: {models[0] / 'config.json'}")
     assert ["bee-toy-plain"] == [path.name for path in (bare / "results").iterdir()]
     assert "1/24" in done.out
 
@@ -83,7 +83,7 @@ def test_missing_weights_of_one_model_do_not_lose_the_other(
     done = evalkit("run", *models, toy, "--limit", 1, "--max-new-tokens", 1)
 
     assert 2 == done.code
-    assert "ant: not run, 1 of 2 models" in done.err.splitlines()[-1]
+    assert f"model not run: {models[0]}: " in done.err.splitlines()[-1]
     assert "no weights" in done.err.splitlines()[-1]
     assert [True] == [(path / "scores.json").is_file() for path in (bare / "results").glob("bee-*")]
 
@@ -106,7 +106,7 @@ def test_a_crash_of_one_model_is_shown_and_the_other_runs(
     done = run("--limit", 1)
 
     assert (2, True) == (done.code, "Traceback" in done.err)
-    assert "ant: not run, 1 of 2 models: RuntimeError: out of memory" in done.err.splitlines()[-1]
+    assert "ant: RuntimeError: out of memory" in done.err.splitlines()[-1]
     assert (bare / "results" / "bee-toy-plain" / "scores.json").is_file()
 
 
