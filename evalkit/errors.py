@@ -86,6 +86,12 @@ class MissingDependencyError(UserError):
 
 
 def one_line(error: BaseException | str, limit: int = 300) -> str:
-    """An error's message as one line of at most `limit` characters; its type where it says nothing."""
+    """An error's message as one line of at most `limit` characters; its type where it says nothing.
+
+    What is left out is marked by `…`, and no word or address is cut in two, unless it alone is longer.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[:limit]
+    if len(text) <= limit:
+        return text
+    whole_words = text[:limit].rpartition(" ")[0] or text[: limit - 1]
+    return f"{whole_words[: limit - 1]}…"

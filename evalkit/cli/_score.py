@@ -120,9 +120,11 @@ def _all_protocols(
 def _check_run_folder(path: Path) -> None:
     """Say which format to name for outputs made elsewhere."""
     from evalkit.errors import UserError
-    from evalkit.scores import likely_command
+    from evalkit.scores import FORMATS, likely_command
 
-    if not (path / "run.json").exists() and (advice := likely_command(path)):
+    if path.exists() and not (path / "run.json").exists():
+        named = ", ".join(name for name in FORMATS if name != "evalkit")
+        advice = likely_command(path) or f"outputs made elsewhere are scored with --format ({named})"
         raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")
 
 

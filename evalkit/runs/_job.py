@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.data import Located, MissingFileError, locate, source
-from evalkit.errors import DataError, UnknownNameError, UserError
+from evalkit.data import Located, source
+from evalkit.errors import UnknownNameError, UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
 from evalkit.rope import parse_rope
 from evalkit.settings import RunSettings
@@ -27,7 +27,7 @@ from evalkit.tasks import (
 )
 
 from ._rotary import rope_facts
-from ._selection import Selection, asked_tasks
+from ._selection import Selection, asked_tasks, locate_tasks
 
 __all__ = ["Job", "make_job"]
 
@@ -129,7 +129,7 @@ def make_job(
     tasks, skipped = _chosen_tasks(spec, protocol, asked_tasks(spec, settings, selection), options)
     mode = parse_mode(settings.truncation or rules.truncation)
     chat = chat_format(card, tokenizer)
-    files, missing = _locate(benchmark, tasks, settings)
+    files, missing = locate_tasks(benchmark, tasks, settings)
     limit = settings.max_seq_len or (rules.max_seq_len if tokenizer.unit == "tokens" else None)
     window = limit or _own_window(benchmark, protocol, settings, card)
     room = window - _markup_tokens(card)
@@ -219,44 +219,6 @@ def _chosen_tasks(
     if not tasks:
         raise UnknownNameError(f"task of {spec.name} under protocol {protocol}", wanted[0], there)
     return tasks, tuple(task for task in spec.tasks if task in wanted and task not in there)
-
-
-def _locate(
-    benchmark: Benchmark, tasks: list[str], settings: RunSettings
-) -> tuple[dict[str, dict[str, Located]], tuple[str, ...]]:
-    """Task → files at hand, and the tasks that `--partial` leaves out."""
-    if not benchmark.spec.source:
-        if settings.data is not None:
-            raise UserError(
-                f"--data {settings.data}: {benchmark.spec.name} is made here and reads no data; leave it out"
-            )
-        return {task: {} for task in tasks}, ()
-    origin = source(benchmark.spec.source)
-    found: dict[str, dict[str, Located]] = {}
-    missing = []
-    for task in tasks:
-        try:
-            found[task] = {
-                name: locate(
-                    origin,
-                    name,
-                    folder=settings.data,
-                    partial=settings.partial,
-                    download=not settings.partial,
-                    elsewhere=settings.data is None,  # a test of changed data must not silently use the standard one
-                )
-                for name in benchmark.files(task)
-            }
-        except MissingFileError:
-            if not settings.partial:
-                raise
-            missing.append(task)
-    if not found:
-        raise DataError(
-            f"{benchmark.spec.name}: no data of {', '.join(tasks[:4])}{'…' if len(tasks) > 4 else ''} at hand; "
-            f"run: evalkit data fetch {origin.name}, or name the folder with --data"
-        )
-    return found, tuple(missing)
 
 
 def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: Mapping[str, str]) -> str:

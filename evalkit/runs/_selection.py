@@ -1,4 +1,4 @@
-"""Which benchmarks, tasks and samples of what was named a run really asks: `--task` and `--samples`."""
+"""Which benchmarks, tasks and samples a run really asks: `--task`, `--samples`, and the data that is at hand."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.errors import UnknownNameError, UserError
+from evalkit.data import Located, MissingFileError, locate, source
+from evalkit.errors import DataError, UnknownNameError, UserError
 from evalkit.seeds import content_seed
 from evalkit.settings import RunSettings
-from evalkit.tasks import BenchmarkSpec, benchmarks_with_task
+from evalkit.tasks import Benchmark, BenchmarkSpec, benchmarks_with_task
 
-__all__ = ["Selection", "asked_tasks", "left_out", "parse_samples"]
+__all__ = ["Selection", "asked_tasks", "left_out", "locate_tasks", "parse_samples"]
 
 RANDOM = re.compile(r"random:(\d{1,9})(?::(\d{1,18}))?")
 FORMS = "BENCHMARK/TASK/INDEX (leval/quality/3), several with commas, @FILE of them, or random:N[:SEED]"
@@ -145,3 +146,68 @@ def _check_samples(specs: Sequence[BenchmarkSpec], selection: Selection | None) 
     for name in named:
         if name not in known:
             raise UnknownNameError("benchmark in --samples", name, known, hint="samples are of the benchmarks that run")
+
+
+def locate_tasks(
+    benchmark: Benchmark, tasks: list[str], settings: RunSettings
+) -> tuple[dict[str, dict[str, Located]], tuple[str, ...]]:
+    """Task → files at hand, and the tasks that `--partial` leaves out."""
+    if not benchmark.spec.source:
+        if settings.data is not None:
+            raise UserError(
+                f"--data {settings.data}: {benchmark.spec.name} is made here and reads no data; leave it out"
+            )
+        return {task: {} for task in tasks}, ()
+    origin = source(benchmark.spec.source)
+    found: dict[str, dict[str, Located]] = {}
+    missing = []
+    for task in tasks:
+        try:
+            found[task] = _files(benchmark, task, settings, download=not settings.partial)
+        except MissingFileError:
+            if not settings.partial:
+                raise
+            missing.append(task)
+        except DataError as error:
+            raise DataError(f"{error}{_what_is_at_hand(benchmark, tasks, task, settings)}") from error
+    if not found:
+        raise DataError(
+            f"{benchmark.spec.name}: no data of {', '.join(tasks[:4])}{'…' if len(tasks) > 4 else ''} at hand; "
+            f"run: evalkit data fetch {origin.name}, or name the folder with --data"
+        )
+    return found, tuple(missing)
+
+
+def _files(benchmark: Benchmark, task: str, settings: RunSettings, *, download: bool) -> dict[str, Located]:
+    """The files that a task reads."""
+    return {
+        name: locate(
+            source(benchmark.spec.source),
+            name,
+            folder=settings.data,
+            partial=settings.partial,
+            download=download,
+            elsewhere=settings.data is None,  # a test of changed data must not silently use the standard one
+        )
+        for name in benchmark.files(task)
+    }
+
+
+def _what_is_at_hand(benchmark: Benchmark, tasks: Sequence[str], task: str, settings: RunSettings) -> str:
+    """How to go on where a task's data could not be downloaded; empty where it is there, but not as it should be."""
+    if settings.partial or _is_at_hand(benchmark, task, settings):
+        return ""
+    there = [each for each in tasks if _is_at_hand(benchmark, each, settings)]
+    if not there:
+        return f"; no data of {benchmark.spec.name} is on this machine"
+    return f"; --partial runs the {len(there)} of {len(tasks)} tasks whose data is at hand"
+
+
+def _is_at_hand(benchmark: Benchmark, task: str, settings: RunSettings) -> bool:
+    try:
+        _files(benchmark, task, settings, download=False)
+    except MissingFileError:
+        return False
+    except DataError:  # it is there, and something else is wrong with it
+        return True
+    return True

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import UserError
+from evalkit.errors import DataError, UserError
 from evalkit.runs import RunSettings, Session, open_session, read_manifest, read_records_of_run
 from evalkit.runs._selection import parse_samples
 from evalkit.scores import score_run
+from evalkit.tasks import load_spec
 
 Open = Callable[..., Session]
 Start = Callable[..., Any]
@@ -148,6 +149,29 @@ def test_samples_of_one_benchmark_leave_the_other_out(opened: Open) -> None:
 
     assert ["toy"] == [job.name for job in session.jobs]
     assert "twin: left out, --samples names none of it" in session.notes
+
+
+@pytest.mark.parametrize(
+    ("at_hand", "advice"), [(True, "--partial runs the 1 of 18 tasks"), (False, "no data of leval")]
+)
+def test_data_that_cannot_be_downloaded_is_told_how_to_go_on(
+    tiny_model: Path, bare: Path, monkeypatch: pytest.MonkeyPatch, at_hand: bool, advice: str
+) -> None:
+    """With what is at hand, where there is something."""
+    monkeypatch.setenv("EVALKIT_GIT_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("evalkit.data.fetching._http.BACKOFF_SECONDS", 0.0)
+    spec = load_spec("leval")
+    name = spec.tasks["tpo"].file
+    if at_hand:
+        monkeypatch.setenv("EVALKIT_DATA", str(bare))
+        (bare / "leval" / name).parent.mkdir(parents=True)
+        (bare / "leval" / name).write_text("{}\n")
+
+    with pytest.raises(DataError) as caught:
+        open_session(RunSettings(str(tiny_model), ("leval",), chat="none"))
+
+    assert "cannot download http://127.0.0.1:9/" in str(caught.value)
+    assert advice in str(caught.value)
 
 
 def test_an_id_may_have_bars_of_its_own() -> None:
