@@ -60,9 +60,10 @@ def _run_one(session: Session, json: str | None) -> EvaluationResult:
     """Run one model on all benchmarks and show what came out."""
     from evalkit._api import run_session
 
+    from ._libraries import libraries_say
     from ._progress import ProgressMonitor
 
-    with ProgressMonitor(session.tokenizer.unit) as monitor:
+    with ProgressMonitor(session.tokenizer.unit) as monitor, libraries_say(monitor.note):
         result = run_session(session, monitor)
     _show(result, session.tokenizer.unit, is_shown=json != "-")
     return result
