@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from evalkit.tables import counted
+
 from ._output import note
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class ProgressMonitor:
         self._tokens, self._began = 0, time.monotonic()
         left = counts.samples - counts.done
         prompts = f"{pending_tokens:,} prompt {self._unit}"
-        self.note(f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {prompts}")
+        self.note(f"{counted(counts.samples, 'sample')}, {counts.done:,} done, {left:,} to run, {prompts}")
         self._progress.update(self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="")
 
     def finished(self, computed_tokens: int, is_failed: bool) -> None:

@@ -57,6 +57,7 @@ def report(
         terminal_table,
         write_model_tables,
     )
+    from evalkit.tables import counted
 
     from ._output import note, print_table
     from ._score import warn
@@ -79,7 +80,7 @@ def report(
     print_models(columns, intervals=intervals, transpose=transpose)
     if table is not None:
         write_model_tables(table, model_tables(columns), intervals=intervals, transpose=transpose)
-        note(f"table over {len(columns)} runs: {table}")
+        note(f"table over {counted(len(columns), 'run')}: {table}")
     if side_by_side is not None:
         paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
         note(f"figure: {paths[0]}")

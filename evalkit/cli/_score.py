@@ -150,21 +150,24 @@ def warn(*results: BenchmarkScores) -> None:
 
 
 def _warn_of_tasks(result: BenchmarkScores) -> None:
+    from evalkit.tables import counted
+
     from ._output import note
 
     if result.skipped:
         note(f"protocol {result.protocol} does not have {', '.join(result.skipped)}: skipped")
     for name, task in result.tasks.items():
         if task.failed:
-            samples, are = ("sample", "it is") if task.failed == 1 else ("samples", "they are")
-            note(f"{name}: {task.failed} {samples} failed or cannot be scored under {result.protocol}; {are} left out")
+            are = "it is" if task.failed == 1 else "they are"
+            failed = f"{counted(task.failed, 'sample')} failed or cannot be scored under {result.protocol}"
+            note(f"{name}: {failed}; {are} left out")
         if task.n and task.empty / task.n > EMPTY_SHARE:
             note(f"{name}: {task.empty} of {task.n} predictions are empty")
         for line in task.notes:
             note(f"{name}: {line}")
         for metric, extra in task.extra.items():
             for line in extra.errors[:1]:
-                note(f"{name}: {metric} failed on {extra.failed - task.failed} samples, first {line}")
+                note(f"{name}: {metric} failed on {counted(extra.failed - task.failed, 'sample')}, first {line}")
 
 
 EMPTY_SHARE = 0.05  # more empty predictions than this are more often a broken run than a bad model

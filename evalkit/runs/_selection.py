@@ -11,6 +11,7 @@ from evalkit.data import Located, MissingFileError, locate, source
 from evalkit.errors import DataError, UnknownNameError, UserError
 from evalkit.seeds import content_seed
 from evalkit.settings import RunSettings
+from evalkit.tables import counted
 from evalkit.tasks import Benchmark, BenchmarkSpec, benchmarks_with_task
 
 __all__ = ["Selection", "asked_tasks", "left_out", "locate_tasks", "parse_samples"]
@@ -59,8 +60,8 @@ class Selection:
 
     def __str__(self) -> str:
         if self.count:
-            return f"{self.count} random samples of each task (seed {self.seed})"
-        return f"{len(self.ids)} samples by id"
+            return f"{counted(self.count, 'random sample')} of each task (seed {self.seed})"
+        return f"{counted(len(self.ids), 'sample')} chosen by id"
 
 
 def parse_samples(text: str | None) -> Selection | None:
