@@ -12,6 +12,7 @@ import typer
 from . import _options as o
 
 if TYPE_CHECKING:
+    from evalkit.reports import ModelColumn
     from evalkit.scores import BenchmarkScores
 
 
@@ -24,7 +25,10 @@ class Axis(StrEnum):
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders; for tables also folders of `evalkit score --out`."),
+    ],
     axis: Annotated[
         Axis, typer.Option(help="Heatmap lengths: nominal, or the model's tokens in the whole prompt or as kept.")
     ] = Axis.NOMINAL,
@@ -57,6 +61,7 @@ def report(
         terminal_table,
         write_model_tables,
     )
+    from evalkit.scores import read_scores
     from evalkit.tables import counted
 
     from ._output import note, print_table
@@ -67,16 +72,22 @@ def report(
         raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
     if table is not None:
         check_table_file(table)
+    if side_by_side is not None and (outside := next(filter(_is_scores_only, runs), None)) is not None:
+        raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
     palette: Palette = "colour-blind" if colour_blind else "published"
     scored: list[ScoredRun] = []
+    columns: list[ModelColumn] = []
     for folder in runs:
+        if _is_scores_only(folder):
+            columns.append(model_column(folder, read_scores(folder)))
+            continue
         scores, rows = report_run(folder, axis=axis.value, palette=palette, metrics=metric or [])
         scored.append(ScoredRun(folder, scores, rows))
+        columns.append(model_column(folder, scores))
         warn(scores)
         print_table(terminal_table(scores, spec_of_run(folder)))
         note(f"tables in {folder / 'tables'}")
     note_escapes({run.folder: run.scores for run in scored})
-    columns = [model_column(run.folder, run.scores) for run in scored]
     print_models(columns, intervals=intervals, transpose=transpose)
     if table is not None:
         write_model_tables(table, model_tables(columns), intervals=intervals, transpose=transpose)
@@ -85,6 +96,11 @@ def report(
         paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
         note(f"figure: {paths[0]}")
     return 0
+
+
+def _is_scores_only(folder: Path) -> bool:
+    """Whether a folder is one of `evalkit score --out`: scores of outputs made elsewhere, without the run."""
+    return not (folder / "run.json").exists() and (folder / "scores.json").is_file()
 
 
 def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:

@@ -90,6 +90,8 @@ def run_all(
             results[session.card.name] = run(session)
         except EvalkitError as error:
             problems[named] = one_line(error, 1000)
+        except BrokenPipeError:  # nobody reads what is printed: no model can help that
+            raise
         except Exception as error:  # memory, drivers, libraries: the other models shall run, and nothing is hidden
             traceback.print_exc()
             problems[named] = f"{type(error).__name__}: {one_line(error)}"

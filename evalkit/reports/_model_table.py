@@ -35,13 +35,13 @@ class ModelColumn(NamedTuple):
     """One run as a column."""
 
     folder: Path
-    """Run folder."""
+    """Folder of the run, or of scores of outputs made elsewhere."""
     scores: BenchmarkScores
     """Its scores."""
     spec: BenchmarkSpec
     """Definition of its benchmark."""
     identity: Mapping[str, Any]
-    """All of the run that can change a score."""
+    """All of the run that can change a score; empty for outputs made elsewhere."""
 
 
 Score = TaskScore | GroupScore | OverallScore
@@ -91,7 +91,9 @@ class ModelTable:
 
 
 def model_column(folder: Path, scores: BenchmarkScores) -> ModelColumn:
-    """A run folder with its scores as a column."""
+    """A run folder, or a folder of scores without a run, with its scores as a column."""
+    if not (folder / "run.json").exists():
+        return ModelColumn(folder, scores, load_spec(scores.benchmark), {})
     manifest = read_manifest(folder)
     return ModelColumn(folder, scores, load_spec(str(manifest.settings["benchmark"])), manifest.identity)
 
@@ -162,6 +164,7 @@ def _missing(scores: BenchmarkScores, row: ModelRow, index: int) -> str:
 
 def _differences(columns: Sequence[ModelColumn], headings: Sequence[str]) -> Iterable[str]:
     """What of the runs' identities differs and is neither the model's own nor in a heading."""
+    columns, headings = _runs_only(columns, headings)
     names = {name for column in columns for name in column.identity}
     for name in sorted(names - OF_THE_MODEL - IN_THE_HEADING - {"data"}):
         values = [_plain(column.identity.get(name)) for column in columns]
@@ -170,6 +173,12 @@ def _differences(columns: Sequence[ModelColumn], headings: Sequence[str]) -> Ite
             yield f"{name} differs: {told}"
     if files := _other_data([column.identity.get("data") or {} for column in columns]):
         yield f"data differs: {', '.join(files)}"
+
+
+def _runs_only(columns: Sequence[ModelColumn], headings: Sequence[str]) -> tuple[Sequence[ModelColumn], Sequence[str]]:
+    """Those that evalkit ran: nobody knows how outputs made elsewhere came about."""
+    kept = [index for index, column in enumerate(columns) if column.identity]
+    return [columns[index] for index in kept], [headings[index] for index in kept]
 
 
 def _other_data(digests: Sequence[Mapping[str, object]]) -> list[str]:

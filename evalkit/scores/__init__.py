@@ -25,7 +25,7 @@ from ._records import (
     TaskScore,
     TruncationScore,
 )
-from ._runs import score_run, write_scores
+from ._runs import read_scores, score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
@@ -64,6 +64,7 @@ __all__ = [
     "output_benchmark",
     "read_metrics",
     "read_outputs",
+    "read_scores",
     "score_benchmark",
     "score_run",
     "score_task",

@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from evalkit.data import locate, source
 from evalkit.errors import DataError, one_line
 from evalkit.files import write_text
@@ -23,7 +25,7 @@ from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, score_benchmark
 
-__all__ = ["recorded_samples", "score_run", "task_of", "write_scores"]
+__all__ = ["read_scores", "recorded_samples", "score_run", "task_of", "write_scores"]
 
 LOG = "samples.jsonl"
 """Where a run folder has its answers."""
@@ -85,6 +87,19 @@ def task_of(folder: Path, record_id: str) -> str:
     if len(parts) < 3:
         raise DataError(f"{folder / LOG}: id {record_id!r} is not benchmark/task/index; repair or remove it")
     return parts[1]
+
+
+def read_scores(folder: Path) -> BenchmarkScores:
+    """The scores in a folder's `scores.json`, as they were written; `DataError` where there are none."""
+    path = folder / "scores.json"
+    try:
+        return BenchmarkScores.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        raise DataError(f"{path}: {where}: {one_line(problem['msg'])}; score the outputs again") from error
 
 
 def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]) -> None:

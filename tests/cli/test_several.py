@@ -212,6 +212,38 @@ def test_a_table_over_runs_is_written_by_report(run: Command, evalkit: Command, 
     assert "PARTIAL: (scored/all samples)" in done.out
 
 
+def test_scores_of_outputs_made_elsewhere_stand_in_the_same_table(
+    evalkit: Command, toy: str, models: list[Path], bare: Path
+) -> None:
+    """As they were scored; nothing is said of how they were made, because nobody knows."""
+    (bare / "out").mkdir()
+    (bare / "out" / "tpo.jsonl").write_text('{"gt": "B", "x_pred": "B", "evaluation": "exam"}\n')
+    for name in ("one", "two"):
+        evalkit("score", "out", "--format", "leval", "--out", name)
+    evalkit("run", models[0], toy, "--backend", "toy", "--limit", 1, "--out", "run")
+
+    done = evalkit("report", "one", "two", "run", "--table", "t.csv")
+
+    assert 0 == done.code
+    assert "100.00 (1/269)  100.00 (1/269)" in done.out
+    assert "differs" not in done.err
+    assert ["leval", "toy"] == sorted(
+        {line.partition(",")[0] for line in (bare / "t.csv").read_text().splitlines()} - {"benchmark"}
+    )
+
+
+def test_folders_of_scores_are_read_with_care(evalkit: Command, bare: Path) -> None:
+    """A damaged file and a figure that they cannot have are one line."""
+    (bare / "one").mkdir()
+    (bare / "one" / "scores.json").write_text('{"schema": 1}')
+
+    damaged = evalkit("report", "one").complaint
+    drawn = evalkit("report", "one", "--side-by-side", "f").complaint
+
+    assert "one/scores.json: benchmark: Field required; score the outputs again" == damaged
+    assert "one: scores of outputs made elsewhere; --side-by-side draws run folders only" == drawn
+
+
 @pytest.mark.parametrize("name", ["table.xls", "table", "nowhere/table.md"])
 def test_a_table_that_cannot_be_written_is_one_line_before_the_work(
     run: Command, evalkit: Command, bare: Path, name: str
