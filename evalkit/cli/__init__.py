@@ -28,7 +28,7 @@ app = typer.Typer(
     name="evalkit",
     help="Measure how well language models use long contexts, and check published scores.",
     epilog=BEGINNINGS,
-    invoke_without_command=True,
+    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},  # every verb inherits it
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -54,14 +54,11 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def _evalkit(
-    context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - its callback answers
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Measure how well language models use long contexts, and check published scores."""
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 def main() -> None:
@@ -81,18 +78,21 @@ def main() -> None:
         sys.exit(0)
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
-            _refuse(error)
-            sys.exit(error.exit_code)
+            sys.exit(_refuse(error))
         raise
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
         print("evalkit: interrupted; what is finished is kept, the same command continues", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _refuse(error: Any) -> None:
-    """A usage error in one line; the help where a command was called with nothing at all."""
+def _refuse(error: Any) -> int:
+    """The exit code of a usage error, which is one line; the help where a command was called with nothing at all."""
     if type(error).__name__ == "NoArgsIsHelpError":
+        if error.ctx.parent is None:  # `evalkit` alone is a question, not a mistake
+            print(error.ctx.get_help())
+            return 0
         error.show()
-        return
+        return int(error.exit_code)
     reason = " ".join(error.format_message().split()).rstrip(".")
     print(f"evalkit: {reason}; see: {error.ctx.command_path if error.ctx else 'evalkit'} --help", file=sys.stderr)
+    return int(error.exit_code)
