@@ -109,16 +109,26 @@ def model_tables(columns: Iterable[ModelColumn]) -> list[ModelTable]:
 def _table(benchmark: str, columns: Sequence[ModelColumn]) -> ModelTable:
     protocols = list(dict.fromkeys(column.scores.protocol for column in columns))
     rules = f"protocol {protocols[0]}" if len(protocols) == 1 else f"{len(protocols)} protocols or settings"
-    partial = " · PARTIAL: (scored/all samples)" if any(column.scores.partial for column in columns) else ""
     headings = _headings(columns)
     return ModelTable(
-        title=f"{columns[0].spec.title} · {rules}{partial}",
+        title=f"{columns[0].spec.title} · {rules}{_partial([column.scores for column in columns])}",
         benchmark=benchmark,
         columns=tuple(columns),
         headings=headings,
         rows=tuple(_rows(columns)),
         notes=tuple(_differences(columns, headings)),
     )
+
+
+def _partial(all_scores: Sequence[BenchmarkScores]) -> str:
+    """What of the benchmark is missing in any column: tasks, and what the brackets behind numbers are."""
+    if not any(scores.partial for scores in all_scores):
+        return ""
+    counts = sorted({len(scores.tasks) for scores in all_scores})
+    total = max(len(_all_tasks(scores)) for scores in all_scores)
+    tasks = f", {'–'.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} of {total} tasks"
+    is_short = any(score.is_partial for scores in all_scores for score in scores.tasks.values())
+    return f" · PARTIAL{tasks if counts[0] < total else ''}{': (scored/all samples)' if is_short else ''}"
 
 
 def _headings(columns: Sequence[ModelColumn]) -> tuple[str, ...]:

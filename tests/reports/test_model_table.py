@@ -67,9 +67,16 @@ def test_a_number_that_lacks_samples_says_so_beside_itself(column: Column) -> No
     table = model_tables([column("ant"), column("bee", of=12, right=12, failed=2, tasks=("tales",))])[0]
 
     found = {row[0]: row[3] for row in cells(models_table(table))[1:]}
-    assert "PARTIAL: (scored/all samples)" in table.title
+    assert "Toy · protocol plain · PARTIAL, 1–2 of 2 tasks: (scored/all samples)" == table.title
     assert "100.00 (12/24, 2 failed)" == found["tales"] == found["Short"]
     assert ["–", "–", "–"] == [found[name] for name in ("sagas", "Long", "overall")]
+
+
+def test_missing_tasks_are_counted_in_the_title(column: Column) -> None:
+    """Where no number lacks samples, there are no brackets to explain."""
+    table = model_tables([column("ant", tasks=("tales",)), column("bee", tasks=("tales",))])[0]
+
+    assert "Toy · protocol plain · PARTIAL, 1 of 2 tasks" == table.title
 
 
 def test_intervals_are_there_when_asked_for(column: Column) -> None:
