@@ -1,23 +1,31 @@
-# Everything from a bare clone: `make test` makes its own environment first.
+# Everything from a bare clone: `make demo` and `make test` make their own environment first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
+# Libraries are not compiled ahead: only a part of them is ever imported.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help install check test test-vllm format demo bench clean
 
 help:
-	@echo "make test    tests (makes the environment first)"
+	@echo "make demo    a needle heatmap with the embedded model (makes the environment first)"
+	@echo "make test    tests (makes the environment first, or completes that of make demo)"
 	@echo "make test-vllm  tests with real vLLM, in an environment of its own (3 GB)"
 	@echo "make check   formatter, linter, types, import layers"
-	@echo "make demo    a needle heatmap with the embedded model, offline"
 	@echo "make bench   benchmarks of speed, by hand"
+
+$(RUNS): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[hf]'
+	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[hf,dev]'
-	touch $@
+	$(PIP) -e '.[hf,dev]'
+	touch $(RUNS) $@
 
 install: $(INSTALLED)
 
@@ -38,7 +46,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-demo: $(INSTALLED)
+demo: $(RUNS)
 	$(BIN)/evalkit demo
 
 bench: $(INSTALLED)

@@ -38,6 +38,9 @@ __all__ = [
 
 
 LONGEST_MESSAGE = 2000  # characters: names and values that people hand in may be longer than anybody reads
+ALIKE = 0.56
+"""How like a known name a word must be to be taken for it: `tois` and `toy` are (0.57), `hotpotqa` and `tpo` are not
+(0.55)."""
 
 
 class EvalkitError(Exception):
@@ -69,7 +72,7 @@ class UnknownNameError(UserError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
         if nearest:
             advice = f"did you mean {nearest[0]!r}?"
         elif len(known) <= 24:
@@ -111,9 +114,15 @@ class MissingDependencyError(UserError):
 
 
 def one_line(error: BaseException | str, limit: int = 300) -> str:
-    """An error's message as one line of at most `limit` characters; its type where it says nothing."""
+    """An error's message as one line of at most `limit` characters; its type where it says nothing.
+
+    What is left out is marked by `…`, and no word or address is cut in two, unless it alone is longer.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[:limit]
+    if len(text) <= limit:
+        return text
+    whole_words = text[:limit].rpartition(" ")[0] or text[: limit - 1]
+    return f"{whole_words[: limit - 1]}…"
 
 
 def shown(value: object, limit: int = 80) -> str:

@@ -106,7 +106,9 @@ class ProgressMonitor:
         left = counts.samples - counts.done
         prompts = f"{pending_tokens:,} prompt {self.unit}"
         # Not `note`: what becomes of notes is for a subclass to say, and this is progress.
-        ProgressMonitor.note(self, f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {prompts}")
+        ProgressMonitor.note(
+            self, f"{counted(counts.samples, 'sample')}, {counts.done:,} done, {left:,} to run, {prompts}"
+        )
         self._progress.update(
             self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="", visible=True
         )

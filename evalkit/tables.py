@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Column, Table
 
-__all__ = ["fit", "listing", "plain_table", "room_of"]
+__all__ = ["counted", "fit", "listing", "plain_table", "room_of"]
 
 LEAST_TEXT = 10  # columns that a free text keeps, however narrow the terminal is
 GAP = 2  # columns between two columns of a plain table
+
+
+def counted(count: int, noun: str) -> str:
+    """The number with its noun: `1 sample`, `2,048 samples`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def plain_table(title: str | None = None) -> Table:

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from evalkit.tables import LEAST_TEXT, fit, listing, room_of
+from evalkit.tables import LEAST_TEXT, counted, fit, listing, room_of
 
 
 def shown(room: int, *rows: tuple[str, ...]) -> list[str]:
@@ -55,3 +55,8 @@ def test_the_room_of_a_table_is_that_of_its_longest_words() -> None:
     table.add_row("two-words here", "x" * 50)
 
     assert len("two-words") + 2 + LEAST_TEXT == room_of(table)
+
+
+def test_one_is_not_many() -> None:
+    """A number carries its noun, with its thousands apart."""
+    assert ("1 sample", "0 samples", "2,048 samples") == tuple(counted(count, "sample") for count in (1, 0, 2048))

@@ -17,7 +17,7 @@ from evalkit.paths import shipped
 from evalkit.reading import read_yaml
 from evalkit.records import explain
 
-__all__ = ["list_cards", "load_card", "on_this_machine"]
+__all__ = ["card_names", "list_cards", "load_card", "on_this_machine"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -53,6 +53,11 @@ def load_card(name_or_path: str | Path) -> Card:
 def list_cards() -> list[Card]:
     """All shipped cards, sorted by name."""
     return [_read_card(path) for _, path in sorted(_shipped_files().items())]
+
+
+def card_names() -> list[str]:
+    """Names of the shipped cards, sorted."""
+    return sorted(_shipped_files())
 
 
 def _shipped_files() -> dict[str, Path]:

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from evalkit.errors import EvalkitError
 
-from . import _benchmarks, _cards, _data, _demo, _plan, _repair, _report, _run, _score
+from . import _benchmarks, _cards, _data, _demo, _plan, _repair, _report, _run, _score, _show
 
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
 
+BEGINNINGS = """\b
+Begin with:
+  evalkit demo                                       a small model, offline, in about a minute
+  evalkit run ./my-model leval --task quality --limit 8
+  evalkit score FOLDER --format longbench            answers made elsewhere
+"""
+"""Behind the list of verbs; the mark at its beginning keeps its lines apart."""
+
 app = typer.Typer(
     name="evalkit",
     help="Measure how well language models use long contexts, and check published scores.",
+    epilog=BEGINNINGS,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # every verb inherits it
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -30,9 +39,27 @@ app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
 app.command("report")(_report.report)
 app.command("repair")(_repair.repair)
+app.command("show")(_show.show)
 app.add_typer(_data.app, name="data")
 app.add_typer(_cards.app, name="cards")
 app.add_typer(_benchmarks.app, name="benchmarks")
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from evalkit import __version__
+
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _evalkit(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Measure how well language models use long contexts, and check published scores."""
 
 
 def main() -> None:
@@ -52,18 +79,21 @@ def main() -> None:
         sys.exit(0)
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
-            _refuse(error)
-            sys.exit(error.exit_code)
+            sys.exit(_refuse(error))
         raise
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
         print("evalkit: interrupted; what is finished is kept, the same command continues", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _refuse(error: Any) -> None:
-    """A usage error in one line; the help where a command was called with nothing at all."""
+def _refuse(error: Any) -> int:
+    """The exit code of a usage error, which is one line; the help where a command was called with nothing at all."""
     if type(error).__name__ == "NoArgsIsHelpError":
+        if error.ctx.parent is None:  # `evalkit` alone is a question, not a mistake
+            print(error.ctx.get_help())
+            return 0
         error.show()
-        return
+        return int(error.exit_code)
     reason = " ".join(error.format_message().split()).rstrip(".")
     print(f"evalkit: {reason}; see: {error.ctx.command_path if error.ctx else 'evalkit'} --help", file=sys.stderr)
+    return int(error.exit_code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,8 +54,6 @@ ALL = tuple(FLAGS)
 
 def _info(setting: Setting) -> Any:
     """What typer is told of a setting."""
-    if setting.is_argument:
-        return typer.Argument(metavar=setting.flag, help=setting.help)
     default = f"  [default: {setting.default}]" if isinstance(setting.default, str) else ""
     parser = named_path if setting.kind == Path | None else None
     return typer.Option(setting.flag, metavar=setting.metavar, help=setting.help + default, parser=parser)
@@ -79,6 +77,25 @@ Metrics = Annotated[
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON there; - = standard output.")]
 
 
+def _complete(incomplete: str) -> list[str]:
+    """Names for the shell to complete a word with."""
+    from ._words import known_words
+
+    return known_words(incomplete)
+
+
+WORDS = "words"
+"""The one positional parameter: models, then benchmarks."""
+_Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CARD]... [BENCHMARK",  # `[` before it and `]...` behind it are the parser's
+        hidden=True,  # in the list of arguments, where it would read so; the verbs' own help explains both
+        autocompletion=_complete,
+    ),
+]
+
+
 def takes(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Decorator of a verb that takes these settings: their flags stand where its parameter `given` stands."""
     chosen = {name: FLAGS[name] for name in names}
@@ -86,8 +103,9 @@ def takes(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(verb)
         def wrapper(**values: Any) -> int:
-            raw = {name: values.pop(setting.variable) for name, setting in chosen.items()}
-            return verb(**values, given=_given(chosen, raw))
+            words = values.pop(WORDS, None) or []
+            raw = {name: values.pop(setting.variable) for name, setting in chosen.items() if not setting.is_argument}
+            return verb(**values, given=_named(words) | _given(chosen, raw))
 
         parameters = list(_parameters(verb, chosen))
         wrapper.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
@@ -101,7 +119,9 @@ def _parameters(verb: Callable[..., int], chosen: Mapping[str, Setting]) -> Iter
     """The verb's parameters, `given` replaced by one for each setting."""
     for parameter in inspect.signature(verb, eval_str=True).parameters.values():
         if parameter.name == "given":
-            yield from map(_parameter, chosen.values())
+            if any(setting.is_argument for setting in chosen.values()):
+                yield inspect.Parameter(WORDS, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Words)
+            yield from (_parameter(setting) for setting in chosen.values() if not setting.is_argument)
         else:
             yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
 
@@ -116,6 +136,17 @@ def _parameter(setting: Setting) -> inspect.Parameter:
         default=False if is_switch else None,
         annotation=Annotated[kind if is_switch else kind | None, _info(setting)],
     )
+
+
+def _named(words: Sequence[str]) -> dict[str, Any]:
+    """Model and benchmarks that the words name; several models are a tuple."""
+    from ._words import split_words
+
+    if not words:
+        return {}
+    models, benchmarks = split_words(words)
+    named = {"model": models if len(models) > 1 else models[0] if models else None, "benchmarks": benchmarks}
+    return {name: value for name, value in named.items() if value}
 
 
 def _given(chosen: Mapping[str, Setting], raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,9 +182,10 @@ def config_text(values: Given) -> str:
     return write_config(values)
 
 
-def complete(values: Given) -> RunSettings:
-    """The settings of a run; `UserError` where its model or its benchmarks are named nowhere."""
+def complete(values: Given) -> list[RunSettings]:
+    """The settings of a run, one for each model; `UserError` where models or benchmarks are named nowhere."""
     for name, setting in FLAGS.items():
         if setting.is_argument and not values.get(name):
             raise UserError(f"Missing argument {setting.flag!r}: name it here, or as `{name}` in --config FILE")
-    return RunSettings(**values)
+    models = [values["model"]] if isinstance(values["model"], str) else values["model"]
+    return [RunSettings(**{**values, "model": model}) for model in models]

@@ -13,6 +13,7 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit.errors import ReadOnlyError
+    from evalkit.reports import ModelColumn
     from evalkit.scores import BenchmarkScores
 
 
@@ -25,7 +26,10 @@ class Axis(StrEnum):
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders; for tables also folders of `evalkit score --out`."),
+    ],
     axis: Annotated[
         Axis, typer.Option(help="Heatmap lengths: nominal, or the model's tokens in the whole prompt or as kept.")
     ] = Axis.NOMINAL,
@@ -38,24 +42,49 @@ def report(
     group: Annotated[
         str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
     ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table over the runs: FILE.csv, FILE.md or FILE.tex.")
+    ] = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="With 95% intervals in tables over runs.")] = False,
+    transpose: Annotated[bool, typer.Option("--transpose", help="Models in rows, tasks in columns.")] = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Draw runs side by side whose grids differ.")] = False,
     out: o.Out = None,
 ) -> int:
     """Score run folders again and rewrite their tables and figures."""
     from evalkit._api import report_run, spec_of_run
     from evalkit.errors import UserError
-    from evalkit.reports import Palette, ScoredRun, compare_heatmaps, terminal_table
+    from evalkit.reports import (
+        Palette,
+        ScoredRun,
+        check_table_file,
+        compare_heatmaps,
+        model_column,
+        model_tables,
+        terminal_table,
+        write_model_tables,
+    )
+    from evalkit.scores import read_scores
+    from evalkit.tables import counted
 
     from ._output import note, print_table
     from ._progress import ProgressMonitor, shown
     from ._score import restore, unwritten_in, warn
+    from ._several import print_models
 
     if side_by_side is None and (group is not None or mixed):
         raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
+    if table is not None:
+        check_table_file(table)
+    if side_by_side is not None and (outside := next(filter(_is_scores_only, runs), None)) is not None:
+        raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
     palette: Palette = "colour-blind" if colour_blind else "published"
     scored: list[ScoredRun] = []
+    columns: list[ModelColumn] = []
     unwritten: list[ReadOnlyError] = []
     for folder, target in _targets(runs, out).items():
+        if _is_scores_only(folder):
+            columns.append(model_column(folder, read_scores(folder)))
+            continue
         restore(folder)
         before = len(unwritten)
         with ProgressMonitor() as monitor:
@@ -64,8 +93,7 @@ def report(
                 out=None if out is None else target, unwritten=unwritten.append,
             )  # fmt: skip
         scored.append(ScoredRun(folder, scores, rows))
-        for line in scores.notes:
-            note(line)
+        columns.append(model_column(folder, scores))
         warn(scores)
         print_table(terminal_table(scores, spec_of_run(folder)))
         for error in unwritten[before:]:
@@ -73,6 +101,10 @@ def report(
         if len(unwritten) == before:
             note(f"tables in {target / 'tables'}")
     note_escapes({run.folder: run.scores for run in scored})
+    print_models(columns, intervals=intervals, transpose=transpose)
+    if table is not None:
+        write_model_tables(table, model_tables(columns), intervals=intervals, transpose=transpose)
+        note(f"table over {counted(len(columns), 'run')}: {table}")
     if side_by_side is not None:
         with shown(f"drawing {side_by_side.name}"):
             paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
@@ -92,6 +124,11 @@ def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:
     if len(set(names)) < len(names):
         raise UserError(f"--out {out}: two of the runs have one name there; report them one by one")
     return {folder: out / name for folder, name in zip(runs, names, strict=True)}
+
+
+def _is_scores_only(folder: Path) -> bool:
+    """Whether a folder is one of `evalkit score --out`: scores of outputs made elsewhere, without the run."""
+    return not (folder / "run.json").exists() and (folder / "scores.json").is_file()
 
 
 def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:

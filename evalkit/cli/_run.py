@@ -1,8 +1,11 @@
-"""`evalkit run`: generate, score, report; the same command again continues."""
+"""`evalkit run`: generate, score, report; the same command again continues.
+
+Exit code 2 where a model could not be run, 1 where samples failed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +13,7 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit._api import EvaluationResult
+    from evalkit.runs import Session
     from evalkit.settings import RunSettings
 
 
@@ -20,7 +24,11 @@ PrintConfig = Annotated[
 
 @o.takes(*o.ALL)
 def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = False, json: o.Json = None) -> int:
-    """Run a model on benchmarks, score it, write tables. The same command again continues."""
+    """Run models on benchmarks, score them, write tables. The same command again continues.
+
+    CARD is a model card (name or YAML file), a model folder or a server's address; several run one after the other.
+    BENCHMARK is a name of `evalkit benchmarks list`, or a YAML file.
+    """
     values = o.in_force(given, config)
     if print_config:
         print(o.config_text(values), end="")
@@ -28,36 +36,56 @@ def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = 
     return _run(o.complete(values), json)
 
 
-def _run(settings: RunSettings, json: str | None) -> int:
-    from evalkit._api import run_session
-    from evalkit.runs import open_session
-
-    from ._output import check_target
-    from ._progress import ProgressMonitor
+def _run(all_settings: list[RunSettings], json: str | None) -> int:
+    from ._output import check_target, print_json
+    from ._several import columns_of, objects_of, open_all, print_models, run_all, say_problems
 
     check_target(json)
-    with ProgressMonitor() as monitor:
-        session = open_session(settings, monitor)
-        monitor.unit = session.tokenizer.unit
+    sessions, problems = open_all(all_settings)
+    if len(all_settings) == 1:
+        results = {session.card.name: _run_one(session, json) for session in sessions.values()}
+    else:
+        results, failures = run_all(sessions, lambda session: _run_one(session, json))
+        problems |= failures
+        if json != "-":
+            print_models(columns_of(list(results.values())))
+        say_problems(problems)
+    if json is not None:
+        objects = {name: _json(result) for name, result in results.items()}
+        print_json(objects_of(objects, len(all_settings)), json)
+    return 2 if problems else int(any(result.outcome.failed for result in results.values()))
+
+
+def _run_one(session: Session, json: str | None) -> EvaluationResult:
+    """Run one model on all benchmarks and show what came out."""
+    from evalkit._api import run_session
+
+    from ._libraries import libraries_say
+    from ._progress import ProgressMonitor
+
+    with ProgressMonitor(session.tokenizer.unit) as monitor, libraries_say(monitor.note):
         result = run_session(session, monitor)
-    _show(result, json, session.tokenizer.unit)
-    return 1 if result.outcome.failed else 0
+    _show(result, session.tokenizer.unit, is_shown=json != "-")
+    return result
 
 
-def _show(result: EvaluationResult, json: str | None, unit: str) -> None:
+def _json(result: EvaluationResult) -> Any:
+    from ._several import one_or_named
+
+    return one_or_named({name: scores.to_json() for name, scores in result.scores.items()}, "benchmarks")
+
+
+def _show(result: EvaluationResult, unit: str, *, is_shown: bool) -> None:
     from evalkit._api import spec_of_run
     from evalkit.reports import buckets_table, lengths_of_run, terminal_table
 
-    from ._output import note, print_json, print_table
+    from ._output import note, print_table
     from ._report import note_escapes
     from ._score import warn
 
-    if json is not None:
-        objects = {name: scores.to_json() for name, scores in result.scores.items()}
-        print_json(next(iter(objects.values())) if len(objects) == 1 else {"benchmarks": objects}, json)
     for name, scores in result.scores.items():
         warn(scores)
-        if json != "-":
+        if is_shown:
             print_table(terminal_table(scores, spec_of_run(result.folders[name])))
             if (parts := buckets_table(scores, lengths_of_run(result.folders[name]))) is not None:
                 print_table(parts)

@@ -36,7 +36,7 @@ def score(
     from evalkit.errors import UserError
     from evalkit.reports import length_label, lengths_of_run
 
-    from ._output import check_target, note, print_json
+    from ._output import check_target, print_json
     from ._progress import shown
 
     check_target(json)
@@ -54,10 +54,7 @@ def score(
     if json is not None:
         objects = {name: result.to_json() for name, result in scores.items()}
         print_json({"protocols": objects} if protocol == "all" else next(iter(objects.values())), json)
-    for line in dict.fromkeys(line for result in scores.values() for line in result.notes):
-        note(line)
-    for result in scores.values():
-        warn(result)
+    warn(*scores.values())
     if json != "-":
         results, spec = list(scores.values()), _spec(path, output_format, benchmark)
         _print(results, spec, lengths_of_run(path) if output_format == "evalkit" else length_label(spec, "nominal"))
@@ -128,10 +125,12 @@ def _check_run_folder(path: Path) -> None:
     """Say which format to name for outputs made elsewhere, and what had to be rebuilt of a run."""
     from evalkit.errors import UserError
     from evalkit.files import user_path
-    from evalkit.scores import likely_command
+    from evalkit.scores import FORMATS, likely_command
 
     restore(path)
-    if not (user_path(path) / "run.json").exists() and (advice := likely_command(path)):
+    if path.exists() and not (user_path(path) / "run.json").exists():
+        named = ", ".join(name for name in FORMATS if name != "evalkit")
+        advice = likely_command(path) or f"outputs made elsewhere are scored with --format ({named})"
         raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")
 
 
@@ -167,11 +166,13 @@ def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpe
     return load_spec(benchmark or output_benchmark(find_outputs(path, output_format), output_format))
 
 
-def warn(result: BenchmarkScores) -> None:
-    """Say what a reader of these scores must know: samples left out, empty answers, quirks that touched samples."""
+def warn(*results: BenchmarkScores) -> None:
+    """Say what a reader of these scores must know: samples left out and why, empty answers, quirks of the protocol."""
     from evalkit.scores import remarks_on
 
     from ._output import note
 
-    for line in remarks_on(result):
+    for line in dict.fromkeys(line for result in results for line in result.notes):
+        note(line)
+    for line in (line for result in results for line in remarks_on(result)):
         note(line)

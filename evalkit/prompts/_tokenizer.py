@@ -26,6 +26,10 @@ TEMPLATE_DATE = datetime.datetime(2024, 7, 26)
 run could be continued or compared. It is the one that the templates of Llama 3.1 to 3.3 fall back on themselves."""
 
 
+UNREACHABLE = ("couldn't connect to", "offline mode is enabled", "HF_HUB_OFFLINE")
+"""What transformers and the hub's client say without a network or in offline mode, before a page of links."""
+
+
 class PromptTokenizer:
     """A model's tokenizer as prompts need it."""
 
@@ -190,5 +194,10 @@ def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptToke
         reason = one_line(error)
         if "trust_remote_code" in str(error):  # before it is cut to a line
             reason = "it ships its own code; pass --trust-remote-code to run it"
+        elif any(sign in reason for sign in UNREACHABLE):
+            reason = (
+                "it is not on this machine and the hub cannot be reached: give a folder that has the model, or set "
+                "HF_ENDPOINT to a mirror"
+            )
         raise CardError(f"{place}: no usable tokenizer: {reason}") from error
     return PromptTokenizer(loaded, add_bos=card.add_bos)

@@ -1,5 +1,7 @@
 """Reports: tables, published scores."""
 
+from ._model_files import check_table_file, write_model_tables
+from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
 from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
 from ._published import (
@@ -43,6 +45,8 @@ __all__ = [
     "HeatCell",
     "HeatGrid",
     "LengthAxis",
+    "ModelColumn",
+    "ModelTable",
     "Palette",
     "Panel",
     "Picture",
@@ -52,6 +56,7 @@ __all__ = [
     "Shown",
     "buckets_table",
     "caption",
+    "check_table_file",
     "combine",
     "compare_heatmaps",
     "draw_heatmap",
@@ -62,6 +67,10 @@ __all__ = [
     "length_label",
     "lengths_of_run",
     "missing_glyphs",
+    "model_column",
+    "model_list",
+    "model_tables",
+    "models_table",
     "part_frame",
     "pictures_of",
     "plan_json",
@@ -79,6 +88,7 @@ __all__ = [
     "write_cells",
     "write_figures",
     "write_heatmaps",
+    "write_model_tables",
     "write_parts",
     "write_tables",
 ]

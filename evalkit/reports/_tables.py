@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-__all__ = ["caption", "protocols_list", "protocols_table", "score_frame", "terminal_table", "write_tables"]
+__all__ = [
+    "caption",
+    "latex_text",
+    "markdown_text",
+    "marked_number",
+    "missing_samples",
+    "protocols_list",
+    "protocols_table",
+    "score_ends",
+    "score_frame",
+    "terminal_table",
+    "write_tables",
+]
 
 Score = TaskScore | GroupScore | OverallScore
 
@@ -185,7 +197,7 @@ def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]
     groups = [
         (
             spec.groups[name].title,
-            _marked(group.score, _partial_mark(scores, group.tasks)),
+            marked_number(group.score, _partial_mark(scores, group.tasks)),
             _mean_interval(group),
             "mean",
             _members(scores, group.tasks),
@@ -196,13 +208,13 @@ def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]
     overall = []
     if scores.overall.rule:
         mark = _partial_mark(scores, list(scores.tasks)) or ("PARTIAL" if scores.partial else "")
-        number, interval = _marked(scores.overall.score, mark), _mean_interval(scores.overall)
+        number, interval = marked_number(scores.overall.score, mark), _mean_interval(scores.overall)
         overall = [("overall", number, interval, scores.overall.rule, "")]
     blanks = [""] * len(_extra_names(scores))
     return [[*cells, *blanks] for cells in [*groups, *overall]]
 
 
-def _marked(score: float | None, mark: str) -> str:
+def marked_number(score: float | None, mark: str) -> str:
     """The number, with what is missing behind it: it shall not be copied without."""
     return f"{_number(score)} ({mark})" if mark and score is not None else _number(score)
 
@@ -213,6 +225,16 @@ def _partial_mark(scores: BenchmarkScores, tasks: Sequence[str]) -> str:
     if not any(score.is_partial for score in there):
         return ""
     return f"PARTIAL {sum(score.n for score in there)}/{sum(map(_asked, there))}"
+
+
+def missing_samples(scores: BenchmarkScores, tasks: Sequence[str]) -> str:
+    """`60/220`, and how many failed, where samples of any of the tasks are missing; empty otherwise."""
+    mark, failed = (
+        _partial_mark(scores, tasks),
+        sum(scores.tasks[task].failed for task in tasks if task in scores.tasks),
+    )
+    counts = mark.removeprefix("PARTIAL ")
+    return f"{counts}, {failed} failed" if failed else counts
 
 
 def _asked(score: TaskScore) -> int:
@@ -240,14 +262,15 @@ def _number(value: float | None) -> str:
 def _interval(score: TaskScore) -> str:
     """The interval, or why there is none."""
     unit = score.cluster_unit if score.clusters == 1 else f"{score.cluster_unit}s"
-    return _ends(score) or f"({score.clusters} {unit})"
+    return score_ends(score) or f"({score.clusters} {unit})"
 
 
 def _mean_interval(score: GroupScore | OverallScore) -> str:
-    return _ends(score) or ("(too few clusters in a task)" if score.score is not None else "")
+    return score_ends(score) or ("(too few clusters in a task)" if score.score is not None else "")
 
 
-def _ends(score: Score) -> str:
+def score_ends(score: Score) -> str:
+    """The 95% interval, and that it is a bound where it is; empty where there is none."""
     if score.ci95 is None:
         return ""
     text = f"{score.ci95[0]:.1f} – {score.ci95[1]:.1f}"
@@ -260,26 +283,32 @@ def _coverage(score: TaskScore) -> str:
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
-    extra = [name.replace("|", BAR) for name in _extra_names(scores)]
+    extra = [markdown_text(name) for name in _extra_names(scores)]
     rule = " | ".join(["---", "---:", "---", "---", "---:", *["---"] * len(extra)])
     lines = [caption(scores, spec), "", f"| {' | '.join([*_HEADINGS, *extra])} |", f"| {rule} |"]
     means = [[f"**{cells[0]}**", f"**{cells[1]}**", *cells[2:]] for cells in _mean_cells(scores, spec)]
-    rows = ([cell.replace("|", BAR) for cell in cells] for cells in [*_task_cells(scores), *means])
+    rows = (list(map(markdown_text, cells)) for cells in [*_task_cells(scores), *means])
     lines += [f"| {' | '.join(cells)} |" for cells in rows]
     return "\n".join(lines) + "\n"
 
 
 def _latex(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """A floating booktabs table whose caption says what it shows."""
-    body = [" & ".join(map(_escaped, cells)) + r" \\" for cells in _task_cells(scores)]
-    means = [" & ".join(map(_escaped, cells)) + r" \\" for cells in _mean_cells(scores, spec)]
+    body = [" & ".join(map(latex_text, cells)) + r" \\" for cells in _task_cells(scores)]
+    means = [" & ".join(map(latex_text, cells)) + r" \\" for cells in _mean_cells(scores, spec)]
     extra = _extra_names(scores)
-    head = " & ".join(map(_escaped, [*_HEADINGS, *extra])) + r" \\"
+    head = " & ".join(map(latex_text, [*_HEADINGS, *extra])) + r" \\"
     rules = [rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}", r"\toprule", head, r"\midrule", *body]
     rules += [r"\midrule", *means] if means else []
-    head_lines = [r"\begin{table}", r"\centering", rf"\caption{{{_escaped(caption(scores, spec))}}}"]
+    head_lines = [r"\begin{table}", r"\centering", rf"\caption{{{latex_text(caption(scores, spec))}}}"]
     return "\n".join([*head_lines, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
 
 
-def _escaped(text: str) -> str:
+def latex_text(text: str) -> str:
+    """The text as LaTeX prints it."""
     return text.translate(LATEX)
+
+
+def markdown_text(text: str) -> str:
+    """The text in a cell of a Markdown table."""
+    return text.replace("|", BAR)

@@ -9,7 +9,7 @@ from ._place import check_place, holds_files, listed
 from ._records import LedgerRecord, Manifest, SampleRecord
 from ._repair import Repair, repair_run
 from ._runner import RunOutcome, execute, plan_session
-from ._session import Job, Session, check_live, open_session
+from ._session import Job, Session, check_live, of_several, open_session
 from ._store import RunStore, conflict_with
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "manifest_note",
     "misfit",
     "misfit_refusal",
+    "of_several",
     "open_session",
     "plan_session",
     "read_manifest",

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.data import Located, MissingFileError, locate, source
-from evalkit.errors import DataError, UnknownNameError, UserError
+from evalkit.data import Located, source
+from evalkit.errors import UnknownNameError, UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
 from evalkit.rope import parse_rope
 from evalkit.settings import RunSettings
@@ -28,6 +28,7 @@ from evalkit.tasks import (
 )
 
 from ._rotary import rope_facts
+from ._selection import Selection, asked_tasks, locate_tasks
 
 __all__ = ["Job", "make_job"]
 
@@ -58,6 +59,8 @@ class Job:
     """Task → file name → where it is."""
     limit: int | None
     """First samples of each task."""
+    chosen: Mapping[str, frozenset[str]] | None
+    """Task → ids of the samples that `--samples` chooses; None = no choice."""
     builder: PromptBuilder
     """Makes prompts of its requests."""
     options: dict[str, str]
@@ -101,8 +104,11 @@ class Job:
 
     def samples(self, task: str) -> Iterator[Sample]:
         """The samples of one task that this run asks, streaming."""
-        paths = {name: located.path for name, located in self.files[task].items()}
-        return itertools.islice(self.benchmark.samples(task, self.protocol, paths), self.limit)
+        samples = _samples(self.benchmark, task, self.protocol, self.files[task])
+        if self.chosen is not None:
+            chosen = self.chosen[task]  # behind the last one there is nothing to read
+            return itertools.islice((sample for sample in samples if sample.id in chosen), len(chosen))
+        return itertools.islice(samples, self.limit)
 
     def all_samples(self) -> Iterator[Sample]:
         """The samples of all tasks, task by task."""
@@ -110,7 +116,18 @@ class Job:
             yield from self.samples(task)
 
 
-def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card, tokenizer: PromptTokenizer) -> Job:
+def _samples(benchmark: Benchmark, task: str, protocol: str, files: Mapping[str, Located]) -> Iterator[Sample]:
+    return benchmark.samples(task, protocol, {name: located.path for name, located in files.items()})
+
+
+def make_job(
+    named: str,
+    benchmark: Benchmark,
+    settings: RunSettings,
+    card: Card,
+    tokenizer: PromptTokenizer,
+    selection: Selection | None = None,
+) -> Job:
     """The job of one benchmark, named so by the user; raises a `UserError` for the first thing that is wrong."""
     spec = benchmark.spec
     protocol = settings.protocol or spec.default_protocol
@@ -119,10 +136,10 @@ def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card
         raise UserError(f"{spec.name}: nothing can be generated under protocol {protocol!r}: {rules.refusal}")
     given = {name: value for name, value in settings.options.items() if name in spec.options}
     options = resolve_options(spec, given)
-    tasks, skipped = _chosen_tasks(spec, protocol, settings, options)
+    tasks, skipped = _chosen_tasks(spec, protocol, asked_tasks(spec, settings, selection), options)
     mode = parse_mode(settings.truncation or rules.truncation)
     chat = chat_format(card, tokenizer)
-    files, missing = _locate(benchmark, tasks, settings)
+    files, missing = locate_tasks(benchmark, tasks, settings)
     limit = settings.max_seq_len or (rules.max_seq_len if tokenizer.unit == "tokens" else None)
     window = limit or _own_window(benchmark, protocol, settings, card)
     room = window - _markup_tokens(card)
@@ -141,6 +158,7 @@ def make_job(named: str, benchmark: Benchmark, settings: RunSettings, card: Card
         missing=missing,
         files=files,
         limit=settings.limit,
+        chosen=None if selection is None else _chosen(benchmark, protocol, files, selection),
         builder=builder,
         options=options,
         folder=_folder(spec.name, label, settings, card),
@@ -184,11 +202,23 @@ def _own_window(benchmark: Benchmark, protocol: str, settings: RunSettings, card
     return max(benchmark.window(protocol, settings.max_new_tokens) or 0, card.default_max_seq_len)
 
 
+def _chosen(
+    benchmark: Benchmark, protocol: str, files: Mapping[str, Mapping[str, Located]], selection: Selection
+) -> dict[str, frozenset[str]]:
+    """Task → ids of the chosen samples; reads the data of these tasks once."""
+    name = benchmark.spec.name
+
+    def chosen(task: str) -> frozenset[str]:
+        found = _samples(benchmark, task, protocol, files[task])
+        return selection.chosen(name, task, lambda: (sample.id for sample in found))
+
+    return {task: chosen(task) for task in files}
+
+
 def _chosen_tasks(
-    spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: Mapping[str, str]
+    spec: BenchmarkSpec, protocol: str, named: list[str], options: Mapping[str, str]
 ) -> tuple[list[str], tuple[str, ...]]:
     """The tasks to run, and those asked for that the protocol does not have."""
-    named = [task for name in settings.tasks for task in spec.task_names(name)] or list(spec.tasks)
     selected = spec.selected(options)
     wanted = [task for task in named if task in selected]
     if not wanted:
@@ -199,44 +229,6 @@ def _chosen_tasks(
     if not tasks:
         raise UnknownNameError(f"task of {spec.name} under protocol {protocol}", wanted[0], there)
     return tasks, tuple(task for task in spec.tasks if task in wanted and task not in there)
-
-
-def _locate(
-    benchmark: Benchmark, tasks: list[str], settings: RunSettings
-) -> tuple[dict[str, dict[str, Located]], tuple[str, ...]]:
-    """Task → files at hand, and the tasks that `--partial` leaves out."""
-    if not benchmark.spec.source:
-        if settings.data is not None:
-            raise UserError(
-                f"--data {settings.data}: {benchmark.spec.name} is made here and reads no data; leave it out"
-            )
-        return {task: {} for task in tasks}, ()
-    origin = source(benchmark.spec.source)
-    found: dict[str, dict[str, Located]] = {}
-    missing = []
-    for task in tasks:
-        try:
-            found[task] = {
-                name: locate(
-                    origin,
-                    name,
-                    folder=settings.data,
-                    partial=settings.partial,
-                    download=not settings.partial,
-                    elsewhere=settings.data is None,  # a test of changed data must not silently use the standard one
-                )
-                for name in benchmark.files(task)
-            }
-        except MissingFileError:
-            if not settings.partial:
-                raise
-            missing.append(task)
-    if not found:
-        raise DataError(
-            f"{benchmark.spec.name}: no data of {', '.join(tasks[:4])}{'…' if len(tasks) > 4 else ''} at hand; "
-            f"run: evalkit data fetch {origin.name}, or name the folder with --data"
-        )
-    return found, tuple(missing)
 
 
 def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: Mapping[str, str]) -> str:

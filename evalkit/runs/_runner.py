@@ -300,6 +300,7 @@ def _manifest(session: Session, job: Job, weights: str) -> Manifest:
             "missing": list(job.missing),
             "skipped": list(job.skipped),
             "limit": settings.limit,
+            "samples": settings.samples,
             "partial": settings.partial,
             "altered": job.altered,
             "files": {

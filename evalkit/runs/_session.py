@@ -27,8 +27,9 @@ from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
 from ._monitor import Monitor, tell
 from ._rotary import rope_model
+from ._selection import left_out, parse_samples
 
-__all__ = ["Job", "Session", "check_live", "open_session", "with_overrides"]
+__all__ = ["Job", "Session", "check_live", "of_several", "open_session", "with_overrides"]
 
 LARGEST_TEMPLATE = 2**22  # bytes; published ones have under 100,000
 SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
@@ -134,15 +135,34 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     tokenizer = resolve_tokenizer(settings, card)
     settings, card = resolve_lengths(settings, card, tokenizer)
     tell(monitor, f"checking {', '.join(names)} and its data")
-    pairs = zip(settings.benchmarks, benchmarks, strict=True)
-    jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
-    notes = (*length_notes(card, tokenizer), *_code_notes(card, settings), *_notes(card, jobs))
+    selection = parse_samples(settings.samples)
+    outside = left_out([benchmark.spec for benchmark in benchmarks], settings.tasks, selection)
+    jobs = tuple(
+        make_job(named, benchmark, settings, card, tokenizer, selection)
+        for named, benchmark in zip(settings.benchmarks, benchmarks, strict=True)
+        if benchmark.spec.name not in outside
+    )
+    chosen = [f"only {selection}"] if selection is not None else []
+    omitted = [f"{name}: {reason}" for name, reason in outside.items()]
+    of_models = (*length_notes(card, tokenizer), *_code_notes(card, settings))
+    notes = (*of_models, *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
     if session.replaced_scaling is None:
         return session
     note = f"--rope {rope} replaces the scaling that {card.name} was released with ({card.rope.scaling})"
     return replace(session, notes=(*notes, note))
+
+
+def of_several(session: Session) -> Session:
+    """The session as one of several models of a command: below `--out`, its runs get a folder of the model's name."""
+    out = session.settings.out
+    if out is None:  # default folders are named after the model anyway
+        return session
+    below = out / session.card.name
+    return replace(
+        session, jobs=tuple(replace(job, folder=below / job.folder.relative_to(out)) for job in session.jobs)
+    )
 
 
 def with_overrides(card: Card, settings: RunSettings) -> Card:

@@ -14,6 +14,7 @@ from ._interval import (
     logit_interval,
 )
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
+from ._look import LookedAt, look_at
 from ._quantiles import beta_quantile, t_quantile
 from ._records import (
     BenchmarkScores,
@@ -26,7 +27,7 @@ from ._records import (
     TruncationScore,
 )
 from ._remarks import remarks_on
-from ._runs import check_scores_place, misfit_of_run, score_run, write_scores
+from ._runs import check_scores_place, misfit_of_run, read_scores, score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
@@ -46,6 +47,7 @@ __all__ = [
     "Interval",
     "Judge",
     "Judgements",
+    "LookedAt",
     "OverallScore",
     "ScoreRow",
     "Spread",
@@ -61,10 +63,12 @@ __all__ = [
     "find_outputs",
     "likely_command",
     "logit_interval",
+    "look_at",
     "misfit_of_run",
     "output_benchmark",
     "read_metrics",
     "read_outputs",
+    "read_scores",
     "remarks_on",
     "score_benchmark",
     "score_rows",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evalkit.tables import counted
+
 from ._records import BenchmarkScores
 
 __all__ = ["remarks_on"]
@@ -17,11 +19,12 @@ def remarks_on(result: BenchmarkScores) -> Iterator[str]:
         yield f"protocol {result.protocol} does not have {', '.join(result.skipped)}: skipped"
     for name, task in result.tasks.items():
         if task.failed:
-            samples, are = ("sample", "it is") if task.failed == 1 else ("samples", "they are")
-            yield f"{name}: {task.failed} {samples} failed or cannot be scored under {result.protocol}; {are} left out"
+            are = "it is" if task.failed == 1 else "they are"
+            failed = f"{counted(task.failed, 'sample')} failed or cannot be scored under {result.protocol}"
+            yield f"{name}: {failed}; {are} left out"
         if task.n and task.empty / task.n > EMPTY_SHARE:
             yield f"{name}: {task.empty} of {task.n} predictions are empty"
         yield from (f"{name}: {line}" for line in task.notes)
         for metric, extra in task.extra.items():
             for line in extra.errors[:1]:
-                yield f"{name}: {metric} failed on {extra.failed - task.failed} samples, first {line}"
+                yield f"{name}: {metric} failed on {counted(extra.failed - task.failed, 'sample')}, first {line}"

@@ -9,8 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from evalkit.data import locate, source
-from evalkit.errors import DataError, UserError
+from evalkit.errors import DataError, UserError, one_line
 from evalkit.files import write_text
 from evalkit.prompts import drops_tokens
 from evalkit.runs import (
@@ -31,12 +33,22 @@ from evalkit.runs import (
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
 from ._extra import ExtraMetric, with_extra
+from ._failures import Failure
 from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, score_benchmark
 
-__all__ = ["check_scores_place", "misfit_of_run", "score_run", "write_scores"]
+__all__ = [
+    "answered_tasks",
+    "check_scores_place",
+    "misfit_of_run",
+    "read_scores",
+    "recorded_samples",
+    "score_run",
+    "task_of",
+    "write_scores",
+]
 
 Latest = dict[tuple[str, int], SampleRecord]
 
@@ -67,9 +79,9 @@ def score_run(
     named_options = [f"{name}-{value}" for name, value in (options or {}).items()]
     label = "+".join([label, *named_options, *decoding_label(manifest)])
     model = str(manifest.identity["model"])
-    scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label)
-    title = str(manifest.settings.get("title", ""))
-    scores = scores.model_copy(update={"model_title": title, "notes": [*notes, *scores.notes]})
+    notes += _selection_notes(manifest)
+    scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label, notes=notes)
+    scores = scores.model_copy(update={"model_title": str(manifest.settings.get("title", ""))})
     if not metrics:
         return scores, rows
 
@@ -83,10 +95,7 @@ def score_run(
 
 def _answers_of_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, latest: Latest) -> dict[str, TaskAnswers]:
     """The answers of every task with records; `DataError` for a record of no sample, which nothing would score."""
-    reason = _misfit_by_name(benchmark, manifest)
-    if any(map(reason, latest.values())):
-        raise misfit_refusal(folder, reason)
-    answered, seen = {_task_of(record_id) for record_id, _ in latest}, set[str]()
+    answered, seen = answered_tasks(folder, benchmark, manifest, latest), set[str]()
     named = [task for task in benchmark.spec.tasks if task in answered]
     tasks = {task: _task_answers(benchmark, task, manifest, latest, seen) for task in named}
     if any(record_id not in seen for record_id, _ in latest):
@@ -94,7 +103,16 @@ def _answers_of_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, la
     return tasks
 
 
-def _task_of(record_id: str) -> str:
+def answered_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, latest: Latest) -> set[str]:
+    """The tasks that a run has records of; `DataError` for a record of no task of the benchmark."""
+    reason = _misfit_by_name(benchmark, manifest)
+    if any(map(reason, latest.values())):
+        raise misfit_refusal(folder, reason)
+    return {task_of(record_id) for record_id, _ in latest}
+
+
+def task_of(record_id: str) -> str:
+    """The task in the id of a record that is no misfit."""
     return record_id.split("/")[1]
 
 
@@ -120,7 +138,7 @@ def misfit_of_run(folder: Path) -> Callable[[SampleRecord], str | None]:
     def reason(record: SampleRecord) -> str | None:
         if wrong := by_name(record):
             return wrong
-        task = _task_of(record.id)
+        task = task_of(record.id)
         if task not in known:
             files, protocol = _files(benchmark, task, manifest), str(manifest.identity["protocol"])
             known[task] = {sample.id for sample in benchmark.samples(task, protocol, files)}
@@ -152,6 +170,25 @@ def _is_scores(path: Path) -> bool:
     return True
 
 
+def _selection_notes(manifest: Manifest) -> list[str]:
+    """Which samples the last call asked for, where it chose them."""
+    chosen = manifest.settings.get("samples")
+    return [f"samples as last asked for: --samples {one_line(str(chosen), 80)}"] if chosen else []
+
+
+def read_scores(folder: Path) -> BenchmarkScores:
+    """The scores in a folder's `scores.json`, as they were written; `DataError` where there are none."""
+    path = folder / "scores.json"
+    try:
+        return BenchmarkScores.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        raise DataError(f"{path}: {where}: {one_line(problem['msg'])}; score the outputs again") from error
+
+
 def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]) -> None:
     """`scores.json` and `scores.jsonl` of a run folder, replaced in one step each."""
     lines = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
@@ -163,12 +200,13 @@ def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]
 def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str]) -> TaskAnswers:
     """The answers of a task; the ids of all its samples are added to `seen`."""
     answers: list[Answer] = []
-    truncated, lost, failed = set(), set(), 0
+    truncated, lost = set(), set()
+    failures: list[Failure] = []
     last_ledgers: dict[str, LedgerRecord] = {}
     last_records: dict[str, SampleRecord] = {}
     for answer, records in _answers(benchmark, task, manifest, latest, seen):
         if answer is None:
-            failed += 1
+            failures.append(next(Failure(record.id, record.error) for record in records if record.error is not None))
             continue
         answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
         last_records[answer.id] = records[-1]
@@ -181,7 +219,8 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
             last_ledgers[answer.id] = ledgers[-1]
     return TaskAnswers(
         answers,
-        failed,
+        len(failures),
+        failures,
         is_altered=any(name in (manifest.settings.get("altered") or ()) for name in benchmark.files(task)),
         truncated=frozenset(truncated),
         evidence_lost=frozenset(lost),
@@ -196,7 +235,7 @@ def _answers(
 ) -> Iterator[tuple[Answer | None, list[SampleRecord]]]:
     """The answers of a task in sample order, with their records; None for a sample that failed."""
     protocol = str(manifest.identity["protocol"])
-    for sample, records in _recorded_samples(benchmark, task, manifest, latest, seen):
+    for sample, records in recorded_samples(benchmark, task, manifest, latest, seen):
         if any(record.error is not None for record in records):
             yield None, records
             continue
@@ -206,7 +245,7 @@ def _answers(
         yield Answer(sample.id, sample.document, texts[-1], sample.targets, sample.metadata, sample.fields), records
 
 
-def _recorded_samples(
+def recorded_samples(
     benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str] | None = None
 ) -> Iterator[tuple[Sample, list[SampleRecord]]]:
     """The samples of a task that the run has records of, with those records in step order."""

@@ -13,6 +13,7 @@ from evalkit.metrics import UnscorableError
 from evalkit.runs import LedgerRecord
 from evalkit.tasks import Answer, Benchmark, Scorer, expected_samples
 
+from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
 from ._interval import Spread, cluster_interval, cluster_spread
@@ -32,6 +33,8 @@ class TaskAnswers:
     """Answers in sample order."""
     failed: int = 0
     """Samples without an answer."""
+    failures: Sequence[Failure] = ()
+    """Why those of `failed` have none, as far as it is known."""
     unanswered: Sequence[Answer] = ()
     """Further samples without an answer, of which those count as failed that the protocol has; their text is empty."""
     notes: Sequence[str] = ()
@@ -58,7 +61,7 @@ class _Scored:
 
     answers: list[Answer] = field(default_factory=list)
     rows: list[tuple[float, ...]] = field(default_factory=list)
-    refused: int = 0
+    refused: list[Failure] = field(default_factory=list)
 
     @property
     def columns(self) -> NDArray[np.float64]:
@@ -86,12 +89,14 @@ def score_benchmark(
     scores: dict[str, TaskScore] = {}
     spreads: dict[str, Spread] = {}
     rows: list[ScoreRow] = []
+    failures: list[Failure] = []
     for task in spec.tasks:
         if task in tasks and spec.has_task(task, protocol):
             scorer = benchmark.scorer(task, protocol, tasks[task].answers)
             scored = _scored(scorer, tasks[task].answers)
             scores[task] = _task_score(benchmark, task, protocol, scorer, scored, tasks[task])
             rows += _rows(task, protocol, scorer, scored, tasks[task].ledgers)
+            failures += [*tasks[task].failures, *scored.refused]
             spread = scored.spread(scorer.combine)
             if spread is not None:
                 spreads[task] = spread
@@ -110,7 +115,7 @@ def score_benchmark(
         or any(tasks[task].is_altered for task in scores),
         skipped=[task for task in spec.tasks if task in tasks and not spec.has_task(task, protocol)],
         missing=missing,
-        notes=list(notes),
+        notes=[*notes, *failure_notes(failures)],
     )
     return result, rows
 
@@ -134,7 +139,7 @@ def _task_score(
         score=score,
         metric=scorer.metric,
         n=len(scored.rows),
-        failed=given.failed + _missing(scorer, given) + scored.refused,
+        failed=given.failed + _missing(scorer, given) + len(scored.refused),
         expected=expected_samples(benchmark, task, protocol),
         ci95=interval and (interval.low, interval.high),
         ci95_kind=interval and interval.kind,
@@ -157,8 +162,8 @@ def _scored(scorer: Scorer, answers: Sequence[Answer]) -> _Scored:
             continue
         try:
             row = scorer.score(answer)
-        except UnscorableError:
-            scored.refused += 1
+        except UnscorableError as error:
+            scored.refused.append(Failure(answer.id, str(error)))
             continue
         scored.answers.append(answer)
         scored.rows.append(row)

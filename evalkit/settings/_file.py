@@ -24,11 +24,17 @@ LINE_BREAKS = frozenset("\x85\u2028\u2029")
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Values of `RunSettings` from a file; `UserError` of one line for whatever is wrong with it."""
+    """Values of `RunSettings` from a file; `UserError` of one line for whatever is wrong with it.
+
+    `model` may be a list: a tuple then, of the models that run with these settings.
+    """
     values: dict[str, Any] = {}
     for name, value, is_opposite in _entries(path):
         if name in values:
             raise UserError(f"{path}: {name} is given twice; leave one out")
+        if name == "model" and isinstance(value, list):  # each is a run with the same settings
+            values[name] = tuple(typed_value(ALL_SETTINGS[name], each, f"{path}: ") for each in value)
+            continue
         typed = typed_value(ALL_SETTINGS[name], value, f"{path}: ")
         values[name] = not typed if is_opposite else typed
     folded = fold_options(values)

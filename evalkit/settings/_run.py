@@ -33,6 +33,9 @@ class RunSettings:
     protocol: Annotated[str | None, Flag("Protocol; `evalkit benchmarks show` explains them.")] = None
     tasks: Annotated[tuple[str, ...], Flag("Only this task; may be repeated.", "--task")] = ()
     limit: Annotated[int | None, Flag("Only the first N samples of each task.")] = None
+    samples: Annotated[
+        str | None, Flag("Only these: ids with commas, @FILE of ids, random:N[:SEED] of each task.", metavar="WHICH")
+    ] = None
     max_seq_len: Annotated[int | None, Flag("Window of prompt and answer, in tokens.")] = None
     max_new_tokens: Annotated[int | None, Flag("Generation limit instead of the protocol's, in tokens.")] = None
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
@@ -68,6 +71,8 @@ class RunSettings:
             raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
         if len(set(self.benchmarks)) < len(self.benchmarks):
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
+        if self.samples is not None and self.limit is not None:
+            raise UserError(f"{_flag('samples')} and {_flag('limit')} both choose samples; leave one out")
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
@@ -116,6 +121,7 @@ class RunOptions(TypedDict, total=False):
     protocol: str | None
     tasks: str | Sequence[str]
     limit: int | None
+    samples: str | Sequence[str] | None
     max_seq_len: int | None
     max_new_tokens: int | None
     truncation: str | None

@@ -9,11 +9,11 @@ from ._benchmark import (
     load_benchmark,
     load_benchmarks,
 )
-from ._catalogue import InstalledBenchmarks, benchmark_names, installed_benchmarks
+from ._catalogue import InstalledBenchmarks, benchmark_names, find_definition, installed_benchmarks, is_definition
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
-from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, load_spec
+from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmarks_with_task, load_spec
 from ._token_text import whole_text
 from .needle import Haystack, NeedleContext, encode_inside
 
@@ -41,10 +41,13 @@ __all__ = [
     "StopRule",
     "TaskSpec",
     "benchmark_names",
+    "benchmarks_with_task",
     "encode_inside",
     "expected_samples",
+    "find_definition",
     "forget_lengths",
     "installed_benchmarks",
+    "is_definition",
     "join_options",
     "load_benchmark",
     "load_benchmarks",

@@ -23,6 +23,7 @@ __all__ = [
     "benchmark_names",
     "find_definition",
     "installed_benchmarks",
+    "is_definition",
     "read_definition",
 ]
 
@@ -82,6 +83,11 @@ def find_definition(name_or_path: str) -> Definition:
     if Path(path).suffix in {".yaml", ".yml"}:
         return Definition(Path(path), name)
     return _shipped(name_or_path) or _installed(name_or_path)
+
+
+def is_definition(path: Path) -> bool:
+    """Whether a YAML file defines benchmarks, and not a model; `DataError` for a file that is no mapping."""
+    return not {"kind", "tasks", "protocols", "sets"}.isdisjoint(read_definition(path))
 
 
 def _shipped(name: str) -> Definition | None:

@@ -14,13 +14,22 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from evalkit.errors import DataError, UnknownNameError, one_line, shown
+from evalkit.paths import shipped
 from evalkit.records import Amount, Count, FrozenRecord, Number, explain
 
 from ._catalogue import find_definition, read_definition
 from ._kinds import kind_factory
 from ._options import expand
 
-__all__ = ["BenchmarkSpec", "GroupSpec", "OptionSpec", "ProtocolSpec", "TaskSpec", "load_spec"]
+__all__ = [
+    "BenchmarkSpec",
+    "GroupSpec",
+    "OptionSpec",
+    "ProtocolSpec",
+    "TaskSpec",
+    "benchmarks_with_task",
+    "load_spec",
+]
 
 MOST_STEPS = 100  # of one sample
 
@@ -207,6 +216,12 @@ def load_spec(name_or_path: str) -> BenchmarkSpec:
     if name and spec.name != name:
         raise DataError(f"{path}: set {name}: its definition is called {spec.name!r}; call it as the set")
     return spec
+
+
+def benchmarks_with_task(name: str) -> list[str]:
+    """The shipped benchmarks, sets left aside, that have a task of that very name: where a user may have meant it."""
+    files = {path.stem: read_definition(path) for path in sorted(shipped("benchmarks").glob("*.yaml"))}
+    return sorted(stem for stem, raw in files.items() if "sets" not in raw and name in (raw.get("tasks") or {}))
 
 
 def _set(path: Path, raw: dict[str, Any], name: str) -> dict[str, Any]:

@@ -112,6 +112,25 @@ def test_a_card_without_weights_is_one_line_and_leaves_no_run(
     assert not (bare / "run" / "run.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("model-Q4_K_M.gguf", "found model-Q4_K_M.gguf: serve it with llama.cpp and give the address"),
+        ("pytorch_model.bin", "found pytorch_model.bin: save the model again as safetensors"),
+        ("adapter_config.json", "holds adapter_config.json: an adapter (LoRA)"),
+    ],
+)
+def test_weights_of_another_kind_are_named_for_what_they_are(
+    evalkit: Command, toy: str, save_model: Callable[..., Path], tmp_path: Path, name: str, problem: str
+) -> None:
+    """Beside the configuration and the tokenizer of a model."""
+    folder = save_model(folder=tmp_path / "other")
+    (folder / "model.safetensors").rename(tmp_path / "gone")
+    (folder / name).write_text("{}")
+
+    assert problem in evalkit("run", folder, toy, "--out", "run").last_complaint
+
+
 def test_a_model_without_a_chat_template_is_one_line_with_the_way_out(
     evalkit: Command, toy: str, save_model: Callable[..., Path]
 ) -> None:

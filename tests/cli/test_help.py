@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+import evalkit as package
+from evalkit.cli import app
+
 Command = Callable[..., Any]
 
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "scipy", "jieba", "plotly", "vllm", "ray"}
@@ -39,10 +42,56 @@ def test_every_verb_has_help_with_a_sentence(evalkit: Command, verb: str) -> Non
 
 
 def test_without_a_command_there_is_help(evalkit: Command) -> None:
-    """All verbs, each with its sentence."""
-    text = evalkit().out + evalkit().err
+    """All verbs, each with its sentence, and commands to begin with; nobody did anything wrong."""
+    done = evalkit()
 
-    assert all(verb in text for verb in ("run", "plan", "score", "report", "repair", "data", "cards", "benchmarks"))
+    assert (0, "") == (done.code, done.err)
+    assert all(verb in done.out for verb in ("run", "plan", "score", "report", "repair", "data", "cards", "benchmarks"))
+    assert "Begin with:" in done.out and "evalkit demo " in done.out
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command, groups included."""
+    import typer
+
+    whole: Any = typer.main.get_command(app)
+    inner = [(name, sub) for name, verb in whole.commands.items() for sub in getattr(verb, "commands", {})]
+    return [(), *((name,) for name in whole.commands), *inner]
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_the_short_flag_helps_everywhere(evalkit: Command, command: tuple[str, ...]) -> None:
+    """`-h` is `--help`, of verbs added later too."""
+    short, long = evalkit(*command, "-h"), evalkit(*command, "--help")
+
+    assert (0, "") == (short.code, short.err)
+    assert long.out == short.out
+    assert "-h, --help" in short.out
+
+
+def test_the_version_is_told(evalkit: Command) -> None:
+    """The one that is installed."""
+    done = evalkit("--version")
+
+    assert (0, f"evalkit {package.__version__}\n") == (done.code, done.out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("evalkit re", "report"), ("evalkit run --max-s", "--max-seq-len"), ("evalkit cards sh", "show")],
+)
+def test_a_shell_completes_verbs_and_flags(
+    evalkit: Command, monkeypatch: pytest.MonkeyPatch, typed: str, offered: str
+) -> None:
+    """What `--show-completion` writes for a shell asks evalkit in this way."""
+    for name, value in {
+        "_EVALKIT_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    assert offered in evalkit().out.split()
 
 
 def test_benchmarks_are_listed_and_shown(evalkit: Command) -> None:

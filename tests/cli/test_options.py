@@ -21,8 +21,8 @@ Command = Callable[..., Any]
 
 SETTINGS = {**settings_of(RunSettings), **settings_of(BenchmarkOptions)}
 FLAGS = [setting for setting in SETTINGS.values() if not setting.is_argument]
-OWN = {"config", "print_config", "json", "live", "name", "help"}
-"""Parameters that verbs have beside the settings."""
+OWN = {"config", "print_config", "json", "live", "name", "words", "help"}
+"""Parameters that verbs have beside the flags; `words` are models and benchmarks."""
 VALUES = {"limit": "3", "max_seq_len": "3", "max_new_tokens": "3", "repeats": "3", "seed": "0", "rope_grid": "1.5",
           "max_cost": "0.5", "dtype": "float32", "engine": "a=b", "options": "a=b"}  # fmt: skip
 
@@ -49,7 +49,8 @@ def test_every_setting_is_an_option_of_run() -> None:
     """With its flag and its help, in the order of the fields; nothing is written twice."""
     options = parameters("run")
 
-    assert {setting.variable for setting in SETTINGS.values()} == options.keys() - OWN
+    assert {setting.variable for setting in FLAGS} == options.keys() - OWN
+    assert "words" in options
     for setting in FLAGS:
         assert [setting.flag] == options[setting.variable].opts
         assert options[setting.variable].help.startswith(setting.help)
@@ -183,5 +184,5 @@ def test_the_program_is_called_evalkit_however_it_is_started() -> None:
     helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
     refused = subprocess.run([*command, "--speed"], capture_output=True, text=True, check=False)
 
-    assert helped.stdout.startswith("Usage: evalkit run ")
+    assert helped.stdout.startswith("Usage: evalkit run [OPTIONS] [CARD]... [BENCHMARK]...\n")
     assert "see: evalkit run --help" in refused.stderr

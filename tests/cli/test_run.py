@@ -61,6 +61,23 @@ def test_failed_samples_are_exit_code_one(run: Command, monkeypatch: pytest.Monk
     assert 0 == run("--limit", 2).code
 
 
+def test_why_samples_failed_is_said_once_by_kind(
+    run: Command, evalkit: Command, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the run, when it is scored again, and in `scores.json`; not when they have been answered since."""
+    monkeypatch.setenv("TOY_FAIL", "0 1")
+    said = "2 failed: the toy broke (first: toy/tales/0)"
+
+    failed = run("--limit", 2)
+    scored = evalkit("score", "run")
+    kept = json.loads((bare / "run" / "scores.json").read_text())["notes"]
+    monkeypatch.delenv("TOY_FAIL")
+    mended = run("--limit", 2)
+
+    assert [1, 1, 0] == [text.count(said) for text in (failed.err, scored.err, mended.err)]
+    assert [said] == kept
+
+
 def test_prompts_that_do_not_fit_are_failed_samples(run: Command) -> None:
     """Truncation `none` and a small window: exit code 1, and the others are scored."""
     done = run("--truncation", "none", "--max-seq-len", 200, "--json", "-")
@@ -147,6 +164,9 @@ def test_outputs_with_failures_are_scored_with_exit_code_one(evalkit: Command, b
     task = json.loads(done.out)["tasks"]["sci_fi"]
     assert (1, 1, 1) == (done.code, task["n"], task["failed"])
     assert "sci_fi: 1 sample failed or cannot be scored under official" in done.err
+    assert (
+        "1 failed: the answer has no '[fact:' part: L-Eval raises IndexError here (first: leval/sci_fi/1)" in done.err
+    )
 
 
 def test_many_empty_predictions_are_said(evalkit: Command, bare: Path) -> None:

@@ -136,6 +136,18 @@ def test_a_folder_without_a_tokenizer_is_one_line(card: Callable[..., Card], tmp
     assert 1 == len(str(caught.value).splitlines())
 
 
+@pytest.mark.usefixtures("bare")
+def test_a_tokenizer_that_cannot_be_fetched_is_told_how_to_go_on(card: Callable[..., Card]) -> None:
+    """A folder, or a mirror; no page of links."""
+    with pytest.raises(CardError) as caught:
+        load_tokenizer(card(weights="nobody/such-a-model"))
+
+    assert (
+        "nobody/such-a-model: no usable tokenizer: it is not on this machine and the hub cannot be reached: give a "
+        "folder that has the model, or set HF_ENDPOINT to a mirror"
+    ) == str(caught.value)
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"version": "1.0", "model": {"type": "Nothing"}}'])
 def test_a_damaged_tokenizer_file_is_one_line(
     tiny_model: Path, card: Callable[..., Card], tmp_path: Path, content: str

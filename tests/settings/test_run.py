@@ -9,8 +9,8 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.settings import RunOptions, RunSettings, settings_of
 
-LOOSER = {"tasks", "engine", "options", "data", "out"}
-"""A caller may write a list of tasks, numbers as options, and a path as text."""
+LOOSER = {"tasks", "samples", "engine", "options", "data", "out"}
+"""A caller may write lists of tasks and samples, numbers as options, and a path as text."""
 
 
 @pytest.mark.parametrize(

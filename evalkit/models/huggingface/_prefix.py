@@ -68,7 +68,7 @@ def unsuitable_reason(model: Any) -> str | None:
     if _runs_own_code(model):
         return "the model runs its own code"
     special = _special_layers(model)
-    return f"it has cache layers that forget tokens ({', '.join(special)})" if special else None
+    return f"the model has cache layers that forget tokens ({', '.join(special)})" if special else None
 
 
 def can_prefill_in_pieces(model: Any) -> bool:

@@ -10,7 +10,7 @@ from evalkit.errors import EvalkitError
 
 from ._rows import LINES
 
-__all__ = ["format_of_lines", "likely_command", "likely_formats"]
+__all__ = ["format_of_lines", "likely_command", "likely_formats", "packed"]
 
 DEEPEST = 4
 """Levels below OpenCompass's output folder at which predictions lie."""
@@ -18,15 +18,30 @@ LOOKED_AT = 200
 """Files that are opened at most."""
 
 
+PACKED = (".zip", ".tar", ".tar.gz", ".tgz", ".json.gz", ".7z", ".rar", ".parquet", ".xz", ".zst")
+"""How names of files end in which outputs may be, and which nobody here opens."""
+
+
 def likely_command(path: Path) -> str:
-    """The command for a folder of outputs, as far as its files tell; empty where they tell nothing."""
+    """The command for a folder of outputs, or for the folder of a file, as far as the files tell; empty where they tell
+    nothing.
+    """
     formats = likely_formats(path)
+    if not formats and path.is_file():
+        inside = likely_command(path.parent)
+        return f"outputs are named by their folder; {inside}" if inside else ""
     if not formats:
-        return ""
+        return packed(path)
     if len(formats) > 1:
         seen = "; ".join(f"{name}: {file}" for name, file in formats.items())
         return f"{path} holds files of {len(formats)} formats ({seen}): give each a folder of its own"
     return f"try: evalkit score {path} --format {next(iter(formats))}"
+
+
+def packed(path: Path) -> str:
+    """What to do with a file in the folder that has to be unpacked first; empty where there is none."""
+    found = next((file.name for file in sorted(path.glob("*")) if file.name.endswith(PACKED)), None)
+    return f"it holds {found}: unpack it first" if found else ""
 
 
 def likely_formats(path: Path) -> dict[str, str]:

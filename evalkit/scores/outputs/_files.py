@@ -6,9 +6,9 @@ from pathlib import Path
 
 from evalkit.data import Record, read_records
 from evalkit.errors import DataError, UnknownNameError
-from evalkit.tasks import Benchmark
+from evalkit.tasks import Benchmark, benchmarks_with_task
 
-from ._advice import format_of_lines
+from ._advice import format_of_lines, packed
 from ._rows import LINES, Found
 
 __all__ = ["records_with", "task_files"]
@@ -19,7 +19,7 @@ def task_files(folder: Path, benchmark: Benchmark, ignore_unknown: bool) -> Foun
     paths = sorted(path for suffix in LINES for path in folder.glob(f"*{suffix}"))
     if not paths:
         expected = "outputs are one <task>.jsonl or <task>.pred.jsonl per task, or the same with .gz"
-        raise DataError(f"{folder}: no *.jsonl file; {expected}")
+        raise DataError(f"{folder}: no *.jsonl file; {packed(folder) or expected}")
     found: dict[str, list[Path]] = {}
     left_out = []
     for path in paths:
@@ -42,7 +42,8 @@ def _reason(path: Path, benchmark: Benchmark, error: UnknownNameError) -> str:
     """Why a file is no task's: its name is none, and perhaps its records are of another format."""
     looks = format_of_lines(path)
     if not looks or benchmark.spec.name.startswith(looks):
-        return str(error)
+        others = benchmarks_with_task(path.name.partition(".")[0])
+        return f"no task of {benchmark.spec.name}, but one of {', '.join(others)}" if others else str(error)
     return f"no task of {benchmark.spec.name}, and its records look like --format {looks}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -55,9 +56,51 @@ def test_a_file_of_another_format_is_told(bare: Path, evalkit: Callable[..., Any
     assert "no task of longbench, and its records look like --format leval" in complaint
 
 
-def test_a_folder_that_tells_nothing_gets_no_advice(bare: Path, evalkit: Callable[..., Any]) -> None:
-    """Then it is no run folder, and that is all."""
+def test_a_folder_that_tells_nothing_is_told_the_formats(bare: Path, evalkit: Callable[..., Any]) -> None:
+    """No command is made up for it."""
     put(bare / "m", "notes.json", {"a": 1})
     (bare / "m" / "odd.jsonl").write_bytes(b"\xff")
 
-    assert "try: evalkit" not in evalkit("score", "m").complaint
+    complaint = evalkit("score", "m").complaint
+
+    assert "try: evalkit" not in complaint
+    assert "scored with --format (leval, longbench, longbench-v2, opencompass)" in complaint
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "leval")])
+@pytest.mark.parametrize("name", ["all.zip", "coursera.json.gz", "answers.tar.gz"])
+def test_what_is_packed_is_to_be_unpacked(
+    bare: Path, evalkit: Callable[..., Any], name: str, options: tuple[str, ...]
+) -> None:
+    """By its name; nothing of it is opened."""
+    put(bare / "m", name, {})
+
+    assert f"it holds {name}: unpack it first" in evalkit("score", "m", *options).complaint
+
+
+def test_compressed_lines_are_read_as_they_are(bare: Path, evalkit: Callable[..., Any]) -> None:
+    """They are a format's own files."""
+    name, record = LINES["leval"]
+    (bare / "m").mkdir()
+    (bare / "m" / f"{name}.gz").write_bytes(gzip.compress(json.dumps(record).encode() + b"\n"))
+
+    assert "try: evalkit score m --format leval" in evalkit("score", "m").complaint
+    assert 0 == evalkit("score", "m", "--format", "leval").code
+
+
+def test_a_file_in_place_of_its_folder_is_told_the_folder(bare: Path, evalkit: Callable[..., Any]) -> None:
+    """With the command for it."""
+    put(bare / "m", *LINES["leval"])
+
+    complaint = evalkit("score", "m/coursera.pred.jsonl").complaint
+
+    assert "outputs are named by their folder; try: evalkit score m --format leval" in complaint
+
+
+def test_a_task_of_another_benchmark_is_told_whose_it_is(bare: Path, evalkit: Callable[..., Any]) -> None:
+    """Where the records do not tell it."""
+    put(bare / "m", "hotpotqa.jsonl", LINES["leval"][1])
+
+    complaint = evalkit("score", "m", "--format", "leval").complaint
+
+    assert "no task of leval, but one of longbench, longbench-e" in complaint

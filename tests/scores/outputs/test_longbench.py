@@ -131,7 +131,7 @@ def test_what_the_official_code_fails_on_is_counted_as_failed(write: Write, eval
         ("trec", '{"pred": "x", "answers": ["x"]}', "field 'all_classes' is missing"),
         ("lsht", '{"pred": "x", "answers": ["x"], "all_classes": null}', "field 'all_classes' is null"),
         ("hotpotqa", '{"pred": "x", "answers": ["x"], "length": "5"}', "field 'length' is a string"),
-        ("quality", '{"pred": "x", "answers": ["x"]}', "unknown task of longbench 'quality'"),
+        ("quality", '{"pred": "x", "answers": ["x"]}', "no task of longbench, but one of leval"),
     ],
 )
 def test_bad_records_are_named(write: Write, evalkit: Callable[..., Any], task: str, line: str, complaint: str) -> None:

@@ -1,0 +1,120 @@
+"""`evalkit show`: single samples of a run, to read what a model was asked and what it said."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import _options as o
+
+if TYPE_CHECKING:
+    from evalkit.runs import LedgerRecord, SampleRecord
+    from evalkit.scores import LookedAt
+
+FEW = 5  # samples where neither ids nor a number are given
+LONG = 600  # characters of a text; of a longer one both ends are shown, where instructions and questions stand
+WRONG_BELOW = 50.0  # of 100: wrong for single right or wrong answers, and poor for all other metrics
+
+
+def show(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Sample ids; leval/quality/3.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only samples without an answer.")] = False,
+    wrong: Annotated[bool, typer.Option("--wrong", help=f"Only samples that score below {WRONG_BELOW:g}.")] = False,
+    task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")] = None,
+    number: Annotated[
+        int | None, typer.Option("-n", min=1, metavar="N", help=f"So many samples.  [default: {FEW}, or all ids]")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Whole texts, however long.")] = False,
+    json: o.Json = None,
+) -> int:
+    """Show samples of a run: the question, the targets, the answer, its score, and what happened to it."""
+    from evalkit.scores import look_at
+
+    from ._output import check_target, note, print_json
+
+    check_target(json)
+    found = (each for each in look_at(run, ids or (), task or ()) if _is_meant(each, failed, wrong))
+    most = number or (None if ids else FEW)
+    shown = list(itertools.islice(found, most))
+    if json is not None:
+        print_json([each.to_json() for each in shown], json)
+    for each in shown if json != "-" else ():
+        print("\n".join(map(_shown, _lines(each, is_full=full))) + "\n")
+    if not shown:
+        note(f"{run}: no such sample; nothing to show")
+    elif len(shown) == most and next(found, None) is not None:
+        note(f"the first {most}; -n N shows more of them")
+    return 0
+
+
+def _shown(line: str) -> str:
+    """The line with signs that a terminal would obey as escapes."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
+
+
+def _is_meant(each: LookedAt, failed: bool, wrong: bool) -> bool:
+    if not failed and not wrong:
+        return True
+    return (failed and each.error is not None) or (wrong and _is_wrong(each))
+
+
+def _is_wrong(each: LookedAt) -> bool:
+    """Whether the protocol's own metric, which stands first, says so."""
+    scores = [score for _, score in each.scores[:1] if score is not None]
+    return each.error is None and bool(scores) and scores[0] < WRONG_BELOW
+
+
+def _lines(each: LookedAt, *, is_full: bool) -> Iterator[str]:
+    yield f"{each.sample.id} · {_score(each)}"
+    for step, record in enumerate(each.records):
+        mark = f" {step + 1}" if len(each.records) > 1 else ""
+        if step < len(each.questions):
+            yield from _text(f"question{mark}", each.questions[step], is_full)
+        elif not each.questions:  # no prompts at hand: what they are filled with
+            for name, field in each.sample.fields.items():
+                yield from _text(f"{name}{mark}", field, is_full)
+        if record.ledger is not None:
+            yield from _truncation(record.ledger)
+        if record.text is not None:
+            yield from _text(f"answer{mark}", record.text, is_full)
+        yield f"  {_outcome(record)}"
+    yield from _text("targets", "\n".join(each.sample.targets), is_full)
+
+
+def _score(each: LookedAt) -> str:
+    if each.error is not None:
+        return "failed"
+    scores = [f"{metric} {'–' if score is None else f'{score:.2f}'}" for metric, score in each.scores]
+    return ", ".join(scores) or "not scored yet: evalkit score"
+
+
+def _text(name: str, text: str, is_full: bool) -> Iterator[str]:
+    """A heading and the text below it; the middle of a long one is left out, and how much that is is said."""
+    yield f"  {name}:"
+    if len(text) > LONG and not is_full:
+        left_out = f"[… {len(text) - LONG:,} characters, --full shows them …]"
+        text = f"{text[: LONG // 2]}\n{left_out}\n{text[-LONG // 2 :]}"
+    yield from (f"    {line}" for line in text.splitlines() or ["(empty)"])
+
+
+def _truncation(ledger: LedgerRecord) -> Iterator[str]:
+    """What the model did not get of the question."""
+    if ledger.after < ledger.before:
+        lost = ", the evidence was cut away" if ledger.evidence_kept is False else ""
+        yield f"  truncated: {ledger.after:,} of {ledger.before:,} tokens kept ({ledger.mode}){lost}"
+
+
+def _outcome(record: SampleRecord) -> str:
+    """How the step ended, in one line."""
+    if record.error is not None:
+        return f"failed at attempt {record.attempt}: {' '.join(record.error.split())}"
+    ends = {"length": "cut at the generation limit", "stop": "ended by itself"}
+    parts = [ends.get(record.finish_reason, record.finish_reason), f"{record.output_tokens} tokens"]
+    parts += [f"lost to {record.lost_to}"] if record.lost_to is not None else []
+    parts += [f"attempt {record.attempt}"] if record.attempt > 1 else []
+    return ", ".join(parts)

@@ -1,0 +1,116 @@
+"""Single samples of a run folder: what was asked, what was expected, what came, and what it scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import DataError, UnknownNameError, UserError
+from evalkit.runs import SampleRecord, read_manifest, read_records_of_run
+from evalkit.tasks import CONTEXT_MARK, Benchmark, Sample, load_benchmark
+
+from ._runs import answered_tasks, recorded_samples, task_of
+
+__all__ = ["LookedAt", "look_at"]
+
+HAYSTACK = "[haystack]"
+"""Stands for the part of a prompt that only the model's tokenizer can make."""
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """One sample with all that a run folder tells of it."""
+
+    sample: Sample
+    """The sample: its fields and its targets."""
+    records: tuple[SampleRecord, ...]
+    """The latest record of each step."""
+    questions: tuple[str, ...]
+    """What each step asked, before truncation and without the chat format; empty where its prompts are not at hand."""
+    scores: tuple[tuple[str, float | None], ...]
+    """Metric and score, 0–100, as last scored; empty where the sample has no score."""
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no answer; None where there is one."""
+        return next((record.error for record in self.records if record.error is not None), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON: question and answer of each step, targets, scores and records."""
+        return {
+            "id": self.sample.id,
+            "questions": list(self.questions),
+            "targets": list(self.sample.targets),
+            "answers": [record.text for record in self.records],
+            "error": self.error,
+            "scores": dict(self.scores),
+            "metadata": dict(self.sample.metadata),
+            "records": [record.model_dump(mode="json") for record in self.records],
+        }
+
+
+def look_at(folder: Path, ids: Collection[str] = (), tasks: Collection[str] = ()) -> Iterator[LookedAt]:
+    """The samples that a run folder has records of, streaming, in the benchmark's order; of these ids and tasks only.
+
+    Raises `UserError` for an id or a task that the run has no record of.
+    """
+    manifest = read_manifest(folder)
+    latest = {(record.id, record.step): record for record in read_records_of_run(folder)}
+    _check_ids(folder, ids, {name for name, _ in latest})
+    benchmark = load_benchmark(str(manifest.settings["benchmark"]), manifest.settings.get("options") or {})
+    answered = answered_tasks(folder, benchmark, manifest, latest)
+    answered &= {task_of(name) for name in ids} or answered
+    wanted = _wanted(benchmark, tasks)
+    scores = _scores(folder)
+    for task in (name for name in benchmark.spec.tasks if name in answered & wanted):
+        for sample, records in recorded_samples(benchmark, task, manifest, latest):
+            if not ids or sample.id in ids:
+                asked = _questions(benchmark, str(manifest.identity["protocol"]), sample, records)
+                yield LookedAt(sample, tuple(records), asked, tuple(scores.get(sample.id, ())))
+
+
+def _check_ids(folder: Path, ids: Collection[str], known: Collection[str]) -> None:
+    for name in ids:
+        if name not in known:
+            raise UnknownNameError(f"sample of {folder}", name, known)
+
+
+def _wanted(benchmark: Benchmark, tasks: Collection[str]) -> set[str]:
+    """The tasks that names stand for; all where none is named."""
+    return {task for name in tasks for task in benchmark.spec.task_names(name)} or set(benchmark.spec.tasks)
+
+
+def _questions(
+    benchmark: Benchmark, protocol: str, sample: Sample, records: Collection[SampleRecord]
+) -> tuple[str, ...]:
+    """The prompts of the steps, made again from the benchmark; a tokenizer is not at hand and not needed."""
+    said: list[str] = []
+    asked: list[str] = []
+    for record in records:
+        try:
+            request = benchmark.request(sample, protocol, said)
+        except UserError:  # upstream's prompts, which are read from a download that may be gone
+            return ()
+        if request is not None:
+            asked.append(request.text.replace(CONTEXT_MARK, HAYSTACK))
+        said.append(record.text or "")
+    return tuple(asked)
+
+
+def _scores(folder: Path) -> dict[str, list[tuple[str, float | None]]]:
+    """Sample id → metrics and scores of `scores.jsonl`; empty where nothing was scored yet."""
+    found: dict[str, list[tuple[str, float | None]]] = {}
+    path = folder / "scores.jsonl"
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                found.setdefault(row["id"], []).append((row["metric"], row["score"]))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read; run: evalkit score {folder}") from error
+    return found

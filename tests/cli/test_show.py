@@ -1,0 +1,181 @@
+"""`evalkit show`: samples of a run as a person reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def run(evalkit: Command, toy: str, tiny_model: Path) -> Command:
+    """`evalkit run` of the toy benchmark into the folder `run`."""
+    return lambda *options: evalkit("run", tiny_model, toy, "--backend", "toy", "--out", "run", *options)
+
+
+def heads(text: str) -> list[str]:
+    """The ids of the samples that were shown."""
+    return [line.partition(" ")[0] for line in text.splitlines() if line.startswith("toy/")]
+
+
+def answers(bare: Path) -> dict[str, str]:
+    """Sample id → answer, as the run recorded it."""
+    lines = (bare / "run" / "samples.jsonl").read_text().splitlines()
+    return {record["id"]: record["text"] for record in map(json.loads, lines)}
+
+
+def test_a_sample_is_shown_with_question_targets_answer_and_score(run: Command, evalkit: Command, bare: Path) -> None:
+    """Under its id, with how the answer ended."""
+    run("--limit", 2)
+    score = json.loads((bare / "run" / "scores.jsonl").read_text().splitlines()[1])["score"]
+
+    done = evalkit("show", "run", "toy/tales/1")
+
+    lines = [line.strip() for line in done.out.splitlines()]
+    assert (0, "", f"toy/tales/1 · overlap {score:.2f}") == (done.code, done.err, lines[0])
+    assert "Which word is number 1?" == lines[lines.index("question:") + 2]
+    assert answers(bare)["toy/tales/1"] == lines[lines.index("answer:") + 1]
+    assert "word1" == lines[lines.index("targets:") + 1]
+    assert "ended by itself, 4 tokens" in lines
+
+
+def test_without_ids_there_are_a_few_and_more_when_asked(run: Command, evalkit: Command) -> None:
+    """That there are more is said."""
+    run("--limit", 8)
+
+    few, more, all_of_them = evalkit("show", "run"), evalkit("show", "run", "-n", 7), evalkit("show", "run", "-n", 16)
+
+    assert [5, 7, 16] == [len(heads(done.out)) for done in (few, more, all_of_them)]
+    assert ("evalkit: the first 5; -n N shows more of them\n", "") == (few.err, all_of_them.err)
+
+
+def test_failed_ones_are_shown_with_their_reason(
+    run: Command, evalkit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no others; after a second attempt it is said which one it was."""
+    monkeypatch.setenv("TOY_FAIL", "1")
+    run("--limit", 2)
+    run("--limit", 2)
+
+    done = evalkit("show", "run", "--failed")
+
+    assert 1 == len(heads(done.out))
+    assert "· failed" in done.out
+    assert "failed at attempt 2: the toy broke" in done.out
+    assert "answer:" not in done.out
+
+
+def test_wrong_ones_score_below_fifty(run: Command, evalkit: Command, bare: Path) -> None:
+    """By the protocol's metric; failed ones are not wrong."""
+    run("--limit", 6)
+    path = bare / "run" / "scores.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row | {"score": 20.0 * index}) + "\n" for index, row in enumerate(rows)))
+
+    done = evalkit("show", "run", "--wrong", "-n", 100)
+
+    assert [row["id"] for row in rows[:3]] == heads(done.out)
+
+
+def test_a_task_is_shown_alone(run: Command, evalkit: Command) -> None:
+    """By its name or its group's."""
+    run("--limit", 1)
+
+    assert ["toy/sagas/0"] == heads(evalkit("show", "run", "--task", "sagas").out)
+    assert ["toy/tales/0"] == heads(evalkit("show", "run", "--task", "short").out)
+
+
+def test_the_middle_of_a_long_text_is_left_out_and_counted(run: Command, evalkit: Command) -> None:
+    """Instructions and questions stand at the ends; `--full` shows all."""
+    run("--limit", 1)
+
+    short, full = (evalkit("show", "run", "toy/sagas/0", *more).out for more in ((), ("--full",)))
+
+    left_out = int(short.partition("[… ")[2].partition(" ")[0])
+    assert "Read: word" in short and "Which word is number 0?" in short
+    assert "[…" not in full
+    assert len(full) - len(short) == pytest.approx(left_out, abs=60)
+
+
+def test_steps_are_shown_one_by_one(run: Command, evalkit: Command, bare: Path) -> None:
+    """The second question has the first answer in it."""
+    run("--limit", 1, "--protocol", "chain", "--task", "tales")
+    first = json.loads((bare / "run" / "samples.jsonl").read_text().splitlines()[0])["text"]
+
+    out = evalkit("show", "run").out
+
+    assert f"You said: {first}" in out.partition("question 2:")[2].partition("answer 2:")[0]
+    assert f"    {first}\n" in out.partition("answer 1:")[2]
+
+
+def test_truncation_is_told(run: Command, evalkit: Command) -> None:
+    """How much of the question the model did not get."""
+    run("--limit", 1, "--task", "sagas", "--max-seq-len", 200)
+
+    assert "tokens kept (middle)" in evalkit("show", "run").out
+
+
+def test_json_holds_the_whole_texts_and_records(run: Command, evalkit: Command, bare: Path) -> None:
+    """For programs."""
+    run("--limit", 1, "--task", "sagas")
+
+    (found,) = json.loads(evalkit("show", "run", "--json", "-").out)
+
+    assert ("toy/sagas/0", ["word0"], [answers(bare)["toy/sagas/0"]]) == (
+        found["id"],
+        found["targets"],
+        found["answers"],
+    )
+    assert len(found["questions"][0]) > 700
+    assert {"overlap"} == found["scores"].keys()
+
+
+def test_a_run_that_was_not_scored_is_shown_without_scores(run: Command, evalkit: Command, bare: Path) -> None:
+    """And how to score it."""
+    run("--limit", 1)
+    (bare / "run" / "scores.jsonl").unlink()
+
+    assert "toy/tales/0 · not scored yet: evalkit score" in evalkit("show", "run").out
+
+
+def test_signs_that_a_terminal_obeys_are_shown_as_signs(run: Command, evalkit: Command, bare: Path) -> None:
+    """An answer can hold anything."""
+    run("--limit", 1, "--task", "tales")
+    log = bare / "run" / "samples.jsonl"
+    record = json.loads(log.read_text())
+    log.write_text(json.dumps(record | {"text": "\x1b[2Jgone\x07"}) + "\n")
+
+    out = evalkit("show", "run").out
+
+    assert "gone" in out
+    assert {"\n"} == {sign for sign in out if not sign.isprintable()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["nowhere"], "nowhere: not a run folder"),
+        (["run", "toy/tales/99"], "unknown sample of run 'toy/tales/99': did you mean 'toy/tales/"),
+        (["run", "--task", "tails"], "unknown task of toy 'tails': did you mean 'tales'?"),
+        (["run", "--json", "no/where.json"], "--json no/where.json: cannot be written"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(run: Command, evalkit: Command, arguments: list[str], problem: str) -> None:
+    """With what there is instead."""
+    run("--limit", 1)
+
+    assert problem in evalkit("show", *arguments).complaint
+
+
+def test_nothing_to_show_is_said(run: Command, evalkit: Command) -> None:
+    """No failed sample is good news, not an error."""
+    run("--limit", 1)
+
+    done = evalkit("show", "run", "--failed")
+
+    assert (0, "", "evalkit: run: no such sample; nothing to show\n") == (done.code, done.out, done.err)
