@@ -17,6 +17,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from evalkit.printable import safe_message
+
 __all__ = [
     "CardError",
     "DataError",
@@ -33,7 +35,13 @@ __all__ = [
 
 
 class EvalkitError(Exception):
-    """Base of every error that evalkit raises on purpose."""
+    """Base of every error that evalkit raises on purpose; its message can be shown and stored as it is.
+
+    Messages name what others wrote, so escapes of the terminal and keys of the environment are made harmless here.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(safe_message(message))
 
 
 class UserError(EvalkitError):

@@ -7,7 +7,10 @@ made with `overflow="fold"` hold free text and are the first to wrap.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from evalkit.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Column, Table
@@ -19,10 +22,30 @@ GAP = 2  # columns between two columns of a plain table
 
 
 def plain_table(title: str | None = None) -> Table:
-    """An empty table without lines, its headings bold, its title on the left."""
-    from rich.table import Table
+    """An empty table without lines, its headings bold, its title on the left.
 
-    return Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    Cells and headings are taken as they are: no mark-up, no `:smile:`, no sign that a terminal would obey.
+    """
+    return _literal_table()(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+
+
+@cache
+def _literal_table() -> type[Table]:
+    """rich's table for texts that nobody wrote for rich."""
+    from rich.table import Table
+    from rich.text import Text
+
+    def literal(cell: Any) -> Any:
+        return Text(printable(cell)) if isinstance(cell, str) else cell
+
+    class LiteralTable(Table):
+        def add_column(self, header: Any = "", *arguments: Any, **look: Any) -> None:
+            super().add_column(literal(header), *arguments, **look)
+
+        def add_row(self, *cells: Any, **look: Any) -> None:
+            super().add_row(*map(literal, cells), **look)
+
+    return LiteralTable
 
 
 def listing(headings: Sequence[str], *, texts: Collection[str] = (), numbers: Collection[str] = ()) -> Table:
@@ -70,9 +93,8 @@ def _least(column: Column) -> int:
 def _longest(column: Column, separator: str | None) -> int:
     """Terminal columns of the longest part between separators (None = blanks), the heading included."""
     from rich.cells import cell_len
-    from rich.text import Text
 
-    texts = (cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain for cell in _cells(column))
+    texts = map(str, _cells(column))
     return max((cell_len(part) for text in texts for part in text.split(separator)), default=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -11,6 +12,7 @@ import typer
 from evalkit.errors import EvalkitError
 
 from . import _benchmarks, _cards, _data, _demo, _plan, _repair, _report, _run, _score
+from ._output import note
 
 __all__ = ["app", "main"]
 
@@ -37,13 +39,14 @@ app.add_typer(_benchmarks.app, name="benchmarks")
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 samples failed or a check did not hold, 2 wrong input, 130 interrupted."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # no helper process imports from the working folder
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another one in its place
     try:
         code = app(prog_name="evalkit", standalone_mode=False)  # whatever started it: `python -m evalkit` too
     except EvalkitError as error:
-        print(f"evalkit: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        note(str(error))
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -56,7 +59,7 @@ def main() -> None:
             sys.exit(error.exit_code)
         raise
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
-        print("evalkit: interrupted; what is finished is kept, the same command continues", file=sys.stderr)
+        note("interrupted; what is finished is kept, the same command continues")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -66,4 +69,4 @@ def _refuse(error: Any) -> None:
         error.show()
         return
     reason = " ".join(error.format_message().split()).rstrip(".")
-    print(f"evalkit: {reason}; see: {error.ctx.command_path if error.ctx else 'evalkit'} --help", file=sys.stderr)
+    note(f"{reason}; see: {error.ctx.command_path if error.ctx else 'evalkit'} --help")

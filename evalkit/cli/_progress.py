@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from evalkit.printable import safe_message
+
 from ._output import note
 
 if TYPE_CHECKING:
@@ -102,8 +104,10 @@ class ProgressMonitor:
 
     def note(self, message: str) -> None:
         """Print a line above the progress bar."""
+        from rich.text import Text
+
         if self._is_live:
-            self._progress.console.print(f"evalkit: {message}", markup=False, highlight=False)
+            self._progress.console.print(Text(f"evalkit: {safe_message(message)}"))
         else:
             note(message)
 

@@ -21,9 +21,11 @@ PrintConfig = Annotated[
 @o.takes(*o.ALL)
 def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = False, json: o.Json = None) -> int:
     """Run a model on benchmarks, score it, write tables. The same command again continues."""
+    from ._output import say
+
     values = o.in_force(given, config)
     if print_config:
-        print(o.config_text(values), end="")
+        say(o.config_text(values), end="")
         return 0
     return _run(o.complete(values), json)
 

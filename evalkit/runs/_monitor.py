@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar, runtime_checkable
 
 from evalkit.planning import Counts
+from evalkit.printable import safe_message
 
 __all__ = ["Monitor", "SilentMonitor", "StageMonitor", "tell", "told"]
 
@@ -62,7 +63,7 @@ class SilentMonitor:
         """Pass the note on as a Python warning."""
         import warnings
 
-        warnings.warn(message, stacklevel=2)
+        warnings.warn(safe_message(message), stacklevel=2)
 
     def planned(self, counts: Counts, pending_tokens: int) -> None:
         """Show nothing."""
