@@ -7,7 +7,6 @@ made with `overflow="fold"` hold free text and are the first to wrap.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evalkit.printable import printable
@@ -15,37 +14,30 @@ from evalkit.printable import printable
 if TYPE_CHECKING:
     from rich.table import Column, Table
 
-__all__ = ["fit", "listing", "plain_table", "room_of"]
+__all__ = ["fit", "listing", "plain_table", "room_of", "take_literally"]
 
 LEAST_TEXT = 10  # columns that a free text keeps, however narrow the terminal is
 GAP = 2  # columns between two columns of a plain table
 
 
 def plain_table(title: str | None = None) -> Table:
-    """An empty table without lines, its headings bold, its title on the left.
-
-    Cells and headings are taken as they are: no mark-up, no `:smile:`, no sign that a terminal would obey.
-    """
-    return _literal_table()(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
-
-
-@cache
-def _literal_table() -> type[Table]:
-    """rich's table for texts that nobody wrote for rich."""
+    """An empty table without lines, its headings bold, its title on the left."""
     from rich.table import Table
+
+    return Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+
+
+def take_literally(table: Table) -> None:
+    """Make cells and headings of others' texts: no mark-up, no `:smile:`, no sign that a terminal would obey."""
+    for column in table.columns:
+        column.header = _literal(column.header)
+        column._cells[:] = map(_literal, column._cells)
+
+
+def _literal(cell: Any) -> Any:
     from rich.text import Text
 
-    def literal(cell: Any) -> Any:
-        return Text(printable(cell)) if isinstance(cell, str) else cell
-
-    class LiteralTable(Table):
-        def add_column(self, header: Any = "", *arguments: Any, **look: Any) -> None:
-            super().add_column(literal(header), *arguments, **look)
-
-        def add_row(self, *cells: Any, **look: Any) -> None:
-            super().add_row(*map(literal, cells), **look)
-
-    return LiteralTable
+    return Text(printable(cell)) if isinstance(cell, str) else cell
 
 
 def listing(headings: Sequence[str], *, texts: Collection[str] = (), numbers: Collection[str] = ()) -> Table:

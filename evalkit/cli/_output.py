@@ -42,12 +42,14 @@ def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None
     from rich.console import Console
     from rich.text import Text
 
-    from evalkit.tables import fit, room_of
+    from evalkit.tables import fit, room_of, take_literally
 
     is_terminal = sys.stdout.isatty()
     terminal = Console() if is_terminal else Console(width=ENDLESS)
+    take_literally(table)
     if narrow is not None and room_of(table) > terminal.width:
         table = narrow()
+        take_literally(table)
     title, table.title = table.title, None
     if title is not None:
         terminal.print(Text(printable(str(title))), style="italic", soft_wrap=True)

@@ -11,6 +11,7 @@ from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, Tas
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
+from ._markup import csv_text, latex_cell, latex_row, markdown_line, markdown_row
 from ._names import shown_model
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ Score = TaskScore | GroupScore | OverallScore
 
 DECIMALS = 2
 _IDENTITY = ("benchmark", "model", "protocol", "partial")
-BAR = r"\|"  # a bar inside a cell of a Markdown table
-LATEX = str.maketrans(
-    {sign: rf"\{sign}" for sign in "_%&#${}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "–": "--", "…": r"\dots{}"}
-    | {"·": r"$\cdot$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\to$", "−": "$-$"}
-)
-"""What LaTeX would misread, or print as another sign in its default font encoding."""
 
 
 def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
@@ -56,7 +49,7 @@ def write_tables(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec) -> 
     """`tables/scores.csv`, `.md` and `.tex` below `folder`; their paths."""
     frame = score_frame(scores, spec)
     paths = [folder / "tables" / f"scores.{suffix}" for suffix in ("csv", "md", "tex")]
-    texts = (frame.to_csv(index=False, lineterminator="\n"), _markdown(scores, spec), _latex(scores, spec))
+    texts = (csv_text(frame), _markdown(scores, spec), _latex(scores, spec))
     for path, text in zip(paths, texts, strict=True):
         write_text(path, text)
     return paths
@@ -296,26 +289,25 @@ def _coverage(score: TaskScore) -> str:
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
-    extra = [name.replace("|", BAR) for name in _extra_names(scores)]
+    extra = _extra_names(scores)
     rule = " | ".join(["---", "---:", "---", "---", "---:", *["---"] * len(extra)])
-    lines = [caption(scores, spec), "", f"| {' | '.join([*_HEADINGS, *extra])} |", f"| {rule} |"]
-    means = [[f"**{cells[0]}**", f"**{cells[1]}**", *cells[2:]] for cells in _mean_cells(scores, spec)]
-    rows = ([cell.replace("|", BAR) for cell in cells] for cells in [*_task_cells(scores), *means])
-    lines += [f"| {' | '.join(cells)} |" for cells in rows]
+    lines = [markdown_line(caption(scores, spec)), "", markdown_row([*_HEADINGS, *extra]), f"| {rule} |"]
+    lines += [markdown_row(cells) for cells in _task_cells(scores)]
+    lines += [markdown_row(cells, bold=2) for cells in _mean_cells(scores, spec)]
     return "\n".join(lines) + "\n"
 
 
 def _latex(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """A floating booktabs table whose caption says what it shows."""
-    body = [" & ".join(map(_escaped, cells)) + r" \\" for cells in _task_cells(scores)]
-    means = [" & ".join(map(_escaped, cells)) + r" \\" for cells in _mean_cells(scores, spec)]
     extra = _extra_names(scores)
-    head = " & ".join(map(_escaped, [*_HEADINGS, *extra])) + r" \\"
-    rules = [rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}", r"\toprule", head, r"\midrule", *body]
+    means = [latex_row(cells) for cells in _mean_cells(scores, spec)]
+    rules = [
+        rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}",
+        r"\toprule",
+        latex_row([*_HEADINGS, *extra]),
+        r"\midrule",
+    ]
+    rules += [latex_row(cells) for cells in _task_cells(scores)]
     rules += [r"\midrule", *means] if means else []
-    head_lines = [r"\begin{table}", r"\centering", rf"\caption{{{_escaped(caption(scores, spec))}}}"]
-    return "\n".join([*head_lines, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.translate(LATEX)
+    head = [r"\begin{table}", r"\centering", rf"\caption{{{latex_cell(caption(scores, spec))}}}"]
+    return "\n".join([*head, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"

@@ -49,7 +49,9 @@ def lettered(texts: Iterable[str]) -> Iterator[Lettering]:
     level = log.level
     log.setLevel(logging.ERROR)  # it warns of families without a bold face, which is no news to anybody
     try:
-        with matplotlib.rc_context({"font.family": list(letters.families), "text.parse_math": False}):
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()  # a `matplotlibrc` of the working folder, or the user's, would draw another figure
+            matplotlib.rcParams.update({"font.family": list(letters.families), "text.parse_math": False})
             yield letters
     finally:
         log.setLevel(level)

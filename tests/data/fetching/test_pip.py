@@ -92,7 +92,10 @@ def test_nothing_of_the_working_folder_runs(
     if path is not None:
         monkeypatch.setenv("PYTHONPATH", path)
 
-    with pytest.raises(DataError, match=r"No matching distribution|No module named pip"), downloaded_wheel(ORIGIN, FILE):
+    with (
+        pytest.raises(DataError, match=r"No matching distribution|No module named pip"),
+        downloaded_wheel(ORIGIN, FILE),
+    ):
         pass
 
     assert not hostile_folder.exists()
