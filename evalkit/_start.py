@@ -1,7 +1,8 @@
 """Takes the working folder off the import path under `python -m evalkit`, which put it first.
 
 A `json.py` in a downloaded model's folder would run otherwise. Imported before everything else, and imports only `sys`,
-which is always loaded: any other module could already be the folder's. The command `evalkit` has no such entry.
+which is always loaded: any other module could already be the folder's. What Python itself imports before (`contextlib`,
+`warnings`) nobody can keep out here; the command `evalkit` and `python -P -m evalkit` never look into the folder.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ made with `overflow="fold"` hold free text and are the first to wrap.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from evalkit.printable import printable
@@ -21,14 +22,30 @@ GAP = 2  # columns between two columns of a plain table
 
 
 def plain_table(title: str | None = None) -> Table:
-    """An empty table without lines, its headings bold, its title on the left."""
+    """An empty table without lines, its headings bold, its title on the left; texts are printed as they are."""
+    return _literal_table()(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+
+
+@cache
+def _literal_table() -> type[Table]:
+    """rich's table for texts that nobody wrote for rich."""
     from rich.table import Table
 
-    return Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    class LiteralTable(Table):
+        def __rich_console__(self, *arguments: Any) -> Any:
+            take_literally(self)
+            return super().__rich_console__(*arguments)
+
+        def __rich_measure__(self, *arguments: Any) -> Any:
+            take_literally(self)
+            return super().__rich_measure__(*arguments)
+
+    return LiteralTable
 
 
 def take_literally(table: Table) -> None:
-    """Make cells and headings of others' texts: no mark-up, no `:smile:`, no sign that a terminal would obey."""
+    """Make title, headings and cells plain: no mark-up, no `:smile:`, no sign that a terminal would obey."""
+    table.title = _literal(table.title)
     for column in table.columns:
         column.header = _literal(column.header)
         column._cells[:] = map(_literal, column._cells)

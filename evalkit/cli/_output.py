@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UserError
-from evalkit.printable import printable, printable_json, printable_lines, safe_message
+from evalkit.printable import printable_json, printable_lines, safe_message
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +40,6 @@ def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None
     lines go on behind the end of the terminal. Into a file or pipe every row is one line, without blanks at its end.
     """
     from rich.console import Console
-    from rich.text import Text
 
     from evalkit.tables import fit, room_of, take_literally
 
@@ -52,7 +51,7 @@ def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None
         take_literally(table)
     title, table.title = table.title, None
     if title is not None:
-        terminal.print(Text(printable(str(title))), style="italic", soft_wrap=True)
+        terminal.print(title, style="italic", soft_wrap=True)
     room = max(terminal.width, room_of(table))
     fit(table, room)
     if is_terminal:
