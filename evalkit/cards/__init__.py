@@ -5,7 +5,7 @@
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import Finding, check_card, contradictions
-from evalkit.cards._load import list_cards, load_card
+from evalkit.cards._load import is_shipped, list_cards, load_card
 from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._weights import loaded_files
 
@@ -22,6 +22,7 @@ __all__ = [
     "Rope",
     "check_card",
     "contradictions",
+    "is_shipped",
     "list_cards",
     "load_card",
     "loaded_files",

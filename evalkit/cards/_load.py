@@ -16,7 +16,7 @@ from evalkit.cards._weights import check_no_adapter
 from evalkit.errors import CardError, UnknownNameError, one_line
 from evalkit.paths import shipped
 
-__all__ = ["list_cards", "load_card"]
+__all__ = ["is_shipped", "list_cards", "load_card"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -45,6 +45,11 @@ def load_card(name_or_path: str | Path) -> Card:
 def list_cards() -> list[Card]:
     """All shipped cards, sorted by name."""
     return [_read_card(path) for _, path in sorted(_shipped_files().items())]
+
+
+def is_shipped(name_or_path: str | Path) -> bool:
+    """Whether `load_card` gives a card that ships with evalkit."""
+    return str(name_or_path) in _shipped_files()
 
 
 def _shipped_files() -> dict[str, Path]:
@@ -129,7 +134,8 @@ def _explain_one(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{field}: missing: add it"
     message = str(error["msg"]).removeprefix("Value error, ")
-    found = f", found {error['input']!r:.80}" if field else ""
+    # An address may hold a user, a password or a key, which is what is wrong with it.
+    found = f", found {error['input']!r:.80}" if field and parts[-1] != "base_url" else ""
     return f"{field}: {message}{found}" if field else message
 
 

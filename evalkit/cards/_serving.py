@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
 from evalkit.records import FrozenRecord
+
+HOST = re.compile(r"[^\W_]([\w.-]*[^\W_])?\.?|[0-9a-f:.]+(%\w+)?", re.IGNORECASE)  # letters of any script; IPv6
 
 __all__ = ["CardRecord", "Endpoint", "Engine", "Prices"]
 
@@ -79,9 +82,14 @@ class Endpoint(CardRecord):
     @field_validator("base_url")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("expected an address such as http://127.0.0.1:8000/v1")
+        expected = "expected an address such as http://127.0.0.1:8000/v1"
+        try:
+            parts = urlsplit(value)
+            is_right = parts.scheme in {"http", "https"} and HOST.fullmatch(parts.hostname or "") and parts.port != 0
+        except ValueError:
+            is_right = False
+        if not is_right or not value.isprintable() or set(value) & set(' \\"<>'):
+            raise ValueError(expected)
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("the address must not carry a user, a key or a query: keys belong into the environment")
         return value.rstrip("/")

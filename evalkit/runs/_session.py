@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.cards import Card, ChatTemplate, contradictions
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
+from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, key_notes, load_model
 from evalkit.prompts import (
     Prompt,
     PromptTokenizer,
@@ -132,7 +132,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     tell(monitor, f"checking {', '.join(names)} and its data")
     pairs = zip(settings.benchmarks, benchmarks, strict=True)
     jobs = tuple(make_job(named, benchmark, settings, card, tokenizer) for named, benchmark in pairs)
-    notes = (*length_notes(card, tokenizer), *_notes(card, jobs))
+    notes = (*_key_notes(settings, card), *length_notes(card, tokenizer), *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
     if session.replaced_scaling is None:
@@ -157,6 +157,10 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
     return card.model_copy(update=changes)
 
 
+def _key_notes(settings: RunSettings, card: Card) -> list[str]:
+    return key_notes(card.endpoint) if settings.backend == "endpoint" and card.endpoint is not None else []
+
+
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
     yield from contradictions(card)
     for job in jobs:
@@ -179,6 +183,8 @@ def check_live(settings: RunSettings, note: Callable[[str], None]) -> Iterator[L
     settings.check_values()
     settings, card = resolve_model(settings)
     card = with_overrides(card, settings)
+    for line in _key_notes(settings, card):
+        note(line)
     tokenizer = resolve_tokenizer(settings, card)
     session = Session(settings, card, tokenizer, parse_rope(settings.rope), jobs=(), notes=())
     window = settings.max_seq_len or card.default_max_seq_len

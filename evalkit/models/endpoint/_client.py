@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
 
 from ._cost import RequestCost
+from ._keys import endpoint_key, is_local, without_key, without_key_bytes
 from ._protocol import (
     AttemptError,
     RefusedError,
@@ -28,7 +27,7 @@ from ._throttle import Throttle
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Client", "Failure", "client_arguments", "endpoint_key", "root_of", "without_key", "without_key_bytes"]
+__all__ = ["Client", "Failure", "client_arguments", "root_of"]
 
 ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
@@ -37,7 +36,6 @@ PATIENCE_SECONDS = 900.0  # how long a throttled request is kept alive
 GONE_AFTER = 8  # requests in a row that found nobody there: the server is gone, the rest need not be tried
 LARGEST_BODY = 32 * 2**20
 CONNECT_SECONDS = 15.0
-SHORTEST_SECRET = 8  # a shorter key is no secret and may stand in an answer by chance
 UNREADABLE = (RecursionError, UnicodeError, OverflowError)  # what odd values of valid JSON end in
 
 
@@ -47,16 +45,6 @@ class Failure:
 
     reason: str
     """Why."""
-
-
-def endpoint_key(endpoint: Endpoint) -> str:
-    """The key of an endpoint, from the environment; `UserError` where it is needed and missing."""
-    key = os.environ.get(endpoint.key_env, "").strip()
-    if not key and endpoint.is_key_required:
-        raise UserError(f"{endpoint.base_url} wants a key: set {endpoint.key_env} in the environment")
-    if any(ord(sign) < 33 or ord(sign) > 126 for sign in key):
-        raise UserError(f"{endpoint.key_env} is not a key: it holds blanks or signs that no header can carry")
-    return key
 
 
 def root_of(endpoint: Endpoint) -> str:
@@ -70,20 +58,8 @@ def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
         "follow_redirects": False,  # a redirect would carry the key to another host
-        "trust_env": urlsplit(endpoint.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},  # proxies
+        "trust_env": not is_local(endpoint),  # proxies
     }
-
-
-def without_key(endpoint: Endpoint, text: str) -> str:
-    """The text as it may be shown or stored: a server that echoes the key does not get it into a message."""
-    key = endpoint_key(endpoint)
-    return text.replace(key, "[key]") if key else text
-
-
-def without_key_bytes(endpoint: Endpoint, body: bytes) -> bytes:
-    """A body as it may be read on: likewise, whatever part of it becomes of use."""
-    key = endpoint_key(endpoint).encode()
-    return body.replace(key, b"[key]") if len(key) >= SHORTEST_SECRET else body
 
 
 class Client:

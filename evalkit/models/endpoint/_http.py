@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
 
-from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, without_key_bytes
+from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments
+from ._keys import without_key_bytes
 from ._protocol import RefusedError, load_json
 
 if TYPE_CHECKING:

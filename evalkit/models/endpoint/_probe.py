@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalkit.cards import Endpoint
 from evalkit.errors import UnknownNameError, UserError
 
-from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of, without_key
+from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of
 from ._http import Response, open_client, send
+from ._keys import without_key
 from ._protocol import (
     THROTTLING,
     AttemptError,
