@@ -23,6 +23,7 @@ from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
 from ._client import UNREADABLE, Client, Failure
 from ._cost import CostLimit, OutOfMoneyError, RequestCost
+from ._keys import without_key_text
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
 from ._protocol import TryAgainError, is_model_named
 from ._reply import Reply
@@ -179,7 +180,7 @@ class EndpointModel:
             return Completion(request.index, finish_reason="error", seconds=seconds, error=outcome.reason)
         return Completion(
             request.index,
-            text=self._reader.text(request, outcome),
+            text=without_key_text(self._endpoint, self._reader.text(request, outcome)),  # ids may spell it too
             output_tokens=self._reader.output_tokens(request, outcome),
             finish_reason=self._reader.finish(request, outcome),
             seconds=seconds,

@@ -38,7 +38,7 @@ HIDDEN = "[key]"
 # Names that a key of a model server has, and no key of anything else.
 KEY_NAME = re.compile(r"(^|_)(API_?)?(KEY|TOKEN)$", re.IGNORECASE)
 ELSEWHERE = re.compile(
-    r"SECRET|ACCESS|SESSION|PRIVATE|PASS|(^|_)(AWS|AZURE_CLIENT|GITHUB|GH|GITLAB|GIT|SSH|GPG|NPM|PYPI|DOCKER|SLACK)_",
+    r"SECRET|ACCESS|SESSION|PRIVATE|PASS|(^|_)(AWS|AZURE_CLIENT|GITHUB|GH|GITLAB|GIT|HF|HUGGING_?FACE(_HUB)?|SSH|GPG|NPM|PYPI|DOCKER|SLACK)_",
     re.IGNORECASE,
 )
 
@@ -113,7 +113,7 @@ def key_notes(endpoint: Endpoint) -> list[str]:
             f"the key in {endpoint.key_env} goes to {host} unencrypted: anybody on the way reads it; use https"
         )
     elif endpoint.key_env == OTHER_KEY and urlsplit(endpoint.base_url).hostname != OTHER_HOST:
-        notes.append(f"the key in {OTHER_KEY} goes to {host}; {OWN_KEY} is used in its place where it is set")
+        notes.append(f"the key in {OTHER_KEY} goes to {host}")
     return notes
 
 
