@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
+from evalkit.transfer import ENCODINGS, Inflater, TooLargeError, TransferError
 
 from ._cost import RequestCost
 from ._keys import endpoint_key, is_local, without_key, without_key_bytes
@@ -27,7 +28,7 @@ from ._throttle import Throttle
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Client", "Failure", "client_arguments", "root_of"]
+__all__ = ["Client", "Failure", "client_arguments", "read_body", "root_of"]
 
 ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
@@ -56,7 +57,7 @@ def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
     """What every `httpx` client for the endpoint is made with."""
     key = endpoint_key(endpoint)
     return {
-        "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "headers": {"Accept-Encoding": ENCODINGS, **({"Authorization": f"Bearer {key}"} if key else {})},
         "follow_redirects": False,  # a redirect would carry the key to another host
         "trust_env": not is_local(endpoint),  # proxies
     }
@@ -136,7 +137,7 @@ class Client:
         try:
             async with asyncio.timeout(self._endpoint.timeout_seconds):
                 async with self._http.stream("POST", f"{self._endpoint.base_url}{path}", json=payload) as response:
-                    body = await _bounded(response)
+                    body = await read_body(response, LARGEST_BODY)
         except TimeoutError:
             raise TryAgainError(f"no answer within {self._endpoint.timeout_seconds:g} s") from None
         except httpx.ConnectError as error:
@@ -144,6 +145,8 @@ class Client:
             raise _NobodyThereError(reason, is_free=True) from None
         except httpx.HTTPError as error:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
+        except TransferError as error:
+            raise TryAgainError(str(error)) from None
         headers, body = response.headers, without_key_bytes(self._endpoint, body)
         raise_for_status(response.status_code, body, headers.get("Retry-After"), headers.get("Location", ""))
         return body
@@ -189,11 +192,13 @@ def _read(body: bytes, judge: Callable[[Reply], None], unfinished: list[str]) ->
     return answer
 
 
-async def _bounded(response: httpx.Response) -> bytes:
-    """The body, as far as it is of a size that an answer can have."""
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise TryAgainError(f"the answer is larger than {LARGEST_BODY // 2**20} MiB")
+async def read_body(response: httpx.Response, most: int) -> bytes:
+    """The body, decoded; `TransferError` where it is larger than an answer can be, or cannot be decoded."""
+    inflater, body = Inflater(response.headers.get("Content-Encoding", "")), bytearray()
+    async for raw in response.aiter_raw():
+        try:
+            body += inflater.feed(raw, most - len(body))
+        except TooLargeError:
+            raise TooLargeError(f"the answer is larger than {most // 2**20} MiB") from None
+    inflater.end()
     return bytes(body)

@@ -15,12 +15,12 @@ from evalkit.errors import UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens, load_tokenizer
 
 from ._client import root_of
-from ._http import Response, open_client, send
+from ._http import Line, Response, open_line, send
 from ._probe import find_server
 from ._protocol import AttemptError
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
 __all__ = ["UNKNOWN_WINDOW", "endpoint_card", "endpoint_tokenizer", "is_address", "named_endpoint"]
 
@@ -148,17 +148,17 @@ class ServerText(WithoutSpecialTokens):
 
         question = {"model": self._endpoint.model, **fields}
         try:
-            return send(self._http, "POST", f"{root_of(self._endpoint)}{path}", self._endpoint, question)
+            return send(self._line, "POST", f"{root_of(self._endpoint)}{path}", question)
         except httpx.HTTPError as error:
             raise self._unusable(f"{path} does not answer ({type(error).__name__})") from None
         except AttemptError as error:
             raise self._unusable(f"{path}: {error}") from None
 
     @cached_property
-    def _http(self) -> httpx.Client:
-        http = open_client(self._endpoint)
-        weakref.finalize(self, http.close)
-        return http
+    def _line(self) -> Line:
+        line = open_line(self._endpoint)
+        weakref.finalize(self, line.close)
+        return line
 
     def _unusable(self, reason: str) -> UserError:
         return UserError(f"{self._endpoint.base_url}: {reason}; is the server still up?")
