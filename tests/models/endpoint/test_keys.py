@@ -56,7 +56,16 @@ def test_this_machine_is_known_by_its_address(address: str, expected: bool) -> N
 
 @pytest.mark.parametrize(
     "address",
-    ["http://h:99999/v1", "http://h:x/v1", "http://a\\.localhost/v1", "http://h b/v1", "http://[::1/v1", "http://-/v1"],
+    [
+        "http://h:99999/v1",
+        "http://h:x/v1",
+        "http://a\\.localhost/v1",
+        "http://h b/v1",
+        "http://[::1/v1",
+        "http://-/v1",
+        "http://xn--zzzz99/v1",
+        "http://h:0/v1",
+    ],
 )
 def test_an_address_that_two_readers_would_read_differently_is_refused(address: str) -> None:
     """The host that is checked is the host that is asked."""
