@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -138,8 +139,8 @@ class EndpointModel:
         """Hand out completions as they come, from as many workers as may ever send at once."""
         waiting = iter(requests)
 
-        async def work(client: Client) -> None:
-            for request in waiting:
+        async def work(client: Client, most: int | None = None) -> None:
+            for request in itertools.islice(waiting, most):
                 try:
                     completion = await self._answer(client, request)
                 except OutOfMoneyError:
@@ -148,6 +149,8 @@ class EndpointModel:
                     emit(done)
 
         async with Client(self._endpoint) as client:
+            if self._cost_limit.is_limited:
+                await work(client, 1)  # alone: it shows by how much the server counts more than was planned
             workers = [asyncio.create_task(work(client)) for _ in range(min(self._endpoint.concurrency, len(requests)))]
             try:
                 await asyncio.gather(*workers)

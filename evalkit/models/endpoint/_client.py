@@ -17,9 +17,11 @@ from ._keys import endpoint_key, is_local, without_key, without_key_bytes
 from ._protocol import (
     AttemptError,
     RefusedError,
+    SpoiledError,
     ThrottledError,
     TryAgainError,
     UnusableServerError,
+    Usage,
     raise_for_status,
 )
 from ._reply import Reply, UnfinishedError, parse_reply
@@ -94,7 +96,7 @@ class Client:
         and raises `OutOfMoneyError` where another one could cost too much.
         """
         began = asyncio.get_running_loop().time()
-        attempts, throttled, unfinished = 0, 0, list[str]()
+        attempts, throttled, unfinished, spoiled = 0, 0, list[str](), set[tuple[str, Usage]]()
         while True:
             try:
                 async with self._throttle.slot() as sent:
@@ -118,8 +120,8 @@ class Client:
                     return self._failure(f"{error} (for {PATIENCE_SECONDS:.0f} s)")
             except TryAgainError as error:
                 attempts += 1
-                if attempts == ATTEMPTS:
-                    return self._give_up(error)
+                if attempts == ATTEMPTS or _is_repeated(error, spoiled):
+                    return self._give_up(error, attempts)
                 await asyncio.sleep(self._pause(attempts - 1, None))
 
     def _pause(self, earlier: int, asked: float | None) -> float:
@@ -151,11 +153,11 @@ class Client:
         raise_for_status(response.status_code, body, headers.get("Retry-After"), headers.get("Location", ""))
         return body
 
-    def _give_up(self, error: TryAgainError) -> Failure:
+    def _give_up(self, error: TryAgainError, attempts: int) -> Failure:
         self._nobody_there = self._nobody_there + 1 if isinstance(error, _NobodyThereError) else 0
         if self._nobody_there >= GONE_AFTER:
             raise self._unusable(str(error))
-        return self._failure(f"{error} ({ATTEMPTS} attempts)")
+        return self._failure(f"{error} ({attempts} attempts)")
 
     def _failure(self, reason: str) -> Failure:
         return Failure(without_key(self._endpoint, reason))
@@ -167,6 +169,15 @@ class Client:
 
 class _NobodyThereError(TryAgainError):
     """No connection could be made."""
+
+
+def _is_repeated(error: TryAgainError, earlier: set[tuple[str, Usage]]) -> bool:
+    """Whether an answer without a text, which is charged for, came before with the same counts: it would for ever."""
+    if not isinstance(error, SpoiledError) or not error.usage.is_known:
+        return False
+    is_known = (str(error), error.usage) in earlier
+    earlier.add((str(error), error.usage))
+    return is_known
 
 
 def _read(body: bytes, judge: Callable[[Reply], None], unfinished: list[str]) -> Reply:

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "AttemptError",
     "RefusedError",
+    "SpoiledError",
     "ThrottledError",
     "TryAgainError",
     "UnusableServerError",
@@ -70,6 +71,10 @@ class AttemptError(Exception):
 
 class TryAgainError(AttemptError):
     """This attempt failed in a way that may pass."""
+
+
+class SpoiledError(TryAgainError):
+    """An answer without a text; one that comes again with the same counts is all that the server makes of a prompt."""
 
 
 class ThrottledError(TryAgainError):

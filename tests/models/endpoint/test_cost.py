@@ -80,3 +80,17 @@ def test_what_is_under_way_is_set_aside() -> None:
         charge(Usage(prompt_tokens=1, output_tokens=0))
 
     assert 1 == whole.spent
+
+
+def test_a_server_that_counts_more_raises_the_estimates() -> None:
+    """What it charged beyond the worst case is expected of all that is under way and to come."""
+    whole, cost = request(limit=4 * WORST)
+    with cost.attempt() as charge:
+        charge(Usage(prompt_tokens=20, output_tokens=8))
+
+    with cost.attempt() as charge:
+        with pytest.raises(OutOfMoneyError), RequestCost(whole, 10, 4).attempt():
+            raise AssertionError("unreachable")
+        charge(Usage(prompt_tokens=20, output_tokens=8))
+
+    assert 4 * WORST == whole.spent
