@@ -12,7 +12,7 @@ import re
 
 from evalkit.secrecy import without_secrets
 
-__all__ = ["is_printable", "printable", "printable_json", "printable_lines", "safe_message"]
+__all__ = ["counted", "is_printable", "printable", "printable_json", "printable_lines", "safe_message"]
 
 LINE_ENDS = re.compile(r"\r\n|[\n\r\t\v\f\u2028\u2029]")
 
@@ -46,6 +46,11 @@ def printable_lines(text: str) -> str:
 def printable_json(text: str) -> str:
     """The same JSON with odd signs as JSON's own escapes; line ends of its layout stay."""
     return ODD.sub(lambda found: found[0] if found[0] == "\n" else _json_escape(found[0]), text)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 cell`, `2 cells`, `1,000 cells`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def safe_message(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from evalkit.printable import counted
 from evalkit.tables import plain_table
 
 from . import _options as o
@@ -164,7 +165,7 @@ def _draw(out: Path, grids: Mapping[str, HeatGrid], card: Card, palette: Palette
 
 def _heading(grids: Mapping[str, HeatGrid], card: Card) -> str:
     least = min(cell.n for grid in grids.values() for cell in grid.all_cells())
-    samples = f"{least} sample{'s' * (least != 1)} per cell"
+    samples = f"{counted(least, 'sample')} per cell"
     return f"{card.title}, made for {card.context_length:,} tokens: facts found (%) by prompt length, {samples}"
 
 

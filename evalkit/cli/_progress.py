@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from evalkit.printable import safe_message
+from evalkit.printable import counted, safe_message
 
 from ._output import note
 
@@ -116,8 +116,8 @@ class ProgressMonitor:
         self._samples, self._total = counts.done, counts.samples
         self._tokens, self._began = 0, time.monotonic()
         left = counts.samples - counts.done
-        prompts = f"{pending_tokens:,} prompt {self.unit}"
-        self.note(f"{counts.samples:,} samples, {counts.done:,} done, {left:,} to run, {prompts}")
+        prompts = counted(pending_tokens, f"prompt {self.unit.removesuffix('s')}")
+        self.note(f"{counted(counts.samples, 'sample')}, {counts.done:,} done, {left:,} to run, {prompts}")
         self._progress.update(
             self._task, total=max(1, pending_tokens), completed=0, samples=self._text(), rate="", visible=True
         )
@@ -136,4 +136,4 @@ class ProgressMonitor:
 
     def _text(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._samples:,}/{self._total:,} samples{failed}"
+        return f"{self._samples:,}/{counted(self._total, 'sample')}{failed}"

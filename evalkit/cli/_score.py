@@ -168,6 +168,8 @@ def _spec(path: Path, output_format: str, benchmark: str | None) -> BenchmarkSpe
 
 def warn(result: BenchmarkScores) -> None:
     """Say what a reader of these scores must know: samples left out, empty answers, quirks that touched samples."""
+    from evalkit.printable import counted
+
     from ._output import note
 
     if result.skipped:
@@ -182,7 +184,7 @@ def warn(result: BenchmarkScores) -> None:
             note(f"{name}: {line}")
         for metric, extra in task.extra.items():
             for line in extra.errors[:1]:
-                note(f"{name}: {metric} failed on {extra.failed - task.failed} samples, first {line}")
+                note(f"{name}: {metric} failed on {counted(extra.failed - task.failed, 'sample')}, first {line}")
 
 
 EMPTY_SHARE = 0.05  # more empty predictions than this are more often a broken run than a bad model

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.files import write_text
+from evalkit.printable import counted
 from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, TaskScore
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
@@ -182,7 +183,9 @@ def _extra_cell(score: TaskScore, name: str) -> str:
     extra = score.extra.get(name)
     if extra is None or not (extra.n or extra.failed):
         return "–"
-    interval = f" ({extra.ci95[0]:.1f} – {extra.ci95[1]:.1f})" if extra.ci95 else f" ({extra.clusters} clusters)"
+    interval = (
+        f" ({extra.ci95[0]:.1f} – {extra.ci95[1]:.1f})" if extra.ci95 else f" ({counted(extra.clusters, 'cluster')})"
+    )
     failed = f", {extra.failed} failed" if extra.failed else ""
     return f"{_number(extra.score)}{interval}, n {extra.n}{failed}"
 
@@ -268,8 +271,7 @@ def _number(value: float | None) -> str:
 
 def _interval(score: TaskScore) -> str:
     """The interval, or why there is none."""
-    unit = score.cluster_unit if score.clusters == 1 else f"{score.cluster_unit}s"
-    return _ends(score) or f"({score.clusters} {unit})"
+    return _ends(score) or f"({counted(score.clusters, score.cluster_unit)})"
 
 
 def _mean_interval(score: GroupScore | OverallScore) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from evalkit.data.fetching._http import download
 from evalkit.errors import DataError
 
 Pieces = Callable[[], Iterator[bytes]]
+OVER = threading.Event()
+"""Set when a test is over, so that no mirror goes on."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -26,6 +27,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Pieces], str]]
     """Starter of a mirror that answers every request with these bytes, headers included; its address."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(_http, "BACKOFF_SECONDS", 0.0)
+    OVER.clear()
     listeners: list[socket.socket] = []
 
     def answer(connection: socket.socket, pieces: Pieces) -> None:
@@ -53,6 +55,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Pieces], str]]
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
+    OVER.set()
     for listener in listeners:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -66,9 +69,8 @@ def head(*lines: str) -> bytes:
 def trickling(first: bytes) -> Iterator[bytes]:
     """Something now and then, for ever."""
     yield first
-    while True:
+    while not OVER.wait(0.01):
         yield b"x"
-        time.sleep(0.01)
 
 
 def endless(*lines: str) -> Iterator[bytes]:
