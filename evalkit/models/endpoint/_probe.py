@@ -17,6 +17,7 @@ from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, ro
 from ._http import Line, Response, open_line, send
 from ._keys import without_key
 from ._protocol import (
+    MOST_TOKENS,
     THROTTLING,
     AttemptError,
     RefusedError,
@@ -36,6 +37,7 @@ __all__ = ["VLLM_FIELDS", "Abilities", "Server", "find_server", "probe_chat", "p
 _Result = TypeVar("_Result")
 
 PROBE_TOKENS = 4
+LONGEST_NAME = 1024  # signs of a model's name, which may be a path
 LISTING_SECONDS = 60.0  # for what needs no generation
 # Fields of vLLM alone: ids as they are (no second BOS), special tokens kept in the text, ids of the answer. Penalties
 # are left to the server: it takes them from the model's generation configuration, as the local backends do.
@@ -85,7 +87,7 @@ def find_server(endpoint: Endpoint) -> Server:
         is_vllm = entry.get("owned_by") == "vllm"
         return Server(
             model=model,
-            window=window if type(window) is int and window > 0 else None,
+            window=window if type(window) is int and 0 < window < MOST_TOKENS else None,
             is_vllm=is_vllm,
             is_tokenizing=is_vllm and _is_tokenizing(line, endpoint, model),
         )
@@ -118,8 +120,8 @@ def _listed_models(line: Line, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
 
 
 def _is_name(text: str) -> bool:
-    """Whether a request and a file can hold the name; a lone surrogate is in no text."""
-    return text.isprintable()
+    """Whether a request, a file and a table can hold the name; a lone surrogate is in no text."""
+    return text.isprintable() and 0 < len(text) <= LONGEST_NAME
 
 
 def _passing(response: Response) -> Response:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "MOST_TOKENS",
     "AttemptError",
     "RefusedError",
     "SpoiledError",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 MESSAGE_CHARACTERS = 300
+MOST_TOKENS = 2**31  # no prompt and no window has as many: a greater number counts nothing
 THROTTLING = frozenset({429, 503})
 PASSING = frozenset({408, 409, 425, 500, 502, 504, 520, 522, 524, 529})  # and every other 5xx
 TOO_LONG = (
@@ -138,7 +140,8 @@ def _part(data: object, name: str) -> dict[str, Any]:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS
+    return value if is_count else None  # type: ignore[return-value]
 
 
 def raise_for_status(status: int, body: bytes, retry_after: str | None, location: str = "") -> None:

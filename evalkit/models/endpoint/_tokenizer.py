@@ -17,7 +17,7 @@ from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens
 from ._client import root_of
 from ._http import Line, Response, open_line, send
 from ._probe import find_server
-from ._protocol import AttemptError
+from ._protocol import AttemptError, storable
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +80,7 @@ class ServerText(WithoutSpecialTokens):
         found = self._post("/detokenize", {"tokens": list(ids)}).get("prompt")
         if not isinstance(found, str):
             raise self._unusable("/detokenize gave no text")
-        return found
+        return storable(found)
 
     def apply_chat_template(
         self, messages: Sequence[dict[str, str]], *, chat_template: str | None = None, **_: Any
@@ -114,6 +114,8 @@ class ServerText(WithoutSpecialTokens):
     def bos_token_id(self) -> int | None:  # type: ignore[override]
         """The token that the server's tokenizer puts before a text by itself; None where it puts none."""
         plain, whole = self.encode("a"), self.encode("a", add_special_tokens=True)
+        if not (plain and whole):
+            raise self._unusable("/tokenize makes no tokens of a letter")
         return whole[0] if whole[0] != plain[0] else None
 
     def __len__(self) -> int:
