@@ -72,7 +72,8 @@ class Background:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="evalkit-transfer", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="evalkit-transfer", daemon=True)
+        self._is_ending = False
         self._thread.start()
 
     def __enter__(self) -> Self:
@@ -94,17 +95,34 @@ class Background:
 
     def close(self) -> None:
         """End the loop and wait for its thread."""
-        if self._loop.is_closed():
-            return
-        asyncio.run_coroutine_threadsafe(self._end_all(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self.end()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
-    async def _end_all(self) -> None:
+    def end(self, last: Coroutine[Any, Any, None] | None = None) -> None:
+        """Let the loop do this last thing and end by itself; nobody waits, so that a garbage collector may call it."""
+        if self._is_ending:
+            if last is not None:
+                last.close()
+            return
+        self._is_ending = True
+        asyncio.run_coroutine_threadsafe(self._end_all(last), self._loop)
+
+    def _work(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    async def _end_all(self, last: Coroutine[Any, Any, None] | None) -> None:
         """Let everything that was cancelled come to its end: files are flushed, connections closed."""
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._loop.shutdown_asyncgens()
+        try:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            if last is not None:
+                await last
+            await self._loop.shutdown_asyncgens()
+        finally:
+            self._loop.stop()

@@ -58,10 +58,13 @@ class Line:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; a second time does nothing."""
-        if not self._http.is_closed:
-            self._background.run(self._http.aclose())
-            self._background.close()
+        """Close the connections and wait for it; a second time does nothing."""
+        self.abandon()
+        self._background.close()
+
+    def abandon(self) -> None:
+        """Let the connections be closed; for finalizers, which run wherever the garbage collector does."""
+        self._background.end(self._http.aclose())
 
     def request(self, method: str, url: str, json: object, seconds: float) -> Response:
         """The response, after at most that many seconds; `TimeoutError` and `httpx` errors where there is none."""

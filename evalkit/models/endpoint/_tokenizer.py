@@ -159,7 +159,7 @@ class ServerText(WithoutSpecialTokens):
     @cached_property
     def _line(self) -> Line:
         line = open_line(self._endpoint)
-        weakref.finalize(self, line.close)
+        weakref.finalize(self, line.abandon)
         return line
 
     def _unusable(self, reason: str) -> UserError:
