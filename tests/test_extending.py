@@ -164,7 +164,7 @@ def test_a_judge_that_fails_fails_for_its_metric_alone(
     assert (1, 10, 0) == (done.code, chain["n"], chain["failed"])
     assert (200 / 9, 9, 1) == (pytest.approx(tidiness["score"]), tidiness["n"], tidiness["failed"])
     assert (10, 0) == tuple(chain["extra"]["variable-precision"][key] for key in ("n", "failed"))
-    assert "variable-tidiness failed on 1 samples, first variable-tracking/chain/300-1: ValueError" in done.err
+    assert "variable-tidiness failed on 1 sample, first variable-tracking/chain/300-1: ValueError" in done.err
 
     monkeypatch.setattr(JUDGE, lambda _: "GRADE 5")
     again = evalkit("score", "vt", *EXTRA)
