@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from . import _start as _start  # before any other import: see there
+
+# isort: split
+
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING

@@ -20,6 +20,8 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 
+from evalkit.printable import safe_message
+
 __all__ = [
     "CardError",
     "DataError",
@@ -44,19 +46,17 @@ ALIKE = 0.56
 
 
 class EvalkitError(Exception):
-    """Base of every error that evalkit raises on purpose; its message is one line without control characters."""
+    """Base of every error that evalkit raises on purpose; its message can be shown and stored as it is.
 
-    def __str__(self) -> str:
-        """The message, whatever the names and values in it hold."""
-        text = super().__str__()
+    Messages name what others wrote, so escapes of the terminal and keys of the environment are made harmless here, and
+    what nobody would read to its end is cut in the middle.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        text = safe_message(message)
         if len(text) > LONGEST_MESSAGE:
             text = f"{text[: LONGEST_MESSAGE // 2]} … {text[-LONGEST_MESSAGE // 2 :]}"
-        return text if text.isprintable() else "".join(map(_harmless, text))
-
-
-def _harmless(sign: str) -> str:
-    """The sign as it is, a blank for white space, an escape for what a terminal would obey or not show."""
-    return sign if sign.isprintable() else " " if sign.isspace() else sign.encode("unicode_escape").decode()
+        super().__init__(text)
 
 
 class EvalkitWarning(UserWarning):

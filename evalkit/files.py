@@ -95,7 +95,7 @@ def write_text(path: Path, text: str) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """As `write_text`, for callers with advice of their own: what the operating system refuses stays an `OSError`."""
-    replace_bytes(path, text.encode("utf-8"))
+    replace_bytes(path, text.encode("utf-8", "backslashreplace"))  # half a surrogate pair, as JSON escapes it too
 
 
 def replace_bytes(path: Path, content: bytes) -> None:

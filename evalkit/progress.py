@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from evalkit.printable import counted, safe_message
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -35,7 +37,7 @@ class Round(Protocol):
 
 def say_plainly(message: str) -> None:
     """A line of evalkit on standard error."""
-    sys.stderr.write(f"evalkit: {message}\n")
+    sys.stderr.write(f"evalkit: {safe_message(message)}\n")
 
 
 class ProgressMonitor:
@@ -94,8 +96,10 @@ class ProgressMonitor:
 
     def note(self, message: str) -> None:
         """Print a line above the progress bar."""
+        from rich.text import Text
+
         if self._is_live:
-            self._progress.console.print(f"evalkit: {message}", markup=False, highlight=False)
+            self._progress.console.print(Text(f"evalkit: {safe_message(message)}"))
         else:
             self._say(message)
 
@@ -104,7 +108,7 @@ class ProgressMonitor:
         self._samples, self._total = counts.done, counts.samples
         self._tokens, self._began = 0, time.monotonic()
         left = counts.samples - counts.done
-        prompts = f"{pending_tokens:,} prompt {self.unit}"
+        prompts = counted(pending_tokens, f"prompt {self.unit.removesuffix('s')}")
         # Not `note`: what becomes of notes is for a subclass to say, and this is progress.
         ProgressMonitor.note(
             self, f"{counted(counts.samples, 'sample')}, {counts.done:,} done, {left:,} to run, {prompts}"
@@ -127,4 +131,4 @@ class ProgressMonitor:
 
     def _text(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._samples:,}/{self._total:,} samples{failed}"
+        return f"{self._samples:,}/{counted(self._total, 'sample')}{failed}"

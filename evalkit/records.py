@@ -73,4 +73,6 @@ def _explain_one(error: Mapping[str, Any], known: Iterable[str]) -> str:
         nearest = difflib.get_close_matches(field, known, n=1)
         return f"{field}: unknown field" + (f": did you mean {nearest[0]!r}?" if nearest else ": remove it")
     message = one_line(str(error["msg"]).removeprefix("Value error, "))
-    return f"{field}: {message}, found {shown(error['input'])}" if field else message
+    # An address may hold a user, a password or a key, which is what is wrong with it.
+    found = "" if field.rpartition(".")[2] == "base_url" else f", found {shown(error['input'])}"
+    return f"{field}: {message}{found}" if field else message

@@ -7,27 +7,54 @@ made with `overflow="fold"` hold free text and are the first to wrap.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from evalkit.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Column, Table
 
-__all__ = ["counted", "fit", "listing", "plain_table", "room_of"]
+__all__ = ["fit", "listing", "plain_table", "room_of", "take_literally"]
 
 LEAST_TEXT = 10  # columns that a free text keeps, however narrow the terminal is
 GAP = 2  # columns between two columns of a plain table
 
 
-def counted(count: int, noun: str) -> str:
-    """The number with its noun: `1 sample`, `2,048 samples`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def plain_table(title: str | None = None) -> Table:
-    """An empty table without lines, its headings bold, its title on the left."""
+    """An empty table without lines, its headings bold, its title on the left; texts are printed as they are."""
+    return _literal_table()(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+
+
+@cache
+def _literal_table() -> type[Table]:
+    """rich's table for texts that nobody wrote for rich."""
     from rich.table import Table
 
-    return Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    class LiteralTable(Table):
+        def __rich_console__(self, *arguments: Any) -> Any:
+            take_literally(self)
+            return super().__rich_console__(*arguments)
+
+        def __rich_measure__(self, *arguments: Any) -> Any:
+            take_literally(self)
+            return super().__rich_measure__(*arguments)
+
+    return LiteralTable
+
+
+def take_literally(table: Table) -> None:
+    """Make title, headings and cells plain: no mark-up, no `:smile:`, no sign that a terminal would obey."""
+    table.title = _literal(table.title)
+    for column in table.columns:
+        column.header = _literal(column.header)
+        column._cells[:] = map(_literal, column._cells)
+
+
+def _literal(cell: Any) -> Any:
+    from rich.text import Text
+
+    return Text(printable(cell)) if isinstance(cell, str) else cell
 
 
 def listing(headings: Sequence[str], *, texts: Collection[str] = (), numbers: Collection[str] = ()) -> Table:
@@ -75,9 +102,8 @@ def _least(column: Column) -> int:
 def _longest(column: Column, separator: str | None) -> int:
     """Terminal columns of the longest part between separators (None = blanks), the heading included."""
     from rich.cells import cell_len
-    from rich.text import Text
 
-    texts = (cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain for cell in _cells(column))
+    texts = map(str, _cells(column))
     return max((cell_len(part) for text in texts for part in text.split(separator)), default=0)
 
 

@@ -6,7 +6,8 @@ import io
 
 from rich.console import Console
 
-from evalkit.tables import LEAST_TEXT, counted, fit, listing, room_of
+from evalkit.printable import counted
+from evalkit.tables import LEAST_TEXT, fit, listing, room_of
 
 
 def shown(room: int, *rows: tuple[str, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from evalkit.errors import EvalkitWarning, UserError
+from evalkit.printable import safe_message
 from evalkit.progress import ProgressMonitor
 
 from ._wording import in_python
@@ -23,7 +24,7 @@ __all__ = ["CallMonitor", "warn_of", "watching"]
 def warn_of(messages: Iterable[str]) -> None:
     """Each message as an `EvalkitWarning` at the caller's own line, in Python's words."""
     for message in messages:
-        warnings.warn(in_python(message), EvalkitWarning, stacklevel=_depth())
+        warnings.warn(safe_message(in_python(message)), EvalkitWarning, stacklevel=_depth())
 
 
 def _depth() -> int:

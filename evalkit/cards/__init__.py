@@ -6,7 +6,7 @@
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import Finding, check_card, contradictions
-from evalkit.cards._load import card_names, list_cards, load_card, on_this_machine
+from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine
 from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._weights import foreign_code, loaded_files
 
@@ -25,6 +25,7 @@ __all__ = [
     "check_card",
     "contradictions",
     "foreign_code",
+    "is_shipped",
     "list_cards",
     "load_card",
     "loaded_files",

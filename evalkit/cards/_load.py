@@ -17,7 +17,7 @@ from evalkit.paths import shipped
 from evalkit.reading import read_yaml
 from evalkit.records import explain
 
-__all__ = ["card_names", "list_cards", "load_card", "on_this_machine"]
+__all__ = ["card_names", "is_shipped", "list_cards", "load_card", "on_this_machine"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -58,6 +58,11 @@ def list_cards() -> list[Card]:
 def card_names() -> list[str]:
     """Names of the shipped cards, sorted."""
     return sorted(_shipped_files())
+
+
+def is_shipped(name_or_path: str | Path) -> bool:
+    """Whether `load_card` gives a card that ships with evalkit."""
+    return str(name_or_path) in _shipped_files()
 
 
 def _shipped_files() -> dict[str, Path]:

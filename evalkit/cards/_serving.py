@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import ConfigDict, Field, field_validator
 
 from evalkit.records import Amount, Count, FrozenRecord, Number
+
+HOST = re.compile(r"[^\W_]([\w.-]*[^\W_])?\.?|[0-9a-f:.]+(%\w+)?", re.IGNORECASE)  # letters of any script; IPv6
 
 __all__ = ["CardRecord", "Endpoint", "Engine", "Prices"]
 
@@ -85,9 +88,33 @@ class Endpoint(CardRecord):
     @field_validator("base_url")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            is_right = _is_address(value, parts)
+        except ValueError:  # a port that is none, a bracket that is not closed
+            is_right = False
+        if not is_right:
             raise ValueError("expected an address such as http://127.0.0.1:8000/v1")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("the address must not carry a user, a key or a query: keys belong into the environment")
         return value.rstrip("/")
+
+
+def _is_address(value: str, parts: SplitResult) -> bool:
+    """Whether the address is one, and nobody would read another host in it."""
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not HOST.fullmatch(host) or parts.port == 0:
+        return False
+    if not value.isprintable() or set(value) & set(' \\"<>'):
+        return False
+    return (host.isascii() and "xn--" not in host) or _is_international(value)
+
+
+def _is_international(value: str) -> bool:
+    """Whether the client knows a host in other scripts than Latin."""
+    import httpx
+
+    try:
+        return bool(httpx.URL(value).host)
+    except (httpx.InvalidURL, ValueError):
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from evalkit.errors import EvalkitError
 
 from . import _benchmarks, _cards, _data, _demo, _plan, _repair, _report, _run, _score, _show
+from ._output import note, say
 
 __all__ = ["app", "main"]
 
@@ -49,7 +51,7 @@ def _print_version(is_asked: bool) -> None:
     if is_asked:
         from evalkit import __version__
 
-        print(f"evalkit {__version__}")
+        say(f"evalkit {__version__}")
         raise typer.Exit
 
 
@@ -64,13 +66,14 @@ def _evalkit(
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 samples failed or a check did not hold, 2 wrong input, 130 interrupted."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # no helper process imports from the working folder
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another one in its place
     try:
         code = app(prog_name="evalkit", standalone_mode=False)  # whatever started it: `python -m evalkit` too
     except EvalkitError as error:
-        print(f"evalkit: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        note(str(error))
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -82,7 +85,7 @@ def main() -> None:
             sys.exit(_refuse(error))
         raise
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
-        print("evalkit: interrupted; what is finished is kept, the same command continues", file=sys.stderr)
+        note("interrupted; what is finished is kept, the same command continues")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -90,10 +93,10 @@ def _refuse(error: Any) -> int:
     """The exit code of a usage error, which is one line; the help where a command was called with nothing at all."""
     if type(error).__name__ == "NoArgsIsHelpError":
         if error.ctx.parent is None:  # `evalkit` alone is a question, not a mistake
-            print(error.ctx.get_help())
+            say(error.ctx.get_help())
             return 0
         error.show()
         return int(error.exit_code)
     reason = " ".join(error.format_message().split()).rstrip(".")
-    print(f"evalkit: {reason}; see: {error.ctx.command_path if error.ctx else 'evalkit'} --help", file=sys.stderr)
+    note(f"{reason}; see: {error.ctx.command_path if error.ctx else 'evalkit'} --help")
     return int(error.exit_code)

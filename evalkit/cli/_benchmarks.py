@@ -53,11 +53,11 @@ def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK")]) -> int:
     """Print a benchmark's protocols and tasks, and what they mean."""
     from evalkit.tasks import load_benchmark, load_spec
 
-    from ._output import print_table
+    from ._output import print_table, say
 
     spec = load_spec(name)
     counting = load_benchmark(name) if not spec.source else None  # makes its samples itself: at its default options
-    print(f"{spec.title}: {spec.about}\n{spec.homepage}\n")
+    say(f"{spec.title}: {spec.about}\n{spec.homepage}\n")
     protocols = listing(("protocol", "truncation", "meaning", "source"), texts=("meaning", "source"))
     for key, rules in spec.protocols.items():
         mark = " (default)" if key == spec.default_protocol else ""
@@ -67,21 +67,19 @@ def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK")]) -> int:
         counts = [_count(task, key, each, counting) for each in spec.protocols]
         tasks.add_row(key, task.group, *counts)
     print_table(protocols)
-    print()
+    say()
     print_table(tasks)
     if spec.options:
-        print()
+        say()
         print_table(_options(spec))
     return 0
 
 
 def _options(spec: BenchmarkSpec) -> Table:
     """What a user may set: as a flag of its name where there is one, else with `--option NAME=VALUE`."""
-    from rich.text import Text
-
     table = listing(("option", "default", "meaning"), texts=("meaning",))
     for name, option in spec.options.items():
-        table.add_row(name, Text(option.default), option.about)  # as it is: `:100:` would become an emoji
+        table.add_row(name, option.default, option.about)
     return table
 
 

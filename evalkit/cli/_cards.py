@@ -38,11 +38,10 @@ def list_all() -> int:
 @app.command("show")
 def show(name: Name, json: o.Json = None) -> int:
     """Print one card with every fact and its source."""
-    import yaml
-
     from evalkit.cards import load_card
+    from evalkit.settings import yaml_text
 
-    from ._output import check_target, note, print_json
+    from ._output import check_target, note, print_json, say
 
     check_target(json)
     card = load_card(name)
@@ -52,13 +51,13 @@ def show(name: Name, json: o.Json = None) -> int:
         print_json(card.model_dump(mode="json"), json)
         return 0
     extended = f", extended from {card.original_length:,}" if card.original_length != card.context_length else ""
-    print(f"# {card.title}: {card.context_length:,} tokens{extended}")
-    print(yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), end="")
+    say(f"# {card.title}: {card.context_length:,} tokens{extended}")
+    say(yaml_text(card.model_dump(mode="json")), end="")
     return 0
 
 
 @app.command("check")
-@o.takes("backend", "base_url", "engine", "dtype", "chat", "max_seq_len", "trust_remote_code")
+@o.takes("backend", "base_url", "engine", "send_key_to", "dtype", "chat", "max_seq_len", "trust_remote_code")
 def check(
     name: Name,
     live: Annotated[bool, typer.Option("--live", help="Load the model and prove what scores rest on.")] = False,
@@ -68,11 +67,13 @@ def check(
     """Check that a card is plausible and agrees with the weights at hand; `--live` asks the loaded model itself."""
     from evalkit.models import is_address
 
+    from ._output import say
+
     findings = [] if is_address(name) else _findings(name)
     for finding in findings:
-        print(f"{finding.level}: {finding.message}")
+        say(f"{finding.level}: {finding.message}")
     if not findings and not live:
-        print(f"{name}: nothing to object to")
+        say(f"{name}: nothing to object to")
     is_wrong = any(finding.level == "error" for finding in findings)
     settings = RunSettings(name, (), **given)
     return 1 if is_wrong or (live and not _holds(settings)) else 0
@@ -97,12 +98,12 @@ def _holds(settings: RunSettings) -> bool:
     """Whether everything that can be seen on the loaded model holds; each check is printed as it is done."""
     from evalkit.runs import check_live
 
-    from ._output import note
+    from ._output import note, say
     from ._progress import shown_between
 
     are_well = True
     for check in shown_between(check_live(settings, note), "asking the loaded model"):
         verdict = {True: "holds", False: "DOES NOT HOLD", None: "not seen"}[check.holds]
-        print(f"{verdict}: {check.name} ({check.detail})", flush=True)
+        say(f"{verdict}: {check.name} ({check.detail})")
         are_well &= check.holds is not False
     return are_well

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.printable import counted
 from evalkit.tables import listing
 
 from . import _options as o
@@ -28,7 +29,7 @@ def list_sources() -> int:
     headings = ("source", "what", "origin", "files here", "licence")
     table = listing(headings, texts=("what", "origin", "licence"), numbers=("files here",))
     for source in sources():
-        here = sum(check.state in {"ok", "unpinned"} for check in verify(source))
+        here = sum(check.state in {"ok", "recorded", "unpinned"} for check in verify(source))
         table.add_row(source.name, source.title, source.homepage, f"{here}/{len(source.files)}", source.licence)
     print_table(table)
     return 0
@@ -49,7 +50,10 @@ def fetch_sources(names: Names = None) -> int:
                 seen.add(progress.file)
                 note(f"fetching {progress.file}")
 
-        note(f"{each.name}: {len(fetch(each, show))} files here and verified")
+        located = fetch(each, show)
+        recorded = sum(file.recorded for file in located)
+        less = f", {recorded} of them as at the first download: no digest is published" if recorded else ""
+        note(f"{each.name}: {counted(len(located), 'file')} here and verified{less}")
     return 0
 
 

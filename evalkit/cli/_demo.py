@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from evalkit.tables import counted, plain_table
+from evalkit.printable import counted
+from evalkit.tables import plain_table
 
 from . import _options as o
 from ._progress import ProgressMonitor, shown
@@ -51,7 +52,7 @@ def demo(
     from evalkit.reports import grids_of
     from evalkit.runs import execute
 
-    from ._output import note, print_table
+    from ._output import note, print_table, say
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"
@@ -68,9 +69,9 @@ def demo(
     card = sessions["none"].card
     with shown("drawing all settings on one scale"):
         together = _draw(out, grids, card, palette)
-    print(_heading(grids, card))
+    say(_heading(grids, card))
     print_table(_table(grids))
-    print(_finding(grids, card))
+    say(_finding(grids, card))
     for path in (out / "none" / "figures" / "single.png", together):
         note(f"figure: {path}")
     return 1 if failed else 0

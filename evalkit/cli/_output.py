@@ -1,4 +1,7 @@
-"""Where things are printed: answers to standard output, progress and warnings to standard error."""
+"""Where things are printed: answers to standard output, progress and warnings to standard error.
+
+Nothing else of the command line prints: what others wrote passes here, and comes out as signs that only stand there.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UserError
+from evalkit.printable import printable_json, printable_lines, safe_message
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["check_target", "note", "print_json", "print_table"]
+__all__ = ["check_target", "note", "print_json", "print_table", "say"]
 
 ENDLESS = 100_000  # columns of a table that goes to a file or pipe, where there is no terminal to fit
 
 
 def note(message: str) -> None:
     """A line for the user on standard error."""
-    print(f"evalkit: {message}", file=sys.stderr)
+    print(f"evalkit: {safe_message(message)}", file=sys.stderr)
+
+
+def say(text: str = "", end: str = "\n") -> None:
+    """Lines of an answer on standard output, at once."""
+    print(printable_lines(text), end=end, flush=True)
 
 
 def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None:
@@ -32,15 +41,17 @@ def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None
     """
     from rich.console import Console
 
-    from evalkit.tables import fit, room_of
+    from evalkit.tables import fit, room_of, take_literally
 
     is_terminal = sys.stdout.isatty()
     terminal = Console() if is_terminal else Console(width=ENDLESS)
+    take_literally(table)
     if narrow is not None and room_of(table) > terminal.width:
         table = narrow()
+        take_literally(table)
     title, table.title = table.title, None
     if title is not None:
-        terminal.print(title, style="italic", soft_wrap=True, markup=False, highlight=False)
+        terminal.print(title, style="italic", soft_wrap=True)
     room = max(terminal.width, room_of(table))
     fit(table, room)
     if is_terminal:
@@ -53,7 +64,7 @@ def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None
 
 def print_json(value: object, target: str) -> None:
     """JSON to a file, or to standard output where `target` is `-`."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = printable_json(json.dumps(value, ensure_ascii=False, indent=2))
     if target == "-":
         print(text)
         return

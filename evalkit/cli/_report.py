@@ -53,6 +53,7 @@ def report(
     """Score run folders again and rewrite their tables and figures."""
     from evalkit._api import report_run, spec_of_run
     from evalkit.errors import UserError
+    from evalkit.printable import counted
     from evalkit.reports import (
         Palette,
         ScoredRun,
@@ -64,7 +65,6 @@ def report(
         write_model_tables,
     )
     from evalkit.scores import read_scores
-    from evalkit.tables import counted
 
     from ._output import note, print_table
     from ._progress import ProgressMonitor, shown

@@ -26,12 +26,14 @@ PrintConfig = Annotated[
 def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = False, json: o.Json = None) -> int:
     """Run models on benchmarks, score them, write tables. The same command again continues.
 
-    CARD is a model card (name or YAML file), a model folder or a server's address; several run one after the other.
-    BENCHMARK is a name of `evalkit benchmarks list`, or a YAML file.
+    CARD is a model card (name or YAML file), a model folder, a hub id or a server's address; several run one after the
+    other. BENCHMARK is a name of `evalkit benchmarks list`, or a YAML file.
     """
+    from ._output import say
+
     values = o.in_force(given, config)
     if print_config:
-        print(o.config_text(values), end="")
+        say(o.config_text(values), end="")
         return 0
     return _run(o.complete(values), json)
 

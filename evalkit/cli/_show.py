@@ -35,7 +35,7 @@ def show(
     """Show samples of a run: the question, the targets, the answer, its score, and what happened to it."""
     from evalkit.scores import look_at
 
-    from ._output import check_target, note, print_json
+    from ._output import check_target, note, print_json, say
 
     check_target(json)
     found = (each for each in look_at(run, ids or (), task or ()) if _is_meant(each, failed, wrong))
@@ -44,17 +44,12 @@ def show(
     if json is not None:
         print_json([each.to_json() for each in shown], json)
     for each in shown if json != "-" else ():
-        print("\n".join(map(_shown, _lines(each, is_full=full))) + "\n")
+        say("\n".join(_lines(each, is_full=full)) + "\n")
     if not shown:
         note(f"{run}: no such sample; nothing to show")
     elif len(shown) == most and next(found, None) is not None:
         note(f"the first {most}; -n N shows more of them")
     return 0
-
-
-def _shown(line: str) -> str:
-    """The line with signs that a terminal would obey as escapes."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
 
 
 def _is_meant(each: LookedAt, failed: bool, wrong: bool) -> bool:

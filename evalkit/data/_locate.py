@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from evalkit.data._places import Place, expected_digest, find
+from evalkit.data._places import Place, expected_digest, find, is_vouched_for
 from evalkit.data._sources import Source, SourceFile
 from evalkit.data.fetching import Report, count_records, fetch_file
 from evalkit.errors import DataError
@@ -26,7 +26,14 @@ class Located(NamedTuple):
     sha256: str
     """Digest of its bytes."""
     pinned: bool
-    """The bytes are those of the source; False for a part of a file, and where no digest is known."""
+    """The bytes have the digest that the source names."""
+    recorded: bool = False
+    """The source names no digest, and the bytes are those of the first download: nobody else vouches for them."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the bytes are what they were meant to be; False for a part, and where no digest is known."""
+        return self.pinned or self.recorded
 
 
 def locate(
@@ -75,8 +82,11 @@ def _checked(source: Source, file: SourceFile, place: Place, *, partial: bool) -
     expected = expected_digest(source, file)
     if expected is None and not partial:
         _check_count(source, file, place)
-    if expected is None or found in (expected, *file.also):
-        return Located(place.path, found, pinned=expected is not None)
+    if expected is None:
+        return Located(place.path, found, pinned=False)
+    if found in (expected, *file.also):
+        is_pinned = is_vouched_for(source, file) or found in file.also
+        return Located(place.path, found, pinned=is_pinned, recorded=not is_pinned)
     if partial and place.where != "cache":
         return Located(place.path, found, pinned=False)
     raise DataError(f"{place.path} has sha256 {found}, expected {expected}: {_remedy(source, place)}")
@@ -84,7 +94,7 @@ def _checked(source: Source, file: SourceFile, place: Place, *, partial: bool) -
 
 def _pinned(source: Source, archive: Located) -> Path:
     """The archive's path; only the pinned one may fill the cache, which stands for upstream."""
-    if archive.pinned:
+    if archive.is_known:
         return archive.path
     raise DataError(f"{archive.path} is not the archive that {source.name} pins: unpack it, and name its folder")
 

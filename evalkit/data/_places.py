@@ -16,7 +16,7 @@ from evalkit.files import json_text, replace_text
 from evalkit.paths import cache_root, data_root, from_home
 from evalkit.reading import read_json
 
-__all__ = ["Place", "cached", "expected_digest", "find", "record_digest"]
+__all__ = ["Place", "cached", "expected_digest", "find", "is_vouched_for", "record_digest"]
 
 Where = Literal["folder", "data", "cache"]
 
@@ -71,6 +71,11 @@ def _check_folder(folder: Path, what: str) -> Path:
 def expected_digest(source: Source, file: SourceFile) -> str | None:
     """The pinned digest, else the one that the first fetch recorded, else None."""
     return file.sha256 or _recorded(source).get(file.path)
+
+
+def is_vouched_for(source: Source, file: SourceFile) -> bool:
+    """Whether the source names the file's digest, or that of the archive it is unpacked from."""
+    return file.sha256 is not None or (file.archive is not None and source.file(file.archive).sha256 is not None)
 
 
 def record_digest(source: Source, file: SourceFile, sha256: str) -> None:

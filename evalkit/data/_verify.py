@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evalkit.data._places import Place, Where, expected_digest, find
+from evalkit.data._places import Place, Where, expected_digest, find, is_vouched_for
 from evalkit.data._sources import Source, SourceFile
 from evalkit.data.fetching import count_records
 from evalkit.errors import DataError
@@ -13,7 +13,7 @@ from evalkit.files import sha256_of
 
 __all__ = ["FileCheck", "FileState", "verify"]
 
-FileState = Literal["ok", "missing", "differs", "unpinned"]
+FileState = Literal["ok", "recorded", "missing", "differs", "unpinned"]
 
 
 class FileCheck(NamedTuple):
@@ -24,7 +24,7 @@ class FileCheck(NamedTuple):
     file: str
     """Local path of the file."""
     state: FileState
-    """`unpinned` = there and readable, but no digest is known to hold it against."""
+    """`recorded` = as at the first download, where the source names no digest; `unpinned` = no digest is known."""
     path: Path | None
     """Where it was found; None when missing."""
     where: Where | None
@@ -41,11 +41,12 @@ def verify(source: Source, *, folder: Path | None = None) -> list[FileCheck]:
 def _check(source: Source, file: SourceFile, place: Place | None) -> FileCheck:
     if place is None:
         return FileCheck(source.name, file.path, "missing", None, None, f"run: evalkit data fetch {source.name}")
-    state, detail = _judged(file, place.path, expected_digest(source, file))
+    state, detail = _judged(source, file, place.path)
     return FileCheck(source.name, file.path, state, place.path, place.where, detail)
 
 
-def _judged(file: SourceFile, path: Path, expected: str | None) -> tuple[FileState, str]:
+def _judged(source: Source, file: SourceFile, path: Path) -> tuple[FileState, str]:
+    expected = expected_digest(source, file)
     try:
         found, size = sha256_of(path), path.stat().st_size
         records = count_records(path) if path.suffix == ".jsonl" else None
@@ -60,7 +61,11 @@ def _judged(file: SourceFile, path: Path, expected: str | None) -> tuple[FileSta
         return state, f"no digest is known; this file has sha256 {found}{_compared(file, size, records)}"
     if found != expected:
         return "differs", f"sha256 {found}, expected {expected}{_compared(file, size, records)}"
-    return ("ok", "") if file.records in (None, records) else ("differs", _compared(file, size, records).strip(" ;"))
+    if file.records not in (None, records):
+        return "differs", _compared(file, size, records).strip(" ;")
+    if is_vouched_for(source, file):
+        return "ok", ""
+    return "recorded", "as first downloaded; the source names no digest"
 
 
 def _compared(file: SourceFile, size: int, records: int | None) -> str:

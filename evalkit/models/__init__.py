@@ -8,10 +8,13 @@ from ._self_check import LiveCheck, examine
 from ._stopping import AnswerEnd, end_ids
 from .endpoint import (
     UNKNOWN_WINDOW,
+    addressed,
+    check_key_may_go,
     endpoint_card,
     endpoint_key,
     endpoint_tokenizer,
     is_address,
+    key_notes,
     named_endpoint,
 )
 
@@ -26,15 +29,18 @@ __all__ = [
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "addressed",
     "answer_greedily",
     "backend_name",
     "backend_names",
+    "check_key_may_go",
     "end_ids",
     "endpoint_card",
     "endpoint_key",
     "endpoint_tokenizer",
     "examine",
     "is_address",
+    "key_notes",
     "load_model",
     "named_endpoint",
 ]

@@ -10,8 +10,8 @@ from pathlib import Path
 from evalkit.errors import UserError
 from evalkit.files import write_text
 
+from ._markup import csv_cell, latex_cell, latex_row, markdown_line, markdown_row
 from ._model_table import ModelTable, grid, number_cells
-from ._tables import latex_text, markdown_text
 
 __all__ = ["check_table_file", "write_model_tables"]
 
@@ -41,11 +41,11 @@ def _csv(tables: Tables, intervals: bool, transpose: bool) -> str:  # noqa: ARG0
     writer = csv.writer(stream, lineterminator="\n")
     for table in tables:
         heads = [heading if name == "score" else f"{heading} {name}" for heading in table.headings for name in names]
-        writer.writerow(["benchmark", "kind", "name", "metric", *heads])
+        writer.writerow(["benchmark", "kind", "name", "metric", *map(csv_cell, heads)])
         for row in table.rows:
             found = [number_cells(table, row, index) for index in range(len(table.columns))]
             cells = ["" if cell[name] is None else cell[name] for cell in found for name in names]
-            writer.writerow([table.benchmark, row.kind, row.name, row.metric, *cells])
+            writer.writerow([*map(csv_cell, (table.benchmark, row.kind, row.name, row.metric)), *cells])
     return stream.getvalue()
 
 
@@ -54,14 +54,12 @@ def _markdown(tables: Tables, intervals: bool, transpose: bool) -> str:
 
 
 def _markdown_table(table: ModelTable, intervals: bool, transpose: bool) -> str:
-    headings, *lines = (
-        list(map(markdown_text, line)) for line in grid(table, intervals=intervals, transpose=transpose)
-    )
+    headings, *lines = (list(line) for line in grid(table, intervals=intervals, transpose=transpose))
     first = 1 if transpose else 2
-    rule = ["---"] * first + ["---:"] * (len(headings) - first)
-    rows = [f"| {' | '.join(line)} |" for line in (headings, rule, *lines)]
-    notes = ["", *(f"- {note}" for note in table.notes)] if table.notes else []
-    return "\n".join([table.title, "", *rows, *notes]) + "\n"
+    rule = f"| {' | '.join(['---'] * first + ['---:'] * (len(headings) - first))} |"
+    notes = ["", *(f"- {markdown_line(note)}" for note in table.notes)] if table.notes else []
+    rows = [markdown_row(headings), rule, *map(markdown_row, lines)]
+    return "\n".join([markdown_line(table.title), "", *rows, *notes]) + "\n"
 
 
 def _latex(tables: Tables, intervals: bool, transpose: bool) -> str:
@@ -73,12 +71,12 @@ def _latex_table(table: ModelTable, intervals: bool, transpose: bool) -> str:
     headings, *lines = grid(table, intervals=intervals, transpose=transpose)
     first = 1 if transpose else 2
     tasks = len(lines) if transpose else sum(row.kind == "task" for row in table.rows)
-    body = [" & ".join(map(latex_text, line)) + r" \\" for line in lines]
+    body = [latex_row(list(line)) for line in lines]
     caption = ". ".join([table.title, *table.notes])
     return "\n".join([
-        r"\begin{table}", r"\centering", rf"\caption{{{latex_text(caption)}}}",
+        r"\begin{table}", r"\centering", rf"\caption{{{latex_cell(caption)}}}",
         rf"\begin{{tabular}}{{{'l' * first}{'r' * (len(headings) - first)}}}", r"\toprule",
-        " & ".join(map(latex_text, headings)) + r" \\", r"\midrule", *body[:tasks],
+        latex_row(list(headings)), r"\midrule", *body[:tasks],
         *([r"\midrule", *body[tasks:]] if tasks < len(body) else []),
         r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
     ])  # fmt: skip

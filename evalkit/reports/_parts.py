@@ -9,6 +9,8 @@ from evalkit.files import write_text
 from evalkit.scores import BenchmarkScores, BucketScore, GroupScore, TaskScore
 from evalkit.tables import plain_table
 
+from ._markup import csv_text
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
@@ -97,5 +99,5 @@ def write_parts(folder: Path, scores: BenchmarkScores) -> list[Path]:
     if frame.empty:
         return []
     path = folder / "tables" / "parts.csv"
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    write_text(path, csv_text(frame))
     return [path]

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
+from evalkit.printable import counted
 from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, TaskScore, score_rows
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
+from ._markup import csv_text, latex_cell, latex_row, markdown_line, markdown_row
 from ._names import shown_model
 
 if TYPE_CHECKING:
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "caption",
-    "latex_text",
-    "markdown_text",
     "marked_number",
     "missing_samples",
     "protocols_list",
@@ -35,14 +35,6 @@ Score = TaskScore | GroupScore | OverallScore
 
 DECIMALS = 2
 _IDENTITY = ("benchmark", "model", "protocol", "partial")
-BAR = r"\|"  # a bar inside a cell of a Markdown table
-LATEX = str.maketrans(
-    {sign: rf"\{sign}" for sign in "_%&#${}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}", "–": "--", "…": r"\dots{}"}
-    | {"·": r"$\cdot$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "→": r"$\to$", "−": "$-$"}
-)
-"""What LaTeX would misread, or print as another sign in its default font encoding."""
 
 
 def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
@@ -68,7 +60,7 @@ def write_tables(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec) -> 
     """`tables/scores.csv`, `.md` and `.tex` below `folder`; their paths."""
     frame = score_frame(scores, spec)
     paths = [folder / "tables" / f"scores.{suffix}" for suffix in ("csv", "md", "tex")]
-    texts = (frame.to_csv(index=False, lineterminator="\n"), _markdown(scores, spec), _latex(scores, spec))
+    texts = (csv_text(frame), _markdown(scores, spec), _latex(scores, spec))
     for path, text in zip(paths, texts, strict=True):
         write_text(path, text)
     return paths
@@ -176,7 +168,9 @@ def _extra_cell(score: TaskScore, name: str) -> str:
     extra = score.extra.get(name)
     if extra is None or not (extra.n or extra.failed):
         return "–"
-    interval = f" ({extra.ci95[0]:.1f} – {extra.ci95[1]:.1f})" if extra.ci95 else f" ({extra.clusters} clusters)"
+    interval = (
+        f" ({extra.ci95[0]:.1f} – {extra.ci95[1]:.1f})" if extra.ci95 else f" ({counted(extra.clusters, 'cluster')})"
+    )
     failed = f", {extra.failed} failed" if extra.failed else ""
     return f"{_number(extra.score)}{interval}, n {extra.n}{failed}"
 
@@ -261,8 +255,7 @@ def _number(value: float | None) -> str:
 
 def _interval(score: TaskScore) -> str:
     """The interval, or why there is none."""
-    unit = score.cluster_unit if score.clusters == 1 else f"{score.cluster_unit}s"
-    return score_ends(score) or f"({score.clusters} {unit})"
+    return score_ends(score) or f"({counted(score.clusters, score.cluster_unit)})"
 
 
 def _mean_interval(score: GroupScore | OverallScore) -> str:
@@ -283,32 +276,25 @@ def _coverage(score: TaskScore) -> str:
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
-    extra = [markdown_text(name) for name in _extra_names(scores)]
+    extra = _extra_names(scores)
     rule = " | ".join(["---", "---:", "---", "---", "---:", *["---"] * len(extra)])
-    lines = [caption(scores, spec), "", f"| {' | '.join([*_HEADINGS, *extra])} |", f"| {rule} |"]
-    means = [[f"**{cells[0]}**", f"**{cells[1]}**", *cells[2:]] for cells in _mean_cells(scores, spec)]
-    rows = (list(map(markdown_text, cells)) for cells in [*_task_cells(scores), *means])
-    lines += [f"| {' | '.join(cells)} |" for cells in rows]
+    lines = [markdown_line(caption(scores, spec)), "", markdown_row([*_HEADINGS, *extra]), f"| {rule} |"]
+    lines += [markdown_row(cells) for cells in _task_cells(scores)]
+    lines += [markdown_row(cells, bold=2) for cells in _mean_cells(scores, spec)]
     return "\n".join(lines) + "\n"
 
 
 def _latex(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """A floating booktabs table whose caption says what it shows."""
-    body = [" & ".join(map(latex_text, cells)) + r" \\" for cells in _task_cells(scores)]
-    means = [" & ".join(map(latex_text, cells)) + r" \\" for cells in _mean_cells(scores, spec)]
     extra = _extra_names(scores)
-    head = " & ".join(map(latex_text, [*_HEADINGS, *extra])) + r" \\"
-    rules = [rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}", r"\toprule", head, r"\midrule", *body]
+    means = [latex_row(cells) for cells in _mean_cells(scores, spec)]
+    rules = [
+        rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}",
+        r"\toprule",
+        latex_row([*_HEADINGS, *extra]),
+        r"\midrule",
+    ]
+    rules += [latex_row(cells) for cells in _task_cells(scores)]
     rules += [r"\midrule", *means] if means else []
-    head_lines = [r"\begin{table}", r"\centering", rf"\caption{{{latex_text(caption(scores, spec))}}}"]
-    return "\n".join([*head_lines, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
-
-
-def latex_text(text: str) -> str:
-    """The text as LaTeX prints it."""
-    return text.translate(LATEX)
-
-
-def markdown_text(text: str) -> str:
-    """The text in a cell of a Markdown table."""
-    return text.replace("|", BAR)
+    head = [r"\begin{table}", r"\centering", rf"\caption{{{latex_cell(caption(scores, spec))}}}"]
+    return "\n".join([*head, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"

@@ -83,7 +83,7 @@ class Job:
     @property
     def unpinned(self) -> list[str]:
         """Files that are not the pinned ones (`--partial`), sorted."""
-        return sorted({name for files in self.files.values() for name, place in files.items() if not place.pinned})
+        return sorted({name for files in self.files.values() for name, place in files.items() if not place.is_known})
 
     @property
     def altered(self) -> list[str]:

@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from evalkit.cards import Card, Endpoint, load_card, on_this_machine
+from evalkit.cards import Card, Endpoint, is_shipped, load_card, on_this_machine
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import (
     UNKNOWN_WINDOW,
+    addressed,
     backend_name,
+    check_key_may_go,
     endpoint_card,
     endpoint_tokenizer,
     is_address,
@@ -79,12 +81,15 @@ def _endpoint_of(card: Card, settings: RunSettings) -> Endpoint:
         raise UserError(
             f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
         )
-    return _changed(card.endpoint, settings.engine)
+    endpoint = _changed(card.endpoint, settings.engine)
+    if not is_shipped(settings.model):  # the host of a card that ships with evalkit is the provider's
+        check_key_may_go(endpoint, (settings.send_key_to or "").split(","), settings.model)
+    return endpoint
 
 
 def _endpoint(address: str, changes: Mapping[str, str]) -> Endpoint:
     try:
-        return _changed(Endpoint(base_url=address), changes)
+        return _changed(addressed(Endpoint(base_url=address)), changes)
     except ValidationError as error:
         # The address itself may hold a key, so it is not repeated.
         raise UserError(f"the server's address: {_reason(error)}") from None

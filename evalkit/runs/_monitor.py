@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from evalkit.errors import EvalkitWarning
 from evalkit.planning import Counts
+from evalkit.printable import safe_message
 
 __all__ = ["Monitor", "SilentMonitor", "StageMonitor", "tell", "told"]
 
@@ -73,7 +74,7 @@ class SilentMonitor:
         """Pass the note on as a Python warning."""
         import warnings
 
-        warnings.warn(message, EvalkitWarning, stacklevel=2)
+        warnings.warn(safe_message(message), EvalkitWarning, stacklevel=2)
 
     def planned(self, counts: Counts, pending_tokens: int) -> None:
         """Show nothing."""

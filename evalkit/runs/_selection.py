@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evalkit.data import Located, MissingFileError, locate, source
 from evalkit.errors import DataError, UnknownNameError, UserError
+from evalkit.printable import counted
 from evalkit.seeds import content_seed
 from evalkit.settings import RunSettings
-from evalkit.tables import counted
 from evalkit.tasks import Benchmark, BenchmarkSpec, benchmarks_with_task
 
 __all__ = ["Selection", "asked_tasks", "left_out", "locate_tasks", "parse_samples"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.cards import Card, ChatTemplate, contradictions, foreign_code
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, load_model
+from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, key_notes, load_model
 from evalkit.prompts import (
     Prompt,
     PromptTokenizer,
@@ -144,7 +144,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     )
     chosen = [f"only {selection}"] if selection is not None else []
     omitted = [f"{name}: {reason}" for name, reason in outside.items()]
-    of_models = (*length_notes(card, tokenizer), *_code_notes(card, settings))
+    of_models = (*_key_notes(settings, card), *length_notes(card, tokenizer), *_code_notes(card, settings))
     notes = (*of_models, *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
@@ -193,6 +193,10 @@ def _code_notes(card: Card, settings: RunSettings) -> list[str]:
     ]
 
 
+def _key_notes(settings: RunSettings, card: Card) -> list[str]:
+    return key_notes(card.endpoint) if settings.backend == "endpoint" and card.endpoint is not None else []
+
+
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
     yield from card.remarks
     yield from contradictions(card)
@@ -221,6 +225,8 @@ def check_live(settings: RunSettings, note: Callable[[str], None]) -> Iterator[L
     settings.check_values()
     settings, card = resolve_model(settings)
     card = with_overrides(card, settings)
+    for line in _key_notes(settings, card):
+        note(line)
     tokenizer = resolve_tokenizer(settings, card)
     session = Session(settings, card, tokenizer, parse_rope(settings.rope), jobs=(), notes=())
     window = settings.max_seq_len or card.default_max_seq_len

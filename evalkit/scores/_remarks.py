@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evalkit.tables import counted
+from evalkit.printable import counted
 
 from ._records import BenchmarkScores
 

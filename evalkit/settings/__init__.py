@@ -3,7 +3,7 @@
 Imports nothing heavy, so that the command line can make its help of it.
 """
 
-from ._file import read_config, write_config
+from ._file import read_config, write_config, yaml_text
 from ._flag import Flag, Setting, settings_of
 from ._read import fold_options, merge_values, read_settings
 from ._run import BenchmarkOptions, RunOptions, RunSettings
@@ -20,4 +20,5 @@ __all__ = [
     "read_settings",
     "settings_of",
     "write_config",
+    "yaml_text",
 ]

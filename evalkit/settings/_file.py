@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UnknownNameError, UserError
+from evalkit.printable import is_printable
 
 from ._flag import settings_of
 from ._read import ALL_SETTINGS, fold_options, typed_value
 from ._run import RunSettings
 
-__all__ = ["read_config", "write_config"]
+__all__ = ["read_config", "write_config", "yaml_text"]
 
 LINE_BREAKS = frozenset("\x85\u2028\u2029")
 
@@ -69,15 +70,21 @@ def _load(path: Path) -> dict[Any, Any]:
 
 def write_config(values: Mapping[str, Any]) -> str:
     """The settings in force as YAML that `read_config` reads back; what is nowhere set is left out."""
-    import yaml
-
     known = settings_of(RunSettings)
     in_force = {name: values.get(name, setting.default) for name, setting in known.items()}
     plain = {name: _plain(value) for name, value in in_force.items() if value not in (None, (), {}, "")}
-    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-    if LINE_BREAKS.isdisjoint(text):
+    return yaml_text(plain)
+
+
+def yaml_text(value: object) -> str:
+    """The value as YAML in any script, which reads back the same; escaped where a sign would act on a terminal."""
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    if is_printable(text.replace("\n", "")):
         return text
-    return yaml.safe_dump(plain, sort_keys=False, width=100)  # escaped: PyYAML would read them back as blanks
+    escaped: str = yaml.safe_dump(value, sort_keys=False, width=100)
+    return escaped
 
 
 def _plain(value: object) -> object:

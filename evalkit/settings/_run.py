@@ -49,6 +49,10 @@ class RunSettings:
         field(default_factory=dict)
     )
     """In place of the card's (`Engine`, `Endpoint`)."""
+    send_key_to: Annotated[
+        str | None, Flag("Host, or VARIABLE@HOST, that a card of yours may send its key to.", metavar="HOST")
+    ] = None
+    """Several are separated by commas; no part of a run's identity."""
     max_cost: Annotated[float | None, Flag("Send nothing that could cost more, in the card's currency.")] = None
     dtype: Annotated[str | None, Flag("float32, bfloat16 or float16 instead of the card's.")] = None
     device: Annotated[str, Flag("Device of the hf backend; auto = CUDA where there is one.")] = "auto"
@@ -132,6 +136,7 @@ class RunOptions(TypedDict, total=False):
     backend: str | None
     base_url: str | None
     engine: Mapping[str, object]
+    send_key_to: str | None
     max_cost: float | None
     dtype: str | None
     device: str

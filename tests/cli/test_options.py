@@ -69,7 +69,7 @@ def test_a_live_check_takes_the_settings_of_a_model() -> None:
     """And they read as those of a run."""
     run, check = parameters("run"), parameters("cards", "check")
 
-    shared = ["backend", "base_url", "engine", "dtype", "chat", "max_seq_len", "trust_remote_code"]
+    shared = ["backend", "base_url", "engine", "send_key_to", "dtype", "chat", "max_seq_len", "trust_remote_code"]
     assert shared == [name for name in check if name not in OWN]
     assert [shown(run[name]) for name in shared] == [shown(check[name]) for name in shared]
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from evalkit.data._sources import SourceFile, WheelOrigin
 from evalkit.errors import DataError
+from evalkit.secrecy import helper_environment
 
 __all__ = ["downloaded_wheel"]
 
 TIMEOUT_SECONDS = 600
+QUIETLY = ("--no-input", "--disable-pip-version-check", "--quiet")
 
 
 @contextlib.contextmanager
@@ -23,11 +25,11 @@ def downloaded_wheel(origin: WheelOrigin, file: SourceFile) -> Iterator[Path]:
     release = f"{origin.project}=={origin.version}"
     remedy = f"get {file.upstream} elsewhere and set EVALKIT_WHEELS to its folder"
     with tempfile.TemporaryDirectory(prefix="evalkit-wheel-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
-        command += ["--disable-pip-version-check", "--quiet", "--dest", folder, release]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+            done = _pip("download", "--no-deps", "--only-binary=:all:", *QUIETLY, "--dest", folder, release, cwd=folder)
+        except subprocess.TimeoutExpired as error:
+            raise DataError(f"pip cannot download {release} (no end after {TIMEOUT_SECONDS} s): {remedy}") from error
+        except OSError as error:
             raise DataError(f"pip cannot download {release} ({error}): {remedy}") from error
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("ERROR: ")
@@ -37,3 +39,18 @@ def downloaded_wheel(origin: WheelOrigin, file: SourceFile) -> Iterator[Path]:
             names = ", ".join(sorted(path.name for path in Path(folder).iterdir())) or "nothing"
             raise DataError(f"pip downloaded {names} instead of {file.upstream}: {remedy}")
         yield wheel
+
+
+def _pip(*arguments: str, cwd: str) -> subprocess.CompletedProcess[str]:
+    """What pip said, run apart from the working folder, where a `pip.py` would run in its place, and without keys."""
+    return subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        cwd=cwd,
+        env=helper_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )

@@ -1,15 +1,18 @@
 """Models behind an OpenAI-compatible endpoint: what is asked, what is answered, what it costs."""
 
 from ._adapter import EndpointModel
-from ._client import endpoint_key
+from ._keys import addressed, check_key_may_go, endpoint_key, key_notes
 from ._tokenizer import UNKNOWN_WINDOW, endpoint_card, endpoint_tokenizer, is_address, named_endpoint
 
 __all__ = [
     "UNKNOWN_WINDOW",
     "EndpointModel",
+    "addressed",
+    "check_key_may_go",
     "endpoint_card",
     "endpoint_key",
     "endpoint_tokenizer",
     "is_address",
+    "key_notes",
     "named_endpoint",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
 from ._client import UNREADABLE, Client, Failure
 from ._cost import CostLimit, OutOfMoneyError, RequestCost
+from ._keys import without_key_text
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
 from ._protocol import TryAgainError, is_model_named
 from ._reply import Reply
@@ -137,8 +139,8 @@ class EndpointModel:
         """Hand out completions as they come, from as many workers as may ever send at once."""
         waiting = iter(requests)
 
-        async def work(client: Client) -> None:
-            for request in waiting:
+        async def work(client: Client, most: int | None = None) -> None:
+            for request in itertools.islice(waiting, most):
                 try:
                     completion = await self._answer(client, request)
                 except OutOfMoneyError:
@@ -147,6 +149,8 @@ class EndpointModel:
                     emit(done)
 
         async with Client(self._endpoint) as client:
+            if self._cost_limit.is_limited:
+                await work(client, 1)  # alone: it shows by how much the server counts more than was planned
             workers = [asyncio.create_task(work(client)) for _ in range(min(self._endpoint.concurrency, len(requests)))]
             try:
                 await asyncio.gather(*workers)
@@ -179,7 +183,7 @@ class EndpointModel:
             return Completion(request.index, finish_reason="error", seconds=seconds, error=outcome.reason)
         return Completion(
             request.index,
-            text=self._reader.text(request, outcome),
+            text=without_key_text(self._endpoint, self._reader.text(request, outcome)),  # ids may spell it too
             output_tokens=self._reader.output_tokens(request, outcome),
             finish_reason=self._reader.finish(request, outcome),
             seconds=seconds,

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
+from evalkit.transfer import ENCODINGS, Inflater, TooLargeError, TransferError
 
 from ._cost import RequestCost
+from ._keys import endpoint_key, is_local, without_key, without_key_bytes
 from ._protocol import (
     AttemptError,
     RefusedError,
+    SpoiledError,
     ThrottledError,
     TryAgainError,
     UnusableServerError,
+    Usage,
     raise_for_status,
 )
 from ._reply import Reply, UnfinishedError, parse_reply
@@ -28,7 +30,7 @@ from ._throttle import Throttle
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Client", "Failure", "client_arguments", "endpoint_key", "root_of", "without_key", "without_key_bytes"]
+__all__ = ["Client", "Failure", "client_arguments", "read_body", "root_of"]
 
 ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
@@ -37,7 +39,6 @@ PATIENCE_SECONDS = 900.0  # how long a throttled request is kept alive
 GONE_AFTER = 8  # requests in a row that found nobody there: the server is gone, the rest need not be tried
 LARGEST_BODY = 32 * 2**20
 CONNECT_SECONDS = 15.0
-SHORTEST_SECRET = 8  # a shorter key is no secret and may stand in an answer by chance
 UNREADABLE = (RecursionError, UnicodeError, OverflowError)  # what odd values of valid JSON end in
 
 
@@ -49,16 +50,6 @@ class Failure:
     """Why."""
 
 
-def endpoint_key(endpoint: Endpoint) -> str:
-    """The key of an endpoint, from the environment; `UserError` where it is needed and missing."""
-    key = os.environ.get(endpoint.key_env, "").strip()
-    if not key and endpoint.is_key_required:
-        raise UserError(f"{endpoint.base_url} wants a key: set {endpoint.key_env} in the environment")
-    if any(ord(sign) < 33 or ord(sign) > 126 for sign in key):
-        raise UserError(f"{endpoint.key_env} is not a key: it holds blanks or signs that no header can carry")
-    return key
-
-
 def root_of(endpoint: Endpoint) -> str:
     """The server's address without the API version: where `/tokenize` and `/version` are."""
     return endpoint.base_url.removesuffix("/v1")
@@ -68,22 +59,10 @@ def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
     """What every `httpx` client for the endpoint is made with."""
     key = endpoint_key(endpoint)
     return {
-        "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "headers": {"Accept-Encoding": ENCODINGS, **({"Authorization": f"Bearer {key}"} if key else {})},
         "follow_redirects": False,  # a redirect would carry the key to another host
-        "trust_env": urlsplit(endpoint.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},  # proxies
+        "trust_env": not is_local(endpoint),  # proxies
     }
-
-
-def without_key(endpoint: Endpoint, text: str) -> str:
-    """The text as it may be shown or stored: a server that echoes the key does not get it into a message."""
-    key = endpoint_key(endpoint)
-    return text.replace(key, "[key]") if key else text
-
-
-def without_key_bytes(endpoint: Endpoint, body: bytes) -> bytes:
-    """A body as it may be read on: likewise, whatever part of it becomes of use."""
-    key = endpoint_key(endpoint).encode()
-    return body.replace(key, b"[key]") if len(key) >= SHORTEST_SECRET else body
 
 
 class Client:
@@ -117,7 +96,7 @@ class Client:
         and raises `OutOfMoneyError` where another one could cost too much.
         """
         began = asyncio.get_running_loop().time()
-        attempts, throttled, unfinished = 0, 0, list[str]()
+        attempts, throttled, unfinished, spoiled = 0, 0, list[str](), set[tuple[str, Usage]]()
         while True:
             try:
                 async with self._throttle.slot() as sent:
@@ -141,8 +120,8 @@ class Client:
                     return self._failure(f"{error} (for {PATIENCE_SECONDS:.0f} s)")
             except TryAgainError as error:
                 attempts += 1
-                if attempts == ATTEMPTS:
-                    return self._give_up(error)
+                if attempts == ATTEMPTS or _is_repeated(error, spoiled):
+                    return self._give_up(error, attempts)
                 await asyncio.sleep(self._pause(attempts - 1, None))
 
     def _pause(self, earlier: int, asked: float | None) -> float:
@@ -160,7 +139,7 @@ class Client:
         try:
             async with asyncio.timeout(self._endpoint.timeout_seconds):
                 async with self._http.stream("POST", f"{self._endpoint.base_url}{path}", json=payload) as response:
-                    body = await _bounded(response)
+                    body = await read_body(response, LARGEST_BODY)
         except TimeoutError:
             raise TryAgainError(f"no answer within {self._endpoint.timeout_seconds:g} s") from None
         except httpx.ConnectError as error:
@@ -168,15 +147,17 @@ class Client:
             raise _NobodyThereError(reason, is_free=True) from None
         except httpx.HTTPError as error:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
+        except TransferError as error:
+            raise TryAgainError(str(error)) from None
         headers, body = response.headers, without_key_bytes(self._endpoint, body)
         raise_for_status(response.status_code, body, headers.get("Retry-After"), headers.get("Location", ""))
         return body
 
-    def _give_up(self, error: TryAgainError) -> Failure:
+    def _give_up(self, error: TryAgainError, attempts: int) -> Failure:
         self._nobody_there = self._nobody_there + 1 if isinstance(error, _NobodyThereError) else 0
         if self._nobody_there >= GONE_AFTER:
             raise self._unusable(str(error))
-        return self._failure(f"{error} ({ATTEMPTS} attempts)")
+        return self._failure(f"{error} ({attempts} attempts)")
 
     def _failure(self, reason: str) -> Failure:
         return Failure(without_key(self._endpoint, reason))
@@ -188,6 +169,15 @@ class Client:
 
 class _NobodyThereError(TryAgainError):
     """No connection could be made."""
+
+
+def _is_repeated(error: TryAgainError, earlier: set[tuple[str, Usage]]) -> bool:
+    """Whether an answer without a text, which is charged for, came before with the same counts: it would for ever."""
+    if not isinstance(error, SpoiledError) or not error.usage.is_known:
+        return False
+    is_known = (str(error), error.usage) in earlier
+    earlier.add((str(error), error.usage))
+    return is_known
 
 
 def _read(body: bytes, judge: Callable[[Reply], None], unfinished: list[str]) -> Reply:
@@ -213,11 +203,13 @@ def _read(body: bytes, judge: Callable[[Reply], None], unfinished: list[str]) ->
     return answer
 
 
-async def _bounded(response: httpx.Response) -> bytes:
-    """The body, as far as it is of a size that an answer can have."""
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise TryAgainError(f"the answer is larger than {LARGEST_BODY // 2**20} MiB")
+async def read_body(response: httpx.Response, most: int) -> bytes:
+    """The body, decoded; `TransferError` where it is larger than an answer can be, or cannot be decoded."""
+    inflater, body = Inflater(response.headers.get("Content-Encoding", "")), bytearray()
+    async for raw in response.aiter_raw():
+        try:
+            body += inflater.feed(raw, most - len(body))
+        except TooLargeError:
+            raise TooLargeError(f"the answer is larger than {most // 2**20} MiB") from None
+    inflater.end()
     return bytes(body)

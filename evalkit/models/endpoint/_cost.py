@@ -18,7 +18,12 @@ class OutOfMoneyError(Exception):
 
 
 class CostLimit:
-    """Counts cost; a request is sent only while its worst case still fits under the limit."""
+    """Counts cost; an attempt is made only while its worst case, and those of all under way, fit under the limit.
+
+    The worst case is that of the planned tokens. A server may count more (another tokenizer, its chat format, thoughts
+    beyond the limit), so estimates are raised by the largest surplus seen; the first request runs alone to show one.
+    What is spent can pass the limit only by what a server counts beyond the largest surplus it showed before.
+    """
 
     def __init__(self, prices: Prices | None, limit: float | None) -> None:
         if limit is not None and prices is None:
@@ -27,12 +32,18 @@ class CostLimit:
         self._limit = limit
         self._spent = 0.0
         self._reserved = 0.0
+        self._surplus = 1.0
         self._is_refusing = False
 
     @property
     def spent(self) -> float:
         """What was charged so far: by the server's counts, by the worst case where it sent none; 0 without prices."""
         return self._spent
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._limit is not None
 
     def worst(self, prompt_tokens: int, max_new_tokens: int) -> float:
         """The most that one attempt can cost; 0 where nobody names prices."""
@@ -46,7 +57,8 @@ class CostLimit:
 
     def reserve(self, worst: float) -> None:
         """Set the dearest outcome of an attempt aside; `OutOfMoneyError` where it would pass the limit."""
-        is_too_much = self._limit is not None and self._spent + self._reserved + worst > self._limit
+        estimate = (self._reserved + worst) * self._surplus
+        is_too_much = self._limit is not None and self._spent + estimate > self._limit
         self._is_refusing = self._is_refusing or is_too_much
         if self._is_refusing:
             raise OutOfMoneyError
@@ -56,6 +68,8 @@ class CostLimit:
         """Give back what was set aside and count what was charged."""
         self._reserved -= worst
         self._spent += charged
+        if worst > 0:
+            self._surplus = max(self._surplus, charged / worst)
 
     def check(self) -> None:
         """Raise `UserError` where requests were held back."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from evalkit.cards import Endpoint
+from evalkit.transfer import Background, TooLargeError, TransferError
 
-from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, without_key_bytes
-from ._protocol import RefusedError, load_json
+from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, read_body
+from ._keys import without_key_bytes
+from ._protocol import RefusedError, TryAgainError, load_json
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
-__all__ = ["Response", "open_client", "send"]
+__all__ = ["Line", "Response", "open_line", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +37,65 @@ class Response:
         return load_json(self.body)
 
 
-def open_client(endpoint: Endpoint) -> httpx.Client:
-    """A client for the endpoint; the caller closes it."""
-    import httpx
+class Line:
+    """Connections to one server, kept open between requests. Use as a context manager, or close it."""
 
-    return httpx.Client(**client_arguments(endpoint))
+    def __init__(self, endpoint: Endpoint) -> None:
+        import httpx
+
+        self.endpoint = endpoint
+        """Where the requests go."""
+        arguments = client_arguments(endpoint)  # a missing key is an error before a thread is started
+        self._background = Background()
+        self._http = httpx.AsyncClient(**arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and wait for it; a second time does nothing."""
+        self.abandon()
+        self._background.close()
+
+    def abandon(self) -> None:
+        """Let the connections be closed; for finalizers, which run wherever the garbage collector does."""
+        self._background.end(self._http.aclose())
+
+    def request(self, method: str, url: str, json: object, seconds: float) -> Response:
+        """The response, after at most that many seconds; `TimeoutError` and `httpx` errors where there is none."""
+        return self._background.run(self._request(method, url, json, seconds))
+
+    async def _request(self, method: str, url: str, json: object, seconds: float) -> Response:
+        import httpx
+
+        waits = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+        async with asyncio.timeout(seconds), self._http.stream(method, url, json=json, timeout=waits) as response:
+            body = await read_body(response, LARGEST_BODY)
+        return Response(response.status_code, response.headers, without_key_bytes(self.endpoint, body))
 
 
-def send(
-    http: httpx.Client, method: str, url: str, endpoint: Endpoint, json: object = None, *, seconds: float | None = None
-) -> Response:
+def open_line(endpoint: Endpoint) -> Line:
+    """A line to the endpoint's server; the caller closes it."""
+    return Line(endpoint)
+
+
+def send(line: Line, method: str, url: str, json: object = None, *, seconds: float | None = None) -> Response:
     """The response; `RefusedError` where it is too large or takes too long, `httpx` errors where there is none."""
     import httpx
 
-    limit = min(seconds or endpoint.timeout_seconds, endpoint.timeout_seconds)
-    until, body = time.monotonic() + limit, bytearray()
-    waits = httpx.Timeout(limit, connect=CONNECT_SECONDS)
+    limit = min(seconds or line.endpoint.timeout_seconds, line.endpoint.timeout_seconds)
     try:
-        with http.stream(method, url, json=json, timeout=waits) as response:
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > LARGEST_BODY:
-                    raise RefusedError(f"the answer is larger than {LARGEST_BODY // 2**20} MiB")
-                if time.monotonic() > until:  # a trickle never meets the limit of a single wait
-                    raise RefusedError(f"no whole answer within {limit:g} s")
-    except httpx.ReadTimeout:
-        raise RefusedError(f"no answer within {limit:g} s") from None
-    return Response(response.status_code, response.headers, without_key_bytes(endpoint, bytes(body)))
+        return line.request(method, url, json, limit)
+    except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout):
+        raise RefusedError(f"no whole answer within {limit:g} s") from None
+    except httpx.InvalidURL:
+        raise RefusedError("this is no address") from None
+    except TooLargeError as error:
+        raise RefusedError(str(error)) from None
+    except TransferError as error:
+        raise TryAgainError(str(error)) from None

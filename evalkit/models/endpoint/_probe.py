@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalkit.cards import Endpoint
 from evalkit.errors import UnknownNameError, UserError
 
-from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of, without_key
-from ._http import Response, open_client, send
+from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of
+from ._http import Line, Response, open_line, send
+from ._keys import without_key
 from ._protocol import (
+    MOST_TOKENS,
     THROTTLING,
     AttemptError,
     RefusedError,
@@ -28,13 +30,14 @@ from ._reply import Reply, UnfinishedError, parse_reply
 from ._request import RequestShape
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
 __all__ = ["VLLM_FIELDS", "Abilities", "Server", "find_server", "probe_chat", "probe_completions"]
 
 _Result = TypeVar("_Result")
 
 PROBE_TOKENS = 4
+LONGEST_NAME = 1024  # signs of a model's name, which may be a path
 LISTING_SECONDS = 60.0  # for what needs no generation
 # Fields of vLLM alone: ids as they are (no second BOS), special tokens kept in the text, ids of the answer. Penalties
 # are left to the server: it takes them from the model's generation configuration, as the local backends do.
@@ -76,27 +79,27 @@ class Abilities:
 
 def find_server(endpoint: Endpoint) -> Server:
     """The server at an address; a `UserError` where it is down, wants a key, or does not serve the model."""
-    with open_client(endpoint) as http:
-        listed = _listed_models(http, endpoint)
+    with open_line(endpoint) as line:
+        listed = _listed_models(line, endpoint)
         model = _chosen_model(endpoint, listed)
         entry = listed.get(model, {})
         window = entry.get("max_model_len")
         is_vllm = entry.get("owned_by") == "vllm"
         return Server(
             model=model,
-            window=window if type(window) is int and window > 0 else None,
+            window=window if type(window) is int and 0 < window < MOST_TOKENS else None,
             is_vllm=is_vllm,
-            is_tokenizing=is_vllm and _is_tokenizing(http, endpoint, model),
+            is_tokenizing=is_vllm and _is_tokenizing(line, endpoint, model),
         )
 
 
-def _listed_models(http: httpx.Client, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
+def _listed_models(line: Line, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     """Model name → what the server says about it; empty where it keeps no list."""
     import httpx
 
     try:
         response = _patiently(
-            lambda: _passing(send(http, "GET", f"{endpoint.base_url}/models", endpoint, seconds=LISTING_SECONDS))
+            lambda: _passing(send(line, "GET", f"{endpoint.base_url}/models", seconds=LISTING_SECONDS))
         )
     except (httpx.HTTPError, AttemptError) as error:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, httpx.HTTPError) else str(error)
@@ -117,8 +120,8 @@ def _listed_models(http: httpx.Client, endpoint: Endpoint) -> dict[str, dict[str
 
 
 def _is_name(text: str) -> bool:
-    """Whether a request and a file can hold the name; a lone surrogate is in no text."""
-    return text.isprintable()
+    """Whether a request, a file and a table can hold the name; a lone surrogate is in no text."""
+    return text.isprintable() and 0 < len(text) <= LONGEST_NAME
 
 
 def _passing(response: Response) -> Response:
@@ -129,15 +132,17 @@ def _passing(response: Response) -> Response:
 
 
 def _patiently(action: Callable[[], _Result]) -> _Result:
-    """What `action` returns, after as many attempts as a request gets."""
+    """What `action` returns, after as many attempts and as much waiting as a request gets."""
+    until = time.monotonic() + PATIENCE_SECONDS
     for attempt in range(ATTEMPTS):
         try:
             return action()
         except TryAgainError as error:
             asked = error.wait if isinstance(error, ThrottledError) else None
-            if attempt == ATTEMPTS - 1 or (asked or 0) > PATIENCE_SECONDS:
+            pause = BACKOFF_SECONDS * 2**attempt if asked is None else asked
+            if attempt == ATTEMPTS - 1 or time.monotonic() + pause > until:
                 raise
-            time.sleep(BACKOFF_SECONDS * 2**attempt if asked is None else asked)
+            time.sleep(pause)
     raise AssertionError("unreachable")
 
 
@@ -154,12 +159,12 @@ def _chosen_model(endpoint: Endpoint, listed: dict[str, dict[str, Any]]) -> str:
     raise UserError(f"{endpoint.base_url} serves several models ({names}): name one with --engine model=NAME")
 
 
-def _is_tokenizing(http: httpx.Client, endpoint: Endpoint, model: str) -> bool:
+def _is_tokenizing(line: Line, endpoint: Endpoint, model: str) -> bool:
     import httpx
 
     question = {"model": model, "prompt": "a"}
     try:
-        response = send(http, "POST", f"{root_of(endpoint)}/tokenize", endpoint, question, seconds=LISTING_SECONDS)
+        response = send(line, "POST", f"{root_of(endpoint)}/tokenize", question, seconds=LISTING_SECONDS)
         return response.status == 200 and isinstance(response.json().get("tokens"), list)
     except (httpx.HTTPError, AttemptError, ValueError, AttributeError):
         return False
@@ -248,7 +253,7 @@ def _ask(endpoint: Endpoint, path: str, body: dict[str, Any]) -> Reply:
 
     def attempt() -> Reply:
         try:
-            response = send(http, "POST", f"{endpoint.base_url}{path}", endpoint, body)
+            response = send(line, "POST", f"{endpoint.base_url}{path}", body)
         except httpx.HTTPError as error:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
         raise_for_status(response.status, response.body, response.headers.get("Retry-After"))
@@ -259,7 +264,7 @@ def _ask(endpoint: Endpoint, path: str, body: dict[str, Any]) -> Reply:
         except UNREADABLE as error:
             raise TryAgainError(f"the answer cannot be read ({type(error).__name__})") from None
 
-    with open_client(endpoint) as http:
+    with open_line(endpoint) as line:
         try:
             return _patiently(attempt)
         except UnusableServerError as error:

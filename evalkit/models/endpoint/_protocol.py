@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "MOST_TOKENS",
     "AttemptError",
     "RefusedError",
+    "SpoiledError",
     "ThrottledError",
     "TryAgainError",
     "UnusableServerError",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 MESSAGE_CHARACTERS = 300
+MOST_TOKENS = 2**31  # no prompt and no window has as many: a greater number counts nothing
 THROTTLING = frozenset({429, 503})
 PASSING = frozenset({408, 409, 425, 500, 502, 504, 520, 522, 524, 529})  # and every other 5xx
 TOO_LONG = (
@@ -70,6 +73,10 @@ class AttemptError(Exception):
 
 class TryAgainError(AttemptError):
     """This attempt failed in a way that may pass."""
+
+
+class SpoiledError(TryAgainError):
+    """An answer without a text; one that comes again with the same counts is all that the server makes of a prompt."""
 
 
 class ThrottledError(TryAgainError):
@@ -133,7 +140,8 @@ def _part(data: object, name: str) -> dict[str, Any]:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_TOKENS
+    return value if is_count else None  # type: ignore[return-value]
 
 
 def raise_for_status(status: int, body: bytes, retry_after: str | None, location: str = "") -> None:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from ._protocol import (
     RefusedError,
+    SpoiledError,
     TryAgainError,
     Usage,
     error_message,
@@ -77,7 +78,7 @@ def parse_reply(body: bytes) -> Reply:
     if data.get("error"):
         _raise_error(data["error"], body, usage, has_choices=bool(choices))
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise TryAgainError("the answer has no choices", usage)
+        raise SpoiledError("the answer has no choices", usage)
     choice: dict[str, Any] = choices[0]
     if choice.get("error"):
         said = error_message(json.dumps({"error": choice["error"]}).encode())
@@ -102,7 +103,7 @@ def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) ->
     content = message.get("content")
     text = _joined(content)
     if text is None and content is not None:
-        raise TryAgainError(f"the answer's text is {json.dumps(content)[:40]}{_ending(word)}", usage)
+        raise SpoiledError(f"the answer's text is {json.dumps(content)[:40]}{_ending(word)}", usage)
     has_thoughts = any(message.get(name) or choice.get(name) for name in THOUGHTS) or _is_thinking(content)
     lost_to: Literal["reasoning", "refusal"] | None = None
     if not (text or "").strip():
@@ -111,7 +112,7 @@ def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) ->
         has_thoughts = has_thoughts or bool(usage.reasoning_tokens) or finish == "length"
         lost_to = "refusal" if message.get("refusal") else "reasoning" if has_thoughts else None
         if text is None and not _is_generated(finish, usage, lost_to):
-            raise TryAgainError(f"the answer's text is null and nothing says that any was made{_ending(word)}", usage)
+            raise SpoiledError(f"the answer's text is null and nothing says that any was made{_ending(word)}", usage)
     model, ids = data.get("model"), choice.get("token_ids")
     reply = Reply(
         text=storable(text or ""),

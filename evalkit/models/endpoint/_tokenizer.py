@@ -15,12 +15,12 @@ from evalkit.errors import UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens, load_tokenizer
 
 from ._client import root_of
-from ._http import Response, open_client, send
+from ._http import Line, Response, open_line, send
 from ._probe import find_server
-from ._protocol import AttemptError
+from ._protocol import AttemptError, storable
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
 __all__ = ["UNKNOWN_WINDOW", "endpoint_card", "endpoint_tokenizer", "is_address", "named_endpoint"]
 
@@ -80,7 +80,7 @@ class ServerText(WithoutSpecialTokens):
         found = self._post("/detokenize", {"tokens": list(ids)}).get("prompt")
         if not isinstance(found, str):
             raise self._unusable("/detokenize gave no text")
-        return found
+        return storable(found)
 
     def apply_chat_template(
         self, messages: Sequence[dict[str, str]], *, chat_template: str | None = None, **_: Any
@@ -114,6 +114,8 @@ class ServerText(WithoutSpecialTokens):
     def bos_token_id(self) -> int | None:  # type: ignore[override]
         """The token that the server's tokenizer puts before a text by itself; None where it puts none."""
         plain, whole = self.encode("a"), self.encode("a", add_special_tokens=True)
+        if not (plain and whole):
+            raise self._unusable("/tokenize makes no tokens of a letter")
         return whole[0] if whole[0] != plain[0] else None
 
     def __len__(self) -> int:
@@ -148,17 +150,17 @@ class ServerText(WithoutSpecialTokens):
 
         question = {"model": self._endpoint.model, **fields}
         try:
-            return send(self._http, "POST", f"{root_of(self._endpoint)}{path}", self._endpoint, question)
+            return send(self._line, "POST", f"{root_of(self._endpoint)}{path}", question)
         except httpx.HTTPError as error:
             raise self._unusable(f"{path} does not answer ({type(error).__name__})") from None
         except AttemptError as error:
             raise self._unusable(f"{path}: {error}") from None
 
     @cached_property
-    def _http(self) -> httpx.Client:
-        http = open_client(self._endpoint)
-        weakref.finalize(self, http.close)
-        return http
+    def _line(self) -> Line:
+        line = open_line(self._endpoint)
+        weakref.finalize(self, line.abandon)
+        return line
 
     def _unusable(self, reason: str) -> UserError:
         return UserError(f"{self._endpoint.base_url}: {reason}; is the server still up?")

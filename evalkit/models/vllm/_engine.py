@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.cards import Card
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 from evalkit.rope import RopeModel, RopeSetting, Rotation, rotation
+from evalkit.secrecy import secrets_hidden
 
 from .._base import BackendOptions
 from .._folder_code import named_implementations, read_configuration
@@ -32,7 +33,8 @@ def start_engine(card: Card, options: BackendOptions, rope: RopeSetting) -> Any:
     arguments = _arguments(card, options, rope, window)
     _check_memory(card, window)
     try:
-        engine = vllm.LLM(**arguments)
+        with secrets_hidden():  # its workers are processes of their own
+            engine = vllm.LLM(**arguments)
     except (ValueError, RuntimeError, OSError, NotImplementedError) as error:
         raise _refusal(card, rope, window, error) from error
     return engine
@@ -43,6 +45,7 @@ def _prepare_environment() -> None:
     os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # functions of ours travel to our own workers
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ["PYTHONSAFEPATH"] = "1"  # it looks at model classes in `python -m …`, which would import from here
 
 
 def _import_vllm() -> Any:

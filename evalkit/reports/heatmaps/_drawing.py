@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.files import cannot_write, replace_bytes
+from evalkit.printable import counted
 
 from ._cells import INK, window_place
 from ._grid import HeatGrid
@@ -23,7 +24,6 @@ __all__ = [
     "BETWEEN_LINES",
     "caption_of",
     "colour_bar",
-    "counted",
     "lettered",
     "missing_cells",
     "new_figure",
@@ -49,7 +49,9 @@ def lettered(texts: Iterable[str]) -> Iterator[Lettering]:
     level = log.level
     log.setLevel(logging.ERROR)  # it warns of families without a bold face, which is no news to anybody
     try:
-        with matplotlib.rc_context({"font.family": list(letters.families), "text.parse_math": False}):
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()  # a `matplotlibrc` of the working folder, or the user's, would draw another figure
+            matplotlib.rcParams.update({"font.family": list(letters.families), "text.parse_math": False})
             yield letters
     finally:
         log.setLevel(level)
@@ -112,11 +114,6 @@ def _mean(grid: HeatGrid, partial: str) -> str:
         return f"Mean of the column means {grid.mean:.2f}" + (" (PARTIAL)" if partial else "")
     broken = sum(grid.whole_mean(length) is None for length in grid.lengths)
     return f"No mean of the column means: {broken} of {counted(len(grid.lengths), 'column')} not whole"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 cell`, `2 cells`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

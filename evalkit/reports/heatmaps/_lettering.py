@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from evalkit.printable import printable
+
 __all__ = ["Lettering", "Look", "lettering", "missing_glyphs", "wrap"]
 
 BASE_FAMILY = "DejaVu Sans"  # comes with matplotlib, so figures are the same on every machine
@@ -40,8 +42,8 @@ class Lettering:
     """Characters that none of them has."""
 
     def __call__(self, text: str) -> str:
-        """The text with an escape for every character that cannot be drawn."""
-        return "".join(_escape(sign) if sign in self.missing else sign for sign in text)
+        """The text with an escape for every character that cannot be drawn, or is no character of a line."""
+        return "".join(_escape(sign) if sign in self.missing else sign for sign in printable(text))
 
     @property
     def note(self) -> str:
@@ -60,7 +62,7 @@ class Look(NamedTuple):
 
 def lettering(texts: Iterable[str]) -> Lettering:
     """The families that draw these texts, as far as any that is installed can."""
-    missing = set("".join(texts)) - _glyphs(BASE_FAMILY)
+    missing = set("".join(map(printable, texts))) - _glyphs(BASE_FAMILY)
     families = [BASE_FAMILY]
     for family in CJK_FAMILIES if missing else ():
         known = missing & _glyphs(family)

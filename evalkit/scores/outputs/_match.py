@@ -88,7 +88,7 @@ def load_data(benchmark: Benchmark, task: str, as_stored: Callable[[str], str]) 
         )
         for sample in benchmark.samples(task, protocol, files)
     ]
-    is_whole = all(place.pinned for place in located.values()) or len(samples) == full_count(benchmark, task)
+    is_whole = all(place.is_known for place in located.values()) or len(samples) == full_count(benchmark, task)
     return Data(next(iter(files.values())), samples, is_whole)
 
 

@@ -138,7 +138,7 @@ def test_an_unpinned_file_is_recorded_and_enforced(git_source: Source, server: L
     with pytest.raises(DataError, match=f"expected {first.sha256}"):
         fetch(source, ignore)
 
-    assert first.pinned
+    assert (False, True) == (first.pinned, first.recorded)
     assert {NAME: first.sha256} == json.loads((cache / "toy" / "recorded_digests.json").read_text())
 
 
@@ -300,6 +300,16 @@ def test_verify_says_where_each_file_is_and_whether_it_is_right(
     assert ["missing", "differs", "unpinned", "ok"] == [item.state for item in (missing, differs, loose, good)]
     assert [None, "folder", "folder", "cache"] == [item.where for item in (missing, differs, loose, good)]
     assert "1 records, expected 50" in differs.detail
+
+
+def test_verify_does_not_call_a_first_download_pinned(git_source: Source) -> None:
+    """It is held to what came first, and that nobody else vouches for it is said."""
+    source = changed(git_source, sha256=None, bytes=None, records=None)
+    fetch(source, ignore)
+
+    (check,) = verify(source)
+
+    assert ("recorded", "as first downloaded; the source names no digest") == (check.state, check.detail)
 
 
 def test_verify_reports_a_file_that_is_not_json_lines(git_source: Source, tmp_path: Path) -> None:

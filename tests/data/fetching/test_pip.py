@@ -69,3 +69,48 @@ def test_a_missing_interpreter_is_an_error_of_one_line(tmp_path: Path, monkeypat
 
     with pytest.raises(DataError, match=r"No such file.*EVALKIT_WHEELS"), downloaded_wheel(ORIGIN, FILE):
         pass
+
+
+@pytest.fixture
+def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder holds modules that pip, or Python itself, would import first; each leaves a trace."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("pip", "json", "sitecustomize", "usercustomize", "runpy", "encodings", "email", "subprocess"):
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name!r})\n", "utf-8")
+    monkeypatch.chdir(folder)
+    return tmp_path / "ran"
+
+
+@pytest.mark.parametrize("path", [None, "", ".", ":."], ids=["unset", "empty", "here", "empty part"])
+def test_nothing_of_the_working_folder_runs(
+    hostile_folder: Path, monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
+    """The real pip is asked, whatever lies in the folder that somebody works in, and whatever PYTHONPATH says."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if path is not None:
+        monkeypatch.setenv("PYTHONPATH", path)
+
+    with (
+        pytest.raises(DataError, match=r"No matching distribution|No module named pip"),
+        downloaded_wheel(ORIGIN, FILE),
+    ):
+        pass
+
+    assert not hostile_folder.exists()
+
+
+def test_pip_gets_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, tokens and passwords stay here; pip's own settings and proxies go along."""
+    secret = {"EVALKIT_API_KEY", "OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "MY_KEY"}
+    needed = {"PIP_INDEX_URL", "HTTPS_PROXY", "TOKENIZERS_PARALLELISM"}
+    for name in secret | needed:
+        monkeypatch.setenv(name, "value-of-some-length")
+    stand_in(tmp_path, monkeypatch, f"env > {tmp_path}/environment; printf wheel > {DEST}/{FILE.path}")
+
+    with downloaded_wheel(ORIGIN, FILE):
+        pass
+
+    names = {line.partition("=")[0] for line in (tmp_path / "environment").read_text().splitlines()}
+    assert (set(), needed) == (names & secret, names & needed)

@@ -402,3 +402,31 @@ def test_a_server_without_a_tokenizer_counts_characters(server: ScriptedServer) 
 
     assert "server" == card.chat
     assert "characters" == endpoint_tokenizer(card).unit
+
+
+@pytest.mark.parametrize("surplus", [0, 100, 900])
+def test_many_at_once_do_not_pass_the_limit_together(server: ScriptedServer, surplus: int) -> None:
+    """Whatever a server counts beyond the plan, what is spent passes the limit by no more than the first request."""
+    server.behaviour.surplus_tokens = surplus
+    server.behaviour.seconds = 0.02
+    prices = {"input": 1e6, "output": 1e6}
+    model = EndpointModel(card_for(server, prices=prices), PromptTokenizer(Bytes()), BackendOptions(max_cost=3000.0))
+    answered: list[Completion] = []
+
+    with pytest.raises(UserError, match=r"--max-cost 3000: reached"):
+        answered.extend(model.generate(NATIVE, requests_for(["x" * 100] * 200, max_new_tokens=20)))
+
+    one = 100 * (1 + surplus / 100) + 20
+    assert 3000 - 4 * one < model.spent <= 3000 + one
+    assert len(answered) == round(model.spent / one)
+
+
+@pytest.mark.parametrize("shape", ["null-content", "no-choices"])
+def test_what_is_charged_for_and_no_answer_twice_is_not_asked_for_again(server: ScriptedServer, shape: str) -> None:
+    """The same counts say that the server makes nothing else of the prompt."""
+    server.behaviour.script = lambda prompt, _: shape if prompt == "an odd prompt" else ""
+
+    (found,) = ask(card_for(server), requests_for(["an odd prompt"]))
+
+    assert found.error is not None
+    assert "(2 attempts)" in found.error

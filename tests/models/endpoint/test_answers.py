@@ -142,25 +142,25 @@ def test_an_answer_of_as_many_tokens_as_allowed_was_cut(server: ScriptedServer) 
 
 def test_every_failed_attempt_is_charged(server: ScriptedServer) -> None:
     """Six answers that are none, each counted by the server, cost six times."""
-    server.behaviour.script = lambda prompt, _: "null-content" if prompt == "x" * 100 else ""
+    server.behaviour.script = lambda prompt, _: "aborted" if prompt == "x" * 100 else ""
     model = model_of(server, "server", prices={"input": 1e6, "output": 1e6})
 
     (found,) = ask(model, ["x" * 100])
 
     assert found.error is not None
-    assert client.ATTEMPTS * 100 == pytest.approx(model.spent)
+    assert client.ATTEMPTS * (100 + len(answer_to(""))) == pytest.approx(model.spent)
 
 
 def test_the_cost_limit_holds_for_attempts(server: ScriptedServer) -> None:
     """A sample that fails again and again does not pass the limit by its attempts."""
-    server.behaviour.script = lambda prompt, _: "null-content" if prompt.startswith("x") else ""
-    model = model_of(server, "server", prices={"input": 1e6, "output": 1e6}, max_cost=400.0)
+    server.behaviour.script = lambda prompt, _: "aborted" if prompt.startswith("x") else ""
+    model = model_of(server, "server", prices={"input": 1e6, "output": 1e6}, max_cost=410.0)
 
-    with pytest.raises(UserError, match="--max-cost 400: reached"):
+    with pytest.raises(UserError, match="--max-cost 410: reached"):
         ask(model, ["x" * 100, "x" * 99])
 
-    assert 3 == server.met["null-content"]
-    assert 300 == pytest.approx(model.spent)
+    assert 3 == server.met["aborted"]
+    assert 3 * 100 + 3 * len(answer_to("")) == pytest.approx(model.spent)
 
 
 def test_answers_without_counts_cost_the_worst(server: ScriptedServer) -> None:

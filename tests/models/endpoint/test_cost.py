@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.cards import Prices
 from evalkit.models.endpoint._cost import CostLimit, OutOfMoneyError, RequestCost
-from evalkit.models.endpoint._protocol import RefusedError, TryAgainError, Usage
+from evalkit.models.endpoint._protocol import RefusedError, TryAgainError, Usage, usage_of
 
 PRICES = Prices(input=1e6, output=2e6, cached_input=0.5e6)  # 1, 2 and 0.5 a token
 WORST = 10 + 2 * 4
@@ -80,3 +80,27 @@ def test_what_is_under_way_is_set_aside() -> None:
         charge(Usage(prompt_tokens=1, output_tokens=0))
 
     assert 1 == whole.spent
+
+
+def test_a_server_that_counts_more_raises_the_estimates() -> None:
+    """What it charged beyond the worst case is expected of all that is under way and to come."""
+    whole, cost = request(limit=4 * WORST)
+    with cost.attempt() as charge:
+        charge(Usage(prompt_tokens=20, output_tokens=8))
+
+    with cost.attempt() as charge:
+        with pytest.raises(OutOfMoneyError), RequestCost(whole, 10, 4).attempt():
+            raise AssertionError("unreachable")
+        charge(Usage(prompt_tokens=20, output_tokens=8))
+
+    assert 4 * WORST == whole.spent
+
+
+def test_a_count_beyond_all_numbers_is_none() -> None:
+    """An answer whose count no number of dollars could follow costs the worst case."""
+    whole, cost = request()
+
+    with cost.attempt() as charge:
+        charge(usage_of({"usage": {"prompt_tokens": 10**400, "completion_tokens": 2**31}}))
+
+    assert WORST == whole.spent

@@ -250,3 +250,51 @@ def test_a_greedy_run_says_so_in_its_manifest_alone(
 
     assert "greedy" == json.loads((bare / "run/run.json").read_text())["environment"]["engine"]["decoding"]
     assert "greedy" not in done.out + done.err
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "", "a\x1b[2Jb", "a\ud800b", "a\u202eb"])
+def test_a_name_that_no_file_or_table_can_hold_is_none(server: ScriptedServer, name: str) -> None:
+    """A model of such a name is not listed."""
+    server.behaviour.lists = json.dumps({"data": [{"id": name}, {"id": "toy"}]}).encode()
+
+    assert "toy" == named_endpoint(Endpoint(base_url=server.base_url)).model
+
+
+@pytest.mark.parametrize("window", [10**30, 2**31, -1, True, "4096", 1.5])
+def test_a_window_beyond_all_prompts_is_unknown(server: ScriptedServer, window: object) -> None:
+    """As one that is no number at all."""
+    server.behaviour.lists = json.dumps({"data": [{"id": "toy", "max_model_len": window}]}).encode()
+
+    found = _probe.find_server(Endpoint(base_url=server.base_url))
+
+    assert found.window is None
+
+
+def test_a_tokenizer_that_makes_nothing_is_one_line(
+    server: ScriptedServer, toy: str, evalkit: Evalkit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers `/tokenize` without tokens is refused, not the end of the program."""
+    server.behaviour.owned_by, server.behaviour.tokenizes = "vllm", True
+    monkeypatch.setattr(
+        "tests.models.endpoint.scripted_server._Handler._tokenizer", lambda self, _: self._json(200, {"tokens": []})
+    )
+
+    done = evalkit("plan", server.base_url, toy)
+
+    assert (2, False) == (done.code, "Traceback" in done.err), done
+
+
+def test_headers_that_trickle_end(odd: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that never comes to its answer meets the limit of the whole."""
+    monkeypatch.setattr(_probe, "LISTING_SECONDS", 0.2)
+    monkeypatch.setattr(_Odd, "send_header", lambda self, *_: [self.wfile.write(b"X: y") for _ in _trickle()])
+
+    with pytest.raises(UserError, match=r"no server answers \(no whole answer within 0.2 s\)"):
+        named_endpoint(Endpoint(base_url=odd(_trickle)))
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "nonsense"])
+def test_an_encoding_that_nobody_asked_for_is_refused(odd: Callable[..., str], encoding: str) -> None:
+    """Only what can be decoded a piece at a time is decoded."""
+    with pytest.raises(UserError, match="which nobody asked for"):
+        named_endpoint(Endpoint(base_url=odd(lambda: iter([b"x"]), **{"Content-Encoding": encoding})))
