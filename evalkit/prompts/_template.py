@@ -83,7 +83,8 @@ class _Renderer:
         # After a fork, two processes would read each other's answers from one pipe.
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
             return self._process
-        self._process, self._owner, self._verdict = None, os.getpid(), None
+        self.stop()
+        self._owner, self._verdict = os.getpid(), None
         limited = "limited" if self.is_limiting_memory else "watched"
         command = [sys.executable, "-I", "-S", worker.__file__, TEMPLATE_DATE.isoformat(), limited, *_folders()]
         kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES}

@@ -54,6 +54,9 @@ FAMILIES = sorted(
     | _families.WITH_PART_AND_WIDTH
 )
 
+WHOLE = ("llama", "qwen2", "phi3", "gemma2", "glm4", "deepseek_v3")
+"""Families that are held in every spelling; of the others each has a quarter, another one than its neighbours."""
+
 
 def configurations(kind: str) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
     """Spellings of a small model of that family by the names of their parts, at most two of them unusual."""
@@ -78,9 +81,8 @@ def test_a_file_that_says_all_says_what_its_class_says(
 ) -> None:
     """Wherever no class is asked, the facts are those that asking gives."""
     wrong, compared = {}, 0
-    for name, config in configurations(kind):
-        if _families.settled(config) is None:
-            continue
+    settled = [each for each in configurations(kind) if _families.settled(each[1]) is not None]
+    for name, config in settled if kind in WHOLE else settled[FAMILIES.index(kind) % 4 :: 4]:
         (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
         ours = facts(tmp_path)
         with monkeypatch.context() as asking:
@@ -91,7 +93,7 @@ def test_a_file_that_says_all_says_what_its_class_says(
             wrong[name] = (ours, theirs)
 
     assert {} == wrong
-    assert compared >= 10
+    assert compared > 0
 
 
 def test_code_of_a_repository_has_no_class_that_could_be_asked() -> None:
