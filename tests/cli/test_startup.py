@@ -65,11 +65,11 @@ def test_cards_of_a_folder_import_no_model_library(plain_folder: Path, verb: str
 
 
 @pytest.mark.usefixtures("bare")
-def test_a_plan_of_a_server_imports_no_model_library() -> None:
+def test_a_plan_of_a_server_imports_no_model_library(toy: str) -> None:
     """The server's own tokenizer counts."""
     with ScriptedServer() as server:
-        server.behaviour.tokenizes = True
-        assert [] == imported("plan", server.base_url, "needle", "--limit", "2", "--option", "lengths=1024")
+        server.behaviour.tokenizes, server.behaviour.owned_by = True, "vllm"
+        assert [] == imported("plan", server.base_url, toy, "--limit", "2")
 
 
 @pytest.mark.usefixtures("bare")
