@@ -21,6 +21,7 @@ from evalkit.tasks import forget_lengths
 
 from ._foreign import Characters, TiktokenText
 from ._panics import is_panic, named, provoke, quietly
+from ._shared import can_share, encode_sharing
 from ._template import TEMPLATE_DATE, TemplateFailedError, render_template
 from ._tokenizer_file import read_tokenizer_file
 
@@ -52,9 +53,11 @@ class PromptTokenizer:
         """Token ids of each text without special tokens, in order; fast tokenizers work in parallel.
 
         `encode_batch_fast` gives the same ids as the tokenizer's own call without the character offsets that nobody
-        here reads, in about half the time.
+        here reads, in about half the time; a document that several texts begin with is encoded once.
         """
         with named(self._file):
+            if self._can_share:
+                return encode_sharing(self._tokenizer.backend_tokenizer, texts)
             if getattr(self._tokenizer, "is_fast", False):
                 encodings = self._tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
                 return [encoding.ids for encoding in encodings]
@@ -111,6 +114,10 @@ class PromptTokenizer:
                 raise TemplateFailedError(f"there are several templates and no default: {', '.join(sorted(own))}")
             return str(own.get(template, template) if template is not None else own["default"])
         return str(own if template is None else template)
+
+    @cached_property
+    def _can_share(self) -> bool:
+        return bool(getattr(self._tokenizer, "is_fast", False)) and can_share(self._tokenizer.backend_tokenizer)
 
     @property
     def template_place(self) -> str:
