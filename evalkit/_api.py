@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -159,9 +159,11 @@ def plan(model: str | Path | RunSettings, *benchmarks: str, **options: Unpack[Ru
     return plan_opened(open_session(read_settings(model, benchmarks, options)))
 
 
-def plan_opened(session: Session, monitor: Monitor | None = None) -> PlanResult:
-    """The plan of an opened session."""
-    made = plan_session(session, monitor)
+def plan_opened(
+    session: Session, monitor: Monitor | None = None, built: Callable[[int], None] | None = None
+) -> PlanResult:
+    """The plan of an opened session; `built` is told how many prompts are built so far."""
+    made = plan_session(session, monitor, built)
     conflicts = {job.name: conflict_with(job.folder, job.identity) for job in session.jobs}
     finished = {job.name: set() if conflicts[job.name] else _finished(job.folder) for job in session.jobs}
     done = frozenset(

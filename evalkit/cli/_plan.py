@@ -13,12 +13,14 @@ def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int
     from evalkit.runs import open_session
 
     from ._output import check_target, note, print_json, print_table
+    from ._progress import prompts_built
 
     check_target(json)
     session = open_session(o.complete(o.in_force(given, config)))
     for line in session.notes:
         note(line)
-    plans = plan_opened(session).benchmarks
+    with prompts_built() as built:
+        plans = plan_opened(session, built=built).benchmarks
     for counts in plans.values():
         if counts["conflict"] is not None:
             note(f"nothing counts as done: {counts['conflict']}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +14,7 @@ from ._output import note
 if TYPE_CHECKING:
     from evalkit.planning import Counts
 
-__all__ = ["ProgressMonitor"]
+__all__ = ["ProgressMonitor", "prompts_built"]
 
 PLAIN_EVERY_SECONDS = 60.0
 RATES = {"tokens": "tok/s", "characters": "char/s"}
@@ -84,3 +86,23 @@ class ProgressMonitor:
     def _text(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
         return f"{self._samples:,}/{self._total:,} samples{failed}"
+
+
+@contextlib.contextmanager
+def prompts_built() -> Iterator[Callable[[int], None]]:
+    """A receiver of how many prompts are built: a line that changes at a terminal, one a minute elsewhere."""
+    from rich.console import Console
+
+    console, said = Console(stderr=True), time.monotonic()
+
+    def tell(count: int) -> None:
+        nonlocal said
+        if console.is_terminal:
+            status.update(f"planning: {count:,} prompts")
+        elif time.monotonic() - said >= PLAIN_EVERY_SECONDS:
+            said = time.monotonic()
+            note(f"planning: {count:,} prompts built")
+
+    status = console.status("planning")
+    with status if console.is_terminal else contextlib.nullcontext():
+        yield tell

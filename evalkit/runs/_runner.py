@@ -53,12 +53,19 @@ class RunOutcome:
     """What the backend ran with; empty where nothing was left to run."""
 
 
-def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
-    """The plan of the first step of every sample. Loads no model."""
+def plan_session(session: Session, monitor: Monitor | None = None, built: Callable[[int], None] | None = None) -> Plan:
+    """The plan of the first step of every sample. Loads no model. `built` is told how many prompts are built so far."""
     session.check_rope()
     for note in session.notes if monitor else ():
         monitor.note(note)  # type: ignore[union-attr]
-    return make_plan(_first_prompts(session), session.rope_of())
+    return make_plan(_told(_first_prompts(session), built), session.rope_of())
+
+
+def _told(prompts: Iterator[tuple[str, Prompt]], built: Callable[[int], None] | None) -> Iterator[tuple[str, Prompt]]:
+    for count, prompt in enumerate(prompts, 1):
+        if built is not None:
+            built(count)
+        yield prompt
 
 
 def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = None) -> RunOutcome:
