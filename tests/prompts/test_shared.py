@@ -16,8 +16,8 @@ from tests.wild import TEXTS
 NEEDLE_TINY = Path(__file__).parents[2] / "model_cards/needle-tiny/tokenizer.json"
 WORDS = (
     "a", "an", "I'm", "don't", "DON'T", "river", "Bridge", "naïve", "e\u0301t\u0301e", "中文", "第一个", "🙂", "12",
-    "3456", "<eos>", "<|user|>", "x\u0301", "\u0301y", "ﬁ", "\n", "\n\n", "  ", "\t", "\r\n", "\u00a0", "'s", "'ll", "…", "---",
-    "。",
+    "3456", "<eos>", "<|user|>", "x\u0301", "\u0301y", "ﬁ", "\n", "\n\n", "  ", "\t", "\r\n", "\u00a0", "'s", "'ll",
+    "…", "---", "。",
 )  # fmt: skip
 
 
