@@ -22,8 +22,8 @@ from evalkit.tasks import forget_lengths
 from ._foreign import Characters, TiktokenText
 from ._panics import is_panic, named, provoke, quietly
 from ._shared import can_share, encode_sharing
-from ._template import TEMPLATE_DATE, TemplateFailedError, render_template
 from ._tokenizer_file import read_tokenizer_file
+from .templates import TEMPLATE_DATE, TemplateFailedError, render_template
 
 __all__ = ["PromptTokenizer", "load_tokenizer"]
 

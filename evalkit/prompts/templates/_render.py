@@ -18,7 +18,7 @@ from typing import Any
 
 from evalkit.errors import MissingDependencyError
 
-from . import _template_worker as worker
+from . import _worker as worker
 
 __all__ = ["TEMPLATE_DATE", "TemplateFailedError", "render_template"]
 

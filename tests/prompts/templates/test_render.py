@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from evalkit.errors import CardError
-from evalkit.prompts import PromptTokenizer, _template_worker
-from evalkit.prompts._template import TEMPLATE_DATE, TemplateFailedError, _Renderer, render_template
+from evalkit.prompts import PromptTokenizer
+from evalkit.prompts.templates import _worker
+from evalkit.prompts.templates._render import TEMPLATE_DATE, TemplateFailedError, _Renderer, render_template
 from tests.wild import TEMPLATES
 
 TALKS = (
@@ -86,9 +87,9 @@ MESSAGES = {"messages": TALKS[0], "bos_token": "<s>"}
 def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Renderer]:
     """A renderer whose templates have one second."""
     script = tmp_path / "worker.py"
-    text = Path(_template_worker.__file__).read_text("utf-8")
+    text = Path(_worker.__file__).read_text("utf-8")
     script.write_text(text.replace("CPU_SECONDS = 5", "CPU_SECONDS = 0"), "utf-8")
-    monkeypatch.setattr(_template_worker, "__file__", str(script))
+    monkeypatch.setattr(_worker, "__file__", str(script))
     renderer = _Renderer()
     yield renderer
     renderer.stop()
@@ -184,14 +185,14 @@ def test_a_forked_process_has_a_renderer_of_its_own() -> None:
     """Two processes on one pipe would read each other's answers."""
     code = (
         "import os\n"
-        "from evalkit.prompts._template import render_template as r\n"
+        "from evalkit.prompts.templates._render import render_template as r\n"
         "r('{{ t }}', {'t': 'first'})\n"
         "child = os.fork()\n"
         "name = 'child' if child == 0 else 'parent'\n"
         "good = all(r('{{ t }}', {'t': name}) == name for _ in range(50))\n"
         "if child == 0:\n"
-        "    from evalkit.prompts import _template\n"
-        "    _template._renderer.stop()\n"
+        "    from evalkit.prompts.templates import _render\n"
+        "    _render._renderer.stop()\n"
         "    os._exit(0 if good else 3)\n"
         "assert good and os.waitpid(child, 0)[1] == 0\n"
     )
@@ -205,7 +206,7 @@ def test_an_endless_template_names_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasty: _Renderer, new_tokenizer: Callable[..., Any]
 ) -> None:
     """One line: the file, and what it exceeded."""
-    monkeypatch.setattr("evalkit.prompts._template._renderer", hasty)
+    monkeypatch.setattr("evalkit.prompts.templates._render._renderer", hasty)
     (tmp_path / "chat_template.jinja").write_text("…")
     tokenizer = PromptTokenizer(new_tokenizer(TEMPLATES["endless"].text), place=tmp_path)
 

@@ -2,7 +2,7 @@
 
 Jinja's sandbox keeps it from files and code, but not from computing for ever or filling the memory, and what runs in C
 (`9**(9**9)`, `'a'*(3*10**9)`) cannot be interrupted from inside. This process has little memory and little time for
-each template, and whoever started it outlives it. Run as a script by `_template.py`; nothing of evalkit is imported.
+each template, and whoever started it outlives it. Run as a script by `_render.py`; nothing of evalkit is imported.
 
 A request is a length (4 bytes) and a JSON object with `template` and `variables`; an answer is a letter (T = text,
 E = error), a length and a text. The environment is that of transformers 5.19 (`_cached_compile_jinja_template`).
