@@ -82,8 +82,12 @@ class ProgressMonitor:
         self._progress.stop()
 
     def stage(self, what: str, done: int = 0, total: int | None = None) -> None:
-        """Show at a terminal what is done while no prompt is answered; nothing elsewhere."""
+        """Show at a terminal what is done while no prompt is answered; elsewhere once a minute how far that is."""
         text = what + (f" {done:,}" if done else "") + (f" of {total:,}" if done and total else "")
+        if not self._is_live:
+            if done:
+                self._say_now_and_then(text)
+            return
         if what == self._staged and self._stage is not None:
             self._progress.update(self._stage, completed=done, total=total, samples=text)
             return
@@ -125,9 +129,14 @@ class ProgressMonitor:
         seconds = time.monotonic() - self._began
         rate = f"{self._tokens / seconds:,.0f} {RATES[self.unit]}" if seconds > 0 else ""
         self._progress.update(self._task, completed=self._tokens, samples=self._text(), rate=rate)
-        if not self._is_live and time.monotonic() - self._said >= PLAIN_EVERY_SECONDS:
+        if not self._is_live:
+            self._say_now_and_then(f"{self._text()}, {rate}")
+
+    def _say_now_and_then(self, text: str) -> None:
+        """A plain line, unless there was one a moment ago."""
+        if time.monotonic() - self._said >= PLAIN_EVERY_SECONDS:
             self._said = time.monotonic()
-            self._say(f"{self._text()}, {rate}")
+            self._say(text)
 
     def _text(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evalkit.cards._families import settled
 from evalkit.cards._window import Config, ConfigError, count, lengths_of, number, rope_parameters, scaling_type
 
 __all__ = ["completed", "head_dim", "is_by_layer", "is_latent", "rotary_dim", "stated_theta"]
@@ -19,10 +20,6 @@ __all__ = ["completed", "head_dim", "is_by_layer", "is_latent", "rotary_dim", "s
 _ROPE_KEYS = {
     "rope_parameters", "rope_scaling", "rope_theta", "rotary_emb_base", "partial_rotary_factor", "rotary_pct",
 }  # fmt: skip
-
-# Families of which config.json says all: heads as wide as `head_dim`, else hidden / heads, and turned as a whole.
-_PLAIN = {"granite", "llama", "mistral", "mixtral", "olmo", "olmo2", "qwen2", "qwen2_moe", "smollm3", "starcoder2"}
-_PLAIN_WITH_WIDTH = {"gemma", "gemma2", "qwen3", "qwen3_moe"}  # where `head_dim` is stated; else the class has a number
 
 # Families whose `compute_default_rope_parameters` obeys `partial_rotary_factor`; all others of transformers 5.19 turn
 # whole heads, whatever their files say.
@@ -39,8 +36,9 @@ def completed(folder: Path, config: Config) -> Config:
     Importing transformers takes seconds; it runs no code of the folder.
     """
     is_length_stated = lengths_of(config).window is not None
-    if is_length_stated and _says_all(config):
-        return config
+    known = settled(config) if is_length_stated else None
+    if known is not None:
+        return known
     loaded = _loaded(folder)
     if loaded is None:
         return config
@@ -48,18 +46,6 @@ def completed(folder: Path, config: Config) -> Config:
     stated = {key: value for key, value in config.items() if value is not None}
     # Gemma 3's published file states no length at all; what a file does state is what its makers mean.
     return _with_rope({**({} if is_length_stated else filled), **stated}, loaded, filled)
-
-
-def _says_all(config: Config) -> bool:
-    """Whether the file settles the RoPE parameters and the width of a head by itself."""
-    kind, parameters = config.get("model_type"), rope_parameters(config)
-    if not isinstance(kind, str):
-        return True  # no class could be found for it
-    if (config.get("rope_parameters") and config.get("rope_scaling")) or is_by_layer(parameters):
-        return False
-    if not (parameters.get("rope_theta") or config.get("rope_theta")):
-        return False
-    return kind in _PLAIN or (kind in _PLAIN_WITH_WIDTH and config.get("head_dim") is not None)
 
 
 def is_by_layer(parameters: Config) -> bool:

@@ -4,7 +4,7 @@ from ._build import PromptBuilder
 from ._chat import ChatFormat, chat_format, parse_messages
 from ._foreign import WithoutSpecialTokens
 from ._records import Ledger, Prompt, TokenIds, digest_ids, token_array
-from ._tokenizer import TEMPLATE_DATE, PromptTokenizer, load_tokenizer
+from ._tokenizer import PromptTokenizer, load_tokenizer
 from ._truncation import (
     Budget,
     Range,
@@ -15,6 +15,7 @@ from ._truncation import (
     parse_mode,
     require_room,
 )
+from .templates import TEMPLATE_DATE
 
 __all__ = [
     "TEMPLATE_DATE",

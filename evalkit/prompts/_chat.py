@@ -36,6 +36,8 @@ class ChatFormat:
     """System text, role names and separators of a FastChat-style format."""
     digest: str = ""
     """sha256 of all that decides the wrapped text."""
+    place: str = ""
+    """Where `template` comes from, for messages."""
     is_dated: bool = False
     """Whether the template asks for today's date, which is `TEMPLATE_DATE` in its place."""
 
@@ -46,7 +48,7 @@ class ChatFormat:
         if self.kind == "messages":
             return _message_text(messages)
         turns = [{"role": message.role, "content": message.content} for message in messages]
-        return tokenizer.render(turns, self.template)
+        return tokenizer.render(turns, self.template, self.place)
 
 
 def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
@@ -64,7 +66,8 @@ def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
             "pass --chat none to send prompts as they are, or set `chat` in a card"
         )
     source = template or tokenizer.chat_template or ""
-    return ChatFormat("template", template=template, digest=_digest(source), is_dated="strftime_now" in source)
+    place = "" if template is None else f"`chat` of {card.origin or card.name}, or --chat"
+    return ChatFormat("template", template, digest=_digest(source), place=place, is_dated="strftime_now" in source)
 
 
 def _message_text(messages: Sequence[Message]) -> str:

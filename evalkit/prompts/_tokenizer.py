@@ -1,16 +1,18 @@
 """One tokenizer interface for prompts: encode, decode, chat format, digests.
 
-Wraps a Hugging Face tokenizer (fast or slow). Nothing else in evalkit talks to `transformers` about text.
+Wraps a tokenizer read from `tokenizer.json` here, or a Hugging Face one (fast or slow) where only transformers can tell
+what its ids are. Nothing else in evalkit talks to `transformers` about text.
 """
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import hashlib
 import json
 import logging
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.cards import Card
@@ -18,12 +20,12 @@ from evalkit.errors import CardError, MissingDependencyError, one_line
 from evalkit.tasks import forget_lengths
 
 from ._foreign import Characters, TiktokenText
+from ._panics import is_panic, named, provoke, quietly
+from ._shared import can_share, encode_sharing
+from ._tokenizer_file import read_tokenizer_file
+from .templates import TEMPLATE_DATE, TemplateFailedError, render_template
 
-__all__ = ["TEMPLATE_DATE", "PromptTokenizer", "load_tokenizer"]
-
-TEMPLATE_DATE = datetime.datetime(2024, 7, 26)
-"""The day that chat templates print, whatever day it is: with today's date every prompt would change overnight, and no
-run could be continued or compared. It is the one that the templates of Llama 3.1 to 3.3 fall back on themselves."""
+__all__ = ["PromptTokenizer", "load_tokenizer"]
 
 
 UNREACHABLE = ("couldn't connect to", "offline mode is enabled", "HF_HUB_OFFLINE")
@@ -33,37 +35,46 @@ UNREACHABLE = ("couldn't connect to", "offline mode is enabled", "HF_HUB_OFFLINE
 class PromptTokenizer:
     """A model's tokenizer as prompts need it."""
 
-    def __init__(self, tokenizer: Any, *, add_bos: bool | Literal["auto"] = "auto") -> None:
+    def __init__(
+        self, tokenizer: Any, *, add_bos: bool | Literal["auto"] = "auto", place: str | Path = "tokenizer.json"
+    ) -> None:
+        """`place` is the folder or hub id that messages name."""
         tokenizer.model_max_length = int(1e12)  # lengths are this package's business; no warning per prompt
         if getattr(tokenizer, "is_fast", False):
             forget_lengths(tokenizer.backend_tokenizer)
         self._tokenizer = tokenizer
         self._add_bos = add_bos
+        self._place = place
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` alone, without special tokens."""
         # Special tokens are added once, by `start`, whatever the tokenizer would add by itself.
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        with named(self._file):
+            ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
         return ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text without special tokens, in order; fast tokenizers work in parallel.
 
         `encode_batch_fast` gives the same ids as the tokenizer's own call without the character offsets that nobody
-        here reads, in about half the time.
+        here reads, in about half the time; a document that several texts begin with is encoded once.
         """
-        if getattr(self._tokenizer, "is_fast", False):
-            encodings = self._tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [encoding.ids for encoding in encodings]
-        batch: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        with named(self._file):
+            if self._can_share:
+                return encode_sharing(self._tokenizer.backend_tokenizer, texts)
+            if getattr(self._tokenizer, "is_fast", False):
+                encodings = self._tokenizer.backend_tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+                return [encoding.ids for encoding in encodings]
+            batch: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return batch
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
         """The text of those ids, spaces as they are."""
         # Cleaning up would join " ," to "," and change what metrics and truncated prompts see.
-        text: str = self._tokenizer.decode(
-            list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False
-        )
+        with named(self._file):
+            text: str = self._tokenizer.decode(
+                list(ids), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False
+            )
         return text
 
     def decode_as_upstream(self, ids: Sequence[int]) -> str:
@@ -71,26 +82,60 @@ class PromptTokenizer:
 
         That code names no clean-up flag, so a tokenizer that ships it on ("meaning 'x" → "meaning'x") cleans up.
         """
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        with named(self._file):
+            text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
-    def render(self, messages: Sequence[dict[str, str]], template: str | None) -> str:
-        """The chat text of `messages` up to where the model answers, by `template` or the tokenizer's own."""
+    def render(self, messages: Sequence[dict[str, str]], template: str | None, place: str = "") -> str:
+        """The chat text of `messages` up to where the model answers, by `template` or the tokenizer's own.
+
+        `place` is where a `template` comes from. Raises `CardError` for a template that cannot write it within bounds.
+        """
+        # With the header of the answer: without it models go on with the question.
+        given = {"messages": list(messages), "tools": None, "documents": None, "add_generation_prompt": True}
         try:
-            # With the header of the answer: without it models go on with the question.
-            text: str = self._tokenizer.apply_chat_template(
-                list(messages),
-                chat_template=template,
-                tokenize=False,
-                add_generation_prompt=True,
-                strftime_now=TEMPLATE_DATE.strftime,
-            )
+            if _formats_itself(self._tokenizer):
+                own: str = self._tokenizer.apply_chat_template(
+                    list(messages), chat_template=template, tokenize=False, add_generation_prompt=True,
+                    strftime_now=TEMPLATE_DATE.strftime,
+                )  # fmt: skip
+                return own
+            return render_template(self._source(template), {**self._tokenizer.special_tokens_map, **given})
+        except MissingDependencyError:
+            raise
         except Exception as error:  # a template is a program: besides Jinja's errors it can raise any
             reason = one_line(error)
             raise CardError(
-                f"the chat template cannot write this prompt ({reason}); correct `chat` in the card, or pass --chat"
+                f"{self.template_place if template is None else place or 'the card'}: the chat template cannot write "
+                f"this prompt ({reason}); correct it, or pass another with --chat"
             ) from error
-        return text
+
+    def _source(self, template: str | None) -> str:
+        """The template text: that one, or the tokenizer's; of several named ones the default is meant."""
+        own = self._tokenizer.chat_template
+        if isinstance(own, dict):
+            if template is None and "default" not in own:
+                raise TemplateFailedError(f"there are several templates and no default: {', '.join(sorted(own))}")
+            return str(own.get(template, template) if template is not None else own["default"])
+        return str(own if template is None else template)
+
+    @cached_property
+    def _can_share(self) -> bool:
+        return bool(getattr(self._tokenizer, "is_fast", False)) and can_share(self._tokenizer.backend_tokenizer)
+
+    @property
+    def template_place(self) -> str:
+        """The file of the tokenizer's own chat template."""
+        folder = Path(self._place)
+        if not folder.is_dir():
+            return str(self._place)
+        names = ("chat_template.jinja", "additional_chat_templates")
+        return str(folder / next((name for name in names if (folder / name).exists()), "tokenizer_config.json"))
+
+    @cached_property
+    def _file(self) -> str:
+        path = Path(self._place) / "tokenizer.json"
+        return str(path if path.is_file() else self._place)
 
     @property
     def unit(self) -> str:
@@ -125,7 +170,8 @@ class PromptTokenizer:
     @cached_property
     def _affixes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         plain = self.encode("a")
-        whole: list[int] = self._tokenizer.encode("a", add_special_tokens=True)
+        with named(self._file):
+            whole: list[int] = self._tokenizer.encode("a", add_special_tokens=True)
         found = (i for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
         start = next(found, None)
         return ((), ()) if start is None else (tuple(whole[:start]), tuple(whole[start + len(plain) :]))
@@ -168,29 +214,31 @@ class PromptTokenizer:
         return hashlib.sha256((content + special).encode()).hexdigest()
 
 
+def _formats_itself(tokenizer: Any) -> bool:
+    """Whether the tokenizer has a chat format of its own making: a server's, or code of a repository."""
+    method = getattr(type(tokenizer), "apply_chat_template", None)
+    return method is not None and method.__module__ != "transformers.tokenization_utils_base"
+
+
 def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptTokenizer:
     """The tokenizer of a card's weights; `CardError` where there is none or it needs code that was not allowed."""
     if card.tokenizer is not None and card.tokenizer.startswith("tiktoken:"):
         return PromptTokenizer(TiktokenText(card.tokenizer.removeprefix("tiktoken:")))
     if card.tokenizer is None and card.weights is None:
         return PromptTokenizer(Characters())
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise MissingDependencyError("transformers", "hf", "reading a tokenizer") from error
-    for module in ("base", "tokenizers"):  # lengths are ours; a BPE tokenizer that ignores its clean-up flag is no news
-        logging.getLogger(f"transformers.tokenization_utils_{module}").setLevel(logging.ERROR)
     place = card.tokenizer or str(card.weights_path or card.weights)
     if card.tokenizer is None and card.weights_path is not None and not card.weights_path.is_dir():
         raise CardError(f"{place}: no such folder: put the weights there, or correct `weights` in card {card.name}")
     try:
-        loaded = AutoTokenizer.from_pretrained(
-            place,
-            revision=card.revision if card.tokenizer is None else None,
-            trust_remote_code=trust_remote_code,
-            use_fast=card.use_fast_tokenizer,
-        )
-    except Exception as error:  # transformers and tokenizers raise every kind for a damaged file
+        loaded = _loaded(place, card, trust_remote_code)
+        if getattr(loaded, "is_fast", False):
+            with quietly():
+                provoke(loaded.backend_tokenizer)
+    except MissingDependencyError:
+        raise
+    except BaseException as error:  # transformers and tokenizers raise every kind for a damaged file
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         reason = one_line(error)
         if "trust_remote_code" in str(error):  # before it is cut to a line
             reason = "it ships its own code; pass --trust-remote-code to run it"
@@ -200,4 +248,27 @@ def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptToke
                 "HF_ENDPOINT to a mirror"
             )
         raise CardError(f"{place}: no usable tokenizer: {reason}") from error
-    return PromptTokenizer(loaded, add_bos=card.add_bos)
+    return PromptTokenizer(loaded, add_bos=card.add_bos, place=place)
+
+
+def _loaded(place: str, card: Card, trust_remote_code: bool) -> Any:
+    """The tokenizer of a folder's own files where its ids are known to be transformers', else what that loads."""
+    folder = Path(place).expanduser()
+    if folder.is_dir() and card.use_fast_tokenizer:
+        with quietly():
+            found = read_tokenizer_file(folder, trust_remote_code=trust_remote_code)
+        if found is not None:
+            return found
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingDependencyError("transformers", "hf", "reading a tokenizer") from error
+    for module in ("base", "tokenizers"):  # lengths are ours; a BPE tokenizer that ignores its clean-up flag is no news
+        logging.getLogger(f"transformers.tokenization_utils_{module}").setLevel(logging.ERROR)
+    with quietly() if folder.is_dir() else contextlib.nullcontext():  # a download shows its progress
+        return AutoTokenizer.from_pretrained(
+            place,
+            revision=card.revision if card.tokenizer is None else None,
+            trust_remote_code=trust_remote_code,
+            use_fast=card.use_fast_tokenizer,
+        )

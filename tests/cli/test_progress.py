@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from _pytest.capture import CaptureIO
 
+from evalkit import progress
 from evalkit.cli._progress import ProgressMonitor, shown_between
 
 Command = Callable[..., Any]
@@ -51,6 +52,18 @@ def test_a_pipe_is_told_of_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
         monitor.stage("building prompts", 1234, 55_000)
 
     assert "" == capsys.readouterr().err
+
+
+def test_a_pipe_is_told_once_a_minute_how_far_a_long_stage_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody takes a long plan for one that hangs."""
+    monkeypatch.setattr(progress, "PLAIN_EVERY_SECONDS", 0.0)
+
+    with ProgressMonitor() as monitor:
+        monitor.stage("building prompts", 1234, 55_000)
+
+    assert "evalkit: building prompts 1,234 of 55,000\n" == capsys.readouterr().err
 
 
 def test_nothing_moves_while_an_item_is_printed(terminal: None, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
