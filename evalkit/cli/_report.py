@@ -128,7 +128,8 @@ def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:
 
 def _is_scores_only(folder: Path) -> bool:
     """Whether a folder is one of `evalkit score --out`: scores of outputs made elsewhere, without the run."""
-    return not (folder / "run.json").exists() and (folder / "scores.json").is_file()
+    of_a_run = ("run.json", "run.copy.json", "samples.jsonl")
+    return (folder / "scores.json").is_file() and not any((folder / name).exists() for name in of_a_run)
 
 
 def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:

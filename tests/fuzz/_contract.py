@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Literal, NamedTuple
 
 from evalkit.errors import LONGEST_MESSAGE, EvalkitError
+from evalkit.printable import is_printable
 
 __all__ = ["CLOCK_FACTOR", "Outcome", "Reader", "case_of", "check"]
 
@@ -90,7 +91,7 @@ def _judged(message: str) -> Outcome:
         return Outcome("crash", "a message that says nothing")
     if len(message) > LONGEST_MESSAGE + 10:
         return Outcome("crash", f"a message of {len(message)} characters", message[:5000])
-    if not message.isprintable():
+    if not is_printable(message):
         return Outcome("crash", "a message with control characters", repr(message)[:5000])
     return Outcome("refused", detail=message)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import EvalkitError
+from evalkit.printable import is_printable
 from evalkit.rope import RopeModel, parse_rope, rope_setting
 from evalkit.settings import RunSettings, read_settings, settings_of
 from tests.fuzz._contract import Reader, case_of, check
@@ -91,7 +92,7 @@ def test_any_settings_are_taken_or_refused(values: dict[str, Any]) -> None:
     try:
         read_settings(model, benchmarks, values).check()
     except EvalkitError as error:
-        assert str(error).isprintable()
+        assert is_printable(str(error))
 
 
 @given(
@@ -108,7 +109,7 @@ def test_any_rope_spec_is_computed_or_refused(
     try:
         spec = parse_rope(f"{kind}:{number}")
     except EvalkitError as error:
-        assert str(error).isprintable()
+        assert is_printable(str(error))
         return
 
     setting = rope_setting(spec, RopeModel(1e18, 1, dimension), tokens, grid)

@@ -10,7 +10,7 @@ import pytest
 from evalkit.data import read_wheel_text
 from evalkit.errors import DataError
 from evalkit.tasks import load_spec
-from evalkit.tasks.needlebench._sets import AtcTask, GridTask, task_of
+from evalkit.tasks.needlebench._sets import AtcTask, GridTask, described
 
 SIZES = ("4k", "8k", "32k", "128k", "200k", "256k", "1000k")
 FORMS = {"single": "single", "multi_retrieval": "multi_retrieval", "multi_reasoning": "multi_reasoning_2"}
@@ -36,7 +36,7 @@ def test_choices_have_upstreams_needle_counts(name: str) -> None:
     """As the configuration's range says."""
     counts = _assigned(_tree(f"needlebench/atc/{name}.py"), "needle_num_list")
 
-    task = task_of(load_spec(f"needlebench-{name.replace('_', '-')}").tasks["en"].settings)
+    task = described(name, "en", load_spec(f"needlebench-{name.replace('_', '-')}").tasks["en"].settings)
 
     assert isinstance(task, AtcTask)
     assert counts == list(task.counts)
@@ -53,14 +53,14 @@ def test_stories_have_upstreams_counts_and_repeats(name: str, file: str) -> None
     """Free form and version 2."""
     tree = _tree(file)
 
-    task = task_of(load_spec(name).tasks["en"].settings)
+    task = described(name, "en", load_spec(name).tasks["en"].settings)
 
     assert isinstance(task, AtcTask)
     assert (_assigned(tree, "needle_num_list"), _assigned(tree, "repeats")) == (list(task.counts), [task.repeats])
 
 
 def _task(name: str, task: str) -> GridTask:
-    found = task_of(load_spec(name).tasks[task].settings)
+    found = described(name, task, load_spec(name).tasks[task].settings)
     assert isinstance(found, GridTask)
     return found
 

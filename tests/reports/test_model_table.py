@@ -161,7 +161,7 @@ def test_markdown_and_latex_escape_what_they_would_misread(column: Column, tmp_p
     markdown, latex = (tmp_path / "t.md").read_text(), (tmp_path / "t.tex").read_text()
     assert r"| task | metric | a\|b_c | bee |" in markdown
     assert "| --- | --- | ---: | ---: |" in markdown
-    assert "- backend differs: hf (a|b_c), vllm (bee)" in markdown
+    assert r"- backend differs: hf (a\|b_c), vllm (bee)" in markdown
     assert r"a\textbar{}b\_c & bee \\" in latex
     assert r"\begin{tabular}{llrr}" in latex
     assert (1, 2, 1) == tuple(latex.count(rf"\{rule}rule") for rule in ("top", "mid", "bottom"))

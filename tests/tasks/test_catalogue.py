@@ -129,7 +129,7 @@ def test_a_broken_definition_is_named_and_the_others_are_listed(offer: Callable[
     listed = evalkit("benchmarks", "list")
 
     assert "own-e" in listed.out
-    assert "own-f.yaml: title: missing" in listed.err
+    assert "own-f.yaml: title, kind, about, source, default_protocol, tasks, protocols: missing" in listed.err
 
 
 def test_a_name_of_two_packages_is_nobodys(offer: Callable[..., Path]) -> None:

@@ -43,6 +43,7 @@ class _Renderer:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
         self._since: float | None = None
+        self._busy = threading.Event()
         self._verdict: str | None = None
         # Elsewhere the limit is accepted and means nothing (macOS), so the memory is looked at from here.
         self.is_limiting_memory = sys.platform.startswith("linux")
@@ -54,6 +55,7 @@ class _Renderer:
         with self._lock:
             process = self._started()
             self._since = time.monotonic()
+            self._busy.set()
             try:
                 letter, answer = _ask(process, request)
             except (OSError, EOFError):
@@ -63,6 +65,7 @@ class _Renderer:
                 raise
             finally:
                 self._since = None
+                self._busy.clear()
         text = answer.decode("utf-8", "surrogatepass")
         if letter != b"T":
             raise TemplateFailedError(text)
@@ -99,8 +102,10 @@ class _Renderer:
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """End the process where a template takes longer than any does, or memory that the system does not limit."""
+        pause = threading.Event()
         while process.poll() is None:
-            time.sleep(LOOK_SECONDS)
+            self._busy.wait()
+            pause.wait(LOOK_SECONDS)
             since = self._since
             spent = 0.0 if since is None else time.monotonic() - since
             if spent > WAIT_SECONDS:

@@ -163,7 +163,7 @@ def test_python_takes_the_same_setting(
     import evalkit
 
     monkeypatch.setenv("DB_PASSWORD", KEY)
-    with pytest.raises(UserError, match=r"--send-key-to DB_PASSWORD@127\.0\.0\.1"):
+    with pytest.raises(UserError, match=r"send_key_to=DB_PASSWORD@127\.0\.0\.1"):
         evalkit.plan(shared("DB_PASSWORD"), toy)
 
     with warnings.catch_warnings(action="ignore"):  # nobody knows its tokenizer

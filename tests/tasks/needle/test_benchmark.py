@@ -452,7 +452,7 @@ def test_prompts_are_those_of_every_release(options: dict[str, str], prompts: in
     assert (prompts, digest) == (len(found), hashlib.sha256("".join(found).encode()).hexdigest()[:16])
 
 
-@pytest.mark.parametrize("repeats", ["1", "100000"])
+@pytest.mark.parametrize("repeats", ["1", "40000"])
 def test_trying_the_lengths_costs_the_same_for_any_number_of_repeats(repeats: str) -> None:
     """One longest prompt and the shortest of each needle of the first repeat, at its first depth."""
     options = {"lengths": "100,200,400", "depths": "30,60", "needle-count": "2", "lang": "en,zh", "repeats": repeats}
