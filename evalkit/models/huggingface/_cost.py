@@ -68,6 +68,11 @@ class PrefillCost:
             joining = self.layers * (pieces * self.device.join + new * self.width * self.device.joined)
         return pieces * self.layers * self.device.layer + new * self.token + pairs * self.pair + joining
 
+    def attention(self, cached: int, tokens: int) -> float:
+        """Operations of attention alone, without a mask, for the tokens of a prompt behind the first `cached`."""
+        new = tokens - cached
+        return (new * cached + new * new / 2) * self.pair
+
     def masked_piece(self) -> int:
         """New tokens at once behind a mask: the fewer, the fewer future pairs; the more, the fewer passes."""
         waste = self.pair * self.device.masked / 2  # of a token, for each token of its piece

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import CardError, one_line
@@ -31,6 +32,8 @@ class Feeding:
         self.cache_argument = _cache_argument(model, self._parameters)
         self.no_cache_reason = self._no_cache_reason(make_cache)
         """Why the whole sequence is computed at every step; None where a cache is used."""
+        self.for_one_token: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What a step of a single token is computed within."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -41,9 +44,10 @@ class Feeding:
     def step(self, ids: list[int], cache: Any) -> torch.Tensor:
         """Logits behind the last of the new tokens `ids`, shape (vocabulary,); the cache holds those before."""
         assert self.cache_argument is not None
-        output = self._model(
-            input_ids=self._batch(ids), use_cache=True, **{self.cache_argument: cache}, **self._last_only
-        )
+        with self.for_one_token() if len(ids) == 1 else nullcontext():
+            output = self._model(
+                input_ids=self._batch(ids), use_cache=True, **{self.cache_argument: cache}, **self._last_only
+            )
         return _last(output)
 
     def whole(self, ids: list[int]) -> torch.Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from evalkit.prompts import TokenIds
 
 from ._cost import PrefillCost, Way, prefill_cost
 from ._feeding import Feeding
+from ._kernels import PLAN_PAYS, without_plans
 from ._prefix import can_prefill_in_pieces, unsuitable_reason
 
 if TYPE_CHECKING:
@@ -34,32 +35,43 @@ class Prefill:
     def __init__(self, model: Any, feeding: Feeding, make_cache: Callable[[], Any]) -> None:
         self._feeding = feeding
         self._has_pieces = can_prefill_in_pieces(model)
-        self._suffix, self.way = _found(model, feeding, make_cache)
+        self._suffix, self.way, self._way_with_plans = _found(model, feeding, make_cache)
         """What attends behind a prefix: `joined`, `aligned` or `masked`."""
         self._cost: PrefillCost = prefill_cost(model)
+        if self._way_with_plans is not None:
+            feeding.for_one_token = without_plans
 
     def kept(self, shared: int, tokens: int) -> int:
         """How many of `shared` cached tokens to keep for a prompt: all, or none where computing them is cheaper."""
-        behind = min(self._of(way, shared, tokens) for way in self._ways)
+        behind = min(self._of(way, shared, tokens) for way in self._ways(shared, tokens))
         return shared if behind < self._of("whole", 0, tokens) else 0
 
     def logits(self, ids: TokenIds, cached: int, cache: Any, *, is_whole: bool) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,); `is_whole` forbids pieces of a first prompt."""
         rest = ids[cached:].tolist()
-        way = min(self._ways, key=lambda each: self._of(each, cached, len(ids)))
+        way = min(self._ways(cached, len(ids)), key=lambda each: self._of(each, cached, len(ids)))
         piece = self._piece(way, len(ids))
         # Pieces would begin a running state anew, and change a scaling that follows the length.
         if cached == 0 and (len(rest) <= ONE_PASS_TOKENS or not self._has_pieces or is_whole):
             piece = len(rest)
-        for begin in range(0, len(rest), piece):
-            is_behind = cached + begin > 0 and way != "masked" and self._suffix is not None
-            with self._suffix.in_force() if is_behind and self._suffix else nullcontext():
-                logits = self._feeding.step(rest[begin : begin + piece], cache)
+        with self._kernels(cached, len(ids)):
+            for begin in range(0, len(rest), piece):
+                is_behind = cached + begin > 0 and way != "masked" and self._suffix is not None
+                with self._suffix.in_force() if is_behind and self._suffix else nullcontext():
+                    logits = self._feeding.step(rest[begin : begin + piece], cache)
         return logits
 
-    @property
-    def _ways(self) -> tuple[Way, ...]:
-        return (self.way,) if self.way == "masked" else (self.way, "masked")
+    def _ways(self, cached: int, tokens: int) -> tuple[Way, ...]:
+        with_plans = self._way_with_plans if self._is_worth_plans(cached, tokens) else None
+        return ("masked",) if self.way == "masked" else (with_plans or self.way, "masked")
+
+    def _kernels(self, cached: int, tokens: int) -> AbstractContextManager[None]:
+        """What a prompt is computed within: whole ones by the same kernels as those behind a prefix."""
+        is_choosing = self._way_with_plans is not None and not self._is_worth_plans(cached, tokens)
+        return without_plans() if is_choosing else nullcontext()
+
+    def _is_worth_plans(self, cached: int, tokens: int) -> bool:
+        return self._way_with_plans != "masked" and self._cost.attention(cached, tokens) >= PLAN_PAYS
 
     def _of(self, way: Way, cached: int, tokens: int) -> float:
         return self._cost.of(way, cached, tokens, self._piece(way, tokens))
@@ -71,24 +83,39 @@ class Prefill:
         return ONE_PASS_TOKENS
 
 
-def _found(model: Any, feeding: Feeding, make_cache: Callable[[], Any]) -> tuple[SuffixAttention | None, Way]:
-    """What attends behind a prefix without a mask, if anything can, and how."""
+def _found(
+    model: Any, feeding: Feeding, make_cache: Callable[[], Any]
+) -> tuple[SuffixAttention | None, Way, Way | None]:
+    """What attends behind a prefix without a mask, if anything can, and how.
+
+    Last comes how where kernels are allowed that make plans of shapes; None where that makes no difference.
+    """
     attention = str(model.config._attn_implementation)
     if unsuitable_reason(model) or feeding.no_cache_reason:
-        return None, "masked"
+        return None, "masked", None
     if attention.startswith("flash_attention"):  # aligned with the last key by itself
-        return None, "aligned"
+        return None, "aligned", None
     if attention != "sdpa" or not getattr(model, "_supports_attention_backend", False):
-        return None, "masked"
-    from ._suffix import SPLIT, SuffixAttention
+        return None, "masked", None
+    from ._suffix import SuffixAttention
 
     suffix = SuffixAttention(model)
     vocabulary = getattr(model.config.get_text_config(decoder=True), "vocab_size", None) or 1
     trial = [token % vocabulary for token in range(2 * TRIAL_TOKENS)]  # distinct, else every order gives the same
-    ways = _tried(suffix, feeding, make_cache(), trial)
+    with_plans = _way_of(_tried(suffix, feeding, make_cache(), trial))
+    with without_plans():
+        without = _way_of(_tried(suffix, feeding, make_cache(), trial))
+    if without == with_plans or without == "masked":  # this device has no such kernel, or no other
+        return (None if with_plans == "masked" else suffix), with_plans, None
+    return suffix, without, with_plans
+
+
+def _way_of(ways: set[str]) -> Way:
+    from ._suffix import SPLIT
+
     if not ways or "masked" in ways:
-        return None, "masked"
-    return suffix, "joined" if ways & SPLIT else "aligned"
+        return "masked"
+    return "joined" if ways & SPLIT else "aligned"
 
 
 def _tried(suffix: SuffixAttention, feeding: Feeding, cache: Any, trial: list[int]) -> set[str]:

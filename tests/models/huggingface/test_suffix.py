@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evalkit.models.huggingface._feeding import Feeding
@@ -136,6 +137,45 @@ def test_a_kernel_that_is_not_there_is_done_without(monkeypatch: pytest.MonkeyPa
     computing, _ = prefill(model("Llama", {}))
 
     assert ("masked", "sdpa") == (computing.way, model("Llama", {}).config._attn_implementation)
+
+
+@pytest.mark.parametrize(
+    ("plain", "with_plans", "short", "long"),
+    [
+        ({"flash"}, {"cudnn"}, ("aligned", False), ("joined", True)),
+        ({"flash"}, {"flash"}, ("aligned", True), ("aligned", True)),  # a device without cuDNN: nothing is switched
+        ({"masked"}, {"cudnn"}, ("joined", True), ("joined", True)),  # heads that no other kernel takes
+        ({"flash"}, {"masked"}, ("aligned", False), ("aligned", False)),
+    ],
+)
+def test_kernels_that_make_plans_compute_what_is_long(
+    monkeypatch: pytest.MonkeyPatch,
+    plain: set[str],
+    with_plans: set[str],
+    short: tuple[str, bool],
+    long: tuple[str, bool],
+) -> None:
+    """A plan of each new shape takes longer than most prompts, and than any token of an answer."""
+    from torch.backends import cuda
+
+    from evalkit.models.huggingface import _prefill
+
+    cuda.enable_cudnn_sdp(True)
+    monkeypatch.setattr(_prefill, "_tried", lambda *_: with_plans if cuda.cudnn_sdp_enabled() else plain)
+    computing, feeding = prefill(model("Llama", {}))
+    monkeypatch.setattr(_prefill, "PLAN_PAYS", computing._cost.attention(0, 50))
+    seen: list[bool] = []
+    step = feeding.step
+    monkeypatch.setattr(feeding, "step", lambda *given: (seen.append(cuda.cudnn_sdp_enabled()), step(*given))[1])
+
+    for tokens in (49, 50):
+        computing.logits(np.arange(tokens), 0, cache_maker(feeding._model)(), is_whole=False)
+    with feeding.for_one_token():
+        seen.append(cuda.cudnn_sdp_enabled())
+
+    assert (short[0], long[0]) == (computing._ways(0, 49)[0], computing._ways(0, 50)[0])
+    assert [short[1], long[1], short[1]] == seen
+    assert cuda.cudnn_sdp_enabled()
 
 
 def test_masks_that_are_no_plain_ones_are_made() -> None:
