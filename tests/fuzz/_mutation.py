@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import random
@@ -83,7 +84,8 @@ def _wrap(holder: Any, key: Any, rng: random.Random) -> None:
 
 def _copy_from_elsewhere(holder: Any, key: Any, rng: random.Random) -> None:
     values = list(holder.values()) if isinstance(holder, dict) else holder
-    holder[key] = copy.deepcopy(rng.choice(values))
+    with contextlib.suppress(RecursionError):  # nested deeper than it can be copied: it stands once then
+        holder[key] = copy.deepcopy(rng.choice(values))
 
 
 _CHANGES: tuple[Callable[[Any, Any, random.Random], None], ...] = (
