@@ -2,15 +2,31 @@
 
 from evalkit.settings import RunSettings, read_settings
 
-from ._log import LOG, Damage, misfit, misfit_refusal, read_records_of_run, torn_line
-from ._manifest import MANIFEST, manifest_note, read_manifest, restore_manifest
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._place import check_place, holds_files, listed
-from ._records import LedgerRecord, Manifest, SampleRecord
-from ._repair import Repair, repair_run
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_session
-from ._store import RunStore, conflict_with
+from .folder import (
+    LOG,
+    MANIFEST,
+    Damage,
+    LedgerRecord,
+    Manifest,
+    Repair,
+    RunStore,
+    SampleRecord,
+    check_place,
+    conflict_with,
+    holds_files,
+    listed,
+    manifest_note,
+    misfit,
+    misfit_refusal,
+    read_manifest,
+    read_records_of_run,
+    repair_run,
+    restore_manifest,
+    torn_line,
+)
 
 __all__ = [
     "LOG",

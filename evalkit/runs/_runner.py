@@ -17,13 +17,21 @@ from evalkit.prompts import Prompt
 from evalkit.tasks import Request, join_options
 
 from ._identity import environment, weights_digest
-from ._log import Recorded, misfit, misfit_refusal
-from ._manifest import has_manifest, read_manifest
 from ._monitor import Monitor, tell, told
-from ._place import check_place
-from ._records import Manifest, SampleRecord, sample_record
 from ._session import Job, Session
-from ._store import RunStore, conflict_with
+from .folder import (
+    Manifest,
+    Recorded,
+    RunStore,
+    SampleRecord,
+    check_place,
+    conflict_with,
+    has_manifest,
+    misfit,
+    misfit_refusal,
+    read_manifest,
+    sample_record,
+)
 
 __all__ = ["RunOutcome", "execute", "plan_session"]
 

@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.errors import DataError, UserError
 from evalkit.runs import Manifest, RunStore, SampleRecord, manifest_note, read_manifest, restore_manifest
-from evalkit.runs._manifest import mend_manifest, write_manifest
+from evalkit.runs.folder._manifest import mend_manifest, write_manifest
 
 NewManifest = Callable[..., Manifest]
 NewRecord = Callable[..., SampleRecord]

@@ -10,7 +10,7 @@ import pytest
 
 from evalkit.errors import DataError, RunConflictError, UserError
 from evalkit.runs import Manifest, Repair, RunStore, SampleRecord, read_records_of_run, repair_run
-from evalkit.runs import _repair as module
+from evalkit.runs.folder import _repair as module
 
 NewRecord = Callable[..., SampleRecord]
 Begin = Callable[..., list[bytes]]

@@ -15,7 +15,7 @@ import pytest
 
 from evalkit.errors import DataError, RunConflictError, UserError
 from evalkit.runs import Manifest, RunStore, SampleRecord, conflict_with, read_manifest, read_records_of_run
-from evalkit.runs import _store as module
+from evalkit.runs.folder import _store as module
 
 NewRecord = Callable[..., SampleRecord]
 NewManifest = Callable[..., Manifest]

@@ -20,17 +20,8 @@ import filelock
 from evalkit.errors import RunConflictError, UserError
 from evalkit.files import sync_folder
 
-from ._identity import moved_on_hub
-from ._log import (
-    LOG,
-    Recorded,
-    cut_torn_line,
-    placed_records,
-    read_records_of_run,
-    record_at,
-    record_line,
-    recorded,
-)
+from .._identity import moved_on_hub
+from ._log import LOG, Recorded, cut_torn_line, placed_records, read_records_of_run, record_at, record_line, recorded
 from ._manifest import has_manifest, manifest_note, read_manifest, restore_manifest, write_manifest
 from ._place import check_place
 from ._records import Manifest, SampleRecord

@@ -1,0 +1,34 @@
+"""The run folder: its log of records, its manifest, what may be written there, and its repair."""
+
+from ._log import LOG, Damage, Recorded, misfit, misfit_refusal, read_records_of_run, torn_line
+from ._manifest import MANIFEST, has_manifest, manifest_note, read_manifest, restore_manifest
+from ._place import check_place, holds_files, listed
+from ._records import LedgerRecord, Manifest, SampleRecord, sample_record
+from ._repair import Repair, repair_run
+from ._store import RunStore, conflict_with
+
+__all__ = [
+    "LOG",
+    "MANIFEST",
+    "Damage",
+    "LedgerRecord",
+    "Manifest",
+    "Recorded",
+    "Repair",
+    "RunStore",
+    "SampleRecord",
+    "check_place",
+    "conflict_with",
+    "has_manifest",
+    "holds_files",
+    "listed",
+    "manifest_note",
+    "misfit",
+    "misfit_refusal",
+    "read_manifest",
+    "read_records_of_run",
+    "repair_run",
+    "restore_manifest",
+    "sample_record",
+    "torn_line",
+]
