@@ -2,20 +2,8 @@
 
 from ._extra import ExtraMetric, ExtraMetrics, read_metrics, with_extra
 from ._frame import score_rows
-from ._group_interval import COMBINED
-from ._interval import (
-    BOUND,
-    CLUSTER_T,
-    EXACT,
-    Interval,
-    Spread,
-    cluster_interval,
-    cluster_spread,
-    logit_interval,
-)
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._look import LookedAt, look_at
-from ._quantiles import beta_quantile, t_quantile
 from ._records import (
     BenchmarkScores,
     BucketScore,
@@ -29,6 +17,19 @@ from ._records import (
 from ._remarks import remarks_on
 from ._runs import check_scores_place, misfit_of_run, read_scores, score_run, write_scores
 from ._score import TaskAnswers, score_benchmark, score_task
+from .intervals import (
+    BOUND,
+    CLUSTER_T,
+    COMBINED,
+    EXACT,
+    Interval,
+    Spread,
+    beta_quantile,
+    cluster_interval,
+    cluster_spread,
+    logit_interval,
+    t_quantile,
+)
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
 __all__ = [

@@ -15,10 +15,10 @@ from evalkit.errors import PluginError, UnknownNameError, UserError, one_line
 from evalkit.plugins import load_plugin, plugin_names
 from evalkit.tasks import Answer, Benchmark, Scorer
 
-from ._interval import cluster_interval
 from ._judgements import Judge, Judgements, check_score
 from ._records import BenchmarkScores, ExtraScore, ScoreRow, TaskScore
 from ._score import TaskAnswers, sample_axes
+from .intervals import cluster_interval
 
 __all__ = ["ExtraMetric", "ExtraMetrics", "Replay", "read_metrics", "with_extra"]
 

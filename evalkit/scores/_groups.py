@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from evalkit.tasks import BenchmarkSpec
 
-from ._group_interval import mean_interval
-from ._interval import Spread
 from ._records import BucketScore, EffectiveLength, GroupScore, OverallScore, TaskScore
+from .intervals import Spread, mean_interval
 
 __all__ = ["effective_length", "group_scores", "overall_score"]
 

@@ -16,8 +16,8 @@ from evalkit.tasks import Answer, Benchmark, Scorer, expected_samples
 from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
-from ._interval import Spread, cluster_interval, cluster_spread
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
+from .intervals import Spread, cluster_interval, cluster_spread
 
 __all__ = ["TaskAnswers", "sample_axes", "score_benchmark", "score_task"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.scores import Interval, Spread, TaskScore, cluster_interval, cluster_spread
-from evalkit.scores._group_interval import mean_interval
+from evalkit.scores.intervals._group_interval import mean_interval
 from evalkit.seeds import content_seed
 
 Array = NDArray[np.float64]

@@ -21,7 +21,7 @@ from evalkit.scores import (
     cluster_spread,
     logit_interval,
 )
-from evalkit.scores._group_interval import mean_interval
+from evalkit.scores.intervals._group_interval import mean_interval
 
 
 class Known(NamedTuple):

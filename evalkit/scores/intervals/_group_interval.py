@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from .._records import TaskScore
 from ._interval import BOUND, CLUSTER_T, MIN_CLUSTERS_T, SKEW_LIMIT, Interval, Spread, logit_interval
-from ._records import TaskScore
 
 __all__ = ["COMBINED", "mean_interval"]
 
