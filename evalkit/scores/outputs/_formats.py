@@ -25,11 +25,19 @@ from ._longbench import longbench_files, longbench_rows
 from ._longbench_v2 import longbench_v2_files, longbench_v2_rows
 from ._match import Known, Matched, load_data, match_rows
 from ._odd import odd_rows
-from ._opencompass import abbreviations, as_stored, opencompass_files, opencompass_rows
-from ._opencompass_files import model_folder, parts_by_name
-from ._opencompass_needlebench import needlebench_files, needlebench_rows, needlebench_sets
 from ._repeats import check_numbered
 from ._rows import Found, Row
+from .opencompass import (
+    abbreviations,
+    as_stored,
+    model_folder,
+    needlebench_files,
+    needlebench_rows,
+    needlebench_sets,
+    opencompass_files,
+    opencompass_rows,
+    parts_by_name,
+)
 
 __all__ = [
     "FORMATS",

@@ -15,8 +15,8 @@ from typing import Any
 from evalkit.errors import DataError
 from evalkit.tasks import Benchmark, benchmark_names, load_spec
 
-from ._opencompass_files import NumberedRow, numbered_rows, parts_by_name, shown
-from ._rows import Found, Row, digest, gold_texts, readable
+from .._rows import Found, Row, digest, gold_texts, readable
+from ._files import NumberedRow, numbered_rows, parts_by_name, shown
 
 __all__ = ["abbreviations", "as_stored", "opencompass_files", "opencompass_rows"]
 

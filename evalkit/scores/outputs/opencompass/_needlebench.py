@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from evalkit.errors import DataError
 from evalkit.tasks import Benchmark, BenchmarkSpec, TaskSpec, benchmark_names, load_spec
 
-from ._opencompass_files import NumberedRow, numbered_rows, parts_by_name, shown
-from ._rows import Found, Row, gold_texts, readable
+from .._rows import Found, Row, gold_texts, readable
+from ._files import NumberedRow, numbered_rows, parts_by_name, shown
 
 __all__ = ["is_cell", "needlebench_files", "needlebench_rows", "needlebench_sets"]
 
