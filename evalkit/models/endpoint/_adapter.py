@@ -26,10 +26,9 @@ from ._client import UNREADABLE, Client, Failure
 from ._cost import CostLimit, OutOfMoneyError, RequestCost
 from ._keys import without_key_text
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
-from ._protocol import TryAgainError, is_model_named
-from ._reply import Reply
 from ._thread import run_in_thread
 from ._truncation import CeilingWatch
+from .protocol import Reply, TryAgainError, is_model_named
 
 __all__ = ["EndpointModel"]
 

@@ -14,9 +14,8 @@ from evalkit.prompts import PromptTokenizer
 
 from .._base import GenerationRequest
 from .._stopping import cut_at_stop
-from ._protocol import RefusedError
-from ._reply import Finish, Reply
 from ._truncation import Sent, code_points
+from .protocol import Finish, RefusedError, Reply
 
 __all__ = ["CountComparison", "ReplyReader"]
 

@@ -14,18 +14,20 @@ from evalkit.transfer import ENCODINGS, Inflater, TooLargeError, TransferError
 
 from ._cost import RequestCost
 from ._keys import endpoint_key, is_local, without_key, without_key_bytes
-from ._protocol import (
+from ._throttle import Throttle
+from .protocol import (
     AttemptError,
     RefusedError,
+    Reply,
     SpoiledError,
     ThrottledError,
     TryAgainError,
+    UnfinishedError,
     UnusableServerError,
     Usage,
+    parse_reply,
     raise_for_status,
 )
-from ._reply import Reply, UnfinishedError, parse_reply
-from ._throttle import Throttle
 
 if TYPE_CHECKING:
     import httpx

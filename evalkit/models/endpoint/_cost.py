@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from evalkit.cards import Prices
 from evalkit.errors import UserError
 
-from ._protocol import AttemptError, Usage
+from .protocol import AttemptError, Usage
 
 __all__ = ["CostLimit", "OutOfMoneyError", "RequestCost"]
 

@@ -13,7 +13,7 @@ from evalkit.transfer import Background, TooLargeError, TransferError
 
 from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, read_body
 from ._keys import without_key_bytes
-from ._protocol import RefusedError, TryAgainError, load_json
+from .protocol import RefusedError, TryAgainError, load_json
 
 if TYPE_CHECKING:
     pass

@@ -16,18 +16,20 @@ from evalkit.errors import UnknownNameError, UserError
 from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of
 from ._http import Line, Response, open_line, send
 from ._keys import without_key
-from ._protocol import (
+from .protocol import (
     MOST_TOKENS,
     THROTTLING,
     AttemptError,
     RefusedError,
+    Reply,
+    RequestShape,
     ThrottledError,
     TryAgainError,
+    UnfinishedError,
     UnusableServerError,
+    parse_reply,
     raise_for_status,
 )
-from ._reply import Reply, UnfinishedError, parse_reply
-from ._request import RequestShape
 
 if TYPE_CHECKING:
     pass

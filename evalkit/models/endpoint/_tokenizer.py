@@ -17,7 +17,7 @@ from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens
 from ._client import root_of
 from ._http import Line, Response, open_line, send
 from ._probe import find_server
-from ._protocol import AttemptError, storable
+from .protocol import AttemptError, storable
 
 if TYPE_CHECKING:
     pass

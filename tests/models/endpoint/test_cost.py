@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.cards import Prices
 from evalkit.models.endpoint._cost import CostLimit, OutOfMoneyError, RequestCost
-from evalkit.models.endpoint._protocol import RefusedError, TryAgainError, Usage, usage_of
+from evalkit.models.endpoint.protocol._meaning import RefusedError, TryAgainError, Usage, usage_of
 
 PRICES = Prices(input=1e6, output=2e6, cached_input=0.5e6)  # 1, 2 and 0.5 a token
 WORST = 10 + 2 * 4

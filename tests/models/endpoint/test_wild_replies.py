@@ -11,7 +11,7 @@ import pytest
 from evalkit.cards import Card
 from evalkit.models import BackendOptions, Completion, GenerationRequest
 from evalkit.models.endpoint._adapter import EndpointModel
-from evalkit.models.endpoint._protocol import is_model_named
+from evalkit.models.endpoint.protocol._meaning import is_model_named
 from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
 from evalkit.rope import RopeSetting
 from tests.models.endpoint.byte_tokenizer import Bytes

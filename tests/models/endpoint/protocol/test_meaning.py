@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from evalkit.models.endpoint._protocol import (
+from evalkit.models.endpoint.protocol._meaning import (
     RefusedError,
     ThrottledError,
     TryAgainError,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ._protocol import (
+from ._meaning import (
     RefusedError,
     SpoiledError,
     TryAgainError,

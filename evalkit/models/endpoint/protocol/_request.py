@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ._protocol import RefusedError, load_json
+from ._meaning import RefusedError, load_json
 
 __all__ = ["RequestShape"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.models.endpoint._protocol import RefusedError, raise_for_status
-from evalkit.models.endpoint._request import RequestShape
+from evalkit.models.endpoint.protocol._meaning import RefusedError, raise_for_status
+from evalkit.models.endpoint.protocol._request import RequestShape
 
 
 def refusal(body: object, status: int = 400) -> RefusedError:

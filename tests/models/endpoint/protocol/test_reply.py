@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.models.endpoint._protocol import RefusedError, TryAgainError, Usage
-from evalkit.models.endpoint._reply import parse_reply
+from evalkit.models.endpoint.protocol._meaning import RefusedError, TryAgainError, Usage
+from evalkit.models.endpoint.protocol._reply import parse_reply
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 5}}
 NOTHING = {"prompt_tokens": 7, "completion_tokens": 0}
