@@ -345,7 +345,9 @@ def _endpoint(case: bytes, folder: Path) -> None:  # noqa: ARG001
 
     from evalkit.cards import Endpoint
     from evalkit.models import BackendOptions, GenerationRequest
-    from evalkit.models.endpoint import EndpointModel, _client, _http, _probe, endpoint_card, named_endpoint
+    from evalkit.models.endpoint import EndpointModel, _probe, endpoint_card, named_endpoint
+    from evalkit.models.endpoint.transport import _client
+    from evalkit.models.endpoint.transport import _line as _http
     from evalkit.prompts import load_tokenizer, token_array
     from evalkit.rope import RopeSetting
 

@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from evalkit.cards import Card  # noqa: E402
 from evalkit.models import BackendOptions, Completion, GenerationRequest  # noqa: E402
-from evalkit.models.endpoint import _client as client  # noqa: E402
 from evalkit.models.endpoint._adapter import EndpointModel  # noqa: E402
+from evalkit.models.endpoint.transport import _client as client  # noqa: E402
 from evalkit.prompts import load_tokenizer, token_array  # noqa: E402
 from evalkit.rope import RopeSetting  # noqa: E402
 from tests.models.endpoint.scripted_server import FAULTS, ScriptedServer, answer_to  # noqa: E402

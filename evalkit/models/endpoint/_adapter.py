@@ -22,13 +22,12 @@ from evalkit.rope import RopeSetting
 from .._base import BackendOptions, Completion, GenerationRequest
 from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
-from ._client import UNREADABLE, Client, Failure
 from ._cost import CostLimit, OutOfMoneyError, RequestCost
 from ._keys import without_key_text
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
-from ._thread import run_in_thread
 from ._truncation import CeilingWatch
 from .protocol import Reply, TryAgainError, is_model_named
+from .transport import UNREADABLE, Client, Failure, run_in_thread
 
 __all__ = ["EndpointModel"]
 

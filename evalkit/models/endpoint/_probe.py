@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalkit.cards import Endpoint
 from evalkit.errors import UnknownNameError, UserError
 
-from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, root_of
-from ._http import Line, Response, open_line, send
 from ._keys import without_key
 from .protocol import (
     MOST_TOKENS,
@@ -30,6 +28,7 @@ from .protocol import (
     parse_reply,
     raise_for_status,
 )
+from .transport import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, Line, Response, open_line, root_of, send
 
 if TYPE_CHECKING:
     pass

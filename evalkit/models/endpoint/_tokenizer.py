@@ -14,10 +14,9 @@ from evalkit.cards import Card, Endpoint
 from evalkit.errors import UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, WithoutSpecialTokens, load_tokenizer
 
-from ._client import root_of
-from ._http import Line, Response, open_line, send
 from ._probe import find_server
 from .protocol import AttemptError, storable
+from .transport import Line, Response, open_line, root_of, send
 
 if TYPE_CHECKING:
     pass

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from evalkit.models.endpoint import _client as client
 from evalkit.models.endpoint import _probe as probe
+from evalkit.models.endpoint.transport import _client as client
 from tests.models.endpoint.scripted_server import ScriptedServer
 
 

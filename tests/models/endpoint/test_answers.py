@@ -10,8 +10,8 @@ import pytest
 from evalkit.cards import Card
 from evalkit.errors import UserError
 from evalkit.models import BackendOptions, Completion, GenerationRequest
-from evalkit.models.endpoint import _client as client
 from evalkit.models.endpoint._adapter import EndpointModel
+from evalkit.models.endpoint.transport import _client as client
 from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
 from evalkit.rope import RopeSetting
 from tests.models.endpoint.byte_tokenizer import Bytes

@@ -11,10 +11,10 @@ import pytest
 from evalkit.cards import Card
 from evalkit.errors import UserError
 from evalkit.models import BackendOptions, Completion, GenerationRequest
-from evalkit.models.endpoint import _client as client
 from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint._adapter import EndpointModel
-from evalkit.models.endpoint._throttle import FIRST
+from evalkit.models.endpoint.transport import _client as client
+from evalkit.models.endpoint.transport._throttle import FIRST
 from evalkit.prompts import load_tokenizer, token_array
 from evalkit.rope import RopeSetting
 from tests.models.endpoint import scripted_server

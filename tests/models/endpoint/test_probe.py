@@ -16,8 +16,9 @@ import pytest
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
 from evalkit.models import endpoint_card, named_endpoint
-from evalkit.models.endpoint import _http, _probe
+from evalkit.models.endpoint import _probe
 from evalkit.models.endpoint._probe import Server, probe_chat, probe_completions
+from evalkit.models.endpoint.transport import _line as _http
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer
 
 Evalkit = Callable[..., Any]

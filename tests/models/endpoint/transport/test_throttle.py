@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from evalkit.models.endpoint._throttle import FIRST, Throttle
+from evalkit.models.endpoint.transport._throttle import FIRST, Throttle
 
 Scene = Callable[[], Awaitable[None]]
 

@@ -12,10 +12,9 @@ from evalkit.cards import Endpoint
 from evalkit.errors import UserError
 from evalkit.transfer import ENCODINGS, Inflater, TooLargeError, TransferError
 
-from ._cost import RequestCost
-from ._keys import endpoint_key, is_local, without_key, without_key_bytes
-from ._throttle import Throttle
-from .protocol import (
+from .._cost import RequestCost
+from .._keys import endpoint_key, is_local, without_key, without_key_bytes
+from ..protocol import (
     AttemptError,
     RefusedError,
     Reply,
@@ -28,6 +27,7 @@ from .protocol import (
     parse_reply,
     raise_for_status,
 )
+from ._throttle import Throttle
 
 if TYPE_CHECKING:
     import httpx

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 from evalkit.cards import Endpoint
 from evalkit.transfer import Background, TooLargeError, TransferError
 
+from .._keys import without_key_bytes
+from ..protocol import RefusedError, TryAgainError, load_json
 from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, read_body
-from ._keys import without_key_bytes
-from .protocol import RefusedError, TryAgainError, load_json
 
 if TYPE_CHECKING:
     pass

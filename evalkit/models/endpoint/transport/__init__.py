@@ -1,0 +1,20 @@
+"""Requests on the wire: many at once with patience, one at a time beside a run, all bounded."""
+
+from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, Client, Failure, root_of
+from ._line import Line, Response, open_line, send
+from ._thread import run_in_thread
+
+__all__ = [
+    "ATTEMPTS",
+    "BACKOFF_SECONDS",
+    "PATIENCE_SECONDS",
+    "UNREADABLE",
+    "Client",
+    "Failure",
+    "Line",
+    "Response",
+    "open_line",
+    "root_of",
+    "run_in_thread",
+    "send",
+]
