@@ -12,7 +12,7 @@ import typer
 from evalkit.errors import EvalkitError
 
 from . import _benchmarks, _cards, _data, _demo, _plan, _repair, _report, _run, _score, _show
-from ._output import note, say
+from .terminal import note, say
 
 __all__ = ["app", "main"]
 

@@ -19,7 +19,7 @@ app = typer.Typer(help="List benchmarks; show tasks and protocols.", no_args_is_
 @app.command("list")
 def list_all() -> int:
     """Show the benchmarks that ship with evalkit, and those of installed packages."""
-    from ._output import note, print_table
+    from .terminal import note, print_table
 
     headings = ("benchmark", "tasks", "protocols (default first)", "about")
     table = listing(headings, texts=headings[2:], numbers=("tasks",))
@@ -53,7 +53,7 @@ def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK")]) -> int:
     """Print a benchmark's protocols and tasks, and what they mean."""
     from evalkit.tasks import load_benchmark, load_spec
 
-    from ._output import print_table, say
+    from .terminal import print_table, say
 
     spec = load_spec(name)
     counting = load_benchmark(name) if not spec.source else None  # makes its samples itself: at its default options

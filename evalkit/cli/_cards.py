@@ -24,7 +24,7 @@ def list_all() -> int:
     """Show the cards that ship with evalkit."""
     from evalkit.cards import list_cards
 
-    from ._output import print_table
+    from .terminal import print_table
 
     headings = ("card", "model", "weights", "context", "RoPE base", "licence")
     table = listing(headings, texts=("model", "weights", "licence"), numbers=("context", "RoPE base"))
@@ -41,7 +41,7 @@ def show(name: Name, json: o.Json = None) -> int:
     from evalkit.cards import load_card
     from evalkit.settings import yaml_text
 
-    from ._output import check_target, note, print_json, say
+    from .terminal import check_target, note, print_json, say
 
     check_target(json)
     card = load_card(name)
@@ -67,7 +67,7 @@ def check(
     """Check that a card is plausible and agrees with the weights at hand; `--live` asks the loaded model itself."""
     from evalkit.models import is_address
 
-    from ._output import say
+    from .terminal import say
 
     findings = [] if is_address(name) else _findings(name)
     for finding in findings:
@@ -84,7 +84,7 @@ def _findings(name: str) -> list[Finding]:
     from evalkit.cards import check_card, load_card, on_this_machine
     from evalkit.cards.hub import hub_name
 
-    from ._output import note
+    from .terminal import note
 
     card = load_card(name)
     if hub_name(name) is not None:
@@ -98,8 +98,7 @@ def _holds(settings: RunSettings) -> bool:
     """Whether everything that can be seen on the loaded model holds; each check is printed as it is done."""
     from evalkit.runs import check_live
 
-    from ._output import note, say
-    from ._progress import shown_between
+    from .terminal import note, say, shown_between
 
     are_well = True
     for check in shown_between(check_live(settings, note), "asking the loaded model"):

@@ -24,7 +24,7 @@ def list_sources() -> int:
     """Show every source: where it comes from, how many files, how many are here."""
     from evalkit.data import sources, verify
 
-    from ._output import print_table
+    from .terminal import print_table
 
     headings = ("source", "what", "origin", "files here", "licence")
     table = listing(headings, texts=("what", "origin", "licence"), numbers=("files here",))
@@ -40,7 +40,7 @@ def fetch_sources(names: Names = None) -> int:
     """Download what is missing, verified; the same command again continues."""
     from evalkit.data import fetch, source, sources
 
-    from ._output import note
+    from .terminal import note
 
     for each in [source(name) for name in names or ()] or sources():
         seen: set[str] = set()
@@ -62,7 +62,7 @@ def verify_sources(names: Names = None, data: o.Data = None) -> int:
     """Check every file at hand against its pinned digest, and the prompt cache against the pinned release."""
     from evalkit.data import source, sources, verify
 
-    from ._progress import shown
+    from .terminal import shown
 
     checks: list[FileCheck] = []
     for each in [source(name) for name in names or ()] or sources():
@@ -74,7 +74,7 @@ def verify_sources(names: Names = None, data: o.Data = None) -> int:
 
 
 def _print_checks(checks: list[FileCheck]) -> None:
-    from ._output import print_table
+    from .terminal import print_table
 
     table = listing(("source", "file", "state", "found in", "detail"), texts=("found in", "detail"))
     for check in checks:
@@ -86,7 +86,7 @@ def _has_wrong_prompts() -> bool:
     """Whether the cached upstream prompts differ from the pinned release; says what was checked."""
     from evalkit.data import verify_upstream
 
-    from ._output import note
+    from .terminal import note
 
     checks = verify_upstream()
     for check in checks:

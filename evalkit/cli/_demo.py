@@ -17,7 +17,7 @@ from evalkit.printable import counted
 from evalkit.tables import plain_table
 
 from . import _options as o
-from ._progress import ProgressMonitor, shown
+from .terminal import ProgressMonitor, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +52,7 @@ def demo(
     from evalkit.reports import grids_of
     from evalkit.runs import execute
 
-    from ._output import note, print_table, say
+    from .terminal import note, print_table, say
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"

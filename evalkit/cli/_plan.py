@@ -16,8 +16,8 @@ def plan(*, given: o.Given, config: o.Config = None, json: o.Json = None) -> int
 
     CARD and BENCHMARK are as for `evalkit run`.
     """
-    from ._output import check_target, print_json
     from ._several import objects_of, one_or_named, open_all
+    from .terminal import check_target, print_json
 
     check_target(json)
     all_settings = o.complete(o.in_force(given, config))
@@ -37,8 +37,7 @@ def _plan(session: Session, *, is_shown: bool) -> dict[str, Any]:
     from evalkit.reports import plan_notes, plan_table
     from evalkit.runs import manifest_note
 
-    from ._output import note, print_table
-    from ._progress import ProgressMonitor
+    from .terminal import ProgressMonitor, note, print_table
 
     with ProgressMonitor() as monitor:
         for line in filter(None, (manifest_note(job.folder) for job in session.jobs)):

@@ -17,7 +17,7 @@ def repair(runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Ru
     """Make damaged run folders whole: damaged lines are moved out, nothing is deleted. Then run, score and report."""
     from evalkit._api import repair as mend
 
-    from ._progress import shown
+    from .terminal import shown
 
     for folder in runs:
         with shown(f"reading {folder}"):
@@ -27,7 +27,7 @@ def repair(runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Ru
 
 
 def _say(folder: Path, done: Repair) -> None:
-    from ._output import note
+    from .terminal import note
 
     for line in done.manifest:
         note(line)

@@ -66,10 +66,9 @@ def report(
     )
     from evalkit.scores import read_scores
 
-    from ._output import note, print_table
-    from ._progress import ProgressMonitor, shown
     from ._score import restore, unwritten_in, warn
     from ._several import print_models
+    from .terminal import ProgressMonitor, note, print_table, shown
 
     if side_by_side is None and (group is not None or mixed):
         raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
@@ -136,7 +135,7 @@ def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:
     """Say once that the figures of these run folders name the model with escapes, where they do."""
     from evalkit.reports import missing_glyphs
 
-    from ._output import note
+    from .terminal import note
 
     titles = "".join(scores.model_title for folder, scores in runs.items() if (folder / "figures").is_dir())
     if line := missing_glyphs(titles):

@@ -29,7 +29,7 @@ def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = 
     CARD is a model card (name or YAML file), a model folder, a hub id or a server's address; several run one after the
     other. BENCHMARK is a name of `evalkit benchmarks list`, or a YAML file.
     """
-    from ._output import say
+    from .terminal import say
 
     values = o.in_force(given, config)
     if print_config:
@@ -39,8 +39,8 @@ def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = 
 
 
 def _run(all_settings: list[RunSettings], json: str | None) -> int:
-    from ._output import check_target, print_json
     from ._several import columns_of, objects_of, open_all, print_models, run_all, say_problems
+    from .terminal import check_target, print_json
 
     check_target(json)
     sessions, problems = open_all(all_settings)
@@ -62,8 +62,7 @@ def _run_one(session: Session, json: str | None) -> EvaluationResult:
     """Run one model on all benchmarks and show what came out."""
     from evalkit._api import run_session
 
-    from ._libraries import libraries_say
-    from ._progress import ProgressMonitor
+    from .terminal import ProgressMonitor, libraries_say
 
     with ProgressMonitor(session.tokenizer.unit) as monitor, libraries_say(monitor.note):
         result = run_session(session, monitor)
@@ -81,9 +80,9 @@ def _show(result: EvaluationResult, unit: str, *, is_shown: bool) -> None:
     from evalkit._api import spec_of_run
     from evalkit.reports import buckets_table, lengths_of_run, terminal_table
 
-    from ._output import note, print_table
     from ._report import note_escapes
     from ._score import warn
+    from .terminal import note, print_table
 
     for name, scores in result.scores.items():
         warn(scores)

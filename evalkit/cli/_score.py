@@ -36,8 +36,7 @@ def score(
     from evalkit.errors import UserError
     from evalkit.reports import length_label, lengths_of_run
 
-    from ._output import check_target, print_json
-    from ._progress import shown
+    from .terminal import check_target, print_json, shown
 
     check_target(json)
     if output_format == "evalkit" and (benchmark or ignore_unknown):
@@ -65,7 +64,7 @@ def _print(results: list[BenchmarkScores], spec: BenchmarkSpec, lengths: str) ->
     """Scores under one protocol or several, then their parts; `lengths` says what such parts count."""
     from evalkit.reports import buckets_table, protocols_list, protocols_table, terminal_table
 
-    from ._output import print_table
+    from .terminal import print_table
 
     if len(results) == 1:
         print_table(terminal_table(results[0], spec))
@@ -138,7 +137,7 @@ def restore(folder: Path) -> None:
     """Rebuild a damaged `run.json` from its copy, and say so."""
     from evalkit.runs import restore_manifest
 
-    from ._output import note
+    from .terminal import note
 
     if line := restore_manifest(folder):
         note(line)
@@ -146,7 +145,7 @@ def restore(folder: Path) -> None:
 
 def unwritten_in(folder: Path) -> Callable[[ReadOnlyError], None]:
     """What says that scores could not be written to a folder, which is read-only."""
-    from ._output import note
+    from .terminal import note
 
     def say(error: ReadOnlyError) -> None:
         reason = getattr(error.__cause__, "strerror", None) or "read-only"
@@ -170,7 +169,7 @@ def warn(*results: BenchmarkScores) -> None:
     """Say what a reader of these scores must know: samples left out and why, empty answers, quirks of the protocol."""
     from evalkit.scores import remarks_on
 
-    from ._output import note
+    from .terminal import note
 
     for line in dict.fromkeys(line for result in results for line in result.notes):
         note(line)

@@ -42,7 +42,7 @@ def open_all(all_settings: Sequence[RunSettings]) -> Opened:
     """Every model's session; a model that cannot run is said at once, and the error is raised where no model can."""
     from evalkit.runs import of_several, open_session
 
-    from ._progress import ProgressMonitor
+    from .terminal import ProgressMonitor
 
     sessions: dict[str, Session] = {}
     errors: dict[str, EvalkitError] = {}
@@ -76,7 +76,7 @@ def _check_names(sessions: dict[str, Session]) -> None:
 
 def say_problems(problems: Problems) -> None:
     """A line for each model that was not run."""
-    from ._output import note
+    from .terminal import note
 
     for name, problem in problems.items():
         note(f"model not run: {name}: {problem}")
@@ -105,7 +105,7 @@ def print_models(columns: Sequence[ModelColumn], *, intervals: bool = False, tra
     """The tables over these runs, one for each benchmark that two of them have."""
     from evalkit.reports import model_list, model_tables, models_table
 
-    from ._output import note, print_table
+    from .terminal import note, print_table
 
     for table in model_tables(columns):
         if len(table.columns) > 1:

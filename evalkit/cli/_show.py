@@ -35,7 +35,7 @@ def show(
     """Show samples of a run: the question, the targets, the answer, its score, and what happened to it."""
     from evalkit.scores import look_at
 
-    from ._output import check_target, note, print_json, say
+    from .terminal import check_target, note, print_json, say
 
     check_target(json)
     found = (each for each in look_at(run, ids or (), task or ()) if _is_meant(each, failed, wrong))

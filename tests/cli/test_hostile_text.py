@@ -14,8 +14,8 @@ from _pytest.capture import CaptureIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.cli._output import print_table
-from evalkit.cli._progress import ProgressMonitor
+from evalkit.cli.terminal._output import print_table
+from evalkit.cli.terminal._progress import ProgressMonitor
 from evalkit.reports import HeatCell, HeatGrid, draw_heatmap
 from evalkit.tables import listing, plain_table
 

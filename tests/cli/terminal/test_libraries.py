@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import evalkit as package
-from evalkit.cli._libraries import libraries_say
+from evalkit.cli.terminal._libraries import libraries_say
 
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """A library with a handler of its own, already loaded."""
-    monkeypatch.setattr("evalkit.cli._libraries.LIBRARIES", ("loud",))
+    monkeypatch.setattr("evalkit.cli.terminal._libraries.LIBRARIES", ("loud",))
     monkeypatch.setitem(sys.modules, "loud", sys)
     logger = logging.getLogger("loud")
     logger.addHandler(logging.StreamHandler())

@@ -11,7 +11,7 @@ import pytest
 from _pytest.capture import CaptureIO
 
 from evalkit import progress
-from evalkit.cli._progress import ProgressMonitor, shown_between
+from evalkit.cli.terminal._progress import ProgressMonitor, shown_between
 
 Command = Callable[..., Any]
 

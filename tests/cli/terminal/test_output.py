@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from _pytest.capture import CaptureIO
 
-from evalkit.cli._output import print_table
+from evalkit.cli.terminal._output import print_table
 from evalkit.tables import listing
 
 Command = Callable[..., Any]

@@ -1,0 +1,17 @@
+"""What a user sees: texts and tables made harmless to print, progress, and what libraries say."""
+
+from ._libraries import libraries_say
+from ._output import check_target, note, print_json, print_table, say
+from ._progress import ProgressMonitor, shown, shown_between
+
+__all__ = [
+    "ProgressMonitor",
+    "check_target",
+    "libraries_say",
+    "note",
+    "print_json",
+    "print_table",
+    "say",
+    "shown",
+    "shown_between",
+]
