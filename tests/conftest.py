@@ -29,6 +29,10 @@ settings.load_profile("evalkit")
 os.environ["HF_HUB_OFFLINE"] = "1"  # before its client is imported: no test asks the real hub
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: a thread pool costs more than it brings
 
+ROOT = Path(__file__).parents[1]
+PYTHONPATH = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ["PYTHONPATH"] = os.pathsep.join(PYTHONPATH)  # commands run this tree's evalkit, wherever they start
+
 EXTENDING = Path(__file__).parent / "extending"
 TOY = Path(__file__).parent / "toy_plugin"
 TEMPLATE = (
@@ -168,7 +172,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bare: Path) -> Iterator
 def toy(monkeypatch: pytest.MonkeyPatch) -> str:
     """The toy benchmark and model installed as a third party's package; the benchmark's YAML file."""
     monkeypatch.syspath_prepend(TOY)
-    monkeypatch.setenv("PYTHONPATH", str(TOY))
+    monkeypatch.setenv("PYTHONPATH", str(TOY), prepend=os.pathsep)
     return str(TOY / "toy.yaml")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import warnings
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import evalkit as package
 from evalkit.cli.terminal._libraries import libraries_say
 
 
@@ -67,13 +65,9 @@ def test_a_model_that_makes_transformers_talk_prints_lines_of_evalkit(
     """Mamba without its kernels: everything on standard error begins with our name."""
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "state_size": 8}
     folder = save_model(kind="Mamba", **sizes)
-    own = Path(package.__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": f"{own}{os.pathsep}{os.environ['PYTHONPATH']}"}
     command = [sys.executable, "-m", "evalkit", "run", str(folder), toy, "--limit", "1", "--max-new-tokens", "2"]
 
-    done = subprocess.run(
-        [*command, "--out", str(bare / "run")], capture_output=True, text=True, check=False, env=environment
-    )
+    done = subprocess.run([*command, "--out", str(bare / "run")], capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stderr
     assert [] == [line for line in done.stderr.splitlines() if not line.startswith("evalkit: ")]
