@@ -6,21 +6,19 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from evalkit.errors import RunConflictError
 from evalkit.models import Completion, ModelAdapter, PlannedRequests, endpoint_key, load_model
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
-from evalkit.plugins import plugin_versions
 from evalkit.prompts import Prompt
-from evalkit.tasks import Request, join_options
+from evalkit.tasks import Request
 
-from ._identity import environment, weights_digest
+from ._asked import manifest_of
+from ._identity import weights_digest
 from ._monitor import Monitor, tell, told
 from ._session import Job, Session
 from .folder import (
-    Manifest,
     Recorded,
     RunStore,
     SampleRecord,
@@ -29,7 +27,6 @@ from .folder import (
     has_manifest,
     misfit,
     misfit_refusal,
-    read_manifest,
     sample_record,
 )
 
@@ -101,7 +98,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
         plan = _first_plan(session, monitor)
         stores = {job.name: there.get(job.name) or stack.enter_context(RunStore(job.folder)) for job in session.jobs}
         for job in session.jobs:
-            for warning in stores[job.name].open_as(_manifest(session, job, weights)):
+            for warning in stores[job.name].open_as(manifest_of(session, job, weights)):
                 monitor.note(f"{job.name}: {warning}")
         model = _LazyModel(open_model or _opener(session, _longest_sequence(session, plan), monitor), monitor)
         stack.callback(model.close)
@@ -290,52 +287,6 @@ def _weights(session: Session) -> str:
         endpoint_key(session.card.endpoint)  # before the run has a folder
         return f"served:{session.card.endpoint.model}"
     return weights_digest(session.card, trust_remote_code=session.settings.trust_remote_code)
-
-
-def _manifest(session: Session, job: Job, weights: str) -> Manifest:
-    settings = session.settings
-    return Manifest(
-        identity={**job.identity, "weights": weights},
-        settings={
-            "label": job.label,
-            "benchmark": _lasting(job.named),
-            "model": settings.model,
-            "title": session.card.title,
-            "context_length": session.card.context_length,
-            "unit": session.tokenizer.unit,
-            "tasks": list(job.tasks),
-            "options": _all_options(job),
-            "missing": list(job.missing),
-            "skipped": list(job.skipped),
-            "limit": settings.limit,
-            "samples": settings.samples,
-            "partial": settings.partial,
-            "altered": job.altered,
-            "files": {
-                name: str(located.path.resolve()) for places in job.files.values() for name, located in places.items()
-            },
-            "prefix_reuse": settings.is_reusing_prefixes,
-        },
-        environment={**environment(), **_plugin_versions(session, job)},
-    )
-
-
-def _plugin_versions(session: Session, job: Job) -> dict[str, str]:
-    """Versions of the packages outside evalkit that ask and answer in this run."""
-    return plugin_versions(("evalkit.tasks", job.benchmark.spec.kind), ("evalkit.models", session.backend))
-
-
-def _lasting(benchmark: str) -> str:
-    """A benchmark as named, a YAML file by its absolute path: the run can then be scored from any folder."""
-    file, sign, name = benchmark.partition("#")  # FILE#SET
-    return f"{Path(file).resolve()}{sign}{name}" if Path(file).suffix in {".yaml", ".yml"} else benchmark
-
-
-def _all_options(job: Job) -> dict[str, str]:
-    """The job's options, and the samples that earlier calls of the same run asked for."""
-    if not has_manifest(job.folder):
-        return job.options
-    return join_options(job.benchmark.spec, read_manifest(job.folder).settings.get("options", {}), job.options)
 
 
 def _next_requests(session: Session, stores: dict[str, RunStore], step: int) -> Iterator[tuple[Job, Request]]:

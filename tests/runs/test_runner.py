@@ -15,7 +15,7 @@ from evalkit.errors import RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
 from evalkit.rope import RopeSetting
-from evalkit.runs import RunOutcome, RunSettings, SampleRecord, open_session, plan_session, read_manifest
+from evalkit.runs import RunOutcome, RunSettings, SampleRecord, _asked, open_session, plan_session, read_manifest
 from evalkit.runs import _runner as module
 from evalkit.runs import read_records_of_run as read
 
@@ -372,8 +372,8 @@ def test_missing_weights_leave_the_folder_free(start: Start, save_model: Callabl
 def test_changed_libraries_warn_and_go_on(start: Start, watcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run continues; the user is told which version changed."""
     start(limit=1)
-    known = module.environment()
-    monkeypatch.setattr(module, "environment", lambda: known | {"torch": "9.9"})
+    known = _asked.environment()
+    monkeypatch.setattr(_asked, "environment", lambda: known | {"torch": "9.9"})
 
     assert 2 == start(limit=1).reused
     assert ["torch changed"] == [note.removeprefix("toy: ")[:13] for note in watcher.notes if "changed since" in note]
