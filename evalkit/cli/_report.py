@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit.errors import ReadOnlyError
-    from evalkit.reports import ModelColumn
+    from evalkit.reports import ModelColumn, Palette, ScoredRun
     from evalkit.scores import BenchmarkScores
 
 
@@ -51,64 +52,85 @@ def report(
     out: o.Out = None,
 ) -> int:
     """Score run folders again and rewrite their tables and figures."""
-    from evalkit._api import report_run, spec_of_run
-    from evalkit.errors import UserError
     from evalkit.printable import counted
-    from evalkit.reports import (
-        Palette,
-        ScoredRun,
-        check_table_file,
-        compare_heatmaps,
-        model_column,
-        model_tables,
-        terminal_table,
-        write_model_tables,
-    )
-    from evalkit.scores import read_scores
+    from evalkit.reports import check_table_file, compare_heatmaps, model_tables, write_model_tables
 
-    from ._score import restore, unwritten_in, warn
     from ._several import print_models
-    from .terminal import ProgressMonitor, note, print_table, shown
+    from .terminal import note, shown
 
-    if side_by_side is None and (group is not None or mixed):
-        raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
+    _check_side_by_side(runs, side_by_side, is_described=group is not None or mixed)
     if table is not None:
         check_table_file(table)
-    if side_by_side is not None and (outside := next(filter(_is_scores_only, runs), None)) is not None:
-        raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
     palette: Palette = "colour-blind" if colour_blind else "published"
-    scored: list[ScoredRun] = []
-    columns: list[ModelColumn] = []
-    unwritten: list[ReadOnlyError] = []
+    reported = _Reported()
     for folder, target in _targets(runs, out).items():
-        if _is_scores_only(folder):
-            columns.append(model_column(folder, read_scores(folder)))
-            continue
-        restore(folder)
-        before = len(unwritten)
-        with ProgressMonitor() as monitor:
-            scores, rows = report_run(
-                folder, axis=axis.value, palette=palette, metrics=metric or [], monitor=monitor,
-                out=None if out is None else target, unwritten=unwritten.append,
-            )  # fmt: skip
-        scored.append(ScoredRun(folder, scores, rows))
-        columns.append(model_column(folder, scores))
-        warn(scores)
-        print_table(terminal_table(scores, spec_of_run(folder)))
-        for error in unwritten[before:]:
-            unwritten_in(target)(error)
-        if len(unwritten) == before:
-            note(f"tables in {target / 'tables'}")
-    note_escapes({run.folder: run.scores for run in scored})
-    print_models(columns, intervals=intervals, transpose=transpose)
+        reported.add(folder, None if out is None else target, axis, palette, metric or [])
+    note_escapes({run.folder: run.scores for run in reported.scored})
+    print_models(reported.columns, intervals=intervals, transpose=transpose)
     if table is not None:
-        write_model_tables(table, model_tables(columns), intervals=intervals, transpose=transpose)
-        note(f"table over {counted(len(columns), 'run')}: {table}")
+        write_model_tables(table, model_tables(reported.columns), intervals=intervals, transpose=transpose)
+        note(f"table over {counted(len(reported.columns), 'run')}: {table}")
     if side_by_side is not None:
         with shown(f"drawing {side_by_side.name}"):
-            paths = compare_heatmaps(side_by_side, scored, palette, group=group, is_mixed=mixed, axis=axis.value)
+            paths = compare_heatmaps(
+                side_by_side, reported.scored, palette, group=group, is_mixed=mixed, axis=axis.value
+            )
         note(f"figure: {paths[0]}")
-    return 2 if unwritten else 0
+    return 2 if reported.is_unwritten else 0
+
+
+def _check_side_by_side(runs: list[Path], stem: Path | None, *, is_described: bool) -> None:
+    """Raise where a figure of several runs is described but not asked for, or cannot be drawn of these."""
+    from evalkit.errors import UserError
+
+    if stem is None and is_described:
+        raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
+    if stem is not None and (outside := next(filter(_is_scores_only, runs), None)) is not None:
+        raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
+
+
+@dataclass
+class _Reported:
+    """The runs reported so far, for what is made of all of them."""
+
+    scored: list[ScoredRun] = field(default_factory=list)
+    columns: list[ModelColumn] = field(default_factory=list)
+    is_unwritten: bool = False
+
+    def add(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> None:
+        """Score a run again, print its table and rewrite its files; scores without a run are only read."""
+        from evalkit.reports import model_column
+        from evalkit.scores import read_scores
+
+        if _is_scores_only(folder):
+            self.columns.append(model_column(folder, read_scores(folder)))
+            return
+        run = self._report(folder, out, axis, palette, metrics)
+        self.scored.append(run)
+        self.columns.append(model_column(folder, run.scores))
+
+    def _report(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> ScoredRun:
+        from evalkit._api import report_run, spec_of_run
+        from evalkit.reports import ScoredRun, terminal_table
+
+        from ._score import restore, unwritten_in, warn
+        from .terminal import ProgressMonitor, note, print_table
+
+        restore(folder)
+        unwritten: list[ReadOnlyError] = []
+        with ProgressMonitor() as monitor:
+            scores, rows = report_run(
+                folder, axis=axis.value, palette=palette, metrics=metrics, monitor=monitor, out=out,
+                unwritten=unwritten.append,
+            )  # fmt: skip
+        warn(scores)
+        print_table(terminal_table(scores, spec_of_run(folder)))
+        for error in unwritten:
+            unwritten_in(out or folder)(error)
+        if not unwritten:
+            note(f"tables in {(out or folder) / 'tables'}")
+        self.is_unwritten = self.is_unwritten or bool(unwritten)
+        return ScoredRun(folder, scores, rows)
 
 
 def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:
