@@ -11,7 +11,6 @@ import asyncio
 import threading
 import zlib
 from collections.abc import Coroutine
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 __all__ = ["ENCODINGS", "Background", "Inflater", "TooLargeError", "TransferError"]
@@ -79,9 +78,7 @@ class Background:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:

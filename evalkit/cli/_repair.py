@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.printable import counted
+
 if TYPE_CHECKING:
     from evalkit.runs import Repair
 
@@ -37,7 +39,7 @@ def _say(folder: Path, done: Repair) -> None:
     if (more := len(done.dropped) - MOST_SHOWN) > 0:
         note(f"and {more} more such lines")
     if done.original is not None:
-        lines = f"{len(done.dropped)} line{'s' * (len(done.dropped) != 1)} moved out"
+        lines = f"{counted(len(done.dropped), 'line')} moved out"
         saved = f", {done.saved} records in them kept" if done.saved else ""
         note(
             f"{folder}: {lines}{saved}, {done.kept} records kept; the file as it was is {done.original.name}; "

@@ -21,8 +21,6 @@ from ._run import RunSettings
 
 __all__ = ["read_config", "write_config", "yaml_text"]
 
-LINE_BREAKS = frozenset("\x85\u2028\u2029")
-
 
 def read_config(path: Path) -> dict[str, Any]:
     """Values of `RunSettings` from a file; `UserError` of one line for whatever is wrong with it.

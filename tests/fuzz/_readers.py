@@ -346,8 +346,7 @@ def _endpoint(case: bytes, folder: Path) -> None:  # noqa: ARG001
     from evalkit.cards import Endpoint
     from evalkit.models import BackendOptions, GenerationRequest
     from evalkit.models.endpoint import EndpointModel, _probe, endpoint_card, named_endpoint
-    from evalkit.models.endpoint.transport import _client
-    from evalkit.models.endpoint.transport import _line as _http
+    from evalkit.models.endpoint.transport import _client, _line
     from evalkit.prompts import load_tokenizer, token_array
     from evalkit.rope import RopeSetting
 
@@ -364,7 +363,7 @@ def _endpoint(case: bytes, folder: Path) -> None:  # noqa: ARG001
 
     with contextlib.ExitStack() as patches:
         patches.enter_context(_environment(EVALKIT_API_KEY=""))
-        for module in (_client, _http):
+        for module in (_client, _line):
             patches.enter_context(mock.patch.object(module, "client_arguments", arguments))
         for module in (_client, _probe):
             patches.enter_context(mock.patch.object(module, "BACKOFF_SECONDS", 1e-4))

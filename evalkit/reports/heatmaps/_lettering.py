@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from evalkit.printable import printable
+from evalkit.printable import counted, printable
 
 __all__ = ["Lettering", "Look", "lettering", "missing_glyphs", "wrap"]
 
@@ -48,7 +48,7 @@ class Lettering:
     @property
     def note(self) -> str:
         """What stands below a figure with escapes; empty where there are none."""
-        return f"escaped: no installed font has {_counted(len(self.missing))}" if self.missing else ""
+        return f"escaped: no installed font has {counted(len(self.missing), 'character')}" if self.missing else ""
 
 
 class Look(NamedTuple):
@@ -94,10 +94,6 @@ def _glyphs(family: str) -> frozenset[str]:
 def _escape(sign: str) -> str:
     number = ord(sign)
     return rf"\u{number:04x}" if number < 0x10000 else rf"\U{number:08x}"
-
-
-def _counted(number: int) -> str:
-    return "1 character" if number == 1 else f"{number} characters"
 
 
 def wrap(text: str, room: float, look: Look, families: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ from evalkit.errors import UserError
 from evalkit.models import endpoint_card, named_endpoint
 from evalkit.models.endpoint import _probe
 from evalkit.models.endpoint._probe import Server, probe_chat, probe_completions
-from evalkit.models.endpoint.transport import _line as _http
+from evalkit.models.endpoint.transport import _line
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer
 
 Evalkit = Callable[..., Any]
@@ -119,7 +119,7 @@ def test_a_probe_answered_by_junk_is_one_line(server: ScriptedServer, body: byte
 
 def test_a_list_as_large_as_memory_is_refused(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bodies of `/models` and of the probe are bounded as answers are."""
-    monkeypatch.setattr(_http, "LARGEST_BODY", 2**20)
+    monkeypatch.setattr(_line, "LARGEST_BODY", 2**20)
     server.behaviour.lists = server.behaviour.spoils_body = b" " * 2**21
 
     with pytest.raises(UserError, match=r"no server answers .*larger than 1 MiB"):
@@ -187,7 +187,7 @@ def test_a_trickle_ends(odd: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 
 def test_endless_and_bombed_bodies_end(odd: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither fills the memory: what is decoded counts."""
-    monkeypatch.setattr(_http, "LARGEST_BODY", 2**20)
+    monkeypatch.setattr(_line, "LARGEST_BODY", 2**20)
     bomb = gzip.compress(b" " * 2**24)
 
     for address in (odd(_endless), odd(lambda: iter([bomb]), **{"Content-Encoding": "gzip"})):

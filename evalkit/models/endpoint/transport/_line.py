@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from evalkit.cards import Endpoint
 from evalkit.transfer import Background, TooLargeError, TransferError
@@ -14,9 +13,6 @@ from evalkit.transfer import Background, TooLargeError, TransferError
 from .._keys import without_key_bytes
 from ..protocol import RefusedError, TryAgainError, load_json
 from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, read_body
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Line", "Response", "open_line", "send"]
 
@@ -52,9 +48,7 @@ class Line:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
