@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import tomllib
 from collections.abc import Callable
 from configparser import ConfigParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -27,19 +28,45 @@ EXTRA = ("--metric", "variable-precision", "--metric", "variable-tidiness")
 JUDGE = "variable_tracking.metrics.ask_model"
 
 
+class Steps(NamedTuple):
+    """The page's commands as far as some test has gone, so that the next one need not run them again."""
+
+    done: list[Any]
+    """What each command did."""
+    folders: list[Path]
+    """The working folder before the first command and after each."""
+
+    def keep(self, work: Path) -> None:
+        """Copy the working folder as it is after the latest command."""
+        place = self.folders[0].with_name(str(len(self.folders)))
+        self.folders.append(shutil.copytree(work, place))
+
+    def bring(self, number: int, work: Path) -> None:
+        """Make the working folder what it was after that many commands."""
+        shutil.copytree(self.folders[number], work, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def steps(save_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Steps:
+    """No command yet: a folder with a model."""
+    before = tmp_path_factory.mktemp("steps") / "0"
+    save_model(folder=before / "my-model", max_position_embeddings=4096)
+    return Steps([], [before])
+
+
 @pytest.fixture
-def walk(evalkit: Command, extending: Path, save_model: Callable[..., Path], bare: Path) -> Walk:  # noqa: ARG001
+def walk(evalkit: Command, extending: Path, steps: Steps, bare: Path) -> Walk:  # noqa: ARG001
     """Follower of the page's commands up to the first that begins so; what each did."""
-    save_model(folder=bare / "my-model", max_position_embeddings=4096)
 
     def go(last: str) -> list[Any]:
-        done = []
-        for line in COMMANDS:
-            done.append(evalkit(*shlex.split(line)[1:]))
-            assert 0 == done[-1].code, (line, done[-1])
-            if line.startswith(last):
-                return done
-        raise AssertionError(f"no command begins with {last!r}")
+        number = next((number for number, line in enumerate(COMMANDS, 1) if line.startswith(last)), None)
+        assert number is not None, f"no command begins with {last!r}"
+        steps.bring(min(number, len(steps.done)), bare)
+        for line in COMMANDS[len(steps.done) : number]:
+            steps.done.append(evalkit(*shlex.split(line)[1:]))
+            assert 0 == steps.done[-1].code, (line, steps.done.pop())
+            steps.keep(bare)
+        return steps.done[:number]
 
     return go
 

@@ -34,6 +34,24 @@ def demo(evalkit: Command, model: Path, bare: Path, monkeypatch: pytest.MonkeyPa
     return lambda *options: evalkit("demo", "--model", model, "--repeats", 1, *options)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    """Where the first demo's results are kept, and what it said."""
+    return tmp_path_factory.mktemp("kept") / "results", []
+
+
+@pytest.fixture
+def shown(demo: Command, bare: Path, kept: tuple[Path, list[Any]]) -> Any:
+    """What a demo said that has just ended in the working folder; it runs once, its results are copied."""
+    results, said = kept
+    if said:
+        shutil.copytree(results, bare / "results")
+    else:
+        said.append(demo())
+        shutil.copytree(bare / "results", results)
+    return said[0]
+
+
 def answers(folder: Path) -> dict[str, dict[str, str]]:
     """RoPE folder → sample → what was answered."""
     return {
@@ -44,19 +62,17 @@ def answers(folder: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_demo_leaves_figures_and_tells_where(demo: Command, bare: Path) -> None:
+def test_the_demo_leaves_figures_and_tells_where(shown: Any, bare: Path) -> None:
     """One heatmap without scaling, one of all settings; both are named at the end."""
-    done = demo()
-
-    figures = [line.removeprefix("evalkit: figure: ") for line in done.err.splitlines() if "figure:" in line]
+    figures = [line.removeprefix("evalkit: figure: ") for line in shown.err.splitlines() if "figure:" in line]
     assert ["results/demo/none/figures/single.png", "results/demo/rope.png"] == figures
-    assert (0, True) == (done.code, all((bare / path).is_file() for path in figures))
+    assert (0, True) == (shown.code, all((bare / path).is_file() for path in figures))
     assert "Prompt length (the model's tokens)" in (bare / "results/demo/rope.svg").read_text(encoding="utf-8")
 
 
-def test_the_table_has_every_setting_and_length(demo: Command) -> None:
+def test_the_table_has_every_setting_and_length(shown: Any) -> None:
     """Settings downward, lengths across, then what follows from them in one sentence."""
-    lines = demo().out.splitlines()
+    lines = shown.out.splitlines()
 
     rows = {line.split()[0]: line.split()[1:] for line in lines if line and line.split()[0] in _demo.ROPE_SPECS}
     assert (set(_demo.ROPE_SPECS), {2}) == (set(rows), {len(cells) for cells in rows.values()})
@@ -66,22 +82,21 @@ def test_the_table_has_every_setting_and_length(demo: Command) -> None:
     )
 
 
-def test_the_demo_again_runs_nothing_and_says_the_same(demo: Command, bare: Path) -> None:
+def test_the_demo_again_runs_nothing_and_says_the_same(demo: Command, shown: Any, bare: Path) -> None:
     """Finished samples are kept: the second call answers at once."""
-    first = demo()
     before = answers(bare / "results" / "demo")
 
-    second = demo()
+    again = demo()
 
-    assert (first.out, before) == (second.out, answers(bare / "results" / "demo"))
+    assert (shown.out, before) == (again.out, answers(bare / "results" / "demo"))
 
 
+@pytest.mark.usefixtures("shown")
 def test_the_demo_does_not_depend_on_prefix_reuse(demo: Command, bare: Path) -> None:
     """Every answer is the same with and without shared prefixes."""
-    demo("--out", "shared")
     demo("--out", "whole", "--no-prefix-reuse")
 
-    assert answers(bare / "shared") == answers(bare / "whole") != {}
+    assert answers(bare / "results" / "demo") == answers(bare / "whole") != {}
 
 
 def test_a_wrong_number_of_repeats_is_one_line(demo: Command) -> None:
