@@ -90,12 +90,14 @@ def test_help_and_lists_import_no_model_library() -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_the_guard_sees_what_is_imported(wild_tokenizer_folder: Callable[[str], Path], plain_folder: Path) -> None:
+def test_the_guard_sees_what_is_imported(
+    wild_tokenizer_folder: Callable[[str], Path], plain_folder: Path, toy: str
+) -> None:
     """A tokenizer that only transformers can read shows that these tests can fail."""
     for file in wild_tokenizer_folder("slow").iterdir():
         (plain_folder / file.name).write_bytes(file.read_bytes())
     (plain_folder / "tokenizer.json").unlink()
 
-    seen = imported("plan", plain_folder, "needle", "--limit", "1", "--option", "lengths=1024", "--chat", "none")
+    seen = imported("plan", plain_folder, toy, "--limit", "1", "--chat", "none")
 
     assert "transformers" in seen

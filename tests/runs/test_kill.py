@@ -102,7 +102,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(
 ) -> None:
     """Exit code 130, one line, and the same command finishes the rest."""
     arguments = ["run", str(tiny_model), toy, "--backend", "toy", "--out", str(bare / "run")]
-    log, environment = bare / "run" / "samples.jsonl", {**os.environ, "TOY_SECONDS": "0.05"}
+    log, environment = bare / "run" / "samples.jsonl", {**os.environ, "TOY_SECONDS": "0.25"}
     command = [sys.executable, "-m", "evalkit", *arguments]
     with subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
