@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_server import FileHandler, serving
+
 __all__ = ["HubServer", "commit_of", "running_hub", "set_offline"]
 
 ENDLESS_BYTES = 2**27
@@ -71,20 +73,10 @@ class HubServer(http.server.ThreadingHTTPServer):
         return [path.rpartition("/")[2] for command, path in self.requests if command == "GET" and "/resolve/" in path]
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(FileHandler):
     server: HubServer
-    protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the tests read `requests` instead."""
-
-    def _answer(self, *, with_body: bool) -> None:
+    def answer(self, *, with_body: bool) -> None:
         path = urllib.parse.unquote(self.path)
         self.server.requests.append((self.command, path))
         self.server.tokens.append(self.headers.get("Authorization"))
@@ -93,13 +85,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         repo = "/".join(parts[:2])
         fault = self.server.faults.get("list" if is_page else parts[-1], "")
         if fault.isdigit():
-            return self._send(int(fault), b"", {})
+            return self.send(int(fault), b"", {})
         if repo in self.server.renamed:
-            return self._send(307, b"", {"Location": self.path.replace(repo, self.server.renamed[repo])})
+            return self.send(307, b"", {"Location": self.path.replace(repo, self.server.renamed[repo])})
         if repo not in self.server.commits:
-            return self._send(401, b"", {"X-Error-Code": "RepoNotFound"})
+            return self.send(401, b"", {"X-Error-Code": "RepoNotFound"})
         if repo in self.server.gated and self.headers.get("Authorization") is None:
-            return self._send(401, b"", {"X-Error-Code": "GatedRepo"})
+            return self.send(401, b"", {"X-Error-Code": "GatedRepo"})
         if fault == "silent":
             self.close_connection = True
             self.server.over.wait(10)
@@ -110,15 +102,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         commit = self.server.branches[repo] if revision == "main" else revision
         files = self.server.commits[repo].get(commit)
         if files is None:
-            return self._send(404, b"", {"X-Error-Code": "RevisionNotFound"})
+            return self.send(404, b"", {"X-Error-Code": "RevisionNotFound"})
         if is_page:
-            return self._send(200, _page(repo, commit, files), {})
+            return self.send(200, _page(repo, commit, files), {})
         return self._send_file("/".join(parts[4:]), commit, files, with_body)
 
     def _send_file(self, path: str, commit: str, files: dict[str, bytes], with_body: bool) -> None:
         body = files.get(path)
         if body is None:
-            return self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            return self.send(404, b"", {"X-Error-Code": "EntryNotFound"})
         start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
         facts = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": commit}
         if start:
@@ -130,14 +122,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             del self.server.faults[path]
             self.close_connection = True
         sent = rest[: len(rest) // 2] if is_cut else rest
-        return self._send(206 if start else 200, sent if with_body else b"", facts)
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body))} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        return self.send(206 if start else 200, sent if with_body else b"", facts)
 
     def _send_endless(self) -> None:
         """A body in pieces that goes on until the client has enough."""
@@ -162,13 +147,10 @@ def _page(repo: str, commit: str, files: dict[str, bytes]) -> bytes:
 @contextmanager
 def running_hub() -> Iterator[HubServer]:
     """A hub without models, running until the block ends."""
-    with HubServer() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.over.set()
-        running.shutdown()
-        thread.join()
+    hub = HubServer()
+    with serving(hub):
+        yield hub
+        hub.over.set()
 
 
 def set_offline(monkeypatch: pytest.MonkeyPatch, is_offline: bool) -> None:

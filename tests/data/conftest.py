@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from evalkit.data import GitOrigin, Source, SourceFile
 from evalkit.data.fetching import _http as http_module
+from tests.local_server import FileHandler, serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BODY = b"".join(b'{"number": %d, "text": "%s"}\n' % (number, b"x" * 4000) for number in range(50))
@@ -34,28 +34,20 @@ class LocalServer(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(FileHandler):
     server: LocalServer
+    protocol_version = "HTTP/1.0"  # a body without a length ends with the connection
 
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the tests read `requests` instead."""
-
-    def _answer(self, *, with_body: bool) -> None:
+    def answer(self, *, with_body: bool) -> None:
         wanted = self.headers.get("Range")
         self.server.requests.append((self.command, self.path, wanted))
         fault = self.server.faults.pop(0) if self.server.faults else ""
         body = self.server.files.get(self.path)
         if body is None or fault.isdigit():
-            return self._send(int(fault or 404), b"", {})
+            return self.send(int(fault or 404), b"", {})
         start = 0 if fault == "ignore-range" or wanted is None else int(wanted.removeprefix("bytes=").split("-")[0])
         if start > len(body):
-            return self._send(416, b"", {})
+            return self.send(416, b"", {})
         headers = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
         if fault == "wrong-place":
             headers = {"Content-Range": f"bytes {start + 1}-{len(body) - 1}/{len(body)}"}
@@ -63,18 +55,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault == "no-length":
             return self._send_without_length(rest)
         sent = rest[: len(rest) // 2] if fault == "cut" else rest
-        return self._send(206 if headers else 200, sent, headers | self._facts(body, len(body) - start))
+        return self.send(206 if headers else 200, sent, headers | self._facts(body, len(body) - start))
 
     def _facts(self, body: bytes, length: int) -> dict[str, str]:
         """The headers that the hub's client asks for, harmless to everyone else."""
         return {"Content-Length": str(length), "ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body))} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
 
     def _send_without_length(self, body: bytes) -> None:
         self.send_response(200)
@@ -87,12 +72,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
     """A running local server; proxies and waiting between attempts are off."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(http_module, "BACKOFF_SECONDS", 0.0)
-    with LocalServer() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    local = LocalServer()
+    with serving(local):
+        yield local
 
 
 @pytest.fixture
