@@ -22,7 +22,7 @@ from evalkit.encodings import tiktoken_encoding
 from evalkit.tasks import load_benchmark
 from evalkit.tasks.needlebench import NeedleBench
 from evalkit.tasks.needlebench._needles import needles
-from evalkit.tasks.needlebench._sets import GridTask, task_of
+from evalkit.tasks.needlebench._sets import GridTask, described
 
 TASKS = ("single_en", "single_zh")
 
@@ -81,9 +81,9 @@ def main() -> None:
     started = perf_counter()
     count = differing = 0
     for task in TASKS:
-        described = task_of(benchmark.spec.tasks[task].settings)
-        assert isinstance(described, GridTask)
-        for cell, context in anew(described, {each: folder / each for each in benchmark.files(task)}, int(repeats)):
+        settings = described(benchmark.spec.name, task, benchmark.spec.tasks[task].settings)
+        assert isinstance(settings, GridTask)
+        for cell, context in anew(settings, {each: folder / each for each in benchmark.files(task)}, int(repeats)):
             count += 1
             differing += built[task, cell] != hash(context)
     control = perf_counter() - started
