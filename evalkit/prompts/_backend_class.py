@@ -8,6 +8,7 @@ stand here. Where a folder's class is not known for certain, `backend_class` giv
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,16 @@ _UNREGISTERED = _names("""
     nanochat nemotron_h phi4_multimodal seed_oss smollm3 solar_open vaultgemma zamba zamba2
 """)
 
+# Names of repositories that are read with the file as it is (`MODEL_IDS_TO_TOKENIZERS_BACKEND`).
+OVERRULED_NAMES = (
+    "deepseek-ai/deepseek-r1-distill-llama-*", "deepseek-ai/deepseek-coder-*", "allenai/dolma2-tokenizer",
+    "google/umt5-small", "naver-clova-ix/donut-*", "salesforce/blip2-opt-*", "salesforce/blip2-flan-t5-*",
+    "salesforce/instructblip-flan-t5-*", "stepfun-ai/step-3.7-*",
+)  # fmt: skip
+
+# Fields of config.json that count there besides `model_type`.
+_NAMES_BESIDES = frozenset({"model_name", "name_or_path"})
+
 # Names in tokenizer_config.json that mean: the file as it is.
 _GENERIC = frozenset({"PreTrainedTokenizer", "TokenizersBackend", "BloomTokenizer"})
 
@@ -74,14 +85,22 @@ class BackendClass:
     """Puts nothing before or behind a text, whatever the file's post-processor does."""
 
 
-def backend_class(config: Values, tokenizer_config: Values) -> BackendClass | None:
+def _is_overruled(place: str) -> bool:
+    """Whether a folder is called, from the working folder, as a repository whose files name a wrong class."""
+    return any(fnmatch.fnmatch(place.lower(), pattern) for pattern in OVERRULED_NAMES)
+
+
+def backend_class(config: Values, tokenizer_config: Values, place: str = "") -> BackendClass | None:
     """The class for a folder with these files; None where only transformers can tell.
 
     Follows `AutoTokenizer.from_pretrained` of transformers 5.19.
     """
     kind = config.get("model_type") or None
-    named = tokenizer_config.get("tokenizer_class") or config.get("tokenizer_class")
+    named = tokenizer_config.get("tokenizer_class", config.get("tokenizer_class"))
     if "auto_map" in tokenizer_config or not isinstance(named, str | None) or not isinstance(kind, str | None):
+        return None
+    is_named_otherwise = not _NAMES_BESIDES.isdisjoint(config) or (kind is None and "_name_or_path" in config)
+    if named == "" or is_named_otherwise or _is_overruled(place):
         return None
     named = named and named.removesuffix("Fast")
     if kind in _MISTRAL and importlib.util.find_spec("mistral_common") is not None:

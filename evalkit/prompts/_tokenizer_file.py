@@ -24,10 +24,20 @@ __all__ = ["TokenizerFile", "read_tokenizer_file"]
 # The tokens with a name of their own; transformers asks for them in this order.
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
-# Keys under which transformers reads other files, patches what it read, or calls the class otherwise.
-_NOT_FOLLOWED = {
-    "auto_map", "fast_tokenizer_files", "fix_mistral_regex", "init_inputs", "model_specific_special_tokens",
-    "tokenizer_object", "tokenizer_truncation", "tokenizer_padding", "post_processor", "vocab", "merges", "gguf_file",
+# Keys of tokenizer_config.json, besides tokens, whose meaning here is transformers'. Any other may be a keyword of its
+# own code that decides ids (`trust_remote_code` takes the file as it is, `_json_padding` brings a token), today or in
+# its next release, so it is asked.
+_FOLLOWED = {
+    "add_bos_token", "add_eos_token", "add_prefix_space", "added_tokens_decoder", "additional_special_tokens",
+    "backend", "chat_template", "clean_up_tokenization_spaces",
+    "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", "cls_token_segment_id", "device_map",
+    "do_lower_case", "errors", "extra_special_tokens", "files_loaded", "from_slow", "is_local", "keep_accents",
+    "legacy", "local_files_only", "max_length", "max_lenth", "merges_file", "model_input_names", "model_max_length",
+    "name_or_path", "pad_to_multiple_of", "pad_token_type_id", "padding_side", "processor_class", "remove_space",
+    "response_schema", "sp_model_kwargs", "spaces_between_special_tokens", "special_tokens_map_file",
+    "split_special_tokens", "stride", "strip_accents", "tokenizer_class", "tokenizer_file", "trim_offsets",
+    "truncation_side", "truncation_strategy", "unk_id", "use_default_system_prompt", "use_fast", "verbose",
+    "vocab_file",
 }  # fmt: skip
 
 _Values = dict[str, Any]
@@ -122,7 +132,7 @@ def read_tokenizer_file(folder: Path, *, trust_remote_code: bool = False) -> Tok
         values = _object(folder / "tokenizer_config.json")
         if trust_remote_code and "auto_map" in config:
             return None
-        kind = backend_class(config, values)
+        kind = backend_class(config, values, str(folder))
         if kind is None:
             return None
         return _loaded(folder, _File(path), kind, values)
@@ -141,7 +151,7 @@ def _object(path: Path) -> _Values:
 
 
 def _loaded(folder: Path, file: _File, kind: BackendClass, values: _Values) -> TokenizerFile:
-    if _NOT_FOLLOWED & set(values):
+    if not all(key in _FOLLOWED or key.endswith("_token") for key in values):
         raise _NotFollowedError
     template = _template(folder, values)
     values, added = _with_tokens(folder, file, values)
@@ -151,7 +161,7 @@ def _loaded(folder: Path, file: _File, kind: BackendClass, values: _Values) -> T
     if padding is not None:
         values.setdefault("pad_token", padding["pad_token"])
     named, extra = _special(values)
-    core.encode_special_tokens = bool(values.get("split_special_tokens", False))
+    core.encode_special_tokens = values.get("split_special_tokens", False)
     _add_tokens(core, added, named, extra)
     _finish(core, kind, named, extra, has_post_processor)
     return TokenizerFile(core, {name: str(token) for name, token in named.items()}, values, template)
@@ -181,44 +191,46 @@ def _core(file: _File, kind: BackendClass, values: _Values) -> tuple[Tokenizer, 
 def _with_tokens(folder: Path, file: _File, values: _Values) -> tuple[_Values, dict[int, Any]]:
     """The keyword arguments with special tokens as the files mean them, and added tokens by id."""
     values = {key: value for key, value in values.items() if key not in {"add_bos_token", "add_eos_token"}}
-    if "additional_special_tokens" in values and not values.get("extra_special_tokens"):
+    if "additional_special_tokens" in values:
+        if values.get("extra_special_tokens"):
+            raise _NotFollowedError
         values["extra_special_tokens"] = values.pop("additional_special_tokens")
-    added: dict[int, Any] = {}
-    by_text: dict[str, Any] = {}
-
-    def add(number: int, token: Any) -> None:
-        added[number] = by_text[str(token)] = token
-
     if "added_tokens_decoder" in values:
-        for number, state in values["added_tokens_decoder"].items():
-            add(int(number), _token(state))
+        listed = [(int(number), _token(state)) for number, state in values["added_tokens_decoder"].items()]
     else:
         _merge_special_tokens_map(folder, values)
-        for text, number in _object(folder / "added_tokens.json").items():
-            add(number, _plain_token(text, values))
-        for state in file.state["added_tokens"]:
-            add(state["id"], _token({key: value for key, value in state.items() if key != "id"}))
+        listed = list(_scattered_tokens(folder, file, values))
+        if "additional_special_tokens" in values and "extra_special_tokens" not in values:
+            # Only now: for added_tokens.json those of the older file are no special tokens yet.
+            values["extra_special_tokens"] = values.pop("additional_special_tokens")
+    by_text = {str(token): token for _, token in listed}
     for key, value in values.items():
         values[key] = _revived(value)
     for key in NAMED:
         if values.get(key) is not None:
             values[key] = by_text.get(str(values[key]), values[key])
-    return values, added
+    return values, dict(listed)
+
+
+def _scattered_tokens(folder: Path, file: _File, values: _Values) -> Iterator[tuple[int, Any]]:
+    """The added tokens with their ids where tokenizer_config.json lists none."""
+    for text, number in _object(folder / "added_tokens.json").items():
+        yield number, _plain_token(text, values)
+    for state in file.state["added_tokens"]:
+        yield state["id"], _token({key: value for key, value in state.items() if key != "id"})
 
 
 def _merge_special_tokens_map(folder: Path, values: _Values) -> None:
     """`special_tokens_map.json`, of older releases, wins where tokenizer_config.json lists no added tokens."""
     given = _object(folder / "special_tokens_map.json")
     is_named = isinstance(values.get("extra_special_tokens"), dict) and "additional_special_tokens" in given
-    if is_named or "extra_special_tokens" in given:
+    if is_named or not set(given) <= {*NAMED, "additional_special_tokens"}:  # any key of it becomes a keyword
         raise _NotFollowedError
     for key, value in given.items():
         if isinstance(value, dict):
             state = {name: each for name, each in value.items() if name != "special"}
             value = _token({**state, "special": True})
         values[key] = value
-    if "additional_special_tokens" in values and "extra_special_tokens" not in values:
-        values["extra_special_tokens"] = values.pop("additional_special_tokens")
 
 
 def _plain_token(text: str, values: _Values) -> Any:
@@ -249,10 +261,15 @@ def _special(values: _Values) -> tuple[dict[str, Any], list[Any]]:
     extra = values.get("extra_special_tokens") or []
     others = {key: value for key, value in values.items() if key.endswith("_token") and key not in NAMED}
     if isinstance(extra, dict):
+        if not extra.keys().isdisjoint(NAMED):
+            raise _NotFollowedError
         others, extra = {**others, **extra}, []
     named = {key: values[key] for key in NAMED if values.get(key) is not None}
     named |= {key: value for key, value in others.items() if _is_token(value)}
-    if not all(map(_is_token, [*named.values(), *extra])) or any(isinstance(v, dict) for v in others.values()):
+    tokens = [*named.values(), *extra]
+    if not all(map(_is_token, tokens)) or any(isinstance(value, dict) for value in others.values()):
+        raise _NotFollowedError
+    if not all(map(str, named.values())):  # an empty one has no id, for which transformers takes the unknown token's
         raise _NotFollowedError
     return named, list(extra)
 

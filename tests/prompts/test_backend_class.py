@@ -21,6 +21,13 @@ def test_the_types_whose_files_are_overruled_are_those_of_transformers() -> None
     assert ours._WHATEVER_THE_FILE_NAMES == THEIRS & set(ours._REGISTERED)
 
 
+def test_the_names_whose_files_are_overruled_are_those_of_transformers() -> None:
+    """A folder may be called as they are."""
+    from transformers.models.auto.tokenization_auto import MODEL_IDS_TO_TOKENIZERS_BACKEND as THEIRS
+
+    assert tuple(THEIRS) == ours.OVERRULED_NAMES
+
+
 def test_code_of_a_repository_is_left_to_transformers() -> None:
     """It alone knows whether it may run."""
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "auto_map": {"AutoTokenizer": ["a.B", None]}}

@@ -147,6 +147,71 @@ def mixed(
     return folder
 
 
+PADDING = {
+    "pad_token": "<new>", "pad_id": 0, "pad_type_id": 0, "direction": "left", "length": 9, "pad_to_multiple_of": None
+}  # fmt: skip
+LEADING: dict[str, dict[str, Any]] = {
+    "a keyword that takes the file as it is": {"values": {"trust_remote_code": True}},
+    "a keyword that brings a token": {"values": {"_json_padding": PADDING}},
+    "a named token in a list of others": {"values": {"extra_special_tokens": {"a_token": "aa", "bos_token": "zz"}}},
+    "two lists of tokens": {"values": {"additional_special_tokens": ["aa"], "extra_special_tokens": {"a_token": "zz"}}},
+    "no class": {"named": ""},
+    "a token without a text": {"values": {"eos_token": ""}},
+    "a repository's name as a model's": {"config": {"model_type": "gpt2", "model_name": "qwen2"}},
+    "a repository's name without a type": {"config": {"_name_or_path": "deepseek-ai/deepseek-coder-x"}},
+    "a repository's name as the path": {"config": {"name_or_path": "deepseek-ai/deepseek-coder-x"}},
+    "a template in the older file": {"special_tokens_map.json": {"chat_template": "older"}},
+    "a beginning in the older file": {"special_tokens_map.json": {"add_bos_token": True}},
+    "tokens in another order": {
+        "values": {"b_token": "<new b>"}, "special_tokens_map.json": {"a_token": "<new a>"},
+    },
+    "tokens of the two oldest files": {
+        "special_tokens_map.json": {"additional_special_tokens": ["<new>"]}, "added_tokens.json": {"<new>": 500},
+    },
+    "a flag that is none": {"values": {"split_special_tokens": "x"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("named", ["PreTrainedTokenizerFast", "LlamaTokenizer", "Qwen2Tokenizer"])
+@pytest.mark.parametrize("lead", LEADING)
+def test_what_leads_transformers_elsewhere_is_never_read_otherwise(
+    lead: str, named: str, tmp_path: Path, wild_tokenizer_folder: Callable[[str], Path]
+) -> None:
+    """Either with the same facts, or not at all, and then transformers reads it."""
+    files = LEADING[lead]
+    folder = mixed(
+        tmp_path / "model", wild_tokenizer_folder, "bos by processor", None, files.get("named", named),
+        files.get("values", {}), files.get("special_tokens_map.json"),
+    )  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(files.get("config", {"model_type": "llama"})), "utf-8")
+    if "added_tokens.json" in files:
+        (folder / "added_tokens.json").write_text(json.dumps(files["added_tokens.json"]), "utf-8")
+
+    ours = read_tokenizer_file(folder)
+
+    assert ours is None or facts(ours) == theirs(folder)
+
+
+def theirs(folder: Path) -> dict[str, Any]:
+    """What transformers reads there."""
+    from transformers import AutoTokenizer
+
+    return facts(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+
+
+def test_a_folder_called_as_an_overruled_repository_is_left_to_transformers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wild_tokenizer_folder: Callable[[str], Path]
+) -> None:
+    """It goes by the name, which the path from the working folder can be."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("deepseek-ai", "deepseek-coder-6.7b")
+    folder.parent.mkdir()
+    mixed(folder, wild_tokenizer_folder, "bos by processor", "llama", "LlamaTokenizer", {}, None)
+
+    assert read_tokenizer_file(folder) is None
+    assert read_tokenizer_file(folder.resolve()) is not None
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
