@@ -14,6 +14,8 @@ from evalkit.secrecy import helper_environment, is_secret_name, secrets_hidden, 
     [
         ("EVALKIT_API_KEY", True), ("OPENAI_API_KEY", True), ("HF_TOKEN", True), ("AWS_SECRET_ACCESS_KEY", True),
         ("GITHUB_PAT", True), ("DB_PASSWORD", True), ("APIKEY", True), ("MY_KEY_2", True), ("openai_api_key", True),
+        ("PGPASSWORD", True), ("MYSQL_PWD", True), ("SSHPASS", True), ("OPENAI_KEY2", True), ("HFTOKEN", True),
+        ("GITHUB_TOKEN_RO", True), ("GOOGLE_CREDENTIALS_JSON", True), ("PWD", False), ("OLDPWD", False),
         ("TOKENIZERS_PARALLELISM", False), ("PATH", False), ("HF_TOKEN_PATH", False), ("KEYBOARD", False),
         ("SSH_AUTH_SOCK", False), ("EVALKIT_DATA", False), ("MONKEY", False),
     ],

@@ -95,7 +95,7 @@ class Endpoint(CardRecord):
             is_right = False
         if not is_right:
             raise ValueError("expected an address such as http://127.0.0.1:8000/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
+        if "@" in parts.netloc or parts.query or parts.fragment:  # an empty user too: `:@` hides the host
             raise ValueError("the address must not carry a user, a key or a query: keys belong into the environment")
         return value.rstrip("/")
 

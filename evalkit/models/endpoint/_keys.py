@@ -62,9 +62,13 @@ def addressed(endpoint: Endpoint) -> Endpoint:
 
 
 def host_of(endpoint: Endpoint) -> str:
-    """Host of the server, and its port where the address names one."""
-    parts = urlsplit(endpoint.base_url)
-    return parts.netloc.lower()
+    """Host of the server, and its port where the address names one; as the client asks for it where it is no ASCII."""
+    host = urlsplit(endpoint.base_url).netloc.lower()
+    if host.isascii():
+        return host
+    import httpx
+
+    return httpx.URL(endpoint.base_url).netloc.decode("ascii")  # a Cyrillic letter that looks Latin is seen as xn--
 
 
 def is_local(endpoint: Endpoint) -> bool:

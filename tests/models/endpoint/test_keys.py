@@ -73,6 +73,23 @@ def test_an_address_that_two_readers_would_read_differently_is_refused(address: 
         at(address)
 
 
+@pytest.mark.parametrize("address", ["http://@evil.org/v1", "http://:@evil.org/v1", "https://:@api.openai.com/v1"])
+def test_an_address_with_an_empty_user_is_refused(address: str) -> None:
+    """The line that asks for a confirmation would name a host with signs before it."""
+    with pytest.raises(ValueError, match="must not carry a user"):
+        at(address)
+
+
+def test_a_host_that_looks_like_another_is_shown_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Cyrillic о in place of a Latin o cannot be seen."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    endpoint = at("https://api.\u043epenai.com/v1", "OPENAI_API_KEY")
+
+    for answers in ((), ("api.openai.com",), ("api.\u043epenai.com.evil.org",)):
+        with pytest.raises(UserError, match=r"to api\.xn--penai-[a-z0-9]+\.com; .* --send-key-to api\.xn--"):
+            check_key_may_go(endpoint, answers, "card.yaml")
+
+
 @pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "HF_TOKEN", "DB_PASSWORD", "HOME"])
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "models.example.org"])
 def test_a_card_cannot_choose_a_secret(monkeypatch: pytest.MonkeyPatch, name: str, host: str) -> None:
