@@ -260,6 +260,8 @@ def _special(values: _Values) -> tuple[dict[str, Any], list[Any]]:
     """The special tokens that have a name, in transformers' order, and those that have none."""
     extra = values.get("extra_special_tokens") or []
     others = {key: value for key, value in values.items() if key.endswith("_token") and key not in NAMED}
+    # transformers takes plain texts aside before it makes tokens of objects, and comes back to them after those.
+    others = dict(sorted(others.items(), key=lambda pair: isinstance(pair[1], str)))
     if isinstance(extra, dict):
         if not extra.keys().isdisjoint(NAMED):
             raise _NotFollowedError

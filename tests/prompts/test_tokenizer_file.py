@@ -165,6 +165,9 @@ LEADING: dict[str, dict[str, Any]] = {
     "tokens in another order": {
         "values": {"b_token": "<new b>"}, "special_tokens_map.json": {"a_token": "<new a>"},
     },
+    "texts before objects": {
+        "values": {"a_token": "<new a>", "b_token": {"__type": "AddedToken", **token("<new b>")}, "c_token": "<new c>"}
+    },
     "tokens of the two oldest files": {
         "special_tokens_map.json": {"additional_special_tokens": ["<new>"]}, "added_tokens.json": {"<new>": 500},
     },
