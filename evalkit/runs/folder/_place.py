@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,11 @@ __all__ = ["check_place", "holds_files", "listed"]
 
 LONGEST_BLANK = 1 << 20  # bytes of zeros that a file system gives a file whose content a power cut took
 OWN = (MANIFEST, COPY, LOG)
+
+_LEFT = re.compile(
+    r"\.(DS_Store|localized|directory|lock|gitignore|gitkeep|keep|ipynb_checkpoints|AppleDouble|Trash-.*|Spotlight-.*"
+    r"|nfs.*|fuse_hidden.*|snapshot|_.*|.*\.part)|lost\+found|Thumbs\.db|desktop\.ini"
+)
 
 
 def check_place(folder: Path) -> None:
@@ -36,9 +42,12 @@ def check_place(folder: Path) -> None:
 
 
 def holds_files(folder: Path) -> list[str]:
-    """Names in a folder, sorted; hidden ones, such as a file browser's, are passed over."""
+    """Names in a folder, sorted; what file browsers, file systems and evalkit itself leave is passed over.
+
+    Other hidden names count: a home or a new repository may hold nothing else.
+    """
     try:
-        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path.name for path in folder.iterdir() if not _LEFT.fullmatch(path.name))
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror}); choose another --out") from error
 

@@ -25,6 +25,8 @@ FOREIGN = [
     {"run.json": b"", "samples.jsonl": b'{"a": 1}\n'},
     {"run.copy.json": b"{}"},
     {"twin/run.json": b"{}"},
+    {".bashrc": b"alias"},
+    {".git/HEAD": b"ref: refs/heads/main"},
 ]
 
 
@@ -59,7 +61,8 @@ def test_a_folder_that_is_no_run_is_refused_and_not_touched(
 @pytest.mark.parametrize(
     "files",
     [
-        {}, {".DS_Store": b"x"}, {"samples.jsonl": b""}, {"run.json": b"\0" * 512, "samples.jsonl": b""},
+        {}, {".DS_Store": b"x"}, {".gitignore": b"*", "lost+found/.keep": b"", ".run.json.abcdef-1-0.part": b"x"},
+        {"samples.jsonl": b""}, {"run.json": b"\0" * 512, "samples.jsonl": b""},
         {"run.json": b""},
     ],
     ids=lambda files: " ".join(files) or "empty",
