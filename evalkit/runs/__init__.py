@@ -3,6 +3,7 @@
 from evalkit.settings import RunSettings, read_settings
 
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
+from ._rotary import recorded_rotation
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_session
 from .folder import (
@@ -59,6 +60,7 @@ __all__ = [
     "read_manifest",
     "read_records_of_run",
     "read_settings",
+    "recorded_rotation",
     "repair_run",
     "restore_manifest",
     "tell",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from evalkit.cards import Card
 from evalkit.errors import UserError
-from evalkit.rope import RopeModel, RopeSpec
+from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
 
-__all__ = ["rope_facts", "rope_model"]
+__all__ = ["recorded_rotation", "rope_facts", "rope_model"]
 
 LEAST_TURNED = 2  # base · m^(d/(d−2)) is nothing for d = 2
 
@@ -41,3 +42,19 @@ def rope_facts(card: Card, rope: RopeSpec) -> dict[str, Any]:
         return {}
     facts = {"base": card.rope.theta, "length": card.original_length, "dimension": card.turned_dimensions}
     return {"rope_model": facts}
+
+
+def recorded_rotation(identity: Mapping[str, Any]) -> str | None:
+    """The RoPE setting that all records of a run carry; None where it follows the prompt's length, or nobody says it.
+
+    A log that was put into the folder of another run of a sweep would be scored under that one's condition.
+    """
+    try:
+        rope = parse_rope(str(identity["rope"]))
+        if rope.kind == "native":
+            return RopeSetting("native").key
+        facts = identity["rope_model"]
+        model = RopeModel(facts["base"], facts["length"], facts["dimension"])
+        return None if rope.kind == "dynamic" else rope_setting(rope, model, model.length).key
+    except (KeyError, TypeError, ArithmeticError, UserError):  # older releases, or a manifest changed by hand
+        return None

@@ -28,6 +28,7 @@ from evalkit.runs import (
     misfit_refusal,
     read_manifest,
     read_records_of_run,
+    recorded_rotation,
     torn_line,
 )
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
@@ -72,6 +73,7 @@ def score_run(
     benchmark.spec.protocol(protocol or ran_under)
     notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
     latest: Latest = {(record.id, record.step): record for record in read_records_of_run(folder)}
+    _check_rotation(folder, manifest, latest)
     tasks = _answers_of_tasks(folder, benchmark, manifest, latest)
     label = str(manifest.settings["label"])
     if protocol is not None and protocol != ran_under:
@@ -91,6 +93,17 @@ def score_run(
     kept = Judgements(folder / JUDGEMENTS)
     scores, extra = with_extra(scores, benchmark, protocol or ran_under, tasks, metrics, replay, kept)
     return scores, rows + extra
+
+
+def _check_rotation(folder: Path, manifest: Manifest, latest: Latest) -> None:
+    """Raise `DataError` where an answer was made under another RoPE condition than the run's."""
+    expected = recorded_rotation(manifest.identity)
+    other = next((each for each in latest.values() if each.error is None and each.rope != expected), None)
+    if expected is not None and other is not None:
+        raise DataError(
+            f"{folder / LOG}: {other.id[:80]} was answered under RoPE {one_line(other.rope, 60)}, but {MANIFEST} is of "
+            f"a run with {expected}: put back the {LOG} of this run"
+        )
 
 
 def _answers_of_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, latest: Latest) -> dict[str, TaskAnswers]:

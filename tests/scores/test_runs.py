@@ -59,6 +59,19 @@ def test_the_order_of_records_does_not_matter(run: Run) -> None:
     assert before == score_run(folder)
 
 
+@pytest.mark.parametrize("rope", ["none", "linear:4", "native"])
+def test_answers_of_another_rope_condition_are_refused(run: Run, rope: str) -> None:
+    """The log of another run of the sweep lies there: its samples and prompts are the same."""
+    folder = run("--limit", 4, "--rope", rope)
+    score_run(folder)
+    rewrite(folder, lambda record: {**record, "rope": "default/base=40000.0"})
+
+    with pytest.raises(
+        DataError, match=r"was answered under RoPE default/base=40000\.0, but run.json is of a run with"
+    ):
+        score_run(folder)
+
+
 def test_the_latest_attempt_is_scored(run: Run) -> None:
     """An earlier failure of the same sample no longer counts; a later one does."""
     folder = run("--limit", 2)
