@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_cell", "csv_text", "latex_cell", "latex_row", "markdown_line", "markdown_row"]
 
-FORMULA = tuple("=+-@\t\r＝＋－＠")  # spreadsheets begin a formula with any of these, whatever the quotes (OWASP)
+FORMULA = tuple(
+    "=+-@\t\r＝＋－＠﹦﹢﹣﹫"
+)  # spreadsheets begin a formula with any of these, whatever the quotes (OWASP)
+# Where lists are written with semicolons (most of Europe), a spreadsheet begins a cell behind each of them.
+AFTER_SEMICOLON = re.compile(rf"(;\s*)(?=[{re.escape(''.join(FORMULA))}])")
 
 BLOCKS = re.compile(r"(?P<sign>[#+\-=~:])|(?P<number>\d+)(?P<end>[.)])")  # at the beginning of a line
 INLINE = re.compile(
@@ -44,7 +48,7 @@ def csv_cell(value: object) -> object:
     """A text with an apostrophe before what would make it a formula; everything else as it is."""
     if not isinstance(value, str):
         return value
-    text = printable(value)
+    text = AFTER_SEMICOLON.sub(r"\1'", printable(value))
     return f"'{text}" if text.lstrip().startswith(FORMULA) or value.startswith(FORMULA) else text
 
 

@@ -13,12 +13,19 @@ from hypothesis import strategies as st
 from evalkit.reports._markup import csv_text, latex_cell, latex_row, markdown_line, markdown_row
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "﹦1", "﹫x"])
 def test_a_text_is_never_a_formula(text: str) -> None:
     """An apostrophe stands before what a spreadsheet would compute."""
     (_, row) = csv.reader(io.StringIO(csv_text(pd.DataFrame({"name": [text]}))))
 
     assert row[0].startswith("'")
+
+
+def test_a_text_is_no_formula_behind_a_semicolon() -> None:
+    """Where lists are written with semicolons, a cell begins there, whatever commas and quotes say."""
+    frame = pd.DataFrame({"name": ["x;=1+1", "a; @b;c", "1,;-2"]})
+
+    assert "name\nx;'=1+1\na; '@b;c\n\"1,;'-2\"\n" == csv_text(frame)
 
 
 def test_numbers_stay_numbers() -> None:
