@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_cell", "csv_text", "latex_cell", "latex_row", "markdown_line", "markdown_row"]
 
-FORMULA = tuple(
-    "=+-@\t\r＝＋－＠﹦﹢﹣﹫"
-)  # spreadsheets begin a formula with any of these, whatever the quotes (OWASP)
+# Spreadsheets begin a formula with any of these, whatever the quotes (OWASP), or may take it for one of them.
+FORMULA = tuple("=+-@\t\r＝＋－＠﹦﹢﹣﹫")
 # Where lists are written with semicolons (most of Europe), a spreadsheet begins a cell behind each of them.
 AFTER_SEMICOLON = re.compile(rf"(;\s*)(?=[{re.escape(''.join(FORMULA))}])")
 
