@@ -6,18 +6,39 @@ A panic passes `except Exception`, and its message goes to standard error before
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from evalkit.errors import CardError, one_line
 
-__all__ = ["is_panic", "named", "provoke", "quietly"]
+__all__ = ["check_merges", "is_panic", "named", "provoke", "quietly"]
 
 # Letters, digits, blanks and scripts that splitting and normalising treat apart, and a run in which a pattern with a
 # repetition inside a repetition tries every division there is.
 TEXTS = ("", "a", " a  B\t1\n\n", "Fluß 中文。🙂 <s>", "a" * 40 + "!", "1" * 40 + "a", " " * 40 + "a", "\u0301\u0000")
+
+
+_WITH_PREFIX = re.compile(rb'"continuing_subword_prefix"\s*:\s*"[^"]')
+
+
+def check_merges(path: Path) -> None:
+    """Raises a CardError for merges that lack the prefix which their model cuts off: these abort the whole process."""
+    content = path.read_bytes()
+    if _WITH_PREFIX.search(content) is None:  # nearly all, so that their vocabularies are not parsed twice
+        return
+    model = json.loads(content).get("model", {})
+    prefix = model.get("continuing_subword_prefix")
+    for merge in (model.get("merges") or ()) if prefix else ():
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        if not str(pair[-1]).startswith(str(prefix)):
+            raise CardError(
+                f"{path}: model: merge {str(merge)[:40]!r} lacks continuing_subword_prefix: replace the file"
+            )
 
 
 def is_panic(error: BaseException) -> bool:

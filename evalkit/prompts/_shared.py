@@ -44,8 +44,7 @@ def can_share(core: Any) -> bool:
 
 
 def _splits_at_blanks(state: dict[str, Any]) -> bool:
-    steps = state.get("pretokenizers", [state])
-    *splits, level = steps
+    *splits, level = state.get("pretokenizers") or [state]
     if level.get("type") != "ByteLevel" or level.get("add_prefix_space"):
         return False
     if not splits:

@@ -20,7 +20,7 @@ from evalkit.errors import CardError, MissingDependencyError, one_line
 from evalkit.tasks import forget_lengths
 
 from ._foreign import Characters, TiktokenText
-from ._panics import is_panic, named, provoke, quietly
+from ._panics import check_merges, is_panic, named, provoke, quietly
 from ._shared import can_share, encode_sharing
 from ._tokenizer_file import read_tokenizer_file
 from .templates import TEMPLATE_DATE, TemplateFailedError, render_template
@@ -254,6 +254,8 @@ def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptToke
 def _loaded(place: str, card: Card, trust_remote_code: bool) -> Any:
     """The tokenizer of a folder's own files where its ids are known to be transformers', else what that loads."""
     folder = Path(place).expanduser()
+    if (folder / "tokenizer.json").is_file():
+        check_merges(folder / "tokenizer.json")
     if folder.is_dir() and card.use_fast_tokenizer:
         with quietly():
             found = read_tokenizer_file(folder, trust_remote_code=trust_remote_code)

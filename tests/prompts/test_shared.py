@@ -123,6 +123,14 @@ def test_what_could_reach_across_a_cut_keeps_texts_whole(change: str) -> None:
     assert not can_share(reaching(byte_level(), change))
 
 
+def test_a_splitter_of_no_steps_keeps_texts_whole() -> None:
+    """Damaged files may have one."""
+    core = byte_level()
+    core.pre_tokenizer = pre_tokenizers.Sequence([])
+
+    assert not can_share(core)
+
+
 def test_short_texts_are_left_alone() -> None:
     """They would not be worth the search."""
     core = byte_level()

@@ -261,6 +261,12 @@ DAMAGED: dict[str, dict[str, Any]] = {
         "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
     },
     "words without an unknown one": {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "<unk>"}},
+    "merges without the prefix that is cut off": {
+        "model": {
+            "type": "BPE", "vocab": {"0": 0, "a": 1, "é": 2, "aé": 3}, "merges": [["a", "é"]],
+            "continuing_subword_prefix": "0",
+        }
+    },
     "not a pattern": {
         "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}
     },
