@@ -31,8 +31,8 @@ WITH_WIDTH = {
     "ernie4_5", "gemma", "gemma2", "helium", "hy_v3", "minimax_m2", "qwen3", "seed_oss", "solar_open", "vaultgemma",
 }  # fmt: skip
 
-# Turned in part, where the file says which part; some only with `head_dim` stated.
-WITH_PART = {"bamba", "glm4_moe", "nemotron", "persimmon", "phi", "stablelm"}
+# Turned in part, where the file says which part; some only with `head_dim` stated. Not bamba, always turned by half.
+WITH_PART = {"glm4_moe", "nemotron", "persimmon", "phi", "stablelm"}
 WITH_PART_AND_WIDTH = {"glm", "glm4", "qwen3_next"}
 
 # Latent attention, where the file states its turned part.
@@ -55,6 +55,11 @@ def settled(config: Config) -> Config | None:
     if bool(config.get("qk_rope_head_dim")) is not (kind in LATENT) or "rotary_pct" in config:
         return None
     if scaling_type(parameters) in {"longrope", "su"} and kind not in LONGROPE:
+        return None
+    # Classes read an original length there for longrope alone, and take a base of null at its word.
+    if config.get("original_max_position_embeddings") and scaling_type(parameters) not in {"longrope", "su"}:
+        return None
+    if any(where.get("rope_theta", True) in (None, 0) for where in (config, parameters)):
         return None
     if parameters.get("rope_theta") or config.get("rope_theta"):
         return config if _says_shape(kind, config, parameters) else None

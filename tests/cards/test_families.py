@@ -30,16 +30,20 @@ BASES: dict[str, dict[str, Any]] = {
     "inside": {"rope_parameters": {"rope_type": "default", "rope_theta": 3e5}},
     "inside, scaled": {"rope_parameters": {**YARN, "factor": 2.0, "rope_theta": 3e5}},
     "inside and on top": {"rope_parameters": {"rope_type": "default", "rope_theta": 3e5}, "rope_theta": 5e5},
-    "inside without": {"rope_parameters": {"rope_type": "default"}},
+    "inside without": {"rope_parameters": {"rope_type": "default"}}, "base of null": {"rope_theta": None},
 }  # fmt: skip
 SCALINGS: dict[str, dict[str, Any]] = {
     "-": {}, "null": {"rope_scaling": None}, "yarn": {"rope_scaling": YARN}, "llama3": {"rope_scaling": LLAMA3},
     "linear": {"rope_scaling": {"type": "linear", "factor": 8.0}},
     "dynamic": {"rope_scaling": {"rope_type": "dynamic", "factor": 8.0}},
     "longrope": LONGROPE,
+    "original length on top": {
+        "original_max_position_embeddings": 256, "rope_scaling": {"rope_type": "yarn", "factor": 4.0},
+    },
 }  # fmt: skip
 WIDTHS: dict[str, dict[str, Any]] = {
     "-": {}, "null": {"head_dim": None}, "width": {"head_dim": 16}, "part": {"partial_rotary_factor": 0.5},
+    "another part": {"partial_rotary_factor": 0.25},
     "part, null": {"partial_rotary_factor": None}, "part and width": {"partial_rotary_factor": 0.5, "head_dim": 16},
     "percent": {"rotary_pct": 0.5},
     "latent": {"qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 16, "kv_lora_rank": 16},
