@@ -153,6 +153,9 @@ class HuggingFaceModel:
         """Logits behind prompt and answer so far."""
         if self._feeding.no_cache_reason is not None:
             return self._feeding.whole([*ids.tolist(), *generated])
+        if self._rotary.is_computed_anew(len(ids) + len(generated)):
+            self._cache.clear()
+            return self._forward([*ids.tolist(), *generated])
         return self._forward(generated[-1:])
 
     def count_departures(self, request: GenerationRequest) -> tuple[int, int] | None:

@@ -18,6 +18,7 @@ __all__ = ["RotarySwitch"]
 _STATE = ("rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
 _POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
 _ORDER_DEPENDENT = {"dynamic", "longrope"}  # transformers recomputes these from the longest position seen
+_COMPUTED_ANEW = {"phi3", "phi4_multimodal", "phimoe"}  # their `prepare_inputs_for_generation` drops the cache there
 
 
 class RotarySwitch:
@@ -37,6 +38,15 @@ class RotarySwitch:
         return self._current.rope_type == "native" and any(
             state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native
         )
+
+    def is_computed_anew(self, tokens: int) -> bool:
+        """Whether the class drops its cache at a text of so many tokens, the first one behind the original length.
+
+        Else long factors would turn new tokens while the keys of those before keep the short ones.
+        """
+        original = getattr(self._config, "original_max_position_embeddings", None)
+        is_switching = self.is_order_dependent and getattr(self._config, "model_type", None) in _COMPUTED_ANEW
+        return is_switching and original is not None and tokens == original + 1
 
     @property
     def rotations(self) -> list[Rotation]:

@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.errors import UserError
 from evalkit.models import GenerationRequest
+from evalkit.prompts import token_array
 from evalkit.rope import RopeModel, RopeSetting, parse_rope, rope_setting
 
 if TYPE_CHECKING:
@@ -173,3 +174,29 @@ def test_a_factor_that_a_class_obeys_under_a_scaling_only_is_refused(
 
     with pytest.raises(UserError, match="turns 16 as released and 8 dimensions of a head under 'yarn'"):
         texts(model, RopeSetting("yarn", 10000.0, 4.0, WINDOW), ask(prompts))
+
+
+def test_an_answer_that_crosses_the_original_length_is_the_one_of_whole_passes(
+    save_model: SaveModel, load: Load
+) -> None:
+    """Phi-3's class drops the cache where long factors take over, so that no key keeps its short rotation."""
+    import torch
+
+    original, factors = 24, {"short_factor": [1.0] * 8, "long_factor": [8.0] * 8}
+    scaling = {"rope_type": "longrope", "rope_theta": 10000.0, "factor": 512 / original, **factors}
+    sizes = {"original_max_position_embeddings": original, "max_position_embeddings": 512, "pad_token_id": 1}
+    model = load(save_model(kind="Phi3", rope_parameters=scaling, **sizes))
+    wrong = {}
+    for length in range(original - 6, original + 3):
+        ids = [0, *(3 + (7 * place + length) % 200 for place in range(1, length))]
+        request = GenerationRequest(0, token_array(ids), 8)
+        model._rotary.reset()
+        found = model._decode(request, model._cache.start(request.ids), model._end(request)).ids
+        model._cache.clear()
+        with torch.inference_mode():
+            for place, token in enumerate(found):
+                model._rotary.reset()
+                if int(model._feeding.whole([*ids, *found[:place]]).argmax()) != token:
+                    wrong[length, place] = token
+
+    assert {} == wrong
