@@ -24,6 +24,7 @@ __all__ = ["ComparesPasses", "LiveCheck", "ShowsRotation", "examine"]
 
 NATIVE = RopeSetting("native")
 NEW_TOKENS = 12
+HALF = {"bfloat16", "float16"}
 LONGEST_WINDOW = 2**25  # tokens; no model is made for more, and a longer prompt would fill this machine's memory
 STEM_SENTENCES = 40
 TOLERANCE = 2**-7  # of a frequency: the precision of a table kept in bfloat16
@@ -155,14 +156,22 @@ class _SelfCheck:
         cached = [each.cached_tokens for each in together]
         is_reused = any(cached)
         detail = "a shared stem was cached" if is_reused else "nothing was cached, so nothing could differ"
-        yield LiveCheck("prefix reuse gives the same tokens", _same(alone, together) if is_reused else None, detail)
+        yield self._compared("prefix reuse gives the same tokens", alone, together if is_reused else None, detail)
         turned = self._ask(prompts[::-1])[::-1]
-        yield LiveCheck(
-            "order does not matter", _same(alone, turned), f"{len(prompts)} prompts, forwards and backwards"
-        )
+        yield self._compared("order does not matter", alone, turned, f"{len(prompts)} prompts, forwards and backwards")
         again = self._ask([prompts[0]] * 3)
         is_greedy = all(_same(alone[:1], [each]) for each in again)
         yield LiveCheck("greedy is greedy", is_greedy, "the same prompt three times at once, and alone")
+
+    def _compared(
+        self, name: str, some: Sequence[Completion], others: Sequence[Completion] | None, detail: str
+    ) -> LiveCheck:
+        """Whether the answers are the same; where not, and tokens are chosen by few digits, that this may be why."""
+        holds = None if others is None else _same(some, others)
+        dtype = str(self._model.engine_info.get("dtype"))
+        if holds is False and dtype in HALF:
+            detail += f"; in {dtype} two tokens that are nearly as likely may change places: ask with --dtype float32"
+        return LiveCheck(name, holds, detail)
 
     def _check_loop(self, prompts: Sequence[TokenIds]) -> LiveCheck:
         """Each token is the one that a pass over the whole text, without any cache, would choose."""

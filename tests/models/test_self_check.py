@@ -151,6 +151,19 @@ def test_each_fault_is_found(card: Card, tokenizer: PromptTokenizer, wrong: type
     assert checks_of(wrong(card), card, tokenizer)[name].holds is False
 
 
+@pytest.mark.parametrize(("dtype", "is_said"), [("bfloat16", True), ("float32", False)])
+def test_answers_that_differ_by_few_digits_are_named_as_such(
+    card: Card, tokenizer: PromptTokenizer, monkeypatch: pytest.MonkeyPatch, dtype: str, is_said: bool
+) -> None:
+    """Where the numbers are short that may be rounding; it fails all the same."""
+    model = CacheChangesIt(card)
+    monkeypatch.setattr(model, "engine_info", {**model.engine_info, "dtype": dtype})
+
+    check = checks_of(model, card, tokenizer)["prefix reuse gives the same tokens"]
+
+    assert (False, is_said) == (check.holds, "--dtype float32" in check.detail)
+
+
 def test_a_template_that_loses_the_question_is_found(card: Card, tokenizer: PromptTokenizer) -> None:
     """A format that does not show the question does not hold."""
     from evalkit.cards import ChatTemplate
