@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from evalkit.printable import counted, safe_message
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID, TimeRemainingColumn
+    from rich.text import Text
 
 __all__ = ["ProgressMonitor", "Round", "say_plainly"]
 
@@ -39,6 +40,18 @@ def say_plainly(message: str) -> None:
     sys.stderr.write(f"evalkit: {safe_message(message)}\n")
 
 
+def _time_left() -> TimeRemainingColumn:
+    """Number and word as one column: of two, a narrow terminal drops the number, and the time elapsed looks left."""
+    from rich.progress import TimeRemainingColumn
+    from rich.text import Text
+
+    class TimeLeft(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            return Text.assemble(super().render(task), " left") if task.total is not None else Text()
+
+    return TimeLeft()
+
+
 class ProgressMonitor:
     """Shows a run to a person. Time left is estimated from prompt tokens, not samples: long prompts come in runs.
 
@@ -48,7 +61,7 @@ class ProgressMonitor:
 
     def __init__(self, unit: str = "tokens", say: Callable[[str], None] = say_plainly) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.unit = unit
         """What prompts are counted in."""
@@ -59,8 +72,7 @@ class ProgressMonitor:
             BarColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _time_left(),
             console=Console(stderr=True),
             disable=not self._is_live,
         )

@@ -150,6 +150,8 @@ def _plain(value: object) -> Any:
         return sorted(value)
     if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.reports import LengthAxis, Palette, figure_of_run
@@ -53,6 +53,12 @@ class EvaluationResult:
         """
         with python_words():
             chosen = self._benchmark(benchmark)
+            for argument, given, known in (
+                ("axis", axis, get_args(LengthAxis)),
+                ("palette", palette, get_args(Palette)),
+            ):
+                if given not in known:
+                    raise UnknownNameError(argument, str(given), known)
             scores, rows = score_run(self.folders[chosen])
             own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
             return figure_of_run(self.folders[chosen], scores, own, name, palette, axis)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalkit.errors import one_line
-from evalkit.runs import read_manifest
+from evalkit.runs import Manifest, read_manifest
 from evalkit.scores import BenchmarkScores, GroupScore, OverallScore, TaskScore
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec, load_spec
@@ -42,6 +43,8 @@ class ModelColumn(NamedTuple):
     """Definition of its benchmark."""
     identity: Mapping[str, Any]
     """All of the run that can change a score; empty for outputs made elsewhere."""
+    asked: Mapping[str, Any] = MappingProxyType({})
+    """What chose its samples and is no part of the identity: the lengths and depths of a grid, samples drawn."""
 
 
 Score = TaskScore | GroupScore | OverallScore
@@ -95,7 +98,17 @@ def model_column(folder: Path, scores: BenchmarkScores) -> ModelColumn:
     if not (folder / "run.json").exists():
         return ModelColumn(folder, scores, load_spec(scores.benchmark), {})
     manifest = read_manifest(folder)
-    return ModelColumn(folder, scores, load_spec(str(manifest.settings["benchmark"])), manifest.identity)
+    spec = load_spec(str(manifest.settings["benchmark"]))
+    return ModelColumn(folder, scores, spec, manifest.identity, _asked(manifest, scores))
+
+
+def _asked(manifest: Manifest, scores: BenchmarkScores) -> dict[str, Any]:
+    """Options of the benchmark that may change within a run, and the choice of samples, where not all are there."""
+    bound = manifest.identity.get("options") or {}
+    asked = {name: value for name, value in (manifest.settings.get("options") or {}).items() if name not in bound}
+    if scores.partial and (chosen := manifest.settings.get("samples")):
+        asked["samples"] = chosen
+    return asked
 
 
 def model_tables(columns: Iterable[ModelColumn]) -> list[ModelTable]:
@@ -177,12 +190,19 @@ def _differences(columns: Sequence[ModelColumn], headings: Sequence[str]) -> Ite
     columns, headings = _runs_only(columns, headings)
     names = {name for column in columns for name in column.identity}
     for name in sorted(names - OF_THE_MODEL - IN_THE_HEADING - {"data"}):
-        values = [_plain(column.identity.get(name)) for column in columns]
-        if len(set(values)) > 1 and not name.startswith("rope_"):
-            told = ", ".join(f"{value} ({heading})" for value, heading in zip(values, headings, strict=True))
-            yield f"{name} differs: {told}"
+        if not name.startswith("rope_"):
+            yield from _difference(name, [column.identity.get(name) for column in columns], headings)
+    for name in sorted({name for column in columns for name in column.asked}):
+        yield from _difference(name, [column.asked.get(name) for column in columns], headings)
     if files := _other_data([column.identity.get("data") or {} for column in columns]):
         yield f"data differs: {', '.join(files)}"
+
+
+def _difference(name: str, values: Iterable[object], headings: Sequence[str]) -> Iterable[str]:
+    shown = [_plain(value) for value in values]
+    if len(set(shown)) > 1:
+        told = ", ".join(f"{value} ({heading})" for value, heading in zip(shown, headings, strict=True))
+        yield f"{name} differs: {told}"
 
 
 def _runs_only(columns: Sequence[ModelColumn], headings: Sequence[str]) -> tuple[Sequence[ModelColumn], Sequence[str]]:

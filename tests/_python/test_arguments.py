@@ -154,6 +154,7 @@ def test_a_value_that_cannot_be_is_one_line(options: dict[str, object], words: s
         ({"tasks": "single"}, {"tasks": ("single",)}),
         ({"options": {"lengths": [256, 512]}}, {"options": {"lengths": "256,512"}}),
         ({"options": {"lengths": np.array([256, 512])}}, {"options": {"lengths": "256,512"}}),
+        ({"options": {"depths": [np.int64(0), np.int64(50)]}}, {"options": {"depths": "0,50"}}),
         ({"options": {"depths": range(0, 101, 50)}}, {"options": {"depths": "0,50,100"}}),
         ({"options": {"seed": 3, "lang": None}}, {"options": {"seed": "3"}}),
     ],

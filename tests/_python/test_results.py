@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -71,14 +72,30 @@ def test_a_figure_is_an_object_that_pyplot_does_not_know_of(grid: EvaluationResu
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"name": "nothing"}, "unknown task or group of needle 'nothing'"), ({"benchmark": "leval"}, "unknown benchmark")],
+    [
+        ({"name": "nothing"}, "unknown task or group of needle 'nothing'"),
+        ({"benchmark": "leval"}, "unknown benchmark"),
+        ({"axis": "model"}, "unknown axis 'model': there are: kept, nominal, prompt"),
+        ({"palette": "viridis"}, "unknown palette 'viridis': there are: colour-blind, published"),
+    ],
 )
-def test_a_figure_of_what_was_not_run_is_one_line(
+def test_a_figure_of_what_there_is_not_is_one_line(
     grid: EvaluationResult, arguments: dict[str, str], words: str
 ) -> None:
     """The nearest name is in it."""
     with pytest.raises(UserError, match=words):
         grid.figure(**arguments)
+
+
+def test_the_figure_of_the_page_is_drawn(grid: EvaluationResult) -> None:
+    """docs/python.md calls it with other words than the defaults."""
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
+    (call,) = re.findall(r"`result\.figure\((.+?)\)`", page)
+
+    name, *named = (part.strip() for part in call.split(","))
+    figure = grid.figure(name.strip('"'), **dict(part.replace('"', "").split("=") for part in named))
+
+    assert "prompt" in figure.axes[0].get_xlabel().lower()
 
 
 def test_one_of_several_benchmarks_is_named(grid: EvaluationResult) -> None:

@@ -80,6 +80,14 @@ def test_a_damaged_run_names_the_verb_which_makes_it_whole(
     assert "nothing to repair, 6 records are whole" in evalkit("repair", "run").err
 
 
+def test_a_run_without_its_log_is_not_called_whole(run: Command, evalkit: Command, bare: Path) -> None:
+    """The answers are lost, and no verb says that all is well."""
+    run()
+    (bare / "run" / "samples.jsonl").unlink()
+
+    assert "samples.jsonl: missing" in evalkit("repair", "run").complaint
+
+
 @pytest.mark.parametrize("kind", ["empty line", "zeros", "foreign", "changed", "unknown task", "unknown step"])
 def test_a_run_does_not_go_on_in_a_damaged_folder(run: Command, bare: Path, kind: str) -> None:
     """It says so before a model is loaded; the folder stays as it is."""

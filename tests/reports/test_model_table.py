@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from evalkit.reports import ModelColumn, model_list, model_tables, models_table, write_model_tables
+import evalkit
+from evalkit.reports import (
+    ModelColumn,
+    model_column,
+    model_list,
+    model_tables,
+    models_table,
+    write_model_tables,
+)
 from evalkit.scores import TaskAnswers, score_benchmark
 from evalkit.tasks import Answer, load_benchmark
 
@@ -30,13 +38,15 @@ def column(toy: str, tmp_path: Path) -> Column:
         tasks: tuple[str, ...] = ("tales", "sagas"),
         label: str = "plain",
         folder: str = "",
+        asked: dict[str, Any] | None = None,
         **identity: Any,
     ) -> ModelColumn:
         texts = ["yes" if index < right else "" for index in range(of)]
         answers = [Answer(f"toy/t/{index}", f"doc{index}", text, ("yes",)) for index, text in enumerate(texts)]
         given = {task: TaskAnswers(answers, failed) for task in tasks}
         scores, _ = score_benchmark(benchmark, "plain", given, model=model, label=label)
-        return ModelColumn(tmp_path / (folder or model), scores, benchmark.spec, {"model": model, **identity})
+        place = tmp_path / (folder or model)
+        return ModelColumn(place, scores, benchmark.spec, {"model": model, **identity}, asked or {})
 
     return make
 
@@ -120,6 +130,25 @@ def test_what_else_can_change_a_score_is_said_where_it_differs(column: Column) -
     notes = model_tables([ant, bee])[0].notes
 
     assert ("max_seq_len differs: 512 (ant), not set (bee)", "data differs: b") == notes
+
+
+def test_other_samples_are_said_where_the_count_hides_them(column: Column) -> None:
+    """A grid of other depths is whole, and another grid."""
+    ant = column("ant", asked={"lengths": "128", "depths": "0,100"})
+    bee = column("bee", asked={"lengths": "128", "depths": "0,50,100"})
+
+    assert ("depths differs: 0,100 (ant), 0,50,100 (bee)",) == model_tables([ant, bee])[0].notes
+
+
+@pytest.mark.filterwarnings("ignore::evalkit.EvalkitWarning")
+def test_what_a_run_folder_was_asked_for_is_read_from_its_manifest(tmp_path: Path) -> None:
+    """What is bound to the run is in its identity; the draw counts where samples are missing."""
+    small = {"lengths": [128], "depths": [0, 100], "repeats": 1}
+    run = evalkit.evaluate("needle-tiny", "needle", options=small, samples="random:1", out=tmp_path / "run")
+
+    assert {
+        "lengths": "128", "depths": "0,100", "repeats": "1", "lang": "en", "samples": "random:1",
+    } == model_column(tmp_path / "run", run.scores["needle"]).asked  # fmt: skip
 
 
 def test_each_benchmark_has_a_table_of_its_own(column: Column, toy: str, tmp_path: Path) -> None:

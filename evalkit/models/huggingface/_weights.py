@@ -7,6 +7,7 @@ to floats; it answers fluently in each case.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ _OTHER_PARTS = re.compile(
     r"(\.|_|$)|(^|\.)[kv]_scale$"
 )
 """Towers for images and sound, heads that draft or judge, scales of an 8-bit cache: nothing a text model needs."""
+
+_LOADING = threading.Lock()
+"""One load at a time: transformers switches initialisation and default types off and on for the whole process."""
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _HEADER_BYTES = 8  # a safetensors file begins with the length of its JSON header, little endian
@@ -64,7 +68,7 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
 
     try:
         given = read_configuration(card)
-        with no_hub_code(options):
+        with _LOADING, no_hub_code(options):
             model, report = _with_attention(load, options)
     except CardError:
         raise

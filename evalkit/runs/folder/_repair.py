@@ -79,7 +79,7 @@ def _repair(folder: Path, misfit: Misfit) -> Repair:
     said = mend_manifest(folder)
     log = folder / LOG
     if not log.is_file():
-        return Repair(said)
+        raise DataError(f"{log}: missing, and nothing makes answers again but the model: restore it, or run again")
     with log.open("rb") as stream:
         verdicts = list(_verdicts(stream, misfit))
     verdicts = list(_without_orphans(verdicts))

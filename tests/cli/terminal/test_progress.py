@@ -37,6 +37,20 @@ def test_a_stage_is_shown_with_its_count(terminal: None, capsys: pytest.CaptureF
     assert "building prompts 1,234 of 55,000" in plain(capsys.readouterr().err)
 
 
+def test_a_narrow_terminal_does_not_call_the_time_spent_left(
+    terminal: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What has no end has no time left, and of 60 columns a word and its number share one."""
+    monkeypatch.setenv("COLUMNS", "60")
+    with ProgressMonitor() as monitor:
+        monitor.stage("scoring results/some-run")
+
+    assert "0:00:00" in (shown := plain(capsys.readouterr().err))
+    assert "left" not in shown
+
+
 def test_a_stage_that_has_ended_leaves_nothing(terminal: None, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
     """The last thing on a terminal is the result, or the error."""
     with ProgressMonitor() as monitor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,28 @@ def refusal(folder: Path, load: Load) -> str:
     assert 1 == len(str(caught.value).splitlines())
     assert str(folder) in str(caught.value)
     return str(caught.value)
+
+
+def test_threads_load_one_after_the_other(save_model: SaveModel, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two loads at once leave tensors out of one of them, or fill them with random numbers."""
+    from transformers import AutoModelForCausalLM
+
+    folder, real = save_model(), AutoModelForCausalLM.from_pretrained
+    together, busy = threading.Event(), threading.Lock()
+
+    def watched(*arguments: Any, **named: Any) -> Any:
+        if not busy.acquire(blocking=False):
+            together.set()
+            return real(*arguments, **named)
+        together.wait(0.2)  # room for the other thread to come in
+        busy.release()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", watched)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(load, [folder, folder]))
+
+    assert not together.is_set()
 
 
 def test_a_configuration_with_fewer_layers_is_refused(save_model: SaveModel, load: Load) -> None:
