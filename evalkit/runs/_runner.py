@@ -27,6 +27,7 @@ from .folder import (
     has_manifest,
     misfit,
     misfit_refusal,
+    read_manifest,
     sample_record,
 )
 
@@ -114,8 +115,10 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
 def _check_records(store: RunStore, job: Job) -> None:
     """Raise `DataError` for a record of no task or step of the job, which nothing would ever score."""
 
+    digest = read_manifest(store.folder).identity_digest if store.latest and has_manifest(store.folder) else ""
+
     def reason(record: SampleRecord | Recorded) -> str | None:
-        return misfit(record, job.name, job.benchmark.spec.tasks, job.steps)
+        return misfit(record, job.name, job.benchmark.spec.tasks, job.steps, digest)
 
     if any(map(reason, store.latest.values())) and not conflict_with(store.folder, job.identity):
         raise misfit_refusal(store.folder, reason)

@@ -136,7 +136,7 @@ def _no_sample(record: SampleRecord, benchmark: Benchmark) -> str:
 def _misfit_by_name(benchmark: Benchmark, manifest: Manifest) -> Callable[[SampleRecord], str | None]:
     spec = benchmark.spec
     steps = spec.protocol(str(manifest.identity["protocol"])).steps
-    return lambda record: misfit(record, spec.name, spec.tasks, steps)
+    return lambda record: misfit(record, spec.name, spec.tasks, steps, manifest.identity_digest)
 
 
 def misfit_of_run(folder: Path) -> Callable[[SampleRecord], str | None]:

@@ -123,6 +123,57 @@ def test_every_verb_goes_on_without_a_whole_manifest(
     assert before == after
 
 
+def test_answers_of_another_run_are_refused(run: Command, evalkit: Command, bare: Path) -> None:
+    """Same samples, same prompts, another setting: their lines look alike, and say of which run they are."""
+    run()
+    run("--max-new-tokens", 7, "--out", "other")
+    log, other = bare / "run" / "samples.jsonl", (bare / "other" / "samples.jsonl").read_bytes()
+    whole = log.read_bytes()
+    lines = other.splitlines(keepends=True)
+
+    for content in (other, whole + lines[0]):
+        log.write_bytes(content)
+        for done in (evalkit("score", "run"), evalkit("report", "run"), run()):
+            assert 2 == done.code
+            assert "was answered for a run with another identity than that of run.json" in done.err
+    assert "1 line moved out, 6 records kept" in evalkit("repair", "run").err
+    assert whole == log.read_bytes()
+
+
+def test_a_log_without_any_record_of_its_run_is_left_as_it_is(run: Command, evalkit: Command, bare: Path) -> None:
+    """The wrong file is then more likely the manifest, and its answers must not be moved away."""
+    run()
+    run("--max-new-tokens", 7, "--out", "other")
+    for name in ("run.json", "run.copy.json"):
+        (bare / "run" / name).write_bytes((bare / "other" / name).read_bytes())
+    before = held(bare / "run")
+
+    done = evalkit("repair", "run")
+
+    assert "one of the two files is another run's" in done.complaint
+    assert before == held(bare / "run")
+
+
+def test_answers_that_name_no_run_count(run: Command, evalkit: Command, bare: Path) -> None:
+    """Older releases wrote none; such a folder goes on, and its new answers name the run."""
+    whole = run().out
+    log = bare / "run" / "samples.jsonl"
+    old = [old_line(line, identity_digest="") for line in log.read_bytes().splitlines()]
+    log.write_bytes(b"".join(old[:2]))
+    for name in ("run.json", "run.copy.json"):
+        said = json.loads((bare / "run" / name).read_text())
+        del said["crc32"], said["identity_digest"]
+        (bare / "run" / name).write_text(json.dumps(said))
+
+    done = run()
+
+    assert (0, whole) == (done.code, done.out)
+    named = [json.loads(line)["identity_digest"] for line in log.read_bytes().splitlines()]
+    assert ["", ""] == named[:2] and len(named) == len(old)
+    assert {json.loads((bare / "run" / "run.json").read_text())["identity_digest"]} == set(named[2:])
+    assert 0 == evalkit("score", "run").code
+
+
 def test_a_damaged_manifest_with_a_damaged_log_is_repaired_in_one_go(
     run: Command, evalkit: Command, bare: Path
 ) -> None:

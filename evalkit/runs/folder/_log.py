@@ -36,6 +36,8 @@ class Damage(NamedTuple):
     """What is wrong with it."""
     id: str | None = None
     """Id of the sample that it told of, where that can still be read."""
+    is_foreign: bool = False
+    """Whether it is a whole record, of another run or of no sample."""
 
 
 def remedy(folder: Path) -> str:
@@ -126,6 +128,8 @@ class Recorded(NamedTuple):
     """RoPE setting that was in force."""
     error: str | None
     """Why there is no answer."""
+    identity_digest: str
+    """Digest of the identity of the run that asked."""
     place: int
     """Byte of the log where the record begins."""
 
@@ -138,11 +142,17 @@ class Recorded(NamedTuple):
 def recorded(record: SampleRecord, place: int) -> Recorded:
     """What is kept in memory of a record that begins at that byte."""
     digest = bytes.fromhex(record.prompt_sha256)
-    return Recorded(record.id, record.step, record.attempt, digest, sys.intern(record.rope), record.error, place)
+    shared = sys.intern(record.rope), sys.intern(record.identity_digest)  # the same in all records, or nearly
+    return Recorded(record.id, record.step, record.attempt, digest, shared[0], record.error, shared[1], place)
 
 
-def misfit(record: SampleRecord | Recorded, benchmark: str, tasks: Collection[str], steps: int) -> str | None:
-    """Why the record can be of no sample of the benchmark; None where it may be. `steps` = most asked of a sample."""
+def misfit(
+    record: SampleRecord | Recorded, benchmark: str, tasks: Collection[str], steps: int, identity_digest: str
+) -> str | None:
+    """Why the record can be of no sample of the run; None where it may be.
+
+    `steps` is how many the protocol asks of a sample, `identity_digest` the manifest's.
+    """
     _, _, rest = record.id.partition("/")  # samples of a benchmark derived from another may carry the other's name
     task, _, index = rest.partition("/")
     if not index:
@@ -151,6 +161,8 @@ def misfit(record: SampleRecord | Recorded, benchmark: str, tasks: Collection[st
         return f"id {record.id[:80]!r} is of no task of {benchmark}"
     if record.step >= steps:
         return f"step {record.step} of {record.id[:80]!r}, but the protocol has {steps}"
+    if record.identity_digest and identity_digest and record.identity_digest != identity_digest:
+        return f"{record.id[:80]!r} was answered for a run with another identity than that of run.json"
     return None
 
 

@@ -77,6 +77,8 @@ class SampleRecord(StoredRecord):
     """RoPE setting that was in force."""
     preview: str
     """First and last characters of the prompt, for people."""
+    identity_digest: str = ""
+    """The manifest's, whose run asked for this answer; empty in records of older releases."""
 
     @model_validator(mode="after")
     def _check_outcome(self) -> Self:
@@ -99,6 +101,11 @@ class Manifest(StoredRecord):
     """What the user asked for that cannot change a sample's score: limit, tasks, order."""
     environment: dict[str, Any]
     """Library versions, platform, device. A change on resume is a warning."""
+    identity_digest: str = ""
+    """Digest of the identity when the run began, its data files aside, which grow with the tasks; every record has it.
+
+    It stays when a later release writes the identity otherwise. Empty until a run of an older release goes on.
+    """
 
 
 def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str) -> SampleRecord:

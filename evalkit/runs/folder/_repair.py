@@ -87,6 +87,11 @@ def _repair(folder: Path, misfit: Misfit) -> Repair:
     kept = len(verdicts) - len(dropped)
     if not dropped:
         return Repair(said, kept=kept)
+    if not kept and all(damage.is_foreign for damage in dropped):
+        raise DataError(
+            f"{log}: none of its records is of the run that run.json tells of, so one of the two files is another "
+            "run's: put the right one back; nothing was changed"
+        )
     original = keep_aside(log)
     saved = _rewrite(log, {damage.line for damage in dropped}, misfit)
     return Repair(said, dropped, kept + saved, saved, original)
@@ -99,10 +104,11 @@ def _verdicts(stream: BinaryIO, misfit: Misfit) -> Iterator[Damage | Key]:
             if not line.endswith(b"\n"):
                 raise ValueError("line: torn, the log ends in it")
             record = read_record(line)
-            reason = misfit(record)
         except ValueError as error:
-            reason = str(error)
-        yield Damage(number, reason, _id_of(line)) if reason else (record.id, record.step)
+            yield Damage(number, str(error), _id_of(line))
+            continue
+        reason = misfit(record)
+        yield Damage(number, reason, _id_of(line), is_foreign=True) if reason else (record.id, record.step)
 
 
 def _without_orphans(verdicts: list[Damage | Key]) -> Iterator[Damage | Key]:

@@ -8,6 +8,8 @@ the folder is touched before it is known to be a run, and this one; a torn last 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -58,6 +60,7 @@ class RunStore:
         self._lock = run_lock(folder)
         self._has_new_lock = False
         self._is_open = False
+        self._digest = ""
         self._notes: list[str] = []
 
     def __enter__(self) -> Self:
@@ -132,7 +135,8 @@ class RunStore:
             warnings += _changes(earlier.environment, manifest.environment)
             manifest = _continued(earlier, manifest)
         self._begin()
-        write_manifest(self.folder, manifest)
+        self._digest = manifest.identity_digest or _digest(manifest.identity)
+        write_manifest(self.folder, manifest.model_copy(update={"identity_digest": self._digest}))
         return warnings
 
     def note_engine(self, info: dict[str, Any]) -> list[str]:
@@ -163,6 +167,7 @@ class RunStore:
     def append(self, record: SampleRecord) -> None:
         """Store one record. It survives the death of this process as soon as this returns."""
         stream = self._begin()
+        record = record.model_copy(update={"identity_digest": self._digest})
         place = os.fstat(stream.fileno()).st_size  # where lines are appended, whatever was cut since it was opened
         try:
             stream.write(record_line(record))
@@ -241,6 +246,13 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
             )
 
 
+def _digest(identity: Mapping[str, Any]) -> str:
+    """Digest of an identity without its data files, 16 hexadecimal digits."""
+    same = {name: value for name, value in identity.items() if name != "data"}
+    text = json.dumps(same, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _merged(old: dict[str, object], new: dict[str, object]) -> dict[str, object]:
     """The identity with the data files of every task run so far."""
     return {
@@ -256,6 +268,7 @@ def _continued(earlier: Manifest, now: Manifest) -> Manifest:
     return now.model_copy(
         update={
             "identity": _merged(earlier.identity, now.identity),
+            "identity_digest": earlier.identity_digest,
             "settings": {**now.settings, "files": files},
             "environment": {**now.environment, **({"engine": engine} if engine else {})},
         }

@@ -83,7 +83,7 @@ def test_a_line_that_says_something_else_than_was_written_is_moved_out(tmp_path:
 
     (dropped,) = repair_run(tmp_path).dropped
 
-    assert (2, "line: does not match its checksum, so it is not what was written", "toy/tales/1") == dropped
+    assert (2, "line: does not match its checksum, so it is not what was written", "toy/tales/1") == dropped[:3]
     assert ["toy/tales/0", "toy/tales/2", "toy/tales/3"] == ids(tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_a_torn_last_line_is_moved_out_too(tmp_path: Path, begin: Begin) -> None
 
     done = repair_run(tmp_path)
 
-    assert [(4, "line: torn, the log ends in it", "toy/tales/3")] == done.dropped
+    assert [(4, "line: torn, the log ends in it", "toy/tales/3")] == [each[:3] for each in done.dropped]
     assert 3 == len(ids(tmp_path))
 
 
@@ -143,7 +143,7 @@ def test_records_of_no_sample_are_moved_out_where_samples_are_known(
 
     done = repair_run(tmp_path, lambda each: None if each.id.startswith("toy/") else "no sample")
 
-    assert [(2, "no sample", "x/y/z")] == done.dropped
+    assert [(2, "no sample", "x/y/z")] == [each[:3] for each in done.dropped]
     assert ["toy/tales/0", "toy/tales/1"] == ids(tmp_path)
 
 
