@@ -124,7 +124,7 @@ SETTINGS = st.builds(
     options=PAIRS,
     is_reusing_prefixes=st.booleans(),
     partial=st.booleans(),
-    out=st.none() | WORDS.map(lambda word: Path(word.replace("\0", "x"))),
+    out=st.none() | WORDS.filter(str.strip).map(lambda word: Path(word.replace("\0", "x"))),
 )
 
 
