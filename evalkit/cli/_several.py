@@ -85,19 +85,23 @@ def say_problems(problems: Problems) -> None:
 def run_all(
     sessions: dict[str, Session], run: Callable[[Session], EvaluationResult]
 ) -> tuple[dict[str, EvaluationResult], Problems]:
-    """Card name → result of every model that ran, and why the others did not."""
+    """Card name → result of every model that ran, and why the others did not, which is also said when it happens."""
     results: dict[str, EvaluationResult] = {}
     problems: Problems = {}
     for named, session in sessions.items():
         try:
             results[session.card.name] = run(session)
         except EvalkitError as error:
-            problems[named] = one_line(error, 1000)
+            problem = one_line(error, 1000)
         except BrokenPipeError:  # nobody reads what is printed: no model can help that
             raise
         except Exception as error:  # memory, drivers, libraries: the other models shall run, and nothing is hidden
             traceback.print_exc()
-            problems[named] = f"{type(error).__name__}: {one_line(error)}"
+            problem = f"{type(error).__name__}: {one_line(error)}"
+        else:
+            continue
+        problems[named] = problem
+        say_problems({named: problem})  # the other models may take days
     return results, problems
 
 

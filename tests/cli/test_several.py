@@ -77,13 +77,15 @@ def test_a_model_that_cannot_run_does_not_stop_the_others(run: Command, models: 
 def test_missing_weights_of_one_model_do_not_lose_the_other(
     evalkit: Command, toy: str, models: list[Path], bare: Path
 ) -> None:
-    """They are found only when its turn comes."""
+    """They are found only when its turn comes, and are said then and at the end."""
     (models[0] / "model.safetensors").unlink()
 
     done = evalkit("run", *models, toy, "--limit", 1, "--max-new-tokens", 1)
 
+    said = [f"model not run: {models[0]}: " in line for line in done.err.splitlines()]
     assert 2 == done.code
-    assert f"model not run: {models[0]}: " in done.err.splitlines()[-1]
+    assert (2, True) == (said.count(True), said[-1])
+    assert said.index(True) < next(i for i, line in enumerate(done.err.splitlines()) if "results in" in line)
     assert "no weights" in done.err.splitlines()[-1]
     assert [True] == [(path / "scores.json").is_file() for path in (bare / "results").glob("bee-*")]
 
