@@ -8,17 +8,40 @@ where a deadline ends them wherever they are.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import zlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
-__all__ = ["ENCODINGS", "Background", "Inflater", "TooLargeError", "TransferError"]
+__all__ = ["ENCODINGS", "Background", "Inflater", "TooLargeError", "TransferError", "quiet_hub_client"]
 
 ENCODINGS = "gzip, deflate"
 """What may be asked for: `Inflater` reads these."""
 
 _Result = TypeVar("_Result")
+
+
+@contextmanager
+def quiet_hub_client() -> Iterator[None]:
+    """The hub's client writes nothing through its own handlers: whoever asks it says in one line what came of it.
+
+    It tells of each of its tries at a hub that does not answer, eleven lines for a file.
+    """
+    import huggingface_hub  # noqa: F401 - makes its handlers, once
+
+    def drop(_: logging.LogRecord) -> bool:
+        return False
+
+    handlers = logging.getLogger("huggingface_hub").handlers[:]
+    for handler in handlers:
+        handler.addFilter(drop)  # one for each call, so that calls of several threads do not undo each other
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(drop)
 
 
 class TransferError(Exception):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import io
 import json
+import logging
 import threading
+import time
+import types
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +19,7 @@ import pytest
 
 from tests.local_server import FileHandler, serving
 
-__all__ = ["HubServer", "commit_of", "running_hub", "set_offline"]
+__all__ = ["HubServer", "commit_of", "running_hub", "set_offline", "unreachable_hub"]
 
 ENDLESS_BYTES = 2**27
 """What a client swallows at most of a body without an end before the server gives up, and the test fails."""
@@ -159,3 +163,21 @@ def set_offline(monkeypatch: pytest.MonkeyPatch, is_offline: bool) -> None:
 
     monkeypatch.setenv("HF_HUB_OFFLINE", str(int(is_offline)))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", is_offline)
+
+
+def unreachable_hub(monkeypatch: pytest.MonkeyPatch, address: str) -> io.StringIO:
+    """Let `HF_ENDPOINT` name a hub that nobody reaches, tried again without waiting; what the client's handlers write.
+
+    They are made anew, as those of the client write to the standard error of the moment it was imported.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import _http
+
+    set_offline(monkeypatch, False)
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(_http, "time", types.SimpleNamespace(**{**vars(time), "sleep": lambda _: None}))
+    written = io.StringIO()
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "handlers", [logging.StreamHandler(written)])
+    return written

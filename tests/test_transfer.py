@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.transfer import Background, Inflater, TooLargeError, TransferError
+from evalkit.transfer import Background, Inflater, TooLargeError, TransferError, quiet_hub_client
 
 TEXT = b"the same text again and again " * 1000
 BODIES = {
@@ -91,3 +92,22 @@ def test_what_is_under_way_comes_to_its_end() -> None:
         background.run(start())
 
     assert ["cleaned up"] == seen
+
+
+def test_the_hub_client_is_quiet_within_calls_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its handlers speak again when the last call is over, whichever ends first."""
+    logger, handler = logging.getLogger("huggingface_hub"), logging.StreamHandler()
+    logger.addHandler(handler)
+    first, second = quiet_hub_client(), quiet_hub_client()
+    try:
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        logging.getLogger("huggingface_hub.utils").warning("within")
+        second.__exit__(None, None, None)
+        logging.getLogger("huggingface_hub.utils").warning("behind")
+    finally:
+        logger.removeHandler(handler)
+
+    said = capsys.readouterr().err
+    assert (False, True) == ("within" in said, "behind" in said)

@@ -12,6 +12,7 @@ from typing import Any
 
 from evalkit.cards import Card
 from evalkit.errors import CardError
+from evalkit.transfer import quiet_hub_client
 
 __all__ = ["IMPLEMENTATIONS", "named_implementations", "read_configuration", "weights_folder"]
 
@@ -67,4 +68,5 @@ def weights_folder(card: Card) -> Path:
         return card.weights_path
     from huggingface_hub import hf_hub_download
 
-    return Path(hf_hub_download(card.require_weights(), "config.json", revision=card.revision)).parent
+    with quiet_hub_client():
+        return Path(hf_hub_download(card.require_weights(), "config.json", revision=card.revision)).parent

@@ -6,7 +6,6 @@ what its ids are. Nothing else in evalkit talks to `transformers` about text.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from evalkit.cards import Card
 from evalkit.errors import CardError, MissingDependencyError, one_line
 from evalkit.tasks import forget_lengths
+from evalkit.transfer import quiet_hub_client
 
 from ._foreign import Characters, TiktokenText
 from ._panics import check_merges, is_panic, named, provoke, quietly
@@ -267,7 +267,7 @@ def _loaded(place: str, card: Card, trust_remote_code: bool) -> Any:
         raise MissingDependencyError("transformers", "hf", "reading a tokenizer") from error
     for module in ("base", "tokenizers"):  # lengths are ours; a BPE tokenizer that ignores its clean-up flag is no news
         logging.getLogger(f"transformers.tokenization_utils_{module}").setLevel(logging.ERROR)
-    with quietly() if folder.is_dir() else contextlib.nullcontext():  # a download shows its progress
+    with quietly() if folder.is_dir() else quiet_hub_client():  # a download shows its progress
         return AutoTokenizer.from_pretrained(
             place,
             revision=card.revision if card.tokenizer is None else None,

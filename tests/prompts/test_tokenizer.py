@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evalkit.cards import Card
 from evalkit.errors import CardError
 from evalkit.prompts import TEMPLATE_DATE, PromptTokenizer, load_tokenizer
+from tests.hub_server import unreachable_hub
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -146,6 +147,20 @@ def test_a_tokenizer_that_cannot_be_fetched_is_told_how_to_go_on(card: Callable[
         "nobody/such-a-model: no usable tokenizer: it is not on this machine and the hub cannot be reached: give a "
         "folder that has the model, or set HF_ENDPOINT to a mirror"
     ) == str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
+@pytest.mark.usefixtures("bare")
+def test_tries_at_a_hub_that_does_not_answer_are_one_line(
+    card: Callable[..., Card], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines of the hub's client on each try reach nobody."""
+    written = unreachable_hub(monkeypatch, address)
+
+    with pytest.raises(CardError, match="the hub cannot be reached") as caught:
+        load_tokenizer(card(weights="nobody/such-a-model"))
+
+    assert ("", False) == (written.getvalue(), "\n" in str(caught.value))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"version": "1.0", "model": {"type": "Nothing"}}'])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from evalkit.errors import CardError, one_line
+from evalkit.transfer import quiet_hub_client
 
 from ._name import COMMIT, HubName
 
@@ -146,12 +147,13 @@ def fetch_file(name: HubName, commit: str, path: str) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(
-            hf_hub_download(
-                name.repo, path, revision=commit, endpoint=endpoint(), etag_timeout=TIMEOUT_SECONDS,
-                tqdm_class=_bounded_bar(),
-            )
-        )  # fmt: skip
+        with quiet_hub_client():
+            return Path(
+                hf_hub_download(
+                    name.repo, path, revision=commit, endpoint=endpoint(), etag_timeout=TIMEOUT_SECONDS,
+                    tqdm_class=_bounded_bar(),
+                )
+            )  # fmt: skip
     except LocalEntryNotFoundError as error:
         cause = one_line(error.__cause__ or error, 160)
         raise HubAwayError(f"{name}: {path} cannot be had from {endpoint()} ({cause})") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from evalkit.data._sources import HubOrigin, SourceFile
 from evalkit.errors import DataError
+from evalkit.transfer import quiet_hub_client
 
 __all__ = ["hub_file"]
 
@@ -36,19 +37,20 @@ def hub_file(origin: HubOrigin, file: SourceFile, *, again: bool) -> Path:
 
     place = f"{file.upstream} of hub {origin.repo_type} {origin.repo} at {origin.revision[:12]}"
     try:
-        return _watched(
-            lambda watch: hf_hub_download(
-                origin.repo,
-                file.upstream,
-                repo_type=origin.repo_type,
-                revision=origin.revision,
-                endpoint=os.environ.get("HF_ENDPOINT") or None,  # the client reads it once, at import
-                force_download=again,
-                **watch,
-            ),
-            LARGEST_BYTES if file.bytes is None else file.bytes,
-            can_watch="tqdm_class" in inspect.signature(hf_hub_download).parameters,
-        )
+        with quiet_hub_client():
+            return _watched(
+                lambda watch: hf_hub_download(
+                    origin.repo,
+                    file.upstream,
+                    repo_type=origin.repo_type,
+                    revision=origin.revision,
+                    endpoint=os.environ.get("HF_ENDPOINT") or None,  # the client reads it once, at import
+                    force_download=again,
+                    **watch,
+                ),
+                LARGEST_BYTES if file.bytes is None else file.bytes,
+                can_watch="tqdm_class" in inspect.signature(hf_hub_download).parameters,
+            )
     except _BadTransferError as error:
         raise DataError(f"cannot download {place}: {error}: check HF_ENDPOINT, or set EVALKIT_DATA") from None
     except LocalEntryNotFoundError as error:

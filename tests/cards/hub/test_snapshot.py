@@ -9,8 +9,9 @@ import pytest
 
 from evalkit.cards import Card, load_card, on_this_machine
 from evalkit.cards.hub import HubName, Snapshot, open_snapshot
+from evalkit.cards.hub._client import fetch_file
 from evalkit.errors import CardError
-from tests.hub_server import ENDLESS_BYTES, HubServer, commit_of, set_offline
+from tests.hub_server import ENDLESS_BYTES, HubServer, commit_of, set_offline, unreachable_hub
 
 NAME = HubName("owner/Model-7B", None)
 CONFIG = b'{"max_position_embeddings": 512}'
@@ -353,3 +354,14 @@ def test_a_model_without_a_tokenizer_is_one_line(hub: HubServer) -> None:
 
     with pytest.raises(CardError, match="owner/Model-7B: comes without a tokenizer: write a card that names one"):
         open_snapshot(NAME).check_tokenizer()
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
+def test_tries_at_a_hub_that_does_not_answer_are_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's own lines on each try reach nobody."""
+    written = unreachable_hub(monkeypatch, address)
+
+    with pytest.raises(CardError, match="cannot be had from") as caught:
+        fetch_file(NAME, commit_of(0), "config.json")
+
+    assert ("", False) == (written.getvalue(), "\n" in str(caught.value))

@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 from evalkit.data import HubOrigin, Source, fetch
 from evalkit.errors import DataError
+from tests.hub_server import unreachable_hub
 
 if TYPE_CHECKING:
     from conftest import LocalServer
@@ -74,3 +75,16 @@ def test_offline_mode_is_respected(hub_source: Source, server: LocalServer, monk
         fetch(hub_source, ignore)
 
     assert [] == server.requests
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
+def test_tries_at_a_hub_that_does_not_answer_are_one_line(
+    hub_source: Source, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own lines on each try reach nobody."""
+    written = unreachable_hub(monkeypatch, address)
+
+    with pytest.raises(DataError, match="the hub cannot be reached") as caught:
+        fetch(hub_source, ignore)
+
+    assert ("", False) == (written.getvalue(), "\n" in str(caught.value))
