@@ -15,6 +15,7 @@ __all__ = ["score_rows", "scores_frame", "scores_html"]
 
 COLUMNS = ("kind", "task", "score", "metric", "n", "failed", "expected", "ci95_low", "ci95_high", "ci95_kind")
 COUNTS = ("n", "failed", "expected")
+NUMBERS = ("score", "ci95_low", "ci95_high")
 
 
 def scores_frame(scores: BenchmarkScores) -> pd.DataFrame:
@@ -33,7 +34,9 @@ def scores_html(scores: BenchmarkScores) -> str:
 
     title = f"{scores.benchmark} · {scores.model_title or scores.model} · protocol {scores.protocol}"
     frame = scores_frame(scores).drop(columns=["benchmark", "protocol", "model", "ci95_kind"])
-    table: str = frame.to_html(index=False, escape=True, na_rep="–", float_format="{:.2f}".format, border=0)
+    # Columns without any number would hold None, which is printed as a word.
+    frame = frame.astype(dict.fromkeys(NUMBERS, float)).fillna({"metric": ""})
+    table: str = frame.to_html(index=False, escape=True, na_rep="", float_format="{:.2f}".format, border=0)
     remarks = "".join(f"<li>{html.escape(line)}</li>" for line in [*scores.notes, *remarks_on(scores)])
     return f"<p><b>{html.escape(title)}</b>{' · PARTIAL' if scores.partial else ''}</p>{table}<ul>{remarks}</ul>"
 

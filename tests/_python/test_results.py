@@ -56,6 +56,20 @@ def test_a_notebook_shows_tables_with_every_text_escaped(grid: EvaluationResult)
     assert "<li>a note &lt;script&gt;" in page
 
 
+def test_a_notebook_shows_nothing_where_there_is_no_interval(grid: EvaluationResult) -> None:
+    """Nor the word None, nor NaN."""
+    scores = grid.scores["needle"]
+    tasks = {name: task.model_copy(update={"ci95": None, "ci95_kind": None}) for name, task in scores.tasks.items()}
+    bare = scores.model_copy(update={
+        "tasks": tasks, "groups": {}, "overall": scores.overall.model_copy(update={"ci95": None, "ci95_kind": None}),
+    })  # fmt: skip
+
+    page = bare._repr_html_()
+
+    assert [] == re.findall(r">(None|nan|NaN|&lt;NA&gt;)<", page)
+    assert page.count("<td></td>") >= 2 * (len(tasks) + 1)
+
+
 def test_a_figure_is_an_object_that_pyplot_does_not_know_of(grid: EvaluationResult, tmp_path: Path) -> None:
     """It can be saved and changed, and no global state is left."""
     from matplotlib.figure import Figure
