@@ -19,11 +19,13 @@ Tables = Sequence[ModelTable]
 
 
 def check_table_file(path: Path) -> None:
-    """Raise `UserError` for a file whose ending names no kind of table, or whose folder is not there."""
+    """Raise `UserError` for a file whose ending names no kind of table, or whose folder cannot be."""
     if path.suffix not in _WRITERS:
         raise UserError(f"--table {path}: a table is written as {', '.join(_WRITERS)}; give the file one of these ends")
-    if not path.parent.is_dir() or path.is_dir():
-        raise UserError(f"--table {path}: cannot be written there; name a file in a folder that exists")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not above.is_dir():
+        what = "a folder" if path.is_dir() else f"{above} is a file"
+        raise UserError(f"--table {path}: {what}; name a file in a folder, which is made where it is not there")
 
 
 def write_model_tables(path: Path, tables: Tables, *, intervals: bool = False, transpose: bool = False) -> None:

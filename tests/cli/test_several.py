@@ -202,15 +202,15 @@ def test_models_and_benchmarks_may_stand_in_a_file(evalkit: Command, toy: str, m
 
 
 def test_a_table_over_runs_is_written_by_report(run: Command, evalkit: Command, bare: Path) -> None:
-    """In the form that the file's ending names; what it shows is printed too."""
+    """In the form that the file's ending names, its folder made; what it shows is printed too."""
     run("--limit", 2)
     folders = sorted((bare / "results").iterdir())
 
-    for name in ("table.csv", "table.md", "table.tex"):
+    for name in ("table.csv", "table.md", "new/folder/table.tex"):
         done = evalkit("report", *folders, "--table", name, "--intervals")
         assert (0, True) == (done.code, (bare / name).is_file())
 
-    assert "table over 2 runs: table.tex" in done.err
+    assert "table over 2 runs: new/folder/table.tex" in done.err
     assert "PARTIAL: (scored/all samples)" in done.out
 
 
@@ -246,12 +246,14 @@ def test_folders_of_scores_are_read_with_care(evalkit: Command, bare: Path) -> N
     assert "one: scores of outputs made elsewhere; --side-by-side draws run folders only" == drawn
 
 
-@pytest.mark.parametrize("name", ["table.xls", "table", "nowhere/table.md"])
+@pytest.mark.parametrize("name", ["table.xls", "table", "toy.yaml/table.md", "results.md"])
 def test_a_table_that_cannot_be_written_is_one_line_before_the_work(
     run: Command, evalkit: Command, bare: Path, name: str
 ) -> None:
     """Nothing is scored for it."""
     run("--limit", 1)
+    (bare / "toy.yaml").touch()
+    (bare / "results.md").mkdir()
     for folder in (folders := sorted((bare / "results").iterdir())):
         (folder / "scores.json").unlink()
 
