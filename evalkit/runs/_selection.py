@@ -58,10 +58,14 @@ class Selection:
                 raise UserError(f"--samples {name}: no such sample; {task} has {len(there)}, {ends}")
         return frozenset(wanted)
 
-    def __str__(self) -> str:
-        if self.count:
-            return f"{counted(self.count, 'random sample')} of each task (seed {self.seed})"
-        return f"{counted(len(self.ids), 'sample')} chosen by id"
+    def described(self, sizes: Sequence[int]) -> str:
+        """What is chosen, in words; `sizes` are the numbers of chosen samples, task by task."""
+        if not self.count:
+            return f"only {counted(len(self.ids), 'sample')} chosen by id"
+        draw = f"{counted(self.count, 'random sample')} of each task (seed {self.seed})"
+        if not (short := sum(size < self.count for size in sizes)):
+            return f"only {draw}"
+        return f"at most {draw}: all there are in {short} of {counted(len(sizes), 'task')}"
 
 
 def parse_samples(text: str | None) -> Selection | None:

@@ -142,7 +142,8 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
         for named, benchmark in zip(settings.benchmarks, benchmarks, strict=True)
         if benchmark.spec.name not in outside
     )
-    chosen = [f"only {selection}"] if selection is not None else []
+    sizes = [len(ids) for job in jobs for ids in (job.chosen or {}).values()]
+    chosen = [selection.described(sizes)] if selection is not None else []
     omitted = [f"{name}: {reason}" for name, reason in outside.items()]
     of_models = (*_key_notes(settings, card), *length_notes(card, tokenizer), *_code_notes(card, settings))
     notes = (*of_models, *chosen, *omitted, *_notes(card, jobs))

@@ -48,6 +48,20 @@ def test_samples_are_chosen_by_id(opened: Open, bare: Path) -> None:
     assert ["toy/tales/3", "toy/tales/20"] == by_comma == by_file
 
 
+@pytest.mark.parametrize(
+    ("samples", "note"),
+    [
+        ("random:5", "only 5 random samples of each task (seed 0)"),
+        ("random:24", "only 24 random samples of each task (seed 0)"),
+        ("random:9999:3", "at most 9,999 random samples of each task (seed 3): all there are in 2 of 2 tasks"),
+        ("toy/tales/3", "only 1 sample chosen by id"),
+    ],
+)
+def test_what_is_chosen_is_said_as_it_is(opened: Open, samples: str, note: str) -> None:
+    """A draw of more samples than a task has is no draw there."""
+    assert note in opened(samples=samples).notes
+
+
 def test_a_draw_is_the_same_every_time_and_grows(opened: Open) -> None:
     """So many of each task, scattered, decided by the seed alone; a larger draw has all of the smaller one."""
     small, again, large, other = (
