@@ -70,8 +70,10 @@ class CallMonitor:
 def watching(monitor: Monitor | None, progress: bool | None) -> Iterator[Monitor]:
     """The monitor of a call: the caller's own, or warnings with progress where it is wanted or somebody watches.
 
-    Raises a `UserError` for a monitor that lacks one of the hooks.
+    Raises a `UserError` for a monitor that lacks one of the hooks, and for a word in place of yes or no.
     """
+    if progress is not None and not isinstance(progress, bool):
+        raise UserError(f"progress={progress!r:.60}: pass True, False or None")
     if monitor is not None:
         if progress:
             raise UserError("progress=True and monitor=: a monitor shows progress itself; leave one out")

@@ -63,7 +63,8 @@ def _loosened(setting: Setting, value: object) -> object:
         return (value,) if isinstance(value, str) else value
     if setting.is_pairs and isinstance(value, Mapping):
         return {name: _as_text(each) for name, each in value.items()}
-    return value if setting.kind is bool else _as_text(value)
+    is_list_of_other = isinstance(value, list | tuple) and setting.kind not in (str, str | None)  # one number, one path
+    return value if setting.kind is bool or is_list_of_other else _as_text(value)
 
 
 def _as_text(value: object) -> object:

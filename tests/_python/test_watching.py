@@ -158,3 +158,12 @@ def test_a_monitor_may_be_any_object_with_the_hooks(run: Run) -> None:
     run(monitor=Own())
 
     assert ["2 True", "finished", "finished"] == heard
+
+
+@pytest.mark.parametrize("progress", ["yes", 1, "no"])
+def test_progress_is_switched_by_yes_or_no_only(run: Run, progress: object, bare: Path) -> None:
+    """A word would be yes, whatever it says."""
+    with pytest.raises(UserError, match=rf"^progress={progress!r}: pass True, False or None"):
+        run(progress=progress)
+
+    assert not (bare / "run").exists()
