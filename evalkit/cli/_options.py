@@ -178,7 +178,9 @@ def in_force(given: Given, config: Path | None) -> dict[str, Any]:
 
 def config_text(values: Given) -> str:
     """The settings in force as YAML that `--config` takes; checked, as far as they go."""
-    RunSettings(**{"model": "", "benchmarks": (), **values}).check_values()
+    settings = RunSettings(**{"model": "", "benchmarks": (), **values})
+    settings.check_values()
+    settings.check_together()
     return write_config(values)
 
 

@@ -73,6 +73,10 @@ class RunSettings:
         self.check_values()
         if not self.benchmarks:
             raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Raise `UserError` for settings that exclude each other, whatever else will be said."""
         if len(set(self.benchmarks)) < len(self.benchmarks):
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
         if self.samples is not None and self.limit is not None:
