@@ -8,7 +8,7 @@ from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, Fac
 from evalkit.cards._check import Finding, check_card, contradictions
 from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine
 from evalkit.cards._serving import Endpoint, Engine, Prices
-from evalkit.cards._weights import foreign_code, loaded_files
+from evalkit.cards._weights import foreign_code, loaded_files, read_config
 
 __all__ = [
     "Architecture",
@@ -30,4 +30,5 @@ __all__ = [
     "load_card",
     "loaded_files",
     "on_this_machine",
+    "read_config",
 ]

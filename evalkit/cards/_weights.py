@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from evalkit.errors import CardError, shown
 from evalkit.reading import read_json
@@ -100,7 +101,7 @@ def _is_inside(shard: str) -> bool:
     return len(shard) <= LONGEST_PATH and all(len(part.encode()) <= LONGEST_NAME for part in path.parts)
 
 
-def read_config(path: Path) -> dict[str, object]:
+def read_config(path: Path) -> dict[str, Any]:
     """The object in a JSON file of a model folder, or a CardError that says what is wrong with it."""
     if not path.exists():
         raise CardError(f"{path}: no such file: copy it from the model's repository")

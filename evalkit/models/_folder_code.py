@@ -5,12 +5,11 @@ Results are of the attention that a run records, and code is fetched and run onl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card
+from evalkit.cards import Card, read_config
 from evalkit.errors import CardError
 from evalkit.transfer import quiet_hub_client
 
@@ -52,7 +51,7 @@ def read_configuration(card: Card) -> dict[str, Any]:
     A run's identity covers the files with the usual names only.
     """
     folder = weights_folder(card)
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    config = read_config(folder / "config.json")
     for name in _REDIRECTIONS:
         if config.get(name):
             raise CardError(
