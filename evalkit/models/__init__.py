@@ -1,5 +1,6 @@
 """Model adapters: prompts in as token ids, completions out."""
 
+from ._attention import check_attention
 from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
 from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
@@ -33,6 +34,7 @@ __all__ = [
     "answer_greedily",
     "backend_name",
     "backend_names",
+    "check_attention",
     "check_key_may_go",
     "end_ids",
     "endpoint_card",

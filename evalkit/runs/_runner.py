@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import RunConflictError
-from evalkit.models import Completion, ModelAdapter, PlannedRequests, endpoint_key, load_model
+from evalkit.models import Completion, ModelAdapter, PlannedRequests, check_attention, endpoint_key, load_model
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request
@@ -81,6 +81,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
     The same call again continues. Raises `RunConflictError` where a folder holds another run or is in use.
     """
     session.check_rope()
+    check_attention(session.backend, session.settings.attention)
     for note in session.notes:
         monitor.note(note)
     for job in session.jobs:
