@@ -122,3 +122,12 @@ def test_any_rope_spec_is_computed_or_refused(
 def test_trees_of_any_kind_can_be_written(tree: object) -> None:
     """Cases are made of such values."""
     assert json_bytes(tree)
+
+
+def test_a_tree_deeper_than_python_writes_is_a_case_too() -> None:
+    """Of two that are nested one makes one that is nested twice as deep."""
+    tree: list[object] = []
+    for _ in range(3000):
+        tree = [tree]
+
+    assert json_bytes(tree).startswith(b"[" * 3000)
