@@ -10,6 +10,7 @@ from pathlib import Path
 from evalkit.data import Located, MissingFileError, locate, source
 from evalkit.errors import DataError, UnknownNameError, UserError
 from evalkit.printable import counted
+from evalkit.reading import read_text
 from evalkit.seeds import content_seed
 from evalkit.settings import RunSettings
 from evalkit.tasks import Benchmark, BenchmarkSpec, benchmarks_with_task
@@ -17,6 +18,7 @@ from evalkit.tasks import Benchmark, BenchmarkSpec, benchmarks_with_task
 __all__ = ["Selection", "asked_tasks", "left_out", "locate_tasks", "parse_samples"]
 
 RANDOM = re.compile(r"random:(\d{1,9})(?::(\d{1,18}))?")
+LARGEST_LIST = 2**26  # bytes of a file of ids: a million of them
 FORMS = "BENCHMARK/TASK/INDEX (leval/quality/3), several with commas, @FILE of them, or random:N[:SEED]"
 
 
@@ -52,8 +54,9 @@ class Selection:
             return frozenset(ranked[: self.count])
         wanted = [each for each in self.ids if _parts(each)[:2] == (benchmark, task)]
         there = list(ids())
+        known = frozenset(there)
         for name in wanted:
-            if name not in there:
+            if name not in known:
                 ends = f"from {there[0]} to {there[-1]}" if there else "none is there"
                 raise UserError(f"--samples {name}: no such sample; {task} has {len(there)}, {ends}")
         return frozenset(wanted)
@@ -90,10 +93,9 @@ def parse_samples(text: str | None) -> Selection | None:
 def _lines(path: Path) -> list[str]:
     """The lines of a file of ids, but comments."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise UserError(f"--samples @{path}: cannot be read ({reason})") from error
+        lines = read_text(path, LARGEST_LIST).splitlines()
+    except UserError as error:
+        raise UserError(f"--samples @{error}") from error
     return [line.partition("#")[0] for line in lines]
 
 
