@@ -115,7 +115,6 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
 
 def _check_records(store: RunStore, job: Job) -> None:
     """Raise `DataError` for a record of no task or step of the job, which nothing would ever score."""
-
     digest = read_manifest(store.folder).identity_digest if store.latest and has_manifest(store.folder) else ""
 
     def reason(record: SampleRecord | Recorded) -> str | None:

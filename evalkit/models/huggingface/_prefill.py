@@ -102,7 +102,10 @@ def _found(
     suffix = SuffixAttention(model)
     vocabulary = getattr(model.config.get_text_config(decoder=True), "vocab_size", None) or 1
     trial = [token % vocabulary for token in range(2 * TRIAL_TOKENS)]  # distinct, else every order gives the same
-    with_plans = _way_of(_tried(suffix, feeding, make_cache(), trial))
+    tried = _tried(suffix, feeding, make_cache(), trial)
+    with_plans = _way_of(tried)
+    if tried == {"cpu"}:  # whose kernel makes no plans, and whose passes over a large model take seconds
+        return suffix, with_plans, None
     with without_plans():
         without = _way_of(_tried(suffix, feeding, make_cache(), trial))
     if without == with_plans or without == "masked":  # this device has no such kernel, or no other
