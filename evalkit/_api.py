@@ -57,6 +57,7 @@ from evalkit.scores import (
     find_outputs,
     misfit_of_run,
     output_benchmark,
+    own_rows,
     read_metrics,
     read_outputs,
     remarks_on,
@@ -107,7 +108,7 @@ def evaluate(
                 watcher.count_in(session.tokenizer.unit)
             result = run_session(session, watcher)
             for scores in result.scores.values():
-                for remark in remarks_on(scores):
+                for remark in (*scores.notes, *remarks_on(scores)):
                     watcher.note(remark)
     return result
 
@@ -140,7 +141,7 @@ def report_run(
         check_scores_place(out)
     tell(monitor, f"scoring {folder.name}")
     scores, rows = score_run(folder, protocol, metrics=read_metrics(metrics))
-    own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+    own = own_rows(scores, rows)
     tell(monitor, f"writing tables and figures of {folder.name}")
     try:
         _write_report(folder, out or folder, scores, rows, palette, axis)
@@ -160,7 +161,7 @@ def _write_report(
     write_scores(folder, scores, rows)
     write_tables(folder, scores, spec)
     write_parts(folder, scores)
-    own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+    own = own_rows(scores, rows)
     write_figures(folder, scores, own, spec, palette, axis, run=run)
 
 

@@ -71,10 +71,13 @@ def test_warnings_of_a_run_are_python_warnings(evaluate: Evaluate) -> None:
 
 
 def test_failed_samples_are_counted_and_do_not_raise(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A partial score says so, and so does a warning."""
+    """A partial score says so, and so does a warning; another one says why they failed."""
     monkeypatch.setenv("TOY_FAIL", "0 1 2")
 
-    with pytest.warns(EvalkitWarning, match="tales: 3 samples failed or cannot be scored"):
+    with (
+        pytest.warns(EvalkitWarning, match="tales: 3 samples failed or cannot be scored"),
+        pytest.warns(EvalkitWarning, match="3 failed: the toy broke"),
+    ):
         result = evaluate()
 
     assert (3, 45) == (result.outcome.failed, result.outcome.finished)

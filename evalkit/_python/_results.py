@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.reports import LengthAxis, Palette, figure_of_run
 from evalkit.runs import RunOutcome
-from evalkit.scores import BenchmarkScores, score_run
+from evalkit.scores import BenchmarkScores, own_rows, score_run
 
 from ._wording import python_words
 
@@ -60,8 +60,7 @@ class EvaluationResult:
                 if given not in known:
                     raise UnknownNameError(argument, str(given), known)
             scores, rows = score_run(self.folders[chosen])
-            own = [row for row in rows if row.metric not in scores.tasks[row.task].extra]
-            return figure_of_run(self.folders[chosen], scores, own, name, palette, axis)
+            return figure_of_run(self.folders[chosen], scores, own_rows(scores, rows), name, palette, axis)
 
     def _benchmark(self, name: str | None) -> str:
         if name is None and len(self.folders) > 1:

@@ -1,6 +1,6 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
-from ._extra import ExtraMetric, ExtraMetrics, read_metrics, with_extra
+from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
 from ._frame import score_rows
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._look import LookedAt, look_at
@@ -67,6 +67,7 @@ __all__ = [
     "look_at",
     "misfit_of_run",
     "output_benchmark",
+    "own_rows",
     "read_metrics",
     "read_outputs",
     "read_scores",

@@ -20,7 +20,7 @@ from ._records import BenchmarkScores, ExtraScore, ScoreRow, TaskScore
 from ._score import TaskAnswers, sample_axes
 from .intervals import cluster_interval
 
-__all__ = ["ExtraMetric", "ExtraMetrics", "Replay", "read_metrics", "with_extra"]
+__all__ = ["ExtraMetric", "ExtraMetrics", "Replay", "own_rows", "read_metrics", "with_extra"]
 
 GROUP = "evalkit.metrics"
 SHOWN_ERRORS = 3
@@ -33,6 +33,11 @@ ExtraMetrics = Sequence[str] | Mapping[str, ExtraMetric]
 
 Replay = Callable[[str], Iterable[Answer]]
 """Task → its answers again, one at a time, with the fields that their prompts were made of."""
+
+
+def own_rows(scores: BenchmarkScores, rows: Iterable[ScoreRow]) -> list[ScoreRow]:
+    """The rows of the protocol's own scores, without those of extra metrics."""
+    return [row for row in rows if row.metric not in scores.tasks[row.task].extra]
 
 
 def read_metrics(metrics: ExtraMetrics) -> dict[str, ExtraMetric]:

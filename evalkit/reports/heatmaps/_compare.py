@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.runs import Manifest, read_manifest
-from evalkit.scores import BenchmarkScores, ScoreRow
+from evalkit.scores import BenchmarkScores, ScoreRow, own_rows
 from evalkit.tasks import load_spec
 
 from .._names import shown_model
@@ -77,8 +77,7 @@ def compare_heatmaps(
 def _opened(run: ScoredRun) -> _Run:
     manifest = read_manifest(run.folder)
     spec = load_spec(str(manifest.settings["benchmark"]))
-    rows = [row for row in run.rows if row.metric not in run.scores.tasks[row.task].extra]  # the protocol's own
-    return _Run(run.folder, manifest, shown_run(manifest, run.scores, rows, spec))
+    return _Run(run.folder, manifest, shown_run(manifest, run.scores, own_rows(run.scores, run.rows), spec))
 
 
 def _model(run: _Run) -> str:
