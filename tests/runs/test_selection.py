@@ -197,3 +197,12 @@ def test_an_id_may_have_bars_of_its_own() -> None:
         "needle", "single", lambda: ["needle/single/en/256/0", "needle/single/en/256/1"]
     )
     assert replace(selection, ids=()).names("any")
+
+
+def test_a_list_of_ids_that_never_ends_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A device, or a file that is no such list."""
+    monkeypatch.setattr("evalkit.runs._selection.LARGEST_LIST", 10)
+    (tmp_path / "ids.txt").write_text("toy/tales/1\n")
+
+    with pytest.raises(UserError, match=r"--samples @.*ids\.txt: larger than 10 bytes"):
+        parse_samples(f"@{tmp_path / 'ids.txt'}")
