@@ -39,6 +39,8 @@ _SPEC = r"native|(linear|ntk|dynamic|yarn):[0-9]+([.][0-9]+)?"
 class Architecture(CardRecord):
     """Facts of the network; every one may be left out."""
 
+    runs_as: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    """Architecture of transformers (`llama`, `glm`) that computes the same under other names; null = its own class."""
     parameters: Count | None = None
     """Number of parameters, counted as the source counts them."""
     layers: Count | None = None
