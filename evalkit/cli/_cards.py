@@ -12,7 +12,7 @@ from evalkit.tables import listing
 from . import _options as o
 
 if TYPE_CHECKING:
-    from evalkit.cards import Finding
+    from evalkit.cards import Card, Finding
 
 app = typer.Typer(help="List, show and check model cards.", no_args_is_help=True)
 
@@ -26,13 +26,24 @@ def list_all() -> int:
 
     from .terminal import print_table
 
-    headings = ("card", "model", "weights", "context", "RoPE base", "licence")
-    table = listing(headings, texts=("model", "weights", "licence"), numbers=("context", "RoPE base"))
+    headings = ("card", "weights", "runs as", "context", "RoPE base", "licence")
+    table = listing(headings, texts=("weights", "runs as", "licence"), numbers=("context", "RoPE base"))
     for card in list_cards():
         theta = "" if card.rope.theta is None else f"{card.rope.theta:,.0f}"
-        table.add_row(card.name, card.title, card.weights or "–", f"{card.context_length:,}", theta, card.licence)
+        table.add_row(
+            card.name, card.weights or "–", _runs_as(card), f"{card.context_length:,}", theta, card.licence
+        )
     print_table(table)
     return 0
+
+
+def _runs_as(card: Card) -> str:
+    """What computes the model: a server, code that comes with it, or an architecture of transformers."""
+    if card.weights is None:
+        return "server"
+    if card.trust_remote_code_required:
+        return "its own code"
+    return card.architecture.runs_as or "as published"
 
 
 @app.command("show")
