@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from evalkit.cards._card import Architecture, Card
+from evalkit.cards._finding import Finding
 from evalkit.cards._folder import FolderFacts, read_facts
+from evalkit.cards._network import compare_code, compare_network
 from evalkit.cards.hub import HubName, cached_snapshot
 from evalkit.errors import CardError
 
 __all__ = ["Finding", "check_card", "contradictions"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing a check noticed."""
-
-    level: Literal["error", "warning", "note"]
-    """`error` = the card cannot be used or contradicts the weights, `warning` = look again, `note` = worth knowing."""
-    message: str
-    """What, where, and what to do."""
 
 
 def check_card(card: Card) -> list[Finding]:
@@ -57,18 +47,23 @@ def contradictions(card: Card) -> list[str]:
         return []
     claim = _overstated_window(card, facts)
     lengths = [] if claim is not None else _compare_lengths(card, facts, folder)
-    found = [*lengths, *_compare_values(card, facts, folder)]
+    found = [*lengths, *compare_network(card, facts, folder), *_compare_values(card, facts, folder)]
     return [*([claim] if claim is not None else []), *(each.message for each in found if each.level == "error")]
 
 
 def _overstated_window(card: Card, facts: FolderFacts) -> str | None:
     """One line where the card claims more tokens than its weights' own configuration; None where it does not."""
-    if facts.window is None or card.context_length <= facts.window:
+    if facts.window is None or card.context_length <= facts.window or _is_endless(facts):
         return None
     return (
         f"card {card.name} claims {card.context_length:,} tokens, but config.json of its weights makes "
         f"{facts.window:,}: longer prompts run beyond what the model was made for"
     )
+
+
+def _is_endless(facts: FolderFacts) -> bool:
+    """Whether the network was published with a scaling that follows the length of a text, whatever its window says."""
+    return facts.published is not None and (facts.rope.scaling or "").startswith("dynamic:")
 
 
 def _check_fields(card: Card) -> Iterator[Finding]:
@@ -124,8 +119,10 @@ def _check_folder(card: Card, folder: Path) -> list[Finding]:
         return [Finding("error", str(error))]
     return [
         *_compare_lengths(card, facts, folder),
+        *compare_network(card, facts, folder),
         *_compare_values(card, facts, folder),
         *_compare_tokenizer(card, facts, folder),
+        *compare_code(card, facts, folder),
     ]
 
 
@@ -134,7 +131,11 @@ def _compare_lengths(card: Card, facts: FolderFacts, folder: Path) -> Iterator[F
         yield Finding("note", f"{folder / 'config.json'}: states no context length: context_length not compared")
         return
     stated = ", ".join(f"{key} {value}" for key, value in facts.lengths.items())
-    if card.context_length not in {*facts.lengths.values(), facts.window}:
+    if _is_endless(facts) and card.context_length > (facts.window or 0):
+        yield Finding(
+            "note", f"context_length: {card.context_length}, beyond {stated}; the dynamic scaling follows the length"
+        )
+    elif card.context_length not in {*facts.lengths.values(), facts.window}:
         scaled = f", which makes a window of {facts.window}" if facts.window not in facts.lengths.values() else ""
         yield Finding(
             "error", f"context_length: {card.context_length}, but config.json has {stated}{scaled}: correct the card"
@@ -145,7 +146,7 @@ def _compare_lengths(card: Card, facts: FolderFacts, folder: Path) -> Iterator[F
             f"context_length: {facts.window}, made of {stated} and the factor of the RoPE scaling; where config.json "
             "states the extended length already, write a card with the right one",
         )
-    elif len(set(facts.lengths.values())) > 1:
+    elif len({*facts.lengths.values()} - {facts.rope.original_length}) > 1:
         yield Finding("warning", f"context_length: config.json states several ({stated}): check which one is meant")
 
 
@@ -153,6 +154,7 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     pairs: list[tuple[str, object, object]] = [
         (f"architecture.{field}", getattr(card.architecture, field), getattr(facts.architecture, field))
         for field in Architecture.model_fields
+        if field != "runs_as"  # another network has other widths as well, and compare_network says so
     ]
     pairs.append(("rope.theta", card.rope.theta, facts.rope.theta))
     pairs.append(("rope.original_length", card.rope.original_length, facts.rope.original_length))
@@ -195,7 +197,3 @@ def _compare_tokenizer(card: Card, facts: FolderFacts, folder: Path) -> Iterator
         )
     elif card.chat == "none" and facts.has_chat_template:
         yield Finding("warning", f"chat: none, but the tokenizer in {folder} has a chat template: is it a base model?")
-    if facts.needs_remote_code and not card.trust_remote_code_required:
-        yield Finding(
-            "warning", "trust_remote_code_required: false, but config.json maps a class to code of the repository"
-        )
