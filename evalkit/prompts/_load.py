@@ -25,11 +25,15 @@ UNREACHABLE = ("couldn't connect to", "offline mode is enabled", "HF_HUB_OFFLINE
 
 def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptTokenizer:
     """The tokenizer of a card's weights; `CardError` where there is none or it needs code that was not allowed."""
+    text: TiktokenText | Characters
     if card.tokenizer is not None and card.tokenizer.startswith("tiktoken:"):
-        return PromptTokenizer(TiktokenText(card.tokenizer.removeprefix("tiktoken:")))
-    if card.tokenizer is None and card.weights is None:
-        return PromptTokenizer(Characters())
-    return _of_model(card, trust_remote_code)
+        text = TiktokenText(card.tokenizer.removeprefix("tiktoken:"))
+    elif card.tokenizer is None and card.weights is None:
+        text = Characters()
+    else:
+        return _of_model(card, trust_remote_code)
+    _check_special_tokens(card, text)
+    return PromptTokenizer(text)
 
 
 def _of_model(card: Card, trust_remote_code: bool) -> PromptTokenizer:
@@ -88,15 +92,24 @@ def _template_of(folder: Path, values: Mapping[str, Any]) -> Any:
 
 
 def _check_special_tokens(card: Card, loaded: Any) -> None:
-    """Raise a `CardError` where a tokenizer of another kind has other ids for the card's special tokens."""
-    core = getattr(loaded, "backend_tokenizer", None)
+    """Raise a `CardError` where a tokenizer of another kind has other texts for the ids that the card names."""
     for text, number in card.special_tokens.items():
-        found = core.token_to_id(text) if core is not None else loaded.convert_tokens_to_ids(text)
-        if found != number:
+        found = _text_of(loaded, number)
+        if found != text:
             raise CardError(
-                f"card {card.name}: special_tokens: {shown(text)} is {number} there, and "
-                f"{'no token' if found is None else found} for the model's tokenizer: correct the card"
+                f"card {card.name}: special_tokens: {shown(text)} is {number} there, which is "
+                f"{'no token' if found is None else shown(found)} for the model's tokenizer: correct the card"
             )
+
+
+def _text_of(loaded: Any, token: int) -> str | None:
+    """The text that a tokenizer's vocabulary has for an id; None where it has none."""
+    core = getattr(loaded, "backend_tokenizer", None)
+    try:
+        found = core.id_to_token(token) if core is not None else loaded.convert_ids_to_tokens(token)
+    except Exception:  # an encoding without special tokens, or an id that a class does not expect
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _loaded(place: str, card: Card, trust_remote_code: bool) -> Any:

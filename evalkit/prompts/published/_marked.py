@@ -17,8 +17,11 @@ from typing import NamedTuple
 
 __all__ = ["GUARDS", "Mark", "MarkedText", "guarded", "marked"]
 
-# Noncharacters: no text should hold them. Those that do keep theirs, because each guard of their own is escaped.
+# Noncharacters: no text should hold them. Those that do keep theirs, because what they hold themselves is escaped.
 _GUARD, _ESCAPE = "\ufdd0", "\ufdd1"
+_ESCAPED = {_GUARD: f"{_ESCAPE}g", _ESCAPE: f"{_ESCAPE}e"}
+_ESCAPES = str.maketrans(_ESCAPED)
+_SHOWN = {_GUARD: "", **{escaped: character for character, escaped in _ESCAPED.items()}}
 
 GUARDS = frozenset({_GUARD, _ESCAPE})
 """Characters that the text of a control token cannot hold."""
@@ -63,7 +66,7 @@ class MarkedText(NamedTuple):
 def guarded(content: str, tokens: Iterable[str]) -> str:
     """The content with a guard inside every text of a control token, and where one could arise at its two ends."""
     texts = tuple(sorted(tokens))
-    content = content.replace(_GUARD, _GUARD + _ESCAPE)
+    content = content.translate(_ESCAPES) if _GUARD in content or _ESCAPE in content else content
     if not texts or not content:
         return content
     if any(text in content for text in texts):
@@ -85,8 +88,8 @@ def marked(text: str, tokens: Mapping[str, int]) -> MarkedText:
     end = size = 0
     for found in _scanner(tuple(sorted(tokens))).finditer(text):
         plain, word = text[end : found.start()], found.group()
-        shown = (_GUARD if word.endswith(_ESCAPE) else "") if word[0] == _GUARD else word
-        if word[0] != _GUARD:
+        shown = _SHOWN.get(word, word)
+        if word not in _SHOWN:
             start = size + len(plain)
             marks.append(Mark(start, start + len(word), tokens[word]))
         parts += [plain, shown]
@@ -106,7 +109,7 @@ def _ahead(texts: tuple[str, ...]) -> re.Pattern[str]:
 
 @lru_cache(8)
 def _scanner(texts: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(f"{_GUARD}{_ESCAPE}?|{_either(texts)}")  # the longest first, as tries of tokenizers find it
+    return re.compile(f"{_either(_SHOWN)}|{_either(texts)}")  # the longest first, as tries of tokenizers find it
 
 
 @lru_cache(8)

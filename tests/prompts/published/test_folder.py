@@ -177,8 +177,12 @@ def test_special_tokens_are_checked_against_a_tokenizer_of_another_kind() -> Non
     same = load_tokenizer(card.model_copy(update={"special_tokens": {token: number}}))
 
     assert (plain.digest, plain.encode(text)) == (same.digest, same.encode(text))
-    with pytest.raises(CardError, match="special_tokens: '<nothing>' is 3 there, and"):
+    with pytest.raises(CardError, match="special_tokens: '<nothing>' is 3 there, which is"):
         load_tokenizer(card.model_copy(update={"special_tokens": {"<nothing>": 3}}))
+    with pytest.raises(CardError, match="which is no token"):
+        load_tokenizer(
+            card.model_copy(update={"special_tokens": {"<nothing>": 3}, "tokenizer": "tiktoken:cl100k_base"})
+        )
 
 
 @pytest.mark.parametrize(
