@@ -152,7 +152,7 @@ class Card(CardRecord):
     trust_remote_code_required: bool = False
     """The weights run only with code from their repository; the user still has to allow it for each run."""
     use_fast_tokenizer: bool = True
-    """Load the tokenizer's Rust implementation; false = the Python one."""
+    """Load the tokenizer's Rust implementation; false = SentencePiece with `tokenizer.model`, or the Python one."""
     special_tokens: dict[_TokenText, _TokenId] = {}
     """Texts of the chat format that are one token each, with their ids; elsewhere the same text is plain text."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
