@@ -72,14 +72,15 @@ def _published(place: str, card: Card, trust_remote_code: bool) -> PublishedText
     folder = Path(place).expanduser()
     if not folder.is_dir():
         return None
-    return read_published_tokenizer(
-        folder,
-        card.special_tokens,
-        template=lambda values: _template_of(folder, values),
-        clean_up=cleaned_up,
-        use_fast=card.use_fast_tokenizer,
-        trust_remote_code=trust_remote_code,
-    )
+    with quietly():  # SentencePiece warns of pieces that no text of ours is about
+        return read_published_tokenizer(
+            folder,
+            card.special_tokens,
+            template=lambda values: _template_of(folder, values),
+            clean_up=cleaned_up,
+            use_fast=card.use_fast_tokenizer,
+            trust_remote_code=trust_remote_code,
+        )
 
 
 def _template_of(folder: Path, values: Mapping[str, Any]) -> Any:

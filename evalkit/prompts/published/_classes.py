@@ -40,8 +40,9 @@ class TokenizerClass:
     """Texts that the class adds to the encoding's merges, in order of their ids."""
 
 
-# xgen-7b-8k-base `tokenization_xgen.py` is not stored in any public copy found. Its sister of the same makers and
-# month, codegen25-7b-multi `tokenization_codegen25.py`, adds these: runs of 31 to 2 blanks, of 9 to 2 tabs, then marks.
+# Lists of xgen-7b-8k-base `tokenization_xgen.py` (copies): runs of 31 to 2 blanks, of 9 to 2 tabs, then marks. With
+# gpt2's 50,257 they make the 50,313 tokens that llama.cpp's PR 2053 counts. That runs are merges of the encoding, not
+# marks that split a text, is unconfirmed: every stored copy ends before that line.
 _RUNS = (*(" " * size for size in range(31, 1, -1)), *("\t" * size for size in range(9, 1, -1)))
 _CODE_MARKS = (
     "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<filename>", "<gh_stars>", "<issue_start>",
@@ -67,15 +68,15 @@ CLASSES: dict[str, TokenizerClass] = {
         ),
         TokenizerClass(
             "InternLMTokenizer",
-            "internlm/internlm-7b tokenizer_config.json (revisions name add_bos_token true and legacy true); the rest "
-            "from its successor in PaddleFormers, one re-implementation",
+            "internlm/internlm-chat-7b tokenizer_config.json, InternLM repository aaaf4d7 "
+            "tools/transformers/tokenization_internlm.py",
             {**_LLAMA_NAMED, "pad_token": "</s>"},
             adds_bos=True,
         ),
         TokenizerClass(
             "ChatGLMTokenizer",
-            "copies of THUDM/chatglm2-6b and chatglm3-6b tokenization_chatglm.py, two agree on ids and prefix; the "
-            "four roles are chatglm3's and never arise from chatglm2's formats. Unconfirmed: nothing",
+            "copies of THUDM/chatglm2-6b and chatglm3-6b tokenization_chatglm.py, which agree on ids and prefix; the "
+            "four roles are chatglm3's, and chatglm2's formats write none",
             {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<unk>"},
             beyond=(
                 "[MASK]", "[gMASK]", "[sMASK]", "sop", "eop",
@@ -86,8 +87,8 @@ CLASSES: dict[str, TokenizerClass] = {
         ),
         TokenizerClass(
             "XgenTokenizer",
-            "Salesforce/xgen-7b-8k-base tokenizer_config.json (end of text, no BOS); runs and marks: "
-            "codegen25-7b-multi tokenization_codegen25.py, unconfirmed for XGen",
+            "Salesforce/xgen-7b-8k-base tokenizer_config.json (end of text, no BOS) and copies of its "
+            "tokenization_xgen.py (runs, marks); unconfirmed: that runs are merges",
             {"eos_token": "<|endoftext|>"},
             encoding="gpt2",
             runs=_RUNS,

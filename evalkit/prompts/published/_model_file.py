@@ -1,7 +1,7 @@
 """A SentencePiece model's file, `tokenizer.model`: read within bounds, and changed where a marker must not be found.
 
 It is a message of protocol buffers (sentencepiece_model.proto): pieces under 1, each with its text (1), score (2) and
-type (3); how texts are normalised under 3, where `add_dummy_prefix` is 3; samples that a changed model fails under 4.
+type (3); how texts are normalised under 3, where `add_dummy_prefix` is 3.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from evalkit.reading import read_bytes
 __all__ = ["PieceType", "changed_model", "piece_types", "processor", "read_model"]
 
 LARGEST_MODEL = 2**26  # bytes; the largest published ones, of 256,000 pieces, have 4 million
-_PIECE, _SAMPLES = 1, 4
+_PIECE = 1
 _NO_DUMMY_PREFIX = b"\x1a\x02\x18\x00"  # a second message under 3 is merged with the first
 
 
@@ -71,7 +71,7 @@ def changed_model(raw: bytes, types: Mapping[int, PieceType], *, has_dummy_prefi
         if field == _PIECE and piece in types:
             body = raw[start:stop] + bytes((3 << 3, types[piece]))  # the last value of a field counts
             parts += [bytes((_PIECE << 3 | 2,)), _varint(len(body)), body]
-        elif field != _SAMPLES:
+        else:
             parts.append(raw[end:stop])
         piece += field == _PIECE
         end = stop
