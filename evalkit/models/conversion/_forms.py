@@ -59,11 +59,11 @@ def form_for(folder: Path, config: Config, engine: str) -> Form | None:
 
 
 def _as_built_in(folder: Path, config: Config, found: Published, has_pickles: bool) -> Form:
-    convert = FAMILIES.get(found.name)
+    family = FAMILIES.get(found.name)
     is_own = found.name.lower().startswith(found.runs_as)
     is_quantised = bool(config.get("quantization_config"))  # other names, which the quantisation's own loader knows
-    if convert is None or (is_quantised and not is_own):
-        what = "its quantised weights" if convert is not None else "its weights"
+    if family is None or (is_quantised and not is_own):
+        what = "its quantised weights" if family is not None else "its weights"
         raise CardError(
             f"{folder}: {found.name} runs as {found.runs_as}, but {what} cannot be converted: pass --trust-remote-code "
             "to run the model's own code, or get the unquantised weights"
@@ -72,7 +72,7 @@ def _as_built_in(folder: Path, config: Config, found: Published, has_pickles: bo
     today = PICKLED if has_pickles else f"{found.name} with config.json spelled as today"
     return Form(
         today if is_own else f"{found.name} runs as {found.runs_as}",
-        convert,
+        family.convert,
         {**asked, **found.config},
         checked=None if is_quantised else found,
         runs_as=None if is_own else found.runs_as,
