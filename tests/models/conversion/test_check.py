@@ -143,7 +143,7 @@ def test_a_name_in_two_shards_is_said(publish: Publish) -> None:
     shard = folder / "pytorch_model-00002-of-00002.bin"
     torch.save({**torch.load(shard), "lm_head.weight": torch.ones(400, 64)}, shard)
 
-    with pytest.raises(CardError, match="'lm_head.weight' is in the weights twice"):
+    with pytest.raises(CardError, match=r"'lm_head\.weight' is in the weights twice"):
         loadable(load_card(folder), BackendOptions(), "hf")
 
 

@@ -14,8 +14,9 @@ from evalkit.errors import CardError
 from evalkit.models import BackendOptions
 from evalkit.models.conversion import _forms, loadable
 from evalkit.models.conversion._forms import form_for
-from tests.models.conversion.checkpoints import CHATGLM, INDEX, LLAMA, chatglm_state, llama_state
-from tests.models.conversion.conftest import Publish
+from evalkit.prompts import PromptTokenizer
+from tests.models.conversion.checkpoints import CHATGLM, INDEX, LLAMA, chatglm_state, llama_logits, llama_state
+from tests.models.conversion.conftest import Publish, answers, greedy_texts
 
 if TYPE_CHECKING:
     from evalkit.models.huggingface._adapter import HuggingFaceModel
@@ -58,9 +59,14 @@ def test_pickled_weights_under_own_code_are_read_by_transformers(
 
 @pytest.mark.parametrize("kind", ["qwen2", "mistral"])
 def test_pickled_weights_of_any_built_in_architecture_become_safetensors(
-    kind: str, publish: Publish, load: Callable[..., HuggingFaceModel], prompts: list[list[int]], cache: Path
+    kind: str,
+    publish: Publish,
+    load: Callable[..., HuggingFaceModel],
+    prompts: list[list[int]],
+    tokenizer: PromptTokenizer,
+    cache: Path,
 ) -> None:
-    """Names stay, and loading holds them against the class as ever."""
+    """Names stay, and loading holds them against the class as ever; both compute as Llama does."""
     import torch
 
     config = {**TODAY, "architectures": [f"{kind.title()}ForCausalLM"], "model_type": kind, "num_key_value_heads": 4}
@@ -69,8 +75,11 @@ def test_pickled_weights_of_any_built_in_architecture_become_safetensors(
         biases = {f"model.layers.{n}.self_attn.{x}_proj.bias": torch.ones(64) * 0.1 for n in range(2) for x in "qkv"}
         state |= biases
 
-    model = load(publish(config, state))
+    wanted = greedy_texts(lambda ids: llama_logits(state, TODAY, ids), prompts, tokenizer.decode)
 
+    model: Any = load(publish(config, state))
+
+    assert wanted == answers(model, prompts)
     assert "runs_as" not in model.engine_info
     assert 1 == len(list(cache.glob("*/model.safetensors.index.json")))
     assert kind == model._model.config.model_type
@@ -101,6 +110,14 @@ def test_quantised_weights_of_another_class_are_refused(publish: Publish) -> Non
 
     with pytest.raises(CardError, match="quantis"):
         form_for(publish(config, llama_state(INDEX)), config, "hf")
+
+
+def test_values_that_a_configuration_cannot_have_are_said(publish: Publish) -> None:
+    """With the field."""
+    folder = publish(INDEX, llama_state(INDEX))
+
+    with pytest.raises(CardError, match=r"config\.json: rms_norm_eps"):
+        form_for(folder, {**INDEX, "rms_norm_eps": "small"}, "hf")
 
 
 @pytest.mark.parametrize("is_pickled", [True, False])
