@@ -9,6 +9,7 @@ import pytest
 
 from evalkit.cards import load_card, weights_digest
 from tests.conftest import Command
+from tests.hub_server import HubServer
 from tests.models.conversion.checkpoints import INDEX, llama_state
 from tests.models.conversion.conftest import Publish
 
@@ -62,3 +63,19 @@ def test_weights_with_anything_but_tensors_stop_the_run_in_one_line(
     done = evalkit("run", index, *NEEDLE, "--out", tmp_path / "out")
 
     assert "pytorch_model-00001-of-00002.bin: 'step' is of type int, no plain tensor" in done.last_complaint
+
+
+def test_a_model_of_the_hub_is_converted_from_its_commit(
+    publish: Publish, evalkit: Command, hub: HubServer, tmp_path: Path
+) -> None:
+    """The identity is the commit; asked again, the copy of it is there."""
+    commit = hub.push_folder("IndexTeam/Index-tiny", publish(INDEX, llama_state(INDEX)))
+
+    done = evalkit("run", "IndexTeam/Index-tiny", *NEEDLE, "--out", tmp_path / "out")
+    again = evalkit("run", "IndexTeam/Index-tiny", *NEEDLE, "--out", tmp_path / "again")
+
+    assert (0, 0) == (done.code, again.code), done.err + again.err
+    manifest = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
+    assert f"hub:IndexTeam/Index-tiny@{commit}" in json.dumps(manifest["identity"])
+    assert "llama" == manifest["environment"]["engine"]["runs_as"]
+    assert (1, 0) == tuple(each.err.count("IndexForCausalLM runs as llama; converted copy") for each in (done, again))
