@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 
 from evalkit.cards import list_cards, load_card
 from evalkit.prompts import PromptTokenizer, chat_format
-from evalkit.prompts.templates import render_template
+from evalkit.prompts._foreign import Characters
 from evalkit.tasks import Message
 
 SYSTEM = Message("system", "Be brief.")
@@ -47,10 +44,7 @@ NOT_CHATTING = {"index-1.9b", "index-1.9b-pure", "needle-tiny", "gpt-4", "gpt-3.
 def rendered(name: str, *messages: Message) -> str:
     """The text that a shipped card makes of messages; its format asks nothing of the tokenizer but to render."""
 
-    def render(turns: list[dict[str, str]], template: str, _: str) -> str:
-        return render_template(template, {"messages": turns, "add_generation_prompt": True})
-
-    tokenizer = cast(PromptTokenizer, cast(Any, SimpleNamespace(chat_template=None, render=render)))
+    tokenizer = PromptTokenizer(Characters())
     return chat_format(load_card(name), tokenizer).wrap(messages, tokenizer)
 
 
