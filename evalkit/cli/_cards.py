@@ -30,9 +30,7 @@ def list_all() -> int:
     table = listing(headings, texts=("weights", "runs as", "licence"), numbers=("context", "RoPE base"))
     for card in list_cards():
         theta = "" if card.rope.theta is None else f"{card.rope.theta:,.0f}"
-        table.add_row(
-            card.name, card.weights or "–", _runs_as(card), f"{card.context_length:,}", theta, card.licence
-        )
+        table.add_row(card.name, card.weights or "–", _runs_as(card), f"{card.context_length:,}", theta, card.licence)
     print_table(table)
     return 0
 

@@ -14,12 +14,12 @@ FIRST = Message("user", "你好")
 TALK = (FIRST, Message("assistant", "Hi."), Message("user", "So?"))
 
 VICUNA = (
-    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and "
-    "polite answers to the user's questions."
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, "
+    "and polite answers to the user's questions."
 )
 XGEN = (
-    "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, detailed, and "
-    "polite answers to the human's questions.\n\n"
+    "A chat between a curious human and an artificial intelligence assistant. The assistant gives helpful, detailed, "
+    "and polite answers to the human's questions.\n\n"
 )
 WRITTEN = {
     "chatglm2-6b": ("[gMASK]sop[Round 1]\n\n问：你好\n\n答：Hi.\n\n[Round 2]\n\n问：So?\n\n答："),
