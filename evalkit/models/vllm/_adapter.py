@@ -171,11 +171,16 @@ class VllmModel:
         return [*request.stop, *self._rules.stop_strings]
 
     def _is_watched(self, request: GenerationRequest) -> bool:
-        """Whether evalkit itself looks for stop strings: where vLLM has no tokenizer to make text of ids.
+        """Whether evalkit itself looks for stop strings, in the tokens as they come.
 
-        Everywhere it would cost a decoded text for every token of every answer; vLLM decodes the new token alone.
+        It must where vLLM has no tokenizer, and where a least number of tokens is asked for: only vLLM would let a stop
+        string pass within it. Elsewhere it would cost a text for every token; vLLM decodes the new token alone.
         """
-        return bool(self._stop(request)) and self._loaded is not None and not self._loaded.reads_text
+        has_text = self._loaded is not None and self._loaded.reads_text
+        return bool(self._stop(request)) and not (has_text and self._least(request) == 0)
+
+    def _least(self, request: GenerationRequest) -> int:
+        return max(request.stop_rule.min_new_tokens, int(self._rules.fields.get("min_new_tokens", 0)))
 
     def _sampling(self, request: GenerationRequest) -> Any:
         from vllm import SamplingParams
@@ -189,7 +194,7 @@ class VllmModel:
             max_tokens=request.max_new_tokens,
             stop=stop,
             stop_token_ids=sorted(self._end(request).ids),
-            min_tokens=max(request.stop_rule.min_new_tokens, self._rules.fields.get("min_new_tokens", 0)),
+            min_tokens=self._least(request),
             detokenize=bool(stop),  # the text is made of the ids, as every backend makes it
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.DELTA if is_watched else RequestOutputKind.FINAL_ONLY,

@@ -35,7 +35,7 @@ class Loaded:
         """vLLM's `load_format`: pickled tensors only where there are no others."""
         files = self.files
         pickled = bool(files) and not any(path.suffix == ".safetensors" for path in files)
-        return "pt" if pickled else "safetensors"  # "pt" unpickles nothing but tensors: `weights_only`
+        return "hf" if pickled else "safetensors"  # vLLM unpickles nothing but tensors: `weights_only`
 
     @property
     def files(self) -> list[Path]:
@@ -60,9 +60,9 @@ def find_loaded(card: Card, options: BackendOptions) -> Loaded:
     except (OSError, ValueError) as error:
         raise refusal(card, RopeSetting("native"), 0, error) from error
     place = loadable(card, options, "vllm")
-    published = None if place.is_converted else read_published(read_configuration(card))
-    is_own = published is not None and "vllm" in published.native_in and not published.obstacles
-    return Loaded(place, published if is_own else None, _reads_text(card, place))
+    published = read_published(read_configuration(card))
+    is_own = published is not None and "vllm" in published.native_in and place.runs_as is None
+    return Loaded(place, published if is_own and not published.obstacles else None, _reads_text(card, place))
 
 
 def check_choices(card: Card, options: BackendOptions) -> None:
