@@ -6,9 +6,10 @@
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import Finding, check_card, contradictions
+from evalkit.cards._digest import file_digest, weights_digest
 from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine
 from evalkit.cards._serving import Endpoint, Engine, Prices
-from evalkit.cards._weights import foreign_code, loaded_files, read_config
+from evalkit.cards._weights import foreign_code, loaded_files, read_config, weight_files
 
 __all__ = [
     "Architecture",
@@ -24,6 +25,7 @@ __all__ = [
     "card_names",
     "check_card",
     "contradictions",
+    "file_digest",
     "foreign_code",
     "is_shipped",
     "list_cards",
@@ -31,4 +33,6 @@ __all__ = [
     "loaded_files",
     "on_this_machine",
     "read_config",
+    "weight_files",
+    "weights_digest",
 ]

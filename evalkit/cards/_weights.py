@@ -1,7 +1,12 @@
-"""What a folder of weights must hold, safetensors with all their shards, and which files decide what is computed."""
+"""What a folder of weights must hold, and which files decide what is computed.
+
+Weights are safetensors with all their shards, or, where there are none, `pytorch_model.bin` or the shards of its index:
+pickles, which are read by torch's restricted unpickler alone (`weights_only`). Other pickles are no weights.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,10 +14,14 @@ from typing import Any
 from evalkit.errors import CardError, shown
 from evalkit.reading import read_json
 
-__all__ = ["check_no_adapter", "check_weights", "foreign_code", "loaded_files", "named_shards", "read_config"]
+__all__ = [
+    "BIN", "BIN_INDEX", "INDEX", "WHOLE", "check_no_adapter", "check_weights", "foreign_code", "loaded_files",
+    "named_shards", "read_config", "said_of_pickles", "weight_files",
+]  # fmt: skip
 
 LARGEST_CONFIG = 2**26  # bytes; the index of a model with 140,000 tensors has 14 million
-_INDEX = "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+BIN, BIN_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes of a file's name and signs of a path: what file systems take
 _ADAPTER = "adapter_config.json"
 _WITH_CODE = ("config.json", "tokenizer_config.json")
@@ -21,16 +30,19 @@ _TOKENIZER_FILES = {
     "chat_template.json",
 }  # fmt: skip
 """Files whose effect is in the digest of the tokenizer, not in that of the weights."""
+_NO_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state|random_states)")
+"""Beginnings of the names under which trainers save their own state beside a model."""
+_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 
 
 def check_weights(folder: Path, what: str) -> None:
-    """Raises a CardError unless `folder` holds safetensors weights with all the shards their index names."""
+    """Raises a CardError unless `folder` holds weights with all the shards that their index names."""
     if not folder.is_dir():
         raise CardError(f"{what}: {folder}: no such folder: put the weights there, or correct `weights` in the card")
     check_no_adapter(folder)
-    index = folder / _INDEX
-    if not index.is_file() and not any(folder.glob("*.safetensors")):
-        raise CardError(f"{what}: {folder}: no weights (*.safetensors){_found_instead(folder)}")
+    index = _index(folder)
+    if not index.is_file() and not _whole_files(folder):
+        raise CardError(f"{what}: {folder}: no weights (*.safetensors, {BIN}){_found_instead(folder)}")
     if index.is_file():
         missing = sorted(shard for shard in named_shards(index) if not (folder / shard).is_file())
         if missing:
@@ -50,12 +62,39 @@ def loaded_files(folder: Path, *, with_code: bool) -> list[Path]:
     """The files that decide what a model computes, but those of its tokenizer: weights wherever their index names them,
     configurations (RoPE, scales, quantisation, end of text), and with `with_code` the code that comes with them.
     """
-    index = folder / _INDEX
+    index = _index(folder)
     shards = {folder / shard for shard in named_shards(index)} if index.is_file() else set()
-    weights = sorted({*folder.glob("*.safetensors"), *shards})
+    weights = sorted({*_whole_files(folder), *shards})
     settings = sorted(path for path in folder.glob("*.json") if path.name not in _TOKENIZER_FILES and path != index)
     code = sorted(folder.rglob("*.py")) if with_code else []
     return [*weights, *settings, *code]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of weights that are read, in the order of transformers: `model.safetensors`, the shards of its index,
+    safetensors of other names, `pytorch_model.bin`, the shards of its index; empty where there are none of these.
+    """
+    index = _index(folder)
+    whole = folder / index.name.removesuffix(".index.json")
+    if whole.is_file():
+        return [whole]
+    return sorted(folder / shard for shard in named_shards(index)) if index.is_file() else _whole_files(folder)
+
+
+def _index(folder: Path) -> Path:
+    """Where the index of the weights is, if they have one."""
+    if any((folder / name).is_file() for name in (WHOLE, INDEX)):
+        return folder / INDEX
+    has_pickles = any((folder / name).is_file() for name in (BIN, BIN_INDEX))
+    return folder / (BIN_INDEX if has_pickles or not any(folder.glob("*.safetensors")) else INDEX)
+
+
+def _whole_files(folder: Path) -> list[Path]:
+    """Weights that lie in the folder without an index that names them, sorted."""
+    pickled = folder / BIN
+    if _index(folder).name == INDEX:
+        return sorted(folder.glob("*.safetensors"))
+    return [pickled] if pickled.is_file() else []
 
 
 def foreign_code(folder: Path) -> list[str]:
@@ -75,28 +114,34 @@ def _found_instead(folder: Path) -> str:
     gguf = next(folder.glob("*.gguf"), None)
     if gguf is not None:
         return f"; found {gguf.name}: serve it with llama.cpp and give the address, or get the safetensors weights"
-    # Pickled weights run code when they are read, so evalkit does not read them.
-    pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
-    return f"; found {pickled[0]}: save the model again as safetensors" if pickled else ": copy them there"
+    return said_of_pickles(path.name for path in folder.iterdir()) or ": copy them there"
+
+
+def said_of_pickles(names: Iterable[str]) -> str:
+    """What to say where pickles lie in place of weights that are read, and what to do; empty where none do."""
+    found = sorted(name for name in names if name.endswith((".bin", ".pt", ".pth")) and not _NO_WEIGHTS.match(name))
+    shard = next((name for name in found if _SHARD.fullmatch(name)), None)
+    if shard is not None:
+        return f"; found {shard} without {BIN_INDEX}, which says what is in the shards: copy it there"
+    return f"; found {found[0]}, pickled in another layout: save the model again as safetensors" if found else ""
 
 
 def named_shards(index: Path) -> set[str]:
-    """The weight files that an index names, all of them safetensors inside its folder; else `CardError`."""
+    """The weight files that an index names, all of them of its own kind and inside its folder; else `CardError`."""
+    kind = Path(index.name.removesuffix(".index.json")).suffix
     weight_map = read_config(index).get("weight_map")
     if not isinstance(weight_map, dict):
         raise CardError(f"{index}: weight_map: expected an object: copy the file again")
-    # A shard of another kind may be a pickle, which runs code; one outside is nobody's to hash.
-    odd = [name for name in weight_map.values() if not isinstance(name, str) or not _is_inside(name)]
+    # A shard of another kind may be a pickle of any content; one outside is nobody's to hash.
+    odd = [name for name in weight_map.values() if not isinstance(name, str) or not _is_inside(name, kind)]
     if odd:
-        raise CardError(
-            f"{index}: weight_map: {shown(odd[0])} is no *.safetensors file of this folder: get the model again"
-        )
+        raise CardError(f"{index}: weight_map: {shown(odd[0])} is no *{kind} file of this folder: get the model again")
     return set(weight_map.values())
 
 
-def _is_inside(shard: str) -> bool:
+def _is_inside(shard: str, kind: str) -> bool:
     path = PurePosixPath(shard)
-    if path.is_absolute() or ".." in path.parts or path.suffix != ".safetensors" or not shard.isprintable():
+    if path.is_absolute() or ".." in path.parts or path.suffix != kind or not shard.isprintable():
         return False
     return len(shard) <= LONGEST_PATH and all(len(part.encode()) <= LONGEST_NAME for part in path.parts)
 

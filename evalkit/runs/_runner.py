@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalkit.cards import weights_digest
 from evalkit.errors import RunConflictError
 from evalkit.models import Completion, ModelAdapter, PlannedRequests, check_attention, endpoint_key, load_model
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
@@ -15,7 +16,6 @@ from evalkit.prompts import Prompt
 from evalkit.tasks import Request
 
 from ._asked import manifest_of
-from ._identity import weights_digest
 from ._monitor import Monitor, tell, told
 from ._session import Job, Session
 from .folder import (

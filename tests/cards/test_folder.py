@@ -18,16 +18,17 @@ def test_a_folder_without_safetensors_is_refused(write_model: WriteModel) -> Non
     """Missing weights are found before anything is loaded."""
     card = load_card(write_model(weights=False))
 
-    with pytest.raises(CardError, match=r"no weights \(\*\.safetensors\)"):
+    with pytest.raises(CardError, match=r"no weights \(\*\.safetensors, pytorch_model\.bin\)"):
         card.require_weights()
 
 
-def test_pickled_weights_are_named(write_model: WriteModel) -> None:
-    """A folder with pickled weights says so and says what to do."""
+@pytest.mark.parametrize("name", ["consolidated.00.pth", "model.pt", "adapter_model.bin"])
+def test_pickles_of_another_layout_are_named(write_model: WriteModel, name: str) -> None:
+    """The folder says what lies there, and what to do."""
     folder = write_model(weights=False)
-    (folder / "pytorch_model.bin").write_bytes(b"")
+    (folder / name).write_bytes(b"")
 
-    with pytest.raises(CardError, match=r"found pytorch_model\.bin: save the model again as safetensors"):
+    with pytest.raises(CardError, match=f"found {name}, pickled in another layout: save the model again"):
         load_card(folder).require_weights()
 
 

@@ -108,7 +108,7 @@ def test_a_card_without_weights_is_one_line_and_leaves_no_run(
     (folder / "model.safetensors").unlink()
 
     assert 0 == evalkit("plan", folder, toy).code
-    assert "no weights (*.safetensors)" in evalkit("run", folder, toy, "--out", "run").complaint
+    assert "no weights (*.safetensors, pytorch_model.bin)" in evalkit("run", folder, toy, "--out", "run").complaint
     assert not (bare / "run" / "run.json").exists()
 
 
@@ -116,7 +116,10 @@ def test_a_card_without_weights_is_one_line_and_leaves_no_run(
     ("name", "problem"),
     [
         ("model-Q4_K_M.gguf", "found model-Q4_K_M.gguf: serve it with llama.cpp and give the address"),
-        ("pytorch_model.bin", "found pytorch_model.bin: save the model again as safetensors"),
+        (
+            "consolidated.00.pth",
+            "found consolidated.00.pth, pickled in another layout: save the model again as safetensors",
+        ),
         ("adapter_config.json", "holds adapter_config.json: an adapter (LoRA)"),
     ],
 )

@@ -390,9 +390,9 @@ def _archive(case: bytes, folder: Path) -> None:
 
 
 def _digests(case: bytes, folder: Path) -> None:
+    from evalkit.cards._digest import _remembered
     from evalkit.data import source
     from evalkit.data._places import expected_digest
-    from evalkit.runs._identity import _remembered
 
     origin = source("leval")
     unpinned = origin.files[0].model_copy(update={"sha256": None})

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards import load_card
+from evalkit.cards import load_card, weights_digest
 from evalkit.errors import CardError, UserError
 from evalkit.runs import RunOutcome, RunSettings, open_session, plan_session
-from evalkit.runs._identity import weights_digest
 from tests.wild import CONFIGS, TEMPLATES, TOKENIZERS, ConfigShape, Shape, Template, cases, write_config
 
 Folder = Callable[[str], Path]

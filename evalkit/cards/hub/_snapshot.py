@@ -1,19 +1,20 @@
 """One commit of a model on the hub, as a folder on this machine: the hub client's own cache.
 
 Configuration and tokenizer come when a snapshot is opened, weights when they are asked for, code when the user allows
-it. Pickled weights never come: reading them would run code.
+it. Pickles come only where a model has no safetensors, and only under the names that transformers gives to weights.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from evalkit.cards._weights import named_shards
+from evalkit.cards._weights import BIN, BIN_INDEX, INDEX, WHOLE, named_shards, said_of_pickles, weight_files
 from evalkit.errors import CardError
 from evalkit.files import replace_text
 
@@ -22,7 +23,8 @@ from ._name import COMMIT, HubName
 
 __all__ = ["Snapshot", "cached_snapshot", "open_snapshot"]
 
-WHOLE, INDEX, CONFIG = "model.safetensors", "model.safetensors.index.json", "config.json"
+CONFIG = "config.json"
+_LAYOUTS = ((WHOLE, INDEX), (BIN, BIN_INDEX))  # one file before shards, safetensors first, as transformers takes them
 _SUFFIXES = {".json", ".model", ".jinja", ".tiktoken"}
 _TEXTS = {"vocab.txt", "merges.txt"}
 _TOKENIZERS = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "tokenizer_config.json")
@@ -56,36 +58,38 @@ class Snapshot:
         self._fetch(path for path in self.files or () if path.endswith(".py"))
 
     def fetch_weights(self) -> None:
-        """Download the weights that are not here: one file of safetensors, or the shards that an index names.
+        """Download the weights that are not here: one file, or the shards that an index names; safetensors if any.
 
         `CardError` where the model has none, or where the hub was not asked and some are missing.
         """
         if self.files is None:
             self._require_cached()
             return
-        if WHOLE in self.files:  # first of the two, as transformers takes them
-            self._fetch([WHOLE])
-        elif INDEX in self.files:
-            self._fetch([INDEX])
-            self._fetch(path for path in sorted(named_shards(self.folder / INDEX)) if path in (self.files or ()))
-        else:
-            raise CardError(f"{self.name}: no weights that evalkit reads ({WHOLE}){_found_instead(self.files)}")
+        for whole, index in _LAYOUTS:
+            if whole in self.files:
+                self._fetch([whole])
+                return
+            if index in self.files:
+                self._fetch([index])
+                self._fetch(path for path in sorted(named_shards(self.folder / index)) if path in (self.files or ()))
+                return
+        raise CardError(f"{self.name}: no weights that evalkit reads ({WHOLE}, {BIN}){_found_instead(self.files)}")
 
     def _require_cached(self) -> None:
         """Raise where weights are missing and nobody may be asked for them."""
-        index = self.folder / INDEX
-        needed = named_shards(index) if index.is_file() and not (self.folder / WHOLE).is_file() else {WHOLE}
-        missing = sorted(path for path in needed if not (self.folder / path).is_file())
+        is_known = any((self.folder / name).is_file() for layout in _LAYOUTS for name in layout)
+        needed = weight_files(self.folder) if is_known else [self.folder / WHOLE]
+        missing = sorted(path for path in needed if not path.is_file())
         if missing:
             raise CardError(
-                f"{self.name}: {missing[0]} is not in the hub's cache, and the hub was not asked: run once with it in "
-                "reach, or give a model folder"
+                f"{self.name}: {os.path.relpath(missing[0], self.folder)} is not in the hub's cache, and the hub was "
+                "not asked: run once with it in reach, or give a model folder"
             )
 
     @property
     def pinned_weights(self) -> Iterator[tuple[Path, str]]:
         """The weights on this machine whose sha256 the hub tells, each with it."""
-        for path in sorted(self.folder.glob("*.safetensors")):
+        for path in sorted({*self.folder.glob("*.safetensors"), *weight_files(self.folder)}):
             digest = _told_digest(path)
             if len(digest) == 64:
                 yield path, digest
@@ -176,13 +180,11 @@ def _found_instead(files: tuple[str, ...]) -> str:
     """What is there in place of what was looked for, with the way out."""
     for suffix, way in (
         (".gguf", "serve it with llama.cpp and give the address, or name the safetensors model"),
-        (".bin", "pickled weights run code when they are read: save the model again as safetensors"),
-        (".pt", "pickled weights run code when they are read: save the model again as safetensors"),
         (".safetensors", "weights in another layout than transformers': name a repository that has it"),
     ):
         if found := next((path for path in files if path.endswith(suffix)), None):
             return f"; found {found}: {way}"
-    return ": is it a model?"
+    return said_of_pickles(files) or ": is it a model?"
 
 
 def _remember_revision(name: HubName, commit: str, folder: Path) -> None:

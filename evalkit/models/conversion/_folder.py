@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from evalkit.cards import Card
+from evalkit.cards import Card, weight_files, weights_digest
+from evalkit.paths import cache_root
 
 from .._base import BackendOptions
+from .._folder_code import read_configuration
+from ._check import check_plans, expected_tensors
+from ._copy import Copy, amount, is_whole, locked, write_copy
+from ._forms import Form, form_for
+from ._plan import plan_shards
 
 __all__ = ["Loadable", "loadable"]
+
+_FORMAT = 1  # of what is written: another number makes every copy anew
 
 
 @dataclass(frozen=True)
@@ -37,4 +46,46 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
 
     `CardError` for weights that cannot be read or converted, with what to do.
     """
-    raise NotImplementedError
+    place = card.require_weights()
+    folder = card.weights_path
+    if folder is None:
+        return Loadable(place, card.revision or "main")
+    if options.trust_remote_code:
+        return Loadable(place, None)
+    config = read_configuration(card)
+    form = form_for(folder, config, engine)
+    if form is None:
+        return Loadable(place, None)
+    copy = _converted(card, folder, config, form, options)
+    return Loadable(str(copy), None, is_converted=True, runs_as=form.runs_as)
+
+
+def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, options: BackendOptions) -> Path:
+    """The copy of a model in a form, made where it is not there."""
+    what = f"{weights_digest(card)}:{_FORMAT}:{form.name}"
+    digest = hashlib.sha256(what.encode()).hexdigest()
+    target = cache_root().absolute() / "converted" / f"{card.name}-{digest[:16]}"
+    if is_whole(target, digest):
+        return target
+
+    def wait() -> None:
+        options.note(f"{card.name}: another process is converting it: waiting")
+
+    with locked(target, wait):
+        if is_whole(target, digest):
+            return target
+        if target.exists():
+            options.note(f"{target}: the converted copy is damaged and is made anew")
+        copy = _planned(folder, config, form, target, digest)
+        options.note(f"{card.name}: {form.name}; converted copy in {target} ({amount(copy.size)})")
+        write_copy(copy)
+    return target
+
+
+def _planned(folder: Path, config: dict[str, Any], form: Form, target: Path, digest: str) -> Copy:
+    """What will be written, held against the architecture that is to load it."""
+    plans = plan_shards(weight_files(folder), form.convert, config)
+    if form.checked is not None:
+        tensors = sum(len(plan.results) for plan in plans)
+        check_plans(folder, form.checked, plans, expected_tensors(folder, form.checked, tensors))
+    return Copy(target, folder, digest, config, form.config, form.convert, plans)

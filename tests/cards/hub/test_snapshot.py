@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_a_snapshot_brings_configuration_and_tokenizer(pushed: HubServer) -> Non
 
 
 def test_weights_and_code_come_when_they_are_asked_for(pushed: HubServer) -> None:
-    """Safetensors with a run, code with the user's word, pickles never."""
+    """Safetensors with a run, code with the user's word, pickles beside safetensors never."""
     snapshot = open_snapshot(NAME)
 
     snapshot.fetch_weights()
@@ -76,6 +77,38 @@ def test_shards_come_by_the_index(hub: HubServer) -> None:
     snapshot.fetch_weights()
 
     assert {*shards, "config.json", "model.safetensors.index.json"} == names(snapshot)
+
+
+@pytest.mark.parametrize("is_sharded", [False, True])
+def test_pickled_weights_come_where_there_are_no_others(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, is_sharded: bool
+) -> None:
+    """One file or the shards of its index, pinned by the hub's digests, and found again without it."""
+    shards = [f"pytorch_model-0000{number}-of-00002.bin" for number in (1, 2)] if is_sharded else ["pytorch_model.bin"]
+    index = json.dumps({"weight_map": dict(enumerate(shards))}).encode()
+    hub.push(NAME.repo, {
+        "config.json": CONFIG, **dict.fromkeys(shards, b"w" * 4096), "training_args.bin": b"p",
+        **({"pytorch_model.bin.index.json": index} if is_sharded else {}),
+    })  # fmt: skip
+    snapshot = open_snapshot(NAME)
+
+    snapshot.fetch_weights()
+    set_offline(monkeypatch, True)
+    open_snapshot(NAME).fetch_weights()
+
+    assert {*shards, "config.json"} == names(snapshot) - {"pytorch_model.bin.index.json"}
+    assert shards == [path.name for path, _ in snapshot.pinned_weights]
+
+
+def test_offline_a_missing_pickled_shard_is_named(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that was stopped, and the hub out of reach since."""
+    shards = ["pytorch_model-1.bin", "pytorch_model-2.bin"]
+    index = json.dumps({"weight_map": dict(enumerate(shards))}).encode()
+    hub.push(NAME.repo, {"config.json": CONFIG, shards[0]: b"w", "pytorch_model.bin.index.json": index})
+    open_snapshot(NAME).fetch_weights()
+    set_offline(monkeypatch, True)
+
+    assert "pytorch_model-2.bin is not in the hub's cache, and the hub was not asked" in complaint()
 
 
 def test_what_is_here_is_not_downloaded_again(pushed: HubServer) -> None:
@@ -265,7 +298,8 @@ def test_paths_that_leave_the_folder_are_not_asked_for(hub: HubServer, tmp_path:
     [
         ({"model.gguf": b"g"}, "no config.json at http://127.0.0.1:[0-9]+; found model.gguf: serve it with llama.cpp"),
         ({"adapter_config.json": b"{}"}, r"an adapter \(LoRA\), no model: merge it"),
-        ({"config.json": CONFIG, "pytorch_model.bin": b"p"}, "found pytorch_model.bin: pickled weights run code"),
+        ({"config.json": CONFIG, "model.pt": b"p"}, "found model.pt, pickled in another layout: save the model again"),
+        ({"config.json": CONFIG, "training_args.bin": b"p"}, r"no weights that evalkit reads \(.*: is it a model?"),
         (
             {"config.json": CONFIG, "consolidated.safetensors": b"p"},
             "found consolidated.safetensors: weights in another",
