@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 VOCABULARY, HIDDEN, INNER, LAYERS, HEADS = 256, 64, 96, 2, 2
+WINDOW = 1024
 State = dict[str, "torch.Tensor"]
 
 LLAMA_LIKE = {
@@ -38,14 +39,14 @@ def own_code(family: str, name: str) -> dict[str, Any]:
 
 CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "index": {
-        **LLAMA_LIKE, **own_code("index", "IndexForCausalLM"), "max_position_embeddings": 1024, "max_length": 1024,
+        **LLAMA_LIKE, **own_code("index", "IndexForCausalLM"), "max_position_embeddings": WINDOW, "max_length": WINDOW,
         "num_key_value_heads": HEADS, "rope_scaling": None, "norm_head": 1,
     },
     "internlm": {
-        **LLAMA_LIKE, **own_code("internlm", "InternLMForCausalLM"), "max_position_embeddings": 1024, "bias": True,
+        **LLAMA_LIKE, **own_code("internlm", "InternLMForCausalLM"), "max_position_embeddings": WINDOW, "bias": True,
         "rotary": {"base": 10000, "type": "dynamic"},
     },
-    "xverse": {**LLAMA_LIKE, **own_code("xverse", "XverseForCausalLM"), "max_position_embeddings": 1024},
+    "xverse": {**LLAMA_LIKE, **own_code("xverse", "XverseForCausalLM"), "max_position_embeddings": WINDOW},
     "longchat": {
         **LLAMA_LIKE, "architectures": ["LlamaForCausalLM"], "model_type": "llama", "max_position_embeddings": 256,
         "num_key_value_heads": HEADS, "rope_scaling": {"type": "linear", "factor": 8.0},
@@ -58,7 +59,7 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
         "kv_channels": GLM_HEAD, "layernorm_epsilon": 1e-05, "multi_query_attention": True,
         "multi_query_group_num": GLM_GROUPS, "num_attention_heads": GLM_HEADS, "num_layers": LAYERS,
         "original_rope": True, "padded_vocab_size": VOCABULARY, "post_layer_norm": True, "rmsnorm": True,
-        "seq_length": 1024, "use_cache": True, "torch_dtype": "float32", "tie_word_embeddings": False,
+        "seq_length": WINDOW, "use_cache": True, "torch_dtype": "float32", "tie_word_embeddings": False,
         "eos_token_id": 2, "pad_token_id": 0,
     },
 }  # fmt: skip

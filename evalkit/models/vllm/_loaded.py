@@ -61,8 +61,9 @@ def find_loaded(card: Card, options: BackendOptions) -> Loaded:
         raise refusal(card, RopeSetting("native"), 0, error) from error
     place = loadable(card, options, "vllm")
     published = read_published(read_configuration(card))
-    is_own = published is not None and "vllm" in published.native_in and place.runs_as is None
-    return Loaded(place, published if is_own and not published.obstacles else None, _reads_text(card, place))
+    if published is not None and ("vllm" not in published.native_in or published.obstacles or place.runs_as):
+        published = None
+    return Loaded(place, published, _reads_text(card, place))
 
 
 def check_choices(card: Card, options: BackendOptions) -> None:
