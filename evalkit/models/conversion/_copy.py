@@ -141,7 +141,7 @@ def _fill(folder: Path, copy: Copy) -> None:
         name = _WHOLE if len(plans) == 1 else f"model-{number:05}-of-{len(plans):05}.safetensors"
         files[name] = _shard(folder / name, plan, copy)
         places.update(dict.fromkeys((header.name for header in plan.results), name))
-    settings: dict[str, object] = {"config.json": {**_stored_format(plans), **copy.config}}
+    settings: dict[str, object] = {"config.json": {**copy.config, **_stored_format(copy.config, plans)}}
     if (copy.source / _GENERATION).is_file():
         settings[_GENERATION] = read_config(copy.source / _GENERATION)
     if len(plans) > 1:
@@ -154,10 +154,11 @@ def _fill(folder: Path, copy: Copy) -> None:
     replace_text(folder / _FACTS, json_text(facts))  # last: a copy without it is none
 
 
-def _stored_format(plans: Sequence[ShardPlan]) -> dict[str, object]:
+def _stored_format(config: Mapping[str, object], plans: Sequence[ShardPlan]) -> dict[str, object]:
     """What `--dtype auto` means where no configuration says it: as transformers, the format of the first floats."""
     first = next((plan.stored for plan in plans if plan.stored is not None), None)
-    return {} if first is None else {"dtype": str(first).removeprefix("torch.")}
+    is_said = config.get("dtype") is not None or config.get("torch_dtype") is not None
+    return {} if first is None or is_said else {"dtype": str(first).removeprefix("torch.")}
 
 
 def _shard(path: Path, plan: ShardPlan, copy: Copy) -> str:
@@ -172,9 +173,7 @@ def _shard(path: Path, plan: ShardPlan, copy: Copy) -> str:
         return write_safetensors(path, plan.results, _converted(plan, shard.tensor, copy))
 
 
-def _converted(
-    plan: ShardPlan, tensor: Callable[[str], torch.Tensor], copy: Copy
-) -> Iterator[torch.Tensor]:
+def _converted(plan: ShardPlan, tensor: Callable[[str], torch.Tensor], copy: Copy) -> Iterator[torch.Tensor]:
     for name in plan.sources:
         for _, each in copy.convert(name, tensor(name), copy.published):
             yield each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,8 +63,8 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
 
 def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, options: BackendOptions) -> Path:
     """The copy of a model in a form, made where it is not there."""
-    what = f"{weights_digest(card)}:{_FORMAT}:{form.name}"
-    digest = hashlib.sha256(what.encode()).hexdigest()
+    what = [_FORMAT, weights_digest(card), form.name, dict(form.config)]
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     target = cache_root().absolute() / "converted" / f"{card.name}-{digest[:16]}"
     if is_whole(target, digest):
         return target

@@ -85,7 +85,7 @@ def _blocks(headers: Sequence[Header], tensors: Iterable[torch.Tensor]) -> Itera
     for header, tensor in zip(headers, tensors, strict=True):
         if (tensor.dtype, tuple(tensor.shape)) != (header.dtype, header.shape):
             raise ValueError(f"{header.name} is not the tensor that was announced")
-        content = memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+        content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
         for start in range(0, len(content), _BLOCK):
             yield content[start : start + _BLOCK]
 

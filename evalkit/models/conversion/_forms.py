@@ -17,6 +17,7 @@ from ._shards import is_pickled
 __all__ = ["Form", "form_for"]
 
 Config = Mapping[str, object]
+PICKLED = "pickled weights as safetensors"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ def form_for(folder: Path, config: Config, engine: str) -> Form | None:
         return Form(f"{found.name} runs without its code", unchanged, plain) if has_pickles or plain != config else None
     if not has_pickles and found.config == config:
         return None
-    return _as_built_in(folder, config, found)
+    return _as_built_in(folder, config, found, has_pickles)
 
 
-def _as_built_in(folder: Path, config: Config, found: Published) -> Form:
+def _as_built_in(folder: Path, config: Config, found: Published, has_pickles: bool) -> Form:
     convert = FAMILIES.get(found.name)
     is_own = found.name.lower().startswith(found.runs_as)
     is_quantised = bool(config.get("quantization_config"))  # other names, which the quantisation's own loader knows
@@ -68,14 +69,14 @@ def _as_built_in(folder: Path, config: Config, found: Published) -> Form:
             "to run the model's own code, or get the unquantised weights"
         )
     asked = {key: config[key] for key in (*HONOURED, *REFUSED) if key in config}  # of greedy decoding
-    form = Form(
-        "pickled weights" if is_own else f"{found.name} runs as {found.runs_as}",
+    today = PICKLED if has_pickles else f"{found.name} with config.json spelled as today"
+    return Form(
+        today if is_own else f"{found.name} runs as {found.runs_as}",
         convert,
         {**asked, **found.config},
         checked=None if is_quantised else found,
         runs_as=None if is_own else found.runs_as,
     )
-    return form
 
 
 def _in_other_files(folder: Path, config: Config) -> Form:
@@ -92,7 +93,7 @@ def _in_other_files(folder: Path, config: Config) -> Form:
             f"{folder}: {shown(name)} is built into no engine, and evalkit knows no architecture that computes the "
             "same: pass --trust-remote-code to run the model's own code"
         )
-    return Form("pickled weights", unchanged, _without_code(config))
+    return Form(PICKLED, unchanged, _without_code(config))
 
 
 def _without_code(config: Config) -> Config:

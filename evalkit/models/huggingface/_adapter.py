@@ -21,6 +21,7 @@ from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, end_ids
+from ..conversion import Loadable
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
 from ._prefill import Prefill
@@ -51,12 +52,12 @@ class HuggingFaceModel:
     def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
         self._tokenizer = tokenizer
         self._options = options
-        self._model = load_weights(card, options)
+        self._model, self._source = load_weights(card, options)
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
             self._rotary.check(options.rope_model)
         self._eos_ids = _eos_ids(self._model, tokenizer)
-        self._rules = _rules(self._model, card)
+        self._rules = _rules(self._model, card, self._source)
         self._processors = Processors(self._rules, self._eos_ids, self._model.device)
         self._processors.check(getattr(self._model.config.get_text_config(decoder=True), "vocab_size", 1))
         with no_hub_code(options):
@@ -81,10 +82,12 @@ class HuggingFaceModel:
 
     @property
     def engine_info(self) -> dict[str, Any]:
-        """dtype, device, attention, threads, and whether prefixes are reused."""
+        """dtype, device, attention, threads, whether prefixes are reused, and the architecture that stands in."""
         import torch
 
+        stand_in = {} if self._source.runs_as is None else {"runs_as": self._source.runs_as}
         return {
+            **stand_in,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "device": str(self._model.device),
             "attention": self._model.config._attn_implementation,
@@ -220,8 +223,11 @@ def _eos_ids(model: Any, tokenizer: PromptTokenizer) -> frozenset[int]:
     return end_ids(model.generation_config.eos_token_id if model.generation_config is not None else None, tokenizer)
 
 
-def _rules(model: Any, card: Card) -> GenerationRules:
-    """What the model's generation configuration asks for, or its `config.json` where it has none of its own."""
+def _rules(model: Any, card: Card, source: Loadable) -> GenerationRules:
+    """What the model's generation configuration asks for, or its `config.json` where it has none of its own.
+
+    A converted copy asks what the published files ask, and those are named.
+    """
     from transformers import PretrainedConfig
 
     folder = card.weights_path or Path(card.require_weights())
@@ -229,6 +235,6 @@ def _rules(model: Any, card: Card) -> GenerationRules:
     is_own = own.is_file() or card.weights_path is None
     rules = read_rules(model.generation_config, str(own if is_own else config))
     if is_own:
-        given, _ = PretrainedConfig.get_config_dict(card.require_weights(), revision=card.revision)
+        given, _ = PretrainedConfig.get_config_dict(source.place, revision=source.revision)
         check_other_file(given, model.generation_config, str(config))
     return rules

@@ -10,17 +10,18 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from evalkit.cards import Card, loaded_files
+from evalkit.cards import Card, loaded_files, weight_files
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
 from evalkit.reading import JsonError, load_json
 
 from .._base import BackendOptions
 from .._folder_code import named_implementations, read_configuration, weights_folder
+from ..conversion import Loadable, loadable
 from ._hub_code import no_hub_code, strip_implementations
 
-__all__ = ["load_weights"]
+__all__ = ["LoadedModel", "load_weights"]
 
 _QUIET = re.compile(
     r"(^|\.)(inv_freq|position_ids|attn\.bias|attention\.bias|masked_bias|causal_mask|embed_positions\.weights)$"
@@ -43,8 +44,17 @@ _HEADER_BYTES = 8  # a safetensors file begins with the length of its JSON heade
 _LARGEST_HEADER = 100_000_000  # bytes; the safetensors library refuses larger ones too
 
 
-def load_weights(card: Card, options: BackendOptions) -> Any:
-    """The model of a card, all of its tensors in place, on the device asked for; `CardError` where they do not fit."""
+class LoadedModel(NamedTuple):
+    """A model of transformers, and what it was loaded from."""
+
+    model: Any
+    """All of its tensors in place, on the device asked for."""
+    source: Loadable
+    """The published folder, or a converted copy of it."""
+
+
+def load_weights(card: Card, options: BackendOptions) -> LoadedModel:
+    """The model of a card; `CardError` where its tensors do not fit."""
     try:
         import torch  # noqa: F401
         from transformers import AutoModelForCausalLM
@@ -53,45 +63,53 @@ def load_weights(card: Card, options: BackendOptions) -> Any:
         raise MissingDependencyError("torch and transformers", "hf", "running a model with --backend hf") from error
     logging.disable_progress_bar()  # progress is the run's business
     place = card.require_weights()
+    source = Loadable(place, None)
 
     def load(attention: str) -> Any:
         return AutoModelForCausalLM.from_pretrained(
-            place,
-            config=_configuration(card, options),
-            revision=card.revision,
+            source.place,
+            config=_configuration(source, options),
+            revision=source.revision,
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
-            use_safetensors=True,
+            use_safetensors=None if _is_read_by_own_code(source, options) else True,
             attn_implementation=attention,
             output_loading_info=True,
         )
 
     try:
         given = read_configuration(card)
+        source = loadable(card, options, "hf")
         with _LOADING, no_hub_code(options):
             model, report = _with_attention(load, options)
-    except CardError:
+    except UserError:
         raise
     except Exception as error:  # transformers, safetensors and torch raise every kind for weights that do not fit
         reason = one_line(error)
         if "trust_remote_code" in str(error):  # before it is cut to a line
             reason = "it ships its own code; pass --trust-remote-code to run it"
-        raise CardError(f"{place}: cannot load the model: {reason}") from error
+        raise CardError(f"{place}: cannot load the model: {reason.replace(source.place, place)}") from error
     missing = sorted(report["missing_keys"] & dict(model.named_parameters()).keys())
     if missing:  # transformers fills them with random numbers and goes on
         raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
     _check_unexpected(place, report["unexpected_keys"], model.config, options)
-    _check_formats(card, model)
+    _check_formats(place, source.folder or weights_folder(card), model)
     _note_choices(given, model, options)
-    return _placed(model, options.device)
+    return LoadedModel(_placed(model, options.device), source)
 
 
-def _configuration(card: Card, options: BackendOptions) -> Any:
+def _is_read_by_own_code(source: Loadable, options: BackendOptions) -> bool:
+    """Whether pickled weights are left to transformers, which reads them by the restricted unpickler too."""
+    folder = source.folder
+    return options.trust_remote_code and folder is not None and weight_files(folder)[0].suffix != ".safetensors"
+
+
+def _configuration(source: Loadable, options: BackendOptions) -> Any:
     """The model's configuration without what its folder may not choose."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(
-        card.require_weights(), revision=card.revision, trust_remote_code=options.trust_remote_code
+        source.place, revision=source.revision, trust_remote_code=options.trust_remote_code
     )
     strip_implementations(config)
     return config
@@ -139,17 +157,19 @@ def _drafting_layers(config: Any) -> Callable[[str], bool]:
     return is_drafting
 
 
-def _check_formats(card: Card, model: Any) -> None:
-    """Refuse stored integers and 8-bit floats that would become the parameters of an unquantised model as they are."""
+def _check_formats(place: str, folder: Path, model: Any) -> None:
+    """Refuse stored integers and 8-bit floats that would become the parameters of an unquantised model as they are.
+
+    `folder` holds the files that were loaded, and `place` is what a message calls them.
+    """
     if getattr(model.config, "quantization_config", None) is not None:
         return
-    folder = weights_folder(card)
     odd = [each for each in _stored_formats(folder) if each[1] not in _FLOATS]
     lost = [(name, kind) for name, kind in odd if _leaf(name) not in _whole_numbers(model) and not _is_left_out(name)]
     if lost:
         kinds = " and ".join(sorted({kind for _, kind in lost}))
         raise CardError(
-            f"{folder}: {len(lost)} tensors are stored as {kinds}, first {lost[0][0]}, and config.json has "
+            f"{place}: {len(lost)} tensors are stored as {kinds}, first {lost[0][0]}, and config.json has "
             "no quantization_config that says how to read them: put it back, or get the unquantised weights"
         )
 
