@@ -52,6 +52,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Converted copies go to a cache of the test's own."""
     patch = pytest.MonkeyPatch()
     patch.setenv("EVALKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # of the peers; evalkit's engines say so themselves
+    patch.setenv("VLLM_LOGGING_LEVEL", "ERROR")
     yield
     patch.undo()
 
