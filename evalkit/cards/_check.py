@@ -11,9 +11,11 @@ from typing import Literal
 from evalkit.cards._card import Architecture, Card
 from evalkit.cards._folder import FolderFacts, read_facts
 from evalkit.cards.hub import HubName, cached_snapshot
-from evalkit.errors import CardError
+from evalkit.errors import CardError, shown
 
 __all__ = ["Finding", "check_card", "contradictions"]
+
+_MOST_FIELDS = 8  # that a line names
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,23 @@ def contradictions(card: Card) -> list[str]:
         return []
     claim = _overstated_window(card, facts)
     lengths = [] if claim is not None else _compare_lengths(card, facts, folder)
-    found = [*lengths, *_compare_values(card, facts, folder)]
+    found = [*lengths, *_compare_network(card, facts, folder), *_compare_values(card, facts, folder)]
     return [*([claim] if claim is not None else []), *(each.message for each in found if each.level == "error")]
 
 
 def _overstated_window(card: Card, facts: FolderFacts) -> str | None:
     """One line where the card claims more tokens than its weights' own configuration; None where it does not."""
-    if facts.window is None or card.context_length <= facts.window:
+    if facts.window is None or card.context_length <= facts.window or _is_endless(facts):
         return None
     return (
         f"card {card.name} claims {card.context_length:,} tokens, but config.json of its weights makes "
         f"{facts.window:,}: longer prompts run beyond what the model was made for"
     )
+
+
+def _is_endless(facts: FolderFacts) -> bool:
+    """Whether the network was published with a scaling that follows the length of a text, whatever its window says."""
+    return facts.published is not None and (facts.rope.scaling or "").startswith("dynamic:")
 
 
 def _check_fields(card: Card) -> Iterator[Finding]:
@@ -124,8 +131,10 @@ def _check_folder(card: Card, folder: Path) -> list[Finding]:
         return [Finding("error", str(error))]
     return [
         *_compare_lengths(card, facts, folder),
+        *_compare_network(card, facts, folder),
         *_compare_values(card, facts, folder),
         *_compare_tokenizer(card, facts, folder),
+        *_compare_code(card, facts, folder),
     ]
 
 
@@ -134,7 +143,11 @@ def _compare_lengths(card: Card, facts: FolderFacts, folder: Path) -> Iterator[F
         yield Finding("note", f"{folder / 'config.json'}: states no context length: context_length not compared")
         return
     stated = ", ".join(f"{key} {value}" for key, value in facts.lengths.items())
-    if card.context_length not in {*facts.lengths.values(), facts.window}:
+    if _is_endless(facts) and card.context_length > (facts.window or 0):
+        yield Finding(
+            "note", f"context_length: {card.context_length}, beyond {stated}; the dynamic scaling follows the length"
+        )
+    elif card.context_length not in {*facts.lengths.values(), facts.window}:
         scaled = f", which makes a window of {facts.window}" if facts.window not in facts.lengths.values() else ""
         yield Finding(
             "error", f"context_length: {card.context_length}, but config.json has {stated}{scaled}: correct the card"
@@ -145,7 +158,7 @@ def _compare_lengths(card: Card, facts: FolderFacts, folder: Path) -> Iterator[F
             f"context_length: {facts.window}, made of {stated} and the factor of the RoPE scaling; where config.json "
             "states the extended length already, write a card with the right one",
         )
-    elif len(set(facts.lengths.values())) > 1:
+    elif len({*facts.lengths.values()} - {facts.rope.original_length}) > 1:
         yield Finding("warning", f"context_length: config.json states several ({stated}): check which one is meant")
 
 
@@ -153,6 +166,7 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     pairs: list[tuple[str, object, object]] = [
         (f"architecture.{field}", getattr(card.architecture, field), getattr(facts.architecture, field))
         for field in Architecture.model_fields
+        if field != "runs_as"  # another network has other widths as well, and _compare_network says so
     ]
     pairs.append(("rope.theta", card.rope.theta, facts.rope.theta))
     pairs.append(("rope.original_length", card.rope.original_length, facts.rope.original_length))
@@ -163,6 +177,53 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     for field, ours, theirs in wrong:
         verb = "means" if field == "rope.scaling" else "has"
         yield Finding("error", f"{field}: {ours}, but config.json in {folder} {verb} {theirs}: correct the card")
+
+
+def _compare_network(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Finding]:
+    """Whether the card has the weights run as what they are; without `runs_as` it leaves that to config.json."""
+    ours, published = card.architecture.runs_as, facts.published
+    if ours is None or ours == facts.architecture.runs_as or (published is None and facts.kind in {ours, None}):
+        return
+    place = f"architecture.runs_as: {ours}, but config.json in {folder} is of {facts.named}"
+    if published is not None and published.obstacles:
+        yield Finding("error", f"{place}, which runs with its own code alone: {_ways(published.obstacles)}")
+    elif published is not None:
+        yield Finding(
+            "error", f"{place}, which runs as {published.runs_as}: correct the card, or get the right weights"
+        )
+    else:
+        yield Finding("error", f"{place}, which does not run as {ours}: correct the card, or get the right weights")
+
+
+def _compare_code(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Finding]:
+    """Whether code of the repository is needed, and which fields nobody here knows."""
+    published = facts.published
+    if published is not None and published.obstacles:
+        is_said = card.trust_remote_code_required and card.origin is not None and card.origin.name != "config.json"
+        place = f"{folder / 'config.json'}: {published.name} here runs with its own code alone"
+        yield Finding("note" if is_said else "error", f"{place}: {_ways(published.obstacles)}")
+    elif facts.needs_remote_code and not card.trust_remote_code_required:
+        yield Finding(
+            "warning", "trust_remote_code_required: false, but config.json maps a class to code of the repository"
+        )
+    elif published is not None and card.trust_remote_code_required:
+        yield Finding(
+            "note", f"trust_remote_code_required: true, but {published.name} runs as {published.runs_as} without it"
+        )
+    if published is not None and published.unknown:
+        fields = ", ".join(shown(field) for field in published.unknown[:_MOST_FIELDS])
+        more = f" and {len(published.unknown) - _MOST_FIELDS} more" if len(published.unknown) > _MOST_FIELDS else ""
+        yield Finding(
+            "note",
+            f"{folder / 'config.json'}: what {fields}{more} mean is not known here: as {published.runs_as} they are "
+            "left out",
+        )
+
+
+def _ways(obstacles: tuple[str, ...]) -> str:
+    """What stands in the way, and the way out."""
+    more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
+    return f"{obstacles[0]}{more}: run it with --trust-remote-code, or name other weights"
 
 
 def _left_out(card: Card, facts: FolderFacts) -> list[tuple[str, object, object]]:
@@ -195,7 +256,3 @@ def _compare_tokenizer(card: Card, facts: FolderFacts, folder: Path) -> Iterator
         )
     elif card.chat == "none" and facts.has_chat_template:
         yield Finding("warning", f"chat: none, but the tokenizer in {folder} has a chat template: is it a base model?")
-    if facts.needs_remote_code and not card.trust_remote_code_required:
-        yield Finding(
-            "warning", "trust_remote_code_required: false, but config.json maps a class to code of the repository"
-        )

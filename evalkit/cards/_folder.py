@@ -16,6 +16,7 @@ from evalkit.cards._window import KEYS, ConfigError, language_config, lengths_of
 from evalkit.cards._window import count as _count
 from evalkit.cards._window import number as _number
 from evalkit.cards.hub import Snapshot
+from evalkit.cards.published import Published, read_published
 from evalkit.errors import CardError, shown
 from evalkit.records import explain
 
@@ -38,8 +39,14 @@ class FolderFacts:
     """Rotary base and scaling."""
     architecture: Architecture
     """Widths and counts."""
+    named: str | None
+    """Class of the architecture as config.json names it, else its type; None where it names neither."""
+    kind: str | None
+    """`model_type` of config.json; None where it states none."""
+    published: Published | None
+    """What that is as an architecture that transformers builds in; None where it is one itself, or is not known."""
     needs_remote_code: bool
-    """config.json maps a model class to code of the repository."""
+    """config.json maps a model class to code of the repository, and nothing that is built in computes the same."""
     has_chat_template: bool
     """The tokenizer brings a chat template."""
     has_tokenizer: bool
@@ -92,14 +99,19 @@ def read_facts(folder: Path) -> FolderFacts:
     path = folder / "config.json"
     whole = read_config(path)
     try:
-        config = completed(folder, language_config(whole))
+        published = read_published(whole)
+        is_built_in = published is not None and not published.obstacles
+        config = published.config if published and is_built_in else completed(folder, language_config(whole))
         lengths = lengths_of(config)
         return FolderFacts(
             lengths=lengths.stated,
             window=lengths.window,
             rope=_rope(config, lengths.original),
-            architecture=_architecture(config),
-            needs_remote_code=isinstance(whole.get("auto_map"), dict),
+            architecture=_architecture(config, published.runs_as if published and is_built_in else None),
+            named=_named(whole),
+            kind=kind if isinstance(kind := whole.get("model_type"), str) else None,
+            published=published,
+            needs_remote_code=not is_built_in and (published is not None or isinstance(whole.get("auto_map"), dict)),
             has_chat_template=_has_chat_template(folder),
             has_tokenizer=any(any(folder.glob(name)) for name in ("tokenizer.json", "*.model", "vocab.*")),
         )
@@ -129,8 +141,16 @@ def _scaling(parameters: Mapping[str, object]) -> str | None:
     return f"{kind}:{factor:.12g}"  # as a spec would be written: 8, not 8.0
 
 
-def _architecture(config: Mapping[str, object]) -> Architecture:
+def _named(config: Mapping[str, object]) -> str | None:
+    """The architecture by the name of its class, else by its type."""
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names else config.get("model_type")
+    return name if isinstance(name, str) else None
+
+
+def _architecture(config: Mapping[str, object], runs_as: str | None) -> Architecture:
     return Architecture(
+        runs_as=runs_as,
         layers=_count(config, "num_hidden_layers"),
         hidden=_count(config, "hidden_size"),
         feed_forward=_feed_forward(config),

@@ -4,6 +4,7 @@ Many models of the published tables came with code of 2023 and 2024 that no rele
 networks are Llama or GLM under other names. `read_published` tells which, from `config.json` alone.
 """
 
-from ._published import Published, read_published
+from ._published import read_published
+from ._record import Published
 
 __all__ = ["Published", "read_published"]

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
-__all__ = ["Published", "read_published"]
+from ._chatglm import read_chatglm
+from ._index import read_index
+from ._internlm import read_internlm
+from ._llama import legacy_llama
+from ._record import Published
+from ._xverse import read_xverse
+
+__all__ = ["read_published"]
 
 Config = Mapping[str, object]
+Read = Callable[[Config], Published | None]
 
-
-@dataclass(frozen=True)
-class Published:
-    """A published configuration and what it is as a built-in architecture."""
-
-    name: str
-    """Architecture as published: `IndexForCausalLM`."""
-    runs_as: str
-    """`model_type` of the architecture of transformers that computes the same: `llama`, `glm`."""
-    config: Mapping[str, object]
-    """`config.json` of that architecture, complete; empty where there are obstacles."""
-    native_in: frozenset[str] = frozenset()
-    """Backends that have a class of their own for the published names and configuration: `vllm`."""
-    obstacles: tuple[str, ...] = ()
-    """What of the published configuration the built-in architecture cannot compute; with any, it needs its own code."""
-    unknown: tuple[str, ...] = field(default=())
-    """Fields of the published configuration whose meaning is not known here, sorted."""
+_BY_ARCHITECTURE: dict[str, Read] = {
+    "ChatGLMForConditionalGeneration": read_chatglm,
+    "ChatGLMModel": read_chatglm,
+    "IndexForCausalLM": read_index,
+    "InternLMForCausalLM": read_internlm,
+    "LlamaForCausalLM": legacy_llama,
+    "XverseForCausalLM": read_xverse,
+}
+_BY_MODEL_TYPE: dict[str, Read] = {
+    "chatglm": read_chatglm,
+    "index": read_index,
+    "internlm": read_internlm,
+    "llama": legacy_llama,
+    "xverse": read_xverse,
+}
 
 
 def read_published(config: Config) -> Published | None:
@@ -34,10 +39,11 @@ def read_published(config: Config) -> Published | None:
     None where it is built in as it stands, and where nothing is known of it. `ConfigError` for values that a field
     cannot have.
     """
-    names = config.get("architectures")
+    names, kind = config.get("architectures"), config.get("model_type")
     first = names[0] if isinstance(names, list) and names else None
-    read = _READERS.get(first) if isinstance(first, str) else None
+    read: Read | None = None
+    if isinstance(first, str):
+        read = _BY_ARCHITECTURE.get(first)
+    elif not names and isinstance(kind, str):
+        read = _BY_MODEL_TYPE.get(kind)
     return read(config) if read is not None else None
-
-
-_READERS: dict[str, Callable[[Config], Published]] = {}
