@@ -37,6 +37,18 @@ def own_code(family: str, name: str) -> dict[str, Any]:
     }
 
 
+CHATGLM = {
+    **own_code("chatglm", "ChatGLMModel"), "add_bias_linear": False, "add_qkv_bias": True,
+    "apply_query_key_layer_scaling": True, "apply_residual_connection_post_layernorm": False,
+    "attention_dropout": 0.0, "attention_softmax_in_fp32": True, "bias_dropout_fusion": True,
+    "ffn_hidden_size": INNER, "fp32_residual_connection": False, "hidden_dropout": 0.0, "hidden_size": GLM_HIDDEN,
+    "kv_channels": GLM_HEAD, "layernorm_epsilon": 1e-05, "multi_query_attention": True,
+    "multi_query_group_num": GLM_GROUPS, "num_attention_heads": GLM_HEADS, "num_layers": LAYERS,
+    "original_rope": True, "padded_vocab_size": VOCABULARY, "post_layer_norm": True, "rmsnorm": True,
+    "seq_length": WINDOW, "use_cache": True, "torch_dtype": "float32", "tie_word_embeddings": False,
+    "eos_token_id": 2, "pad_token_id": 0,
+}  # fmt: skip
+
 CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "index": {
         **LLAMA_LIKE, **own_code("index", "IndexForCausalLM"), "max_position_embeddings": WINDOW, "max_length": WINDOW,
@@ -51,19 +63,11 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
         **LLAMA_LIKE, "architectures": ["LlamaForCausalLM"], "model_type": "llama", "max_position_embeddings": 256,
         "num_key_value_heads": HEADS, "rope_scaling": {"type": "linear", "factor": 8.0},
     },
-    "chatglm": {
-        **own_code("chatglm", "ChatGLMModel"), "add_bias_linear": False, "add_qkv_bias": True,
-        "apply_query_key_layer_scaling": True, "apply_residual_connection_post_layernorm": False,
-        "attention_dropout": 0.0, "attention_softmax_in_fp32": True, "bias_dropout_fusion": True,
-        "ffn_hidden_size": INNER, "fp32_residual_connection": False, "hidden_dropout": 0.0, "hidden_size": GLM_HIDDEN,
-        "kv_channels": GLM_HEAD, "layernorm_epsilon": 1e-05, "multi_query_attention": True,
-        "multi_query_group_num": GLM_GROUPS, "num_attention_heads": GLM_HEADS, "num_layers": LAYERS,
-        "original_rope": True, "padded_vocab_size": VOCABULARY, "post_layer_norm": True, "rmsnorm": True,
-        "seq_length": WINDOW, "use_cache": True, "torch_dtype": "float32", "tie_word_embeddings": False,
-        "eos_token_id": 2, "pad_token_id": 0,
-    },
+    "chatglm2-6b": CHATGLM,
+    "chatglm2-6b-32k": CHATGLM | {"rope_ratio": 16},  # of positions
+    "chatglm3-6b-32k": CHATGLM | {"rope_ratio": 50},  # of the base
 }  # fmt: skip
-"""`config.json` by architecture, as the makers wrote it."""
+"""`config.json` by model, as the makers wrote it but for its sizes."""
 
 
 def llama_names(draw: Callable[..., torch.Tensor], *, biases: bool) -> State:
@@ -106,15 +110,15 @@ def chatglm_names(draw: Callable[..., torch.Tensor]) -> State:
     return state
 
 
-def save_published(folder: Path, name: str, *, seed: int = 7, **fields: Any) -> Path:
-    """A checkpoint of that architecture: two pickled shards with their index, and `config.json` with other `fields`."""
+def save_published(folder: Path, name: str) -> Path:
+    """A checkpoint of that model: two pickled shards with their index, and `config.json`."""
     folder.mkdir(parents=True)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(7)
 
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator) * 0.2  # large enough that prompts get different answers
 
-    state = chatglm_names(draw) if name == "chatglm" else llama_names(draw, biases=name == "internlm")
+    state = chatglm_names(draw) if name.startswith("chatglm") else llama_names(draw, biases=name == "internlm")
     names = sorted(state)
     shards = {"pytorch_model-00001-of-00002.bin": names[::2], "pytorch_model-00002-of-00002.bin": names[1::2]}
     for file, members in shards.items():
@@ -123,5 +127,5 @@ def save_published(folder: Path, name: str, *, seed: int = 7, **fields: Any) -> 
     size = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     index = {"metadata": {"total_size": size}, "weight_map": places}
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index), "utf-8")
-    (folder / "config.json").write_text(json.dumps({**CONFIGS[name], **fields}), "utf-8")
+    (folder / "config.json").write_text(json.dumps(CONFIGS[name]), "utf-8")
     return folder

@@ -20,7 +20,7 @@ from evalkit.cards import Card, load_card
 from evalkit.models import BackendOptions, GenerationRequest, ModelAdapter, load_model
 from evalkit.prompts import PromptTokenizer, TokenIds, token_array
 from evalkit.rope import RopeModel, RopeSetting, parse_rope, rope_setting
-from tests.vllm.checkpoints import CONFIGS, GLM_HEAD, HIDDEN, HEADS, VOCABULARY, WINDOW, save_published
+from tests.vllm.checkpoints import CONFIGS, GLM_HEAD, HEADS, HIDDEN, VOCABULARY, WINDOW, save_published
 
 NEW = 16
 NATIVE = RopeSetting("native")
@@ -29,11 +29,10 @@ PEERS: dict[str, dict[str, Any]] = {
     "internlm": {"architectures": ["LlamaForCausalLM"], "model_type": "llama"},
     "xverse": {"architectures": ["LlamaForCausalLM"], "model_type": "llama"},
     "longchat": LINEAR,
-    "chatglm": {},
+    "chatglm2-6b": {},
+    "chatglm3-6b-32k": {},
 }
 """What of the published `config.json` another class of vLLM needs spelled otherwise."""
-
-Load = Callable[..., ModelAdapter]
 
 
 class OneCharacterEach:
@@ -96,14 +95,20 @@ def answers_and_facts(
 ) -> tuple[list[str], dict[str, Any]]:
     settings = {"dtype": "float32", "longest_sequence": max(map(len, prompts)) + NEW} | options
     model = load_model(backend, card, PromptTokenizer(OneCharacterEach()), BackendOptions(**settings))
-    requests = [GenerationRequest(index, ids, NEW, ("no such text",)) for index, ids in enumerate(prompts)]
-    found = sorted(model.generate(rope, requests), key=lambda completion: completion.index)
+    found = texts(model, rope, prompts)
     facts = model.engine_info
     model.close()
     del model
     gc.collect()
+    return found, facts
+
+
+def texts(model: ModelAdapter, rope: RopeSetting, prompts: Sequence[TokenIds]) -> list[str]:
+    """What a model answers, in the order of the prompts."""
+    requests = [GenerationRequest(index, ids, NEW, ("no such text",)) for index, ids in enumerate(prompts)]
+    found = sorted(model.generate(rope, requests), key=lambda completion: completion.index)
     assert [None] * len(prompts) == [completion.error for completion in found]
-    return [completion.text for completion in found], facts
+    return [completion.text for completion in found]
 
 
 def peer_answers(folder: Path, name: str, card: Card, prompts: Sequence[TokenIds]) -> list[str]:
@@ -157,19 +162,44 @@ def test_index_answers_alike_on_both_engines(
     assert ("llama", "LlamaForCausalLM", True) == (facts["runs_as"], facts["model_class"], facts["rope_verified"])
 
 
-def test_scaled_chatglm_answers_alike_on_both_engines(
-    published: Callable[[str], Card], longer: list[TokenIds]
-) -> None:
+def test_scaled_chatglm_answers_alike_on_both_engines(published: Callable[[str], Card], longer: list[TokenIds]) -> None:
     """vLLM's own class obeys no RoPE setting: what is written into its table is what transformers computes."""
-    card = published("chatglm")
+    card = published("chatglm2-6b")
     rope = scaled("dynamic:4", GLM_HEAD // 2, longer)
 
     found, facts = answers_and_facts("vllm", card, rope, longer)
 
     assert answers("hf", card, rope, longer) == found
-    assert found != answers("vllm", card, RopeSetting("default", 10000.0), longer)
+    assert found != answers("hf", card, RopeSetting("default", 10000.0), longer)
     assert "runs_as" not in facts
     assert ("ChatGLMForCausalLM", True) == (facts["model_class"], facts["rope_verified"])
+
+
+def test_chatglm_that_divides_positions_runs_as_glm(published: Callable[[str], Card], prompts: list[TokenIds]) -> None:
+    """vLLM's ChatGLM class would multiply the base by the ratio whatever the model."""
+    card = published("chatglm2-6b-32k")
+
+    found, facts = answers_and_facts("vllm", card, NATIVE, prompts)
+
+    assert answers("hf", card, NATIVE, prompts) == found
+    assert ("glm", "GlmForCausalLM", True) == (facts["runs_as"], facts["model_class"], facts["rope_verified"])
+
+
+def test_one_engine_serves_both_sides_of_a_models_own_dynamic_scaling(
+    published: Callable[[str], Card], prompts: list[TokenIds], longer: list[TokenIds]
+) -> None:
+    """Prompts within the length run as released, those beyond it by the effective base, back and forth."""
+    card = published("internlm")
+    groups = [(NATIVE, prompts[:2]), (scaled("dynamic:2", HIDDEN // HEADS, longer), longer[:2]), (NATIVE, prompts[2:4])]
+    options = BackendOptions(dtype="float32", longest_sequence=max(map(len, longer)) + NEW)
+    model = load_model("vllm", card, PromptTokenizer(OneCharacterEach()), options)
+
+    found = [texts(model, rope, asked) for rope, asked in groups]
+    model.close()
+    del model
+    gc.collect()
+
+    assert [answers("hf", card, rope, asked) for rope, asked in groups] == found
 
 
 def scaled(spec: str, dimension: int, prompts: Sequence[TokenIds]) -> RopeSetting:

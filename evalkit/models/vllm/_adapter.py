@@ -124,10 +124,9 @@ class VllmModel:
         elif rope == self._in_force:
             self._engine.reset_prefix_cache()
             return
-        own_class = self._loaded.own_class if self._loaded is not None else None
-        if rope.rope_type != "native" or self._in_force is not None or own_class is not None:
-            put_in_force(self._engine, rope, self._card, own_class)
-        is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model, own_class)
+        if rope.rope_type != "native" or self._in_force is not None:
+            put_in_force(self._engine, rope, self._card)
+        is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
         self._in_force = rope
         self._facts = self._engine_facts() | {"rope_verified": is_verified}
 

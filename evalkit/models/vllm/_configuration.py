@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from evalkit.cards import Card
@@ -46,19 +47,18 @@ def overrides(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSet
     }
 
 
-def _of_own_class(config: Any, options: BackendOptions, window: int) -> dict[str, Any]:
+def _of_own_class(config: Mapping[str, Any], options: BackendOptions, window: int) -> dict[str, Any]:
     """Overrides for vLLM's ChatGLM, which sizes its table by `seq_length` and obeys no `rope_parameters`.
 
-    `config` is the built-in configuration. The rotation is written into the table after the start, always.
+    It rotates by `rope_ratio`, which `config`, that of the built-in architecture, has as a base. Other settings are
+    written into the table.
     """
-    given = config.get("rope_parameters") or {}
     if options.rope_model is not None:
-        check_planned(options.rope_model, base=given.get("rope_theta"))
+        check_planned(options.rope_model, base=config["rope_parameters"]["rope_theta"])
     return {
         "seq_length": window,
         "max_position_embeddings": window,
-        "original_rope": True,  # pairs of neighbours, as the class turns them that is built in (`Glm`)
-        "tie_word_embeddings": bool(config.get("tie_word_embeddings", False)),
+        "tie_word_embeddings": config["tie_word_embeddings"],
     }
 
 

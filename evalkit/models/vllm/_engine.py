@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
 from typing import Any
 
 from evalkit.cards import Card
@@ -30,7 +31,7 @@ def start_engine(card: Card, loaded: Loaded, options: BackendOptions, rope: Rope
     try:
         with secrets_hidden():  # its workers are processes of their own
             engine = vllm.LLM(**arguments)
-    except (ValueError, RuntimeError, OSError, NotImplementedError) as error:
+    except (ValueError, RuntimeError, OSError, NotImplementedError, UnpicklingError) as error:
         raise refusal(card, rope, window, error) from error
     return engine
 

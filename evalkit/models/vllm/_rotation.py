@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.cards.published import Published
 from evalkit.errors import UserError
 from evalkit.rope import RopeModel, RopeSetting, Rotation, rotation
 
@@ -32,9 +31,9 @@ def within_length(rope: RopeSetting, card: Card, requests: Sequence[GenerationRe
     return RopeSetting("default", card.rope.theta) if longest <= length else rope
 
 
-def put_in_force(engine: Any, rope: RopeSetting, card: Card, own_class: Published | None = None) -> None:
+def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     """Switch a started engine to a setting in place; keys rotated under the one before are forgotten."""
-    setting = rope if rope.rope_type != "native" else _native_setting(card, own_class)
+    setting = rope if rope.rope_type != "native" else _native_setting(card)
     if setting is None:
         raise UserError(f"{card.name}: its own RoPE cannot be put back into an engine that was switched: start another")
     tables = [table for worker in engine.apply_model(functools.partial(read_tables, positions=())) for table in worker]
@@ -58,20 +57,14 @@ def read_rotations(engine: Any) -> list[Rotation]:
     return found
 
 
-def check_rotation(
-    engine: Any,
-    card: Card,
-    rope: RopeSetting,
-    planned: RopeModel | None = None,
-    own_class: Published | None = None,
-) -> bool:
+def check_rotation(engine: Any, card: Card, rope: RopeSetting, planned: RopeModel | None = None) -> bool:
     """Whether the engine's rotation could be compared with the plan's; a `UserError` where they differ."""
     window = int(engine.llm_engine.model_config.max_model_len)
     positions = sorted({1, window // 2, window - 1})
     tables = [
         table for worker in engine.apply_model(functools.partial(read_tables, positions=positions)) for table in worker
     ]
-    expected = rope if rope.rope_type != "native" else _native_setting(card, own_class)
+    expected = rope if rope.rope_type != "native" else _native_setting(card)
     for table in tables:
         if table.rows < window:
             raise UserError(
@@ -85,20 +78,17 @@ def check_rotation(
     return expected is not None and bool(tables) and all(table.is_plain for table in tables)
 
 
-def _native_setting(card: Card, own_class: Published | None) -> RopeSetting | None:
-    """What a model was released with, as its card or the configuration of vLLM's own class says it.
+def _native_setting(card: Card) -> RopeSetting | None:
+    """What a model was released with, as its card says it.
 
     None where no spec expresses it, or not alone: YaRN has more parameters than its factor.
     """
-    if own_class is not None:
-        given: Any = own_class.config["rope_parameters"]
-        kind, base, factor = given["rope_type"], given["rope_theta"], given.get("factor")
-    else:
-        kind, _, number = (card.rope.scaling or "default").partition(":")
-        base, factor = card.rope.theta, float(number) if number else None
-    if base is None or kind not in {"default", "linear"}:
+    if card.rope.theta is None:
         return None
-    return RopeSetting(kind, float(base), factor)
+    if card.rope.scaling is None:
+        return RopeSetting("default", card.rope.theta)
+    kind, _, factor = card.rope.scaling.partition(":")
+    return RopeSetting("linear", card.rope.theta, float(factor)) if kind == "linear" else None
 
 
 def _compare(table: RotaryTable, setting: RopeSetting) -> None:
