@@ -4,7 +4,9 @@ Many models of the published tables came with code of 2023 and 2024 that no rele
 networks are Llama or GLM under other names. `read_published` tells which, from `config.json` alone.
 """
 
+from evalkit.cards._window import ConfigError
+
 from ._published import read_published
 from ._record import Published
 
-__all__ = ["Published", "read_published"]
+__all__ = ["ConfigError", "Published", "read_published"]

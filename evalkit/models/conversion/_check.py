@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.cards.published import Published
 from evalkit.errors import CardError, MissingDependencyError, one_line, shown
 
+from ._families import FAMILIES
 from ._formats import Header
 from ._plan import ShardPlan
 
@@ -55,26 +56,46 @@ def expected_tensors(folder: Path, found: Published, tensors: int) -> Expected:
 
 def check_plans(folder: Path, found: Published, plans: Sequence[ShardPlan], expected: Expected) -> None:
     """Raise a `CardError` of one line where the tensors are not exactly those of the architecture."""
+    _check_names(folder, found, plans)
     given = {header.name: header for plan in plans for header in plan.results}
     left_over = sorted(given.keys() - expected.shapes.keys())
     missing = sorted(expected.shapes.keys() - given.keys() - expected.tied)
     if left_over and 2 * len(given.keys() & expected.shapes.keys()) < len(expected.shapes):
-        raise CardError(
-            f"{folder}: config.json says {found.name}, and the weights hold {shown(left_over[0])}, which is another "
-            "architecture's: put the files of one model together"
-        )
+        raise _other_architecture(folder, found, left_over)
     if missing:
         raise CardError(
             f"{folder}: the weights lack {len(missing)} tensors of {_stand_in(found)}, first {missing[0]}: copy them "
             f"again{_own_code(found)}"
         )
     if left_over:
-        raise CardError(
-            f"{folder}: the weights hold {len(left_over)} tensors that {_stand_in(found)} has no place for, first "
-            f"{shown(left_over[0])}: correct config.json (number of layers, biases){_own_code(found)}"
-        )
+        raise _no_place(folder, found, left_over)
     for name, header in given.items():
         _check_tensor(folder, found, header, expected.shapes[name])
+
+
+def _check_names(folder: Path, found: Published, plans: Sequence[ShardPlan]) -> None:
+    """Refuse names of another layout, which the built-in architecture may happen to have a place for."""
+    names = sorted(name for plan in plans for name in plan.sources)
+    foreign = [name for name in names if not name.startswith(FAMILIES[found.name].beginnings)]
+    if 2 * len(foreign) > len(names):
+        raise _other_architecture(folder, found, foreign)
+    if foreign:
+        raise _no_place(folder, found, foreign)
+
+
+def _other_architecture(folder: Path, found: Published, names: Sequence[str]) -> CardError:
+    telling = next((name for name in names if ".0." in name), names[0])
+    return CardError(
+        f"{folder}: config.json says {found.name}, and the weights hold {shown(telling)}, which is another "
+        "architecture's: put the files of one model together"
+    )
+
+
+def _no_place(folder: Path, found: Published, names: Sequence[str]) -> CardError:
+    return CardError(
+        f"{folder}: the weights hold {len(names)} tensors that {_stand_in(found)} has no place for, first "
+        f"{shown(names[0])}: correct config.json (number of layers, biases){_own_code(found)}"
+    )
 
 
 def _check_tensor(folder: Path, found: Published, header: Header, shape: tuple[int, ...]) -> None:

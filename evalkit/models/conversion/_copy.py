@@ -22,7 +22,7 @@ from ._shards import opened
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Copy", "amount", "is_whole", "locked", "write_copy"]
+__all__ = ["Copy", "amount", "check_room", "is_whole", "locked", "write_copy"]
 
 _FACTS = "conversion.json"
 _WHOLE, _INDEX, _GENERATION = "model.safetensors", "model.safetensors.index.json", "generation_config.json"
@@ -93,9 +93,18 @@ def locked(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
         lock.release()
 
 
+def check_room(copy: Copy) -> None:
+    """Raise a `CardError` where the disk has no room for the copy."""
+    free = shutil.disk_usage(copy.folder.parent).free
+    if free < copy.size + _HEADERS:
+        raise CardError(
+            f"{copy.folder.parent}: the converted copy of {copy.source} takes {amount(copy.size)} and {amount(free)} "
+            f"are free: {_ADVICE}"
+        )
+
+
 def write_copy(copy: Copy) -> None:
-    """Write the copy, in place of a damaged one; under `locked`. `CardError` where there is no room for it."""
-    _check_room(copy)
+    """Write the copy, in place of a damaged one; under `locked`. `CardError` where the system refuses."""
     try:
         _sweep(copy.folder)
         partial = partial_of(copy.folder)
@@ -113,15 +122,6 @@ def write_copy(copy: Copy) -> None:
     except OSError as error:
         what = f"the converted copy of {copy.source} ({amount(copy.size)}) cannot be written"
         raise _refusal(copy.folder.parent, what, error) from error
-
-
-def _check_room(copy: Copy) -> None:
-    free = shutil.disk_usage(copy.folder.parent).free
-    if free < copy.size + _HEADERS:
-        raise CardError(
-            f"{copy.folder.parent}: the converted copy of {copy.source} takes {amount(copy.size)} and {amount(free)} "
-            f"are free: {_ADVICE}"
-        )
 
 
 def _refusal(place: Path, what: str, error: Exception) -> CardError:

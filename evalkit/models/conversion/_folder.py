@@ -14,7 +14,7 @@ from evalkit.paths import cache_root
 from .._base import BackendOptions
 from .._folder_code import read_configuration
 from ._check import check_plans, expected_tensors
-from ._copy import Copy, amount, is_whole, locked, write_copy
+from ._copy import Copy, amount, check_room, is_whole, locked, write_copy
 from ._forms import Form, form_for
 from ._plan import plan_shards
 
@@ -78,6 +78,7 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
         if target.exists():
             options.note(f"{target}: the converted copy is damaged and is made anew")
         copy = _planned(folder, config, form, target, digest)
+        check_room(copy)
         options.note(f"{card.name}: {form.name}; converted copy in {target} ({amount(copy.size)})")
         write_copy(copy)
     return target

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalkit.cards import weight_files
-from evalkit.cards.published import Published, read_published
+from evalkit.cards.published import ConfigError, Published, read_published
 from evalkit.errors import CardError, MissingDependencyError, shown
 
 from .._generation import HONOURED, REFUSED
@@ -18,6 +18,7 @@ __all__ = ["Form", "form_for"]
 
 Config = Mapping[str, object]
 PICKLED = "pickled weights as safetensors"
+_LLAMA = Published("LlamaForCausalLM", "llama", {})
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def form_for(folder: Path, config: Config, engine: str) -> Form | None:
 
     `CardError` where nothing but the model's own code can compute it.
     """
-    found = read_published(config)
+    found = _read(folder, config)
     has_pickles = any(is_pickled(path) for path in weight_files(folder))
     if found is None:
         return _in_other_files(folder, config) if has_pickles else None
@@ -58,12 +59,27 @@ def form_for(folder: Path, config: Config, engine: str) -> Form | None:
     return _as_built_in(folder, config, found, has_pickles)
 
 
+def _read(folder: Path, config: Config) -> Published | None:
+    """The published architecture, under the name that this `config.json` gives it."""
+    try:
+        found = read_published(config)
+    except ConfigError as error:
+        raise CardError(f"{folder}/config.json: {error}") from None
+    name = _named(config)
+    return replace(found, name=name) if found is not None and isinstance(name, str) and name in FAMILIES else found
+
+
+def _named(config: Config) -> object:
+    names = config.get("architectures")
+    return names[0] if isinstance(names, list) and names else config.get("model_type")
+
+
 def _as_built_in(folder: Path, config: Config, found: Published, has_pickles: bool) -> Form:
-    convert = FAMILIES.get(found.name)
+    family = FAMILIES.get(found.name)
     is_own = found.name.lower().startswith(found.runs_as)
     is_quantised = bool(config.get("quantization_config"))  # other names, which the quantisation's own loader knows
-    if convert is None or (is_quantised and not is_own):
-        what = "its quantised weights" if convert is not None else "its weights"
+    if family is None or (is_quantised and not is_own):
+        what = "its quantised weights" if family is not None else "its weights"
         raise CardError(
             f"{folder}: {found.name} runs as {found.runs_as}, but {what} cannot be converted: pass --trust-remote-code "
             "to run the model's own code, or get the unquantised weights"
@@ -72,7 +88,7 @@ def _as_built_in(folder: Path, config: Config, found: Published, has_pickles: bo
     today = PICKLED if has_pickles else f"{found.name} with config.json spelled as today"
     return Form(
         today if is_own else f"{found.name} runs as {found.runs_as}",
-        convert,
+        family.convert,
         {**asked, **found.config},
         checked=None if is_quantised else found,
         runs_as=None if is_own else found.runs_as,
@@ -87,13 +103,15 @@ def _in_other_files(folder: Path, config: Config) -> Form:
         raise MissingDependencyError("torch and transformers", "hf", "reading pickled weights") from error
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
-        names = config.get("architectures")
-        name = names[0] if isinstance(names, list) and names else kind
         raise CardError(
-            f"{folder}: {shown(name)} is built into no engine, and evalkit knows no architecture that computes the "
-            "same: pass --trust-remote-code to run the model's own code"
+            f"{folder}: {shown(_named(config))} is built into no engine, and evalkit knows no architecture that computes "
+            "the same: pass --trust-remote-code to run the model's own code"
         )
-    return Form(PICKLED, unchanged, _without_code(config))
+    plain = _without_code(config)
+    is_llama = str(_named(config)).lower() in {_LLAMA.name.lower(), _LLAMA.runs_as}  # `LLaMAForCausalLM` in early files
+    if is_llama and kind == _LLAMA.runs_as and not config.get("quantization_config"):
+        return Form(PICKLED, FAMILIES[_LLAMA.name].convert, plain, checked=replace(_LLAMA, config=plain))
+    return Form(PICKLED, unchanged, plain)
 
 
 def _without_code(config: Config) -> Config:

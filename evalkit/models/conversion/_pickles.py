@@ -87,6 +87,8 @@ def _oddity(value: object) -> str | None:
         return "quantised" if value.is_quantized else f"stored as {str(value.layout).removeprefix('torch.')}"
     if value.device.type != "cpu" or value.is_complex() or value.is_neg() or value.is_conj():
         return f"a {value.dtype} on {value.device.type}"
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():  # one number in a billion places
+        return f"of shape {tuple(value.shape)} over fewer numbers"
     return None
 
 
