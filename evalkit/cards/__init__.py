@@ -5,8 +5,9 @@
 """
 
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
-from evalkit.cards._check import Finding, check_card, contradictions
+from evalkit.cards._check import check_card, contradictions
 from evalkit.cards._digest import file_digest, weights_digest
+from evalkit.cards._finding import Finding
 from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine
 from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._weights import foreign_code, loaded_files, read_config, weight_files

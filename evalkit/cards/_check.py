@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from evalkit.cards._card import Architecture, Card
+from evalkit.cards._finding import Finding
 from evalkit.cards._folder import FolderFacts, read_facts
+from evalkit.cards._network import compare_code, compare_network
 from evalkit.cards.hub import HubName, cached_snapshot
-from evalkit.errors import CardError, shown
+from evalkit.errors import CardError
 
 __all__ = ["Finding", "check_card", "contradictions"]
-
-_MOST_FIELDS = 8  # that a line names
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing a check noticed."""
-
-    level: Literal["error", "warning", "note"]
-    """`error` = the card cannot be used or contradicts the weights, `warning` = look again, `note` = worth knowing."""
-    message: str
-    """What, where, and what to do."""
 
 
 def check_card(card: Card) -> list[Finding]:
@@ -59,7 +47,7 @@ def contradictions(card: Card) -> list[str]:
         return []
     claim = _overstated_window(card, facts)
     lengths = [] if claim is not None else _compare_lengths(card, facts, folder)
-    found = [*lengths, *_compare_network(card, facts, folder), *_compare_values(card, facts, folder)]
+    found = [*lengths, *compare_network(card, facts, folder), *_compare_values(card, facts, folder)]
     return [*([claim] if claim is not None else []), *(each.message for each in found if each.level == "error")]
 
 
@@ -131,10 +119,10 @@ def _check_folder(card: Card, folder: Path) -> list[Finding]:
         return [Finding("error", str(error))]
     return [
         *_compare_lengths(card, facts, folder),
-        *_compare_network(card, facts, folder),
+        *compare_network(card, facts, folder),
         *_compare_values(card, facts, folder),
         *_compare_tokenizer(card, facts, folder),
-        *_compare_code(card, facts, folder),
+        *compare_code(card, facts, folder),
     ]
 
 
@@ -166,7 +154,7 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     pairs: list[tuple[str, object, object]] = [
         (f"architecture.{field}", getattr(card.architecture, field), getattr(facts.architecture, field))
         for field in Architecture.model_fields
-        if field != "runs_as"  # another network has other widths as well, and _compare_network says so
+        if field != "runs_as"  # another network has other widths as well, and compare_network says so
     ]
     pairs.append(("rope.theta", card.rope.theta, facts.rope.theta))
     pairs.append(("rope.original_length", card.rope.original_length, facts.rope.original_length))
@@ -177,53 +165,6 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     for field, ours, theirs in wrong:
         verb = "means" if field == "rope.scaling" else "has"
         yield Finding("error", f"{field}: {ours}, but config.json in {folder} {verb} {theirs}: correct the card")
-
-
-def _compare_network(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Finding]:
-    """Whether the card has the weights run as what they are; without `runs_as` it leaves that to config.json."""
-    ours, published = card.architecture.runs_as, facts.published
-    if ours is None or ours == facts.architecture.runs_as or (published is None and facts.kind in {ours, None}):
-        return
-    place = f"architecture.runs_as: {ours}, but config.json in {folder} is of {facts.named}"
-    if published is not None and published.obstacles:
-        yield Finding("error", f"{place}, which runs with its own code alone: {_ways(published.obstacles)}")
-    elif published is not None:
-        yield Finding(
-            "error", f"{place}, which runs as {published.runs_as}: correct the card, or get the right weights"
-        )
-    else:
-        yield Finding("error", f"{place}, which does not run as {ours}: correct the card, or get the right weights")
-
-
-def _compare_code(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Finding]:
-    """Whether code of the repository is needed, and which fields nobody here knows."""
-    published = facts.published
-    if published is not None and published.obstacles:
-        is_said = card.trust_remote_code_required and card.origin is not None and card.origin.name != "config.json"
-        place = f"{folder / 'config.json'}: {published.name} here runs with its own code alone"
-        yield Finding("note" if is_said else "error", f"{place}: {_ways(published.obstacles)}")
-    elif facts.needs_remote_code and not card.trust_remote_code_required:
-        yield Finding(
-            "warning", "trust_remote_code_required: false, but config.json maps a class to code of the repository"
-        )
-    elif published is not None and card.trust_remote_code_required:
-        yield Finding(
-            "note", f"trust_remote_code_required: true, but {published.name} runs as {published.runs_as} without it"
-        )
-    if published is not None and published.unknown:
-        fields = ", ".join(shown(field) for field in published.unknown[:_MOST_FIELDS])
-        more = f" and {len(published.unknown) - _MOST_FIELDS} more" if len(published.unknown) > _MOST_FIELDS else ""
-        yield Finding(
-            "note",
-            f"{folder / 'config.json'}: what {fields}{more} mean is not known here: as {published.runs_as} they are "
-            "left out",
-        )
-
-
-def _ways(obstacles: tuple[str, ...]) -> str:
-    """What stands in the way, and the way out."""
-    more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
-    return f"{obstacles[0]}{more}: run it with --trust-remote-code, or name other weights"
 
 
 def _left_out(card: Card, facts: FolderFacts) -> list[tuple[str, object, object]]:

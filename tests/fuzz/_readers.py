@@ -139,6 +139,7 @@ _MODEL_FILES: tuple[tuple[str, Make], ...] = (
     ("config.json", _trees(*seeds.CONFIGS)),
     ("generation_config.json", _trees(seeds.GENERATION)),
     ("model.safetensors.index.json", _trees(seeds.INDEX)),
+    ("pytorch_model.bin.index.json", _trees({"weight_map": {"a.weight": "model-1.bin"}})),
     ("tokenizer_config.json", _trees({"chat_template": "{{ x }}", "model_max_length": 512})),
 )
 
@@ -155,7 +156,7 @@ def _model_folder(case: bytes, folder: Path) -> None:
     valid = {"config.json": seeds.CONFIG, "generation_config.json": seeds.GENERATION, "tokenizer_config.json": {}}
     for other, value in valid.items():
         _written(folder, f"model/{other}", json_bytes(value))
-    _written(folder, "model/model-1.safetensors", b"")
+    _written(folder, f"model/model-1.{'bin' if name.startswith(b'pytorch') else 'safetensors'}", b"")
     _written(folder, f"model/{name.decode()}", content)
     card = load_card(folder / "model")
     check_card(card)

@@ -37,6 +37,8 @@ CONFIG: dict[str, Any] = {
     "max_position_embeddings": 512, "rope_theta": 10000.0, "head_dim": 16, "tie_word_embeddings": False,
 }  # fmt: skip
 
+_PUBLISHED = CONFIG | {"hidden_act": "silu", "rms_norm_eps": 1e-6, "torch_dtype": "bfloat16", "eos_token_id": 2}
+
 CONFIGS: tuple[dict[str, Any], ...] = (
     CONFIG,
     CONFIG | {"rope_scaling": {"type": "linear", "factor": 4.0}},
@@ -44,6 +46,29 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     CONFIG | {"model_type": "phi3", "partial_rotary_factor": 0.5},
     {"model_type": "llava", "text_config": CONFIG, "max_sequence_length": 4096},
     CONFIG | {"model_type": "deepseek_v3", "qk_rope_head_dim": 8, "auto_map": {"AutoModel": "x.Y"}},
+    CONFIG | {"rope_condense_ratio": 8, "max_sequence_length": 4096},
+    _PUBLISHED | {"architectures": ["IndexForCausalLM"], "norm_head": 1, "rope_ratio": 32, "rope_scaling": None},
+    _PUBLISHED | {"architectures": ["InternLMForCausalLM"], "bias": True, "rotary": {"type": "dynamic", "base": 10000}},
+    _PUBLISHED | {"architectures": ["XverseForCausalLM"], "max_tokenizer_truncation": 4096},
+    {
+        "architectures": ["ChatGLMModel"],
+        "model_type": "chatglm",
+        "num_layers": 2,
+        "kv_channels": 16,
+        "hidden_size": 32,
+        "ffn_hidden_size": 64,
+        "num_attention_heads": 2,
+        "multi_query_attention": True,
+        "multi_query_group_num": 1,
+        "padded_vocab_size": 400,
+        "layernorm_epsilon": 1e-5,
+        "seq_length": 512,
+        "rope_ratio": 16,
+        "original_rope": True,
+        "add_qkv_bias": True,
+        "eos_token_id": 2,
+        "torch_dtype": "float16",
+    },
 )
 
 GENERATION: dict[str, Any] = {

@@ -21,7 +21,7 @@ __all__ = ["THETA", "as_llama", "legacy_llama", "plain_rope"]
 
 THETA = 10000.0  # base that Llama's class and its copies take where none is stated
 
-_OLD = {"rope_condense_ratio", "rope_scaling", "rope_theta", "rope_parameters", "auto_map"}
+_OLD = {"auto_map", "rope_condense_ratio", "rope_parameters", "rope_scaling", "rope_theta", "transformers_version"}
 
 
 def plain_rope(theta: float) -> dict[str, object]:
@@ -70,5 +70,7 @@ def legacy_llama(config: Mapping[str, object]) -> Published | None:
     theta = number(parameters, "rope_theta") or number(config, "rope_theta") or THETA
     kept = {key: value for key, value in config.items() if key not in _OLD}
     rope = {"rope_type": "linear", "factor": ratio, "rope_theta": theta}
-    changed = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "rope_parameters": rope}
+    changed: dict[str, object] = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "rope_parameters": rope}
+    if "torch_dtype" in kept:
+        changed["dtype"] = kept.get("dtype") or kept.pop("torch_dtype")
     return Published("LlamaForCausalLM", "llama", {**kept, **changed})

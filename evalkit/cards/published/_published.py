@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ._chatglm import read_chatglm
 from ._index import read_index
@@ -46,4 +47,5 @@ def read_published(config: Config) -> Published | None:
         read = _BY_ARCHITECTURE.get(first)
     elif not names and isinstance(kind, str):
         read = _BY_MODEL_TYPE.get(kind)
-    return read(config) if read is not None else None
+    found = read(config) if read is not None else None
+    return replace(found, name=first) if found is not None and isinstance(first, str) else found
