@@ -102,5 +102,5 @@ def test_ends_are_not_all_the_same(expected: dict[str, list[Completion]]) -> Non
 
     assert counts["none"] == counts["never"]
     assert [1] * 7 == counts["first"]
-    assert 6 == len({tuple(each) for each in counts.values()})
+    assert 7 == len({tuple(each) for each in counts.values()})
     assert any((completion.cached_tokens or 0) > 0 for completion in expected["late"])

@@ -116,7 +116,7 @@ class VllmModel:
 
     def _switch(self, rope: RopeSetting) -> None:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
-        if self._engine is None:
+        if self._engine is None or self._loaded is None:
             configured, self._rules = configured_generation(self._card)
             self._eos_ids = end_ids(configured, self._tokenizer)
             self._loaded = find_loaded(self._card, self._options)
@@ -124,7 +124,7 @@ class VllmModel:
         elif rope == self._in_force:
             self._engine.reset_prefix_cache()
             return
-        if rope.rope_type != "native" or self._in_force is not None:
+        if rope.rope_type != "native" or self._in_force is not None or self._loaded.is_turned_otherwise:
             put_in_force(self._engine, rope, self._card)
         is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
         self._in_force = rope

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, loaded_files
+from evalkit.cards import Card, weight_files
 from evalkit.cards.published import Published, read_published
 from evalkit.errors import CardError
 from evalkit.rope import RopeSetting
@@ -41,8 +41,13 @@ class Loaded:
     def files(self) -> list[Path]:
         """The files with the weights, as far as they lie in a folder."""
         folder = self.place.folder
-        found = loaded_files(folder, with_code=False) if folder is not None and folder.is_dir() else []
-        return [path for path in found if path.suffix in {".safetensors", ".bin"}]
+        return weight_files(folder) if folder is not None and folder.is_dir() else []
+
+    @property
+    def is_turned_otherwise(self) -> bool:
+        """Whether vLLM's class rotates otherwise than the model: its ChatGLM multiplies the base by any ratio."""
+        rope: Any = None if self.own_class is None else self.own_class.config["rope_parameters"]
+        return rope is not None and rope["rope_type"] != "default"
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     """Switch a started engine to a setting in place; keys rotated under the one before are forgotten."""
     setting = rope if rope.rope_type != "native" else _native_setting(card)
     if setting is None:
-        raise UserError(f"{card.name}: its own RoPE cannot be put back into an engine that was switched: start another")
+        raise UserError(
+            f"{card.name}: no spec expresses its own RoPE, so evalkit cannot set it in vLLM: start another run for it"
+        )
     tables = [table for worker in engine.apply_model(functools.partial(read_tables, positions=())) for table in worker]
     odd = sorted({table.kind for table in tables if not table.is_plain})
     if odd or not tables:
