@@ -24,6 +24,7 @@ from tests.vllm.checkpoints import CONFIGS, GLM_HEAD, HEADS, HIDDEN, VOCABULARY,
 
 NEW = 16
 NATIVE = RopeSetting("native")
+Group = tuple[RopeSetting, Sequence[TokenIds]]
 LINEAR = {"rope_parameters": {"rope_type": "linear", "factor": 8.0, "rope_theta": 10000.0}, "rope_scaling": None}
 PEERS: dict[str, dict[str, Any]] = {
     "internlm": {"architectures": ["LlamaForCausalLM"], "model_type": "llama"},
@@ -85,17 +86,19 @@ def longer(prompts: list[TokenIds]) -> list[TokenIds]:
     return [token_array([*ids.tolist(), *draw.integers(3, VOCABULARY, 900).tolist()]) for ids in prompts[::2]]
 
 
-def answers(backend: str, card: Card, rope: RopeSetting, prompts: Sequence[TokenIds], **options: Any) -> list[str]:
-    """The answers of a backend, in the order of the prompts, one character for each token."""
-    return answers_and_facts(backend, card, rope, prompts, **options)[0]
+def answers(backend: str, card: Card, prompts: Sequence[TokenIds]) -> list[str]:
+    """What a backend answers as the model was released, in the order of the prompts."""
+    return answers_and_facts(backend, card, [(NATIVE, prompts)])[0][0]
 
 
 def answers_and_facts(
-    backend: str, card: Card, rope: RopeSetting, prompts: Sequence[TokenIds], **options: Any
-) -> tuple[list[str], dict[str, Any]]:
-    settings = {"dtype": "float32", "longest_sequence": max(map(len, prompts)) + NEW} | options
+    backend: str, card: Card, groups: Sequence[Group], **options: Any
+) -> tuple[list[list[str]], dict[str, Any]]:
+    """What one engine answers to groups of prompts, each under its setting, and what it says of itself after them."""
+    longest = max(len(ids) for _, prompts in groups for ids in prompts)
+    settings = {"dtype": "float32", "longest_sequence": longest + NEW} | options
     model = load_model(backend, card, PromptTokenizer(OneCharacterEach()), BackendOptions(**settings))
-    found = texts(model, rope, prompts)
+    found = [texts(model, rope, prompts) for rope, prompts in groups]
     facts = model.engine_info
     model.close()
     del model
@@ -143,34 +146,33 @@ def test_it_computes_what_an_implementation_of_others_does(
     expected = peer_answers(tmp_path / "peer", name, card, prompts)
 
     assert len(prompts) == len({*expected})  # other prompts, other answers
-    assert expected == answers("hf", card, NATIVE, prompts)
-    assert expected == answers("vllm", card, NATIVE, prompts)
+    assert expected == answers("hf", card, prompts)
+    assert expected == answers("vllm", card, prompts)
 
 
-@pytest.mark.parametrize(("spec", "is_reusing"), [("native", True), ("native", False), ("dynamic:8", True)])
+@pytest.mark.parametrize("is_reusing", [True, False])
 def test_index_answers_alike_on_both_engines(
-    spec: str, is_reusing: bool, published: Callable[[str], Card], prompts: list[TokenIds], longer: list[TokenIds]
+    is_reusing: bool, published: Callable[[str], Card], prompts: list[TokenIds], longer: list[TokenIds]
 ) -> None:
     """As released and scaled beyond its window, with prefixes taken from the cache and without."""
-    asked = prompts if spec == "native" else longer
-    rope = scaled(spec, HIDDEN // HEADS, asked)
+    card, rope = published("index"), scaled("dynamic:8", HIDDEN // HEADS, longer)
+    groups = [(NATIVE, prompts), (rope, longer)]
 
-    expected = answers("hf", published("index"), rope, asked, is_reusing_prefixes=False)
-    found, facts = answers_and_facts("vllm", published("index"), rope, asked, is_reusing_prefixes=is_reusing)
+    found, facts = answers_and_facts("vllm", card, groups, is_reusing_prefixes=is_reusing)
 
-    assert expected == found
+    assert answers_and_facts("hf", card, groups, is_reusing_prefixes=False)[0] == found
     assert ("llama", "LlamaForCausalLM", True) == (facts["runs_as"], facts["model_class"], facts["rope_verified"])
 
 
 def test_scaled_chatglm_answers_alike_on_both_engines(published: Callable[[str], Card], longer: list[TokenIds]) -> None:
     """vLLM's own class obeys no RoPE setting: what is written into its table is what transformers computes."""
     card = published("chatglm2-6b")
-    rope = scaled("dynamic:4", GLM_HEAD // 2, longer)
+    groups = [(scaled("dynamic:4", GLM_HEAD // 2, longer), longer), (RopeSetting("default", 10000.0), longer)]
 
-    found, facts = answers_and_facts("vllm", card, rope, longer)
+    found, facts = answers_and_facts("vllm", card, groups)
 
-    assert answers("hf", card, rope, longer) == found
-    assert found != answers("hf", card, RopeSetting("default", 10000.0), longer)
+    assert answers_and_facts("hf", card, groups)[0] == found
+    assert found[0] != found[1]
     assert "runs_as" not in facts
     assert ("ChatGLMForCausalLM", True) == (facts["model_class"], facts["rope_verified"])
 
@@ -181,10 +183,10 @@ def test_chatglm_that_divides_positions_is_not_run_as_vllm_would(
     """vLLM's class multiplies the base by any ratio; the table that is written into it divides positions."""
     card = published("chatglm2-6b-32k")
 
-    found, facts = answers_and_facts("vllm", card, NATIVE, prompts)
+    found, facts = answers_and_facts("vllm", card, [(NATIVE, prompts)])
 
-    assert answers("hf", card, NATIVE, prompts) == found
-    assert found != peer_answers(tmp_path / "peer", "chatglm2-6b-32k", card, prompts)
+    assert [answers("hf", card, prompts)] == found
+    assert found != [peer_answers(tmp_path / "peer", "chatglm2-6b-32k", card, prompts)]
     assert ("ChatGLMForCausalLM", True) == (facts["model_class"], facts["rope_verified"])
 
 
@@ -192,17 +194,13 @@ def test_one_engine_serves_both_sides_of_a_models_own_dynamic_scaling(
     published: Callable[[str], Card], prompts: list[TokenIds], longer: list[TokenIds]
 ) -> None:
     """Prompts within the length run as released, those beyond it by the effective base, back and forth."""
-    card = published("internlm")
-    groups = [(NATIVE, prompts[:2]), (scaled("dynamic:2", HIDDEN // HEADS, longer), longer[:2]), (NATIVE, prompts[2:4])]
-    options = BackendOptions(dtype="float32", longest_sequence=max(map(len, longer)) + NEW)
-    model = load_model("vllm", card, PromptTokenizer(OneCharacterEach()), options)
+    rope = scaled("dynamic:2", HIDDEN // HEADS, longer)
+    groups = [(NATIVE, prompts[:2]), (rope, longer[:2]), (NATIVE, prompts[2:4])]
 
-    found = [texts(model, rope, asked) for rope, asked in groups]
-    model.close()
-    del model
-    gc.collect()
+    found, facts = answers_and_facts("vllm", published("internlm"), groups)
 
-    assert [answers("hf", card, rope, asked) for rope, asked in groups] == found
+    assert answers_and_facts("hf", published("internlm"), groups)[0] == found
+    assert facts["rope_verified"]
 
 
 def scaled(spec: str, dimension: int, prompts: Sequence[TokenIds]) -> RopeSetting:

@@ -104,3 +104,18 @@ def test_ends_are_not_all_the_same(expected: dict[str, list[Completion]]) -> Non
     assert [1] * 7 == counts["first"]
     assert 7 == len({tuple(each) for each in counts.values()})
     assert any((completion.cached_tokens or 0) > 0 for completion in expected["late"])
+
+
+@pytest.mark.parametrize("name", ["spanning", "both", "not before"])
+def test_answers_end_as_on_transformers(
+    name: str, card: Card, tokenizer: PromptTokenizer, expected: dict[str, list[Completion]], ask: Ask
+) -> None:
+    """At the same token for the same reason; a least number of tokens holds back ends of text, not stop strings."""
+    model = load_model("hf", card, tokenizer, BackendOptions(dtype="float32"))
+
+    found = ask(model, name)
+
+    told = ("text", "finish_reason", "output_tokens")
+    assert [[getattr(each, field) for field in told] for each in expected[name]] == [
+        [getattr(each, field) for field in told] for each in found
+    ]
