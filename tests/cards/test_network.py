@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards import check_card, contradictions, load_card
+from evalkit.cards import card_names, check_card, contradictions, load_card
 from tests.cards.published.configs import CHATGLM2, CONFIGS, INDEX, INTERNLM
 
 CARD = "name: c\ntitle: C\nlicence: none\nweights: .\ncontext_length: {}\nchat: none\n"
@@ -162,3 +162,28 @@ def test_a_value_that_no_field_can_have_is_one_line(place: Place) -> None:
     ((level, message),) = told(folder)
 
     assert ("error", f"{folder / 'config.json'}: norm_head: expected true or false, found 'both'") == (level, message)
+
+
+# Shipped card → published config.json that it is a card of
+SHIPPED = {
+    "chatglm2-6b": "chatglm2-6b",
+    "chatglm2-6b-32k": "chatglm2-6b-32k",
+    "index-1.9b": "index-1.9b",
+    "index-1.9b-32k": "index-1.9b-32k",
+    "index-1.9b-character": "index-1.9b",
+    "index-1.9b-chat": "index-1.9b",
+    "index-1.9b-pure": "index-1.9b",
+    "internlm-chat-7b-8k": "internlm-7b",
+    "xverse-13b-256k": "xverse-13b-256k",
+}
+
+
+@pytest.mark.parametrize("name", sorted({*SHIPPED} & {*card_names()}))
+def test_a_shipped_card_agrees_with_the_published_configuration(place: Place, name: str) -> None:
+    """Widths, window, rotation and network; nothing of it needs code."""
+    card = load_card(name)
+    folder = place(CONFIGS[SHIPPED[name]])
+    local = card.model_copy(update={"weights": str(folder)})
+
+    assert [] == contradictions(local)
+    assert {"note"} >= {each.level for each in check_card(local) if not each.message.startswith("chat:")}

@@ -16,6 +16,7 @@ from unittest import mock
 from tests.fuzz import _seeds as seeds
 from tests.fuzz._contract import Reader
 from tests.fuzz._mutation import altered, damaged, damaged_text, json_bytes, random_value
+from tests.models.conversion import checkpoints
 
 __all__ = ["READERS"]
 
@@ -191,6 +192,39 @@ def _safetensors(case: bytes, folder: Path) -> None:
     _written(folder, "config.json", json_bytes(seeds.CONFIG))
     _written(folder, "model.safetensors", case)
     _stored_formats(folder)
+
+
+def _pickled_weights(case: bytes, folder: Path) -> None:
+    from evalkit.models.conversion._pickles import read_pickled
+
+    for tensor in read_pickled(_written(folder, "pytorch_model.bin", case)).values():
+        tensor.sum()  # reads every number
+
+
+def _published_case(rng: random.Random) -> bytes:
+    """Name of the architecture and its damaged configuration."""
+    name, config = rng.choice(sorted(_PUBLISHED.items()))
+    return name.encode() + b"\0" + _trees(config)(rng)
+
+
+_PUBLISHED = {
+    "ChatGLMModel": checkpoints.CHATGLM, "IndexForCausalLM": checkpoints.INDEX, "LlamaForCausalLM": checkpoints.LLAMA,
+    "InternLMForCausalLM": checkpoints.INTERNLM, "XverseForCausalLM": checkpoints.XVERSE,
+}  # fmt: skip
+
+
+def _published_model(case: bytes, folder: Path) -> None:
+    from evalkit.cards import load_card
+    from evalkit.models import BackendOptions
+    from evalkit.models.conversion import loadable
+
+    name, _, content = case.partition(b"\0")
+    config = _PUBLISHED[name.decode()]
+    state = (checkpoints.chatglm_state if b"GLM" in name else checkpoints.llama_state)(config)
+    checkpoints.write_checkpoint(folder / "model", config, state, shards=1)
+    _written(folder, "model/config.json", content)
+    with _environment(EVALKIT_CACHE=str(folder / "cache")):
+        loadable(load_card(folder / "model"), BackendOptions(), "hf")
 
 
 # Benchmarks, needles, options
@@ -499,6 +533,8 @@ READERS: tuple[Reader, ...] = (
     Reader("config-file", _trees(seeds.SETTINGS), _config_file),
     Reader("model-folder", _model_folder_case, _model_folder, seconds=30.0),
     Reader("safetensors", _safetensors_case, _safetensors, needs=("torch",), seconds=30.0),
+    Reader("pickled-weights", _files(*seeds.pickled()), _pickled_weights, needs=("torch",), seconds=30.0),
+    Reader("published-model", _published_case, _published_model, needs=("torch", "transformers"), seconds=30.0),
     Reader("benchmark", _benchmark_case, _benchmark),
     Reader("needles", _trees(list(seeds.NEEDLES)), _needles),
     Reader("haystack", _haystack_case, _haystack),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
+import zlib
 from functools import cache
 from typing import Any
 
@@ -12,7 +14,8 @@ from evalkit.paths import shipped
 
 __all__ = [
     "CARD", "CONFIG", "CONFIGS", "DIGESTS", "GENERATION", "INDEX", "LINES", "MANIFEST", "NEEDLES", "OPENCOMPASS",
-    "RECORDS", "REPLIES", "SETTINGS", "TEMPLATES", "WHEEL", "archives", "benchmark_texts", "tiny_tokenizer",
+    "RECORDS", "REPLIES", "SETTINGS", "TEMPLATES", "WHEEL", "archives", "benchmark_texts", "pickled",
+    "tiny_tokenizer",
 ]  # fmt: skip
 
 CARD: dict[str, Any] = {
@@ -221,3 +224,26 @@ def benchmark_texts() -> tuple[str, ...]:
 def tiny_tokenizer() -> dict[str, Any]:
     """The `tokenizer.json` of the embedded model."""
     return dict(json.loads((shipped("model_cards") / "needle-tiny" / "tokenizer.json").read_text("utf-8")))
+
+
+# torch.save of {"model.norm.weight": ones(3), "lm_head.weight": ones(2, 3).half()}: an archive, and the older format
+_PICKLED = (
+    "c-p0vO^ee&7{{kcH?7&)m-S_Fkp)jy)HLbq*0+VAK?rE=A`}r~HkoaLX|t0~yC@0^(uKWy@Fac!?|zQG>}d~zCr@6z=}cq0NlLf6P8o(N^MC"
+    "%oJo7wBLuKOtB$HrjWWf^9J;SmGuwd#~7q(wIikt?|LSvVCi$K1WBZ7`=LPzMjUPsu0cH6=zW?+{@5VStFogS}waI<eariNj+=X%<p$Rj47Z"
+    "zYJhM^5T(h*)33D~_w<4gXIb#al6QMnnrOmaN8hA8{&+QR0aTRCb7xYHWzk>>GybIMBeh+wJj>JrjD+yl)$rNBp%WTEr;TL}y!R62a+c7Szo"
+    "#XWAkd*4X-??rcq*Gb3jSWi3wSFv?L!MrHTVlFF*FJ#=p0qQTE&bfJkZ_JxL;NItk+_?0CxIvX?dy9};R@+)kStm#-AK(9yW75Qo;%`=BY4Z"
+    "r+2dPgzooNc%QYR86u@~!EP-R^c^7b|k<Z#{#fTBZQ&JLo$@ESM7ka$tP|u=xr@mtK(~-#(4+csMr34x|jjyWcKx#DzPNAr0<@s=6R5@~!^>"
+    "0AP20JSoNdM{kZ&#3wa}Vl7M|DRTK#6yVPBkNST){QP0Qe<n~0lbSo#{g-&^dhoIRbpHLXg5q%jjvl)QJ)2bEYn}G2W}AvE{3C=|sY;T#Rw<"
+    "UMQoULeE5&+QEElDEsaC0yok+IzQn^kkxv!}!dBTw&QN}3jgfrN)*(vhqdoZdFHsEqd`632pb$K*Mu!&YeK@NgJraCtoC)fzNP@E<MrW-IS4"
+    "_0tGBtK+8q<5m)VD*Ky&)JApifV&3lnH5%0@@k53tsJN_?hEiPSG_~j=M1~QTFCUnT)K9jKBVj`zz7WFBf1F{@#E4E^xjkIXds3{SCc*p4R",
+    "c-n1{-AcnS6vx}9+cY}e`~vU1oHwP;bubXT5fOr4^QJdaY8%%`*6gI|L_ye%qCSHU;H&uvf)}RFsuw0CkbllO|KB+i>lyQpm;LvRtJjltXJQ"
+    "?`A${M0(efLHVT`0uA`(0pQ<*W5f~f=iy8huzDNX~L#w<+1di1dt)y;?o8M~z!pgXWzenpE}BBX)}v3#UoELBh?wr>|TL^^;PvGct2Y-)8VV"
+    "#=LV$f0vh*&tD1MoP#iae`bip5Z{!i=6Q|P&Cbi490B?R;%UL3NsxU4k(~$3f|`;RA*BWgY7Tqm|myd_1taO?RuWqhRPRLG|Dv>I#N(OB?dw"
+    "FFhk6Hn0<<L`<zBfcc0;78B<B)Jr*epc(V_43g-Jz|EkM}K|;g0q+UogR8oQ*g#7Y{WAP71yVrBKJhualq)MvVzghTO1U<kKLBxE3<)@^uT2"
+    "ZjthqYo>=f$l4DPjKCpGBRj@x69_H!3w_vRj@{9{r6F",
+)
+
+
+def pickled() -> list[bytes]:
+    """Files of pickled weights, which no library is needed to make."""
+    return [zlib.decompress(base64.b85decode(text)) for text in _PICKLED]

@@ -20,7 +20,7 @@ from tests.fuzz._mutation import json_bytes
 from tests.fuzz._readers import READERS
 
 CASES = 120
-SLOW = {"tokenizer": 6, "template": 20, "model-folder": 60, "benchmark": 60}
+SLOW = {"tokenizer": 6, "template": 20, "model-folder": 60, "benchmark": 60, "published-model": 60}
 """Readers whose cases take long, and how many are tried here; `run.py` tries as many as it is told."""
 
 SCALARS = (

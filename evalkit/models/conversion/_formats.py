@@ -25,7 +25,7 @@ _NAMES = {
     "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool",
 }  # fmt: skip
 _ALIGNMENT = 8  # bytes: the tensors begin at a multiple, so that they can be mapped
-_BLOCK = 2**26  # bytes hashed and written at once
+_BLOCK = 2**20  # bytes hashed and written at once, while they are in the cache of the processor
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def _in_other_files(folder: Path, config: Config) -> Form:
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise CardError(
-            f"{folder}: {shown(_named(config))} is built into no engine, and evalkit knows no architecture that computes "
-            "the same: pass --trust-remote-code to run the model's own code"
+            f"{folder}: {shown(_named(config))} is built into no engine, and evalkit knows none that computes the "
+            "same: pass --trust-remote-code to run the model's own code"
         )
     plain = _without_code(config)
     is_llama = str(_named(config)).lower() in {_LLAMA.name.lower(), _LLAMA.runs_as}  # `LLaMAForCausalLM` in early files

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["index_tensors"]
 
+SMALLEST_NORM = 1e-12  # eps of torch.nn.functional.normalize: a row of zeros stays one
+
 
 def index_tensors(name: str, tensor: torch.Tensor, config: Mapping[str, object]) -> list[tuple[str, torch.Tensor]]:
     """Llama's tensors, the rows of the output embedding divided by their norms where `norm_head` is set.
@@ -23,7 +25,13 @@ def index_tensors(name: str, tensor: torch.Tensor, config: Mapping[str, object])
     In float32, whatever they are stored in, so that they are rounded once: to the format that the model runs in.
     """
     if name == "lm_head.weight" and config.get("norm_head"):
-        from torch.nn.functional import normalize
-
-        return [(name, normalize(tensor.float(), dim=-1))]
+        return [(name, _normalised(tensor))]
     return llama_tensors(name, tensor, config)
+
+
+def _normalised(tensor: torch.Tensor) -> torch.Tensor:
+    """The rows divided by their L2 norms, as `torch.nn.functional.normalize` divides them, within one copy."""
+    import torch
+
+    rows = tensor.to(torch.float32, copy=True)
+    return rows.div_(rows.norm(dim=-1, keepdim=True).clamp_min_(SMALLEST_NORM))

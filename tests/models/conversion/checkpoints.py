@@ -183,13 +183,15 @@ def index_logits(state: State, config: Mapping[str, Any], ids: list[int]) -> tor
     return llama_logits({**state, "lm_head.weight": rows / rows.norm(dim=1, keepdim=True)}, config, ids)
 
 
-def chatglm_logits(state: State, config: Mapping[str, Any], ids: list[int], *, base: float = 10000.0) -> torch.Tensor:
+def chatglm_logits(
+    state: State, config: Mapping[str, Any], ids: list[int], *, base: float = 10000.0, factor: float = 1.0
+) -> torch.Tensor:
     """Logits of a ChatGLM2 at every place: adjacent pairs of the first half of each head turn, heads share groups."""
     import torch
 
     width, groups, heads = config["kv_channels"], config["multi_query_group_num"], config["num_attention_heads"]
     eps, turned = config["layernorm_epsilon"], width // 2
-    angles = _angles(len(ids), turned, base, 1.0)
+    angles = _angles(len(ids), turned, base, factor)
     hidden = state["transformer.embedding.word_embeddings.weight"][torch.tensor(ids)].float()
     for layer in range(config["num_layers"]):
         part = _part(state, f"transformer.encoder.layers.{layer}.")

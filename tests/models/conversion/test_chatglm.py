@@ -48,21 +48,37 @@ def test_names_without_a_place_are_kept() -> None:
     assert name == chatglm_tensors(name, torch.ones(4, 4), {**CHATGLM, "multi_query_attention": False})[0][0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "turning"),
+    [({}, {}), ({"rope_ratio": 50}, {"base": 500_000.0}), ({"rope_ratio": 16}, {"factor": 16.0})],
+)
 def test_logits_and_greedy_texts_are_those_of_the_definition(
-    publish: Publish, load: Load, prompts: list[list[int]], tokenizer: PromptTokenizer
+    changes: dict[str, Any],
+    turning: dict[str, float],
+    publish: Publish,
+    load: Load,
+    prompts: list[list[int]],
+    tokenizer: PromptTokenizer,
 ) -> None:
-    """RMSNorm, biases on queries, keys and values, two groups, half of each head turned in pairs, SwiGLU; float32."""
+    """RMSNorm, biases on queries, keys and values, two groups, half of each head turned in pairs, SwiGLU; float32.
+
+    With the base of ChatGLM3-32K, and with the positions of ChatGLM2-32K, which are divided, too.
+    """
     import torch
 
-    state = chatglm_state(CHATGLM)
+    config = CHATGLM | changes
+    state = chatglm_state(config)
 
-    model: Any = load(publish(CHATGLM, state))
+    def logits(ids: list[int]) -> torch.Tensor:
+        return chatglm_logits(state, config, ids, **turning)
+
+    model: Any = load(publish(config, state))
 
     for ids in prompts[:3]:
         with torch.inference_mode():
             found = model._model(torch.tensor([ids])).logits[0]
-        assert 1e-4 > float((found - chatglm_logits(state, CHATGLM, ids)).abs().max())
-    wanted = greedy_texts(lambda ids: chatglm_logits(state, CHATGLM, ids), prompts, tokenizer.decode)
+        assert 1e-4 > float((found - logits(ids)).abs().max())
+    wanted = greedy_texts(logits, prompts, tokenizer.decode)
     assert wanted == answers(model, prompts)
     assert ("glm", "on") == (model.engine_info["runs_as"], model.engine_info["prefix_reuse"])
 
