@@ -152,3 +152,16 @@ def test_a_damaged_memory_of_digests_costs_hashing_again(
     (tmp_path / "cache" / "weight_digests.json").write_bytes(content)
 
     assert before == weights_digest(model)
+
+
+def test_pickled_weights_have_the_digest_of_their_files(model: Card, tmp_path: Path) -> None:
+    """As published, whatever is made of them; what a trainer saved beside them is not the model."""
+    for path in tmp_path.glob("*.safetensors"):
+        path.unlink()
+    (tmp_path / "pytorch_model.bin").write_bytes(b"weights")
+    first = weights_digest(model)
+    (tmp_path / "training_args.bin").write_bytes(b"settings")
+    second = weights_digest(model)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"weightS")
+
+    assert first == second != weights_digest(model)
