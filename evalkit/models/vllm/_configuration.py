@@ -70,7 +70,7 @@ def _read(card: Card, loaded: Loaded, options: BackendOptions) -> Any:
             loaded.place.place, revision=loaded.place.revision, trust_remote_code=options.trust_remote_code
         )
     except (OSError, ValueError) as error:
-        raise refusal(card, RopeSetting("native"), 0, error) from error
+        raise refusal(card, RopeSetting("native"), 0, error, loaded.place.place) from error
 
 
 def configured_generation(card: Card) -> tuple[int | list[int] | None, GenerationRules]:

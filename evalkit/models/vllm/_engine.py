@@ -32,7 +32,7 @@ def start_engine(card: Card, loaded: Loaded, options: BackendOptions, rope: Rope
         with secrets_hidden():  # its workers are processes of their own
             engine = vllm.LLM(**arguments)
     except (ValueError, RuntimeError, OSError, NotImplementedError, UnpicklingError) as error:
-        raise refusal(card, rope, window, error) from error
+        raise refusal(card, rope, window, error, loaded.place.place) from error
     return engine
 
 

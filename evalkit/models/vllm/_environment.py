@@ -32,9 +32,9 @@ def import_vllm() -> Any:
     return vllm
 
 
-def refusal(card: Card, rope: RopeSetting, window: int, error: Exception) -> UserError:
-    """What an error of vLLM means for the user."""
-    reason = str(error)
+def refusal(card: Card, rope: RopeSetting, window: int, error: Exception, place: str | None = None) -> UserError:
+    """What an error of vLLM means for the user, who knows the published folder and not the `place` of a copy of it."""
+    reason = str(error).replace(place, card.require_weights()) if place else str(error)
     if "max_model_len" in reason and rope.rope_type == "native":
         return UserError(
             f"{card.name}: the longest prompt needs a window of {window:,} tokens and vLLM serves less with the "
@@ -42,4 +42,4 @@ def refusal(card: Card, rope: RopeSetting, window: int, error: Exception) -> Use
         )
     if "trust_remote_code" in reason:
         return CardError(f"{card.name}: it ships its own code; pass --trust-remote-code to run it")
-    return CardError(f"{card.name}: vLLM cannot load the model: {one_line(error)}")
+    return CardError(f"{card.name}: vLLM cannot load the model: {one_line(reason or error)}")

@@ -13,6 +13,7 @@ from evalkit.cards import load_card
 from evalkit.errors import CardError, UserError
 from evalkit.models import BackendOptions
 from evalkit.models.vllm._configuration import overrides
+from evalkit.models.vllm._environment import refusal
 from evalkit.models.vllm._loaded import check_choices, find_loaded
 from evalkit.rope import RopeModel, RopeSetting
 from tests.vllm.checkpoints import WINDOW, save_published
@@ -79,6 +80,16 @@ def test_a_converted_copy_says_what_it_runs_as(published: Callable[[str], Path])
     assert ({"runs_as": "llama"}, None, False, "safetensors") == (
         found.facts, found.own_class, found.reads_text, found.format,
     )  # fmt: skip
+
+
+def test_errors_name_the_published_folder(published: Callable[[str], Path]) -> None:
+    """Nobody has asked for the copy in the cache."""
+    card = load_card(published("index"))
+    place = find_loaded(card, BackendOptions()).place.place
+
+    error = refusal(card, NATIVE, 99, RuntimeError(f"no\nlayers in {place}"), place)
+
+    assert f"index: vLLM cannot load the model: no layers in {card.weights_path}" == str(error)
 
 
 def test_pickled_weights_with_their_own_code_are_left_as_they_are(published: Callable[[str], Path]) -> None:
