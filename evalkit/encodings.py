@@ -19,10 +19,11 @@ FOLDER_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")  # where tiktoke
 ADDRESS = "https://openaipublic.blob.core.windows.net"
 # tiktoken_ext/openai_public.py: a vocabulary is `encodings/NAME.tiktoken` but for these.
 PLACES = {
-    "gpt2": "gpt-2/encodings/main/vocab.bpe",  # and a second file, `encoder.json`, beside it
+    "gpt2": "gpt-2/encodings/main/vocab.bpe",
     "p50k_edit": "encodings/p50k_base.tiktoken",
     "o200k_harmony": "encodings/o200k_base.tiktoken",
 }
+SECOND_PLACES = {"gpt2": "gpt-2/encodings/main/encoder.json"}  # of the one vocabulary that is two files
 
 
 @functools.cache
@@ -41,15 +42,21 @@ def tiktoken_encoding(name: str, *, hint: str = "") -> Any:
         try:
             return tiktoken.get_encoding(name)
         except Exception as error:  # tiktoken lets through whatever its downloader or the file system raises
+            files = vocabulary_file(name)
+            files += f" and {_cached(SECOND_PLACES[name])}" if name in SECOND_PLACES else ""
             raise DataError(
                 f"the vocabulary of tiktoken's {name} is not in {folder} and cannot be downloaded "
-                f"({one_line(error, 160)}): set TIKTOKEN_CACHE_DIR to a folder that has it as {vocabulary_file(name)}"
+                f"({one_line(error, 160)}): set TIKTOKEN_CACHE_DIR to a folder that has it as {files}"
             ) from error
 
 
 def vocabulary_file(name: str) -> str:
     """The file of an encoding's vocabulary in tiktoken's cache: the SHA-1 of the address it is downloaded from."""
-    return hashlib.sha1(f"{ADDRESS}/{PLACES.get(name, f'encodings/{name}.tiktoken')}".encode()).hexdigest()
+    return _cached(PLACES.get(name, f"encodings/{name}.tiktoken"))
+
+
+def _cached(place: str) -> str:
+    return hashlib.sha1(f"{ADDRESS}/{place}".encode()).hexdigest()
 
 
 @contextlib.contextmanager

@@ -77,3 +77,18 @@ def test_the_users_own_folder_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     with vocabulary_folder("cl100k_base") as folder:
         assert str(tmp_path) == folder
+
+
+def test_a_vocabulary_of_two_files_is_missing_with_both_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user who copies files by hand copies both."""
+
+    def fail(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(tiktoken, "get_encoding", fail)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+
+    with pytest.raises(
+        DataError, match="6d1cbeee0f20b3d9449abfede4726ed8212e3aee and 6c7ea1a7e38e3a7f062df639a5b80947f"
+    ):
+        tiktoken_encoding("gpt2")

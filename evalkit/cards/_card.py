@@ -33,6 +33,8 @@ __all__ = ["FACTS", "Architecture", "Card", "ChatRoles", "ChatTemplate", "FactSo
 
 _HUB_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?"  # old repositories have no owner
 _PATH_SIGNS = (".", "/", "~")  # a path says so by its first character, so that it is never taken for a hub id
+_TokenText = Annotated[str, Field(min_length=2, max_length=100)]  # one character leaves no place for a guard
+_TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 _SPEC = r"native|(linear|ntk|dynamic|yarn):[0-9]+([.][0-9]+)?"
 
 
@@ -151,6 +153,8 @@ class Card(CardRecord):
     """The weights run only with code from their repository; the user still has to allow it for each run."""
     use_fast_tokenizer: bool = True
     """Load the tokenizer's Rust implementation; false = the Python one."""
+    special_tokens: dict[_TokenText, _TokenId] = {}
+    """Texts of the chat format that are one token each, with their ids; elsewhere the same text is plain text."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings that end an answer, besides the end-of-text tokens of the weights."""
     add_bos: Literal["auto", True, False] = "auto"

@@ -113,7 +113,7 @@ def read_facts(folder: Path) -> FolderFacts:
             published=published,
             needs_remote_code=not is_built_in and (published is not None or isinstance(whole.get("auto_map"), dict)),
             has_chat_template=_has_chat_template(folder),
-            has_tokenizer=any(any(folder.glob(name)) for name in ("tokenizer.json", "*.model", "vocab.*")),
+            has_tokenizer=_has_tokenizer(folder),
         )
     except ConfigError as error:
         raise CardError(f"{path}: {error}") from None
@@ -165,6 +165,13 @@ def _architecture(config: Mapping[str, object], runs_as: str | None) -> Architec
 def _feed_forward(config: Mapping[str, object]) -> int | None:
     """The width of the feed-forward layers; None where they differ (a list, one number for each layer)."""
     return None if isinstance(config.get("intermediate_size"), list) else _count(config, "intermediate_size")
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    if any(any(folder.glob(name)) for name in ("tokenizer.json", "*.model", "vocab.*")):
+        return True
+    path = folder / "tokenizer_config.json"  # XGen's vocabulary is one of tiktoken's
+    return path.is_file() and read_config(path).get("tokenizer_class") == "XgenTokenizer"
 
 
 def _has_chat_template(folder: Path) -> bool:

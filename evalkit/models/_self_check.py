@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from evalkit.cards import Card
 from evalkit.errors import SampleError
-from evalkit.prompts import ChatFormat, PromptTokenizer, TokenIds, token_array
+from evalkit.prompts import ChatFormat, MarkedText, PromptTokenizer, TokenIds, token_array
 from evalkit.rope import RopeSetting, Rotation, parse_rope, rotation
 from evalkit.tasks import Message
 
@@ -107,16 +107,17 @@ class _SelfCheck:
 
     def _template_writes(self, bos: int) -> bool:
         """Whether the chat template begins with the token by itself."""
-        return self._chat.kind == "template" and self._tokenizer.encode(self._text("Hello"))[:1] == [bos]
+        return self._chat.kind == "template" and self._tokenizer.encode_marked([self._text("Hello")])[0][:1] == [bos]
 
     def check_template(self) -> LiveCheck:
         """The wrapped text holds the question once, hands over to the model, and survives its own tokens."""
         question = "Where does the needle lie?"
-        text = self._text(question)
-        before, sign, after = text.partition(question)
+        marked = self._text(question)
+        before, sign, after = marked.text.partition(question)
         if self._chat.kind == "messages":
             return LiveCheck("template", None, "the server formats the messages and does not show how")
-        is_whole = self._tokenizer.decode(self._tokenizer.encode(text), skip_special=False) == text
+        (ids,) = self._tokenizer.encode_marked([marked])
+        is_whole = self._tokenizer.decode(ids, skip_special=False) == marked.text
         holds = bool(sign) and question not in after and is_whole and (self._chat.kind == "none" or bool(after))
         shown = f"{before[-40:]!r} question {after[:40]!r}"
         return LiveCheck("template", holds, shown + ("" if is_whole else "; its tokens give another text"))
@@ -188,11 +189,13 @@ class _SelfCheck:
         tokens, departures = (sum(column) for column in zip(*known, strict=True))
         return LiveCheck(name, departures == 0, f"{departures} of {tokens} tokens differ")
 
-    def _text(self, question: str) -> str:
-        return question if self._chat.kind == "none" else self._chat.wrap([Message("user", question)], self._tokenizer)
+    def _text(self, question: str) -> MarkedText:
+        if self._chat.kind == "none":
+            return MarkedText(question)
+        return self._chat.wrap_marked([Message("user", question)], self._tokenizer)
 
     def _prompt(self, question: str) -> TokenIds:
-        plain = self._tokenizer.encode(self._text(question))
+        (plain,) = self._tokenizer.encode_marked([self._text(question)])
         return token_array(self._tokenizer.start(plain, is_wrapped=self._chat.kind != "none"))
 
     def _ask(self, prompts: Sequence[TokenIds]) -> list[Completion]:

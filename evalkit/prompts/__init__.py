@@ -3,8 +3,9 @@
 from ._build import PromptBuilder
 from ._chat import ChatFormat, chat_format, parse_messages
 from ._foreign import WithoutSpecialTokens
+from ._load import load_tokenizer
 from ._records import Ledger, Prompt, TokenIds, digest_ids, token_array
-from ._tokenizer import PromptTokenizer, load_tokenizer
+from ._tokenizer import PromptTokenizer
 from ._truncation import (
     Budget,
     Range,
@@ -15,6 +16,7 @@ from ._truncation import (
     parse_mode,
     require_room,
 )
+from .published import MarkedText
 from .templates import TEMPLATE_DATE
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Budget",
     "ChatFormat",
     "Ledger",
+    "MarkedText",
     "Prompt",
     "PromptBuilder",
     "PromptTokenizer",

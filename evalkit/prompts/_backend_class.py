@@ -55,6 +55,9 @@ _UNREGISTERED = _names("""
     nanochat nemotron_h phi4_multimodal seed_oss smollm3 solar_open vaultgemma zamba zamba2
 """)
 
+# Model types of published code that transformers does not know: it reads their files by the class that they name.
+_OF_OWN_CODE = _names("chatglm index internlm xverse")
+
 # Names of repositories that are read with the file as it is (`MODEL_IDS_TO_TOKENIZERS_BACKEND`).
 OVERRULED_NAMES = (
     "deepseek-ai/deepseek-r1-distill-llama-*", "deepseek-ai/deepseek-coder-*", "allenai/dolma2-tokenizer",
@@ -109,7 +112,7 @@ def backend_class(config: Values, tokenizer_config: Values, place: str = "") -> 
         return _CLASSES[_BACKEND]
     if kind in _REGISTERED:
         return _CLASSES.get(_REGISTERED[kind] if kind in _WHATEVER_THE_FILE_NAMES else named or "")
-    if kind is not None and kind not in _UNREGISTERED:
+    if kind is not None and kind not in _UNREGISTERED and kind not in _OF_OWN_CODE:
         return None
     return _CLASSES[_BACKEND] if named is None or named in _GENERIC else _CLASSES.get(named)
 

@@ -23,6 +23,7 @@ from ._truncation import (
     leval_word_count,
     require_room,
 )
+from .published import MarkedText
 
 __all__ = ["PromptBuilder"]
 
@@ -51,8 +52,8 @@ class _Draft:
 
     request: Request
     """The request as asked: what modes that cut texts dropped is still in it."""
-    text: str
-    """The text to tokenise."""
+    marked: MarkedText
+    """The text to tokenise, with the control tokens that the chat format wrote."""
     is_wrapped: bool
     """Whether the text went through the chat format."""
     cut: _Cut | None = None
@@ -82,8 +83,8 @@ class PromptBuilder:
         """One prompt per request, in order, streaming. A request that cannot fit becomes a prompt with an error."""
         for batch in _batched(requests, BATCH):
             drafts = [self._draft(request) for request in batch]
-            texts = [draft.text for draft in drafts if isinstance(draft, _Draft)]
-            encoded = iter(self._tokenizer.encode_batch(texts) if texts else [])
+            texts = [draft.marked for draft in drafts if isinstance(draft, _Draft)]
+            encoded = iter(self._tokenizer.encode_marked(texts) if texts else [])
             for draft in drafts:
                 yield draft if isinstance(draft, Prompt) else self._finish(draft, next(encoded))
 
@@ -99,8 +100,8 @@ class PromptBuilder:
             short, cut = self._cut_text(request, is_wrapped)
         except SampleError as error:
             return self._failed(request, error)
-        text = self._chat.wrap(short.messages, self._tokenizer) if is_wrapped else short.text
-        return _Draft(request, text, is_wrapped, cut)
+        wrapped = self._chat.wrap_marked(short.messages, self._tokenizer) if is_wrapped else MarkedText(short.text)
+        return _Draft(request, wrapped, is_wrapped, cut)
 
     def _frame(self, request: Request, is_wrapped: bool) -> Frame:
         """What stands around the request's context, remembered: the cells of a grid ask few questions in turn."""
@@ -221,17 +222,18 @@ class PromptBuilder:
         """Only the context is cut, at its middle: the tokens of what stands before and after it all survive."""
         if len(ids) <= budget.max_prompt_len:
             return (Range(0, len(ids)),)
-        context = draft.request.context
-        start = draft.text.find(context) if context else -1
+        context, text = draft.request.context, draft.marked.text
+        start = text.find(context) if context else -1
         # Shown twice, cutting one copy would leave the other whole, and which one was meant nobody knows.
-        if start < 0 or draft.text.find(context, start + 1) >= 0:
+        if start < 0 or text.find(context, start + 1) >= 0:
             times = "none" if start < 0 else "it more than once"
             raise SampleError(
                 f"truncation 'context-middle' needs a context field, and this prompt shows {times}; use 'middle'"
             )
-        before = self._tokenizer.start(self._tokenizer.encode(draft.text[:start]), is_wrapped=draft.is_wrapped)
+        parts = [draft.marked.part(0, start), draft.marked.part(start + len(context), len(text))]
+        before, after = self._tokenizer.encode_marked(parts)
+        before = self._tokenizer.start(before, is_wrapped=draft.is_wrapped)
         first = self._past(before, ids)
-        after = self._tokenizer.encode(draft.text[start + len(context) :])
         last = len(ids) - self._past(after[::-1], ids[::-1], is_reversed=True)
         return context_ranges(len(ids), Range(first, last), budget)
 
@@ -251,7 +253,7 @@ class PromptBuilder:
 
     def _evidence_lost(self, draft: _Draft, ids: Sequence[int], ledger: Ledger) -> tuple[int, ...] | None:
         """Indexes of the evidence that stood in the prompt and stands there no more; None where none ever did."""
-        whole = draft.text if draft.cut is None else draft.request.text
+        whole = draft.marked.text if draft.cut is None else draft.request.text
         inside = {index: text for index, text in enumerate(draft.request.sample.evidence) if text and text in whole}
         if not inside or not ledger.is_truncated:
             return () if inside else None
@@ -264,7 +266,7 @@ class PromptBuilder:
         Without what is left of a character that a seam cut: byte fallback would spoil all the bytes around it.
         """
         if draft.cut is not None:
-            return [draft.text]
+            return [draft.marked.text]
         if self._mode in TOKENISED_AGAIN:  # the ranges are not those of `ids`
             return [self._tokenizer.decode(ids, skip_special=False)]
         seams = list(itertools.accumulate(span.tokens for span in ledger.kept))

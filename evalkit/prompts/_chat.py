@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from evalkit.cards import Card, ChatRoles, ChatTemplate
@@ -17,6 +17,7 @@ from evalkit.errors import CardError, SampleError
 from evalkit.tasks import Message
 
 from ._tokenizer import PromptTokenizer
+from .published import MarkedText
 
 __all__ = ["ChatFormat", "chat_format", "parse_messages"]
 
@@ -43,12 +44,17 @@ class ChatFormat:
 
     def wrap(self, messages: Sequence[Message], tokenizer: PromptTokenizer) -> str:
         """The text of `messages` up to where the model answers."""
+        return self.wrap_marked(messages, tokenizer).text
+
+    def wrap_marked(self, messages: Sequence[Message], tokenizer: PromptTokenizer) -> MarkedText:
+        """The same with the control tokens that the format wrote; none for tokenizers that find them by themselves."""
+        if self.kind == "messages":  # the server's format writes them
+            return MarkedText(_message_text(messages))
+        safe = [replace(message, content=tokenizer.guarded(message.content)) for message in messages]
         if self.kind == "roles" and self.roles is not None:
-            return _role_text(messages, self.roles)
-        if self.kind == "messages":
-            return _message_text(messages)
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        return tokenizer.render(turns, self.template, self.place)
+            return tokenizer.marked(_role_text(safe, self.roles))
+        turns = [{"role": message.role, "content": message.content} for message in safe]
+        return tokenizer.marked(tokenizer.render(turns, self.template, self.place))
 
 
 def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:

@@ -13,6 +13,7 @@ from ._chat import ChatFormat
 from ._records import Ledger, Prompt, TokenIds, token_array
 from ._tokenizer import PromptTokenizer
 from ._truncation import Budget, Range, TruncationMode, context_ranges, kept_ranges
+from .published import MarkedText
 
 __all__ = ["Frame", "make_frame", "splice"]
 
@@ -81,12 +82,21 @@ def make_frame(
     """
     if mode in ON_TEXTS:
         raise UserError(f"truncation {mode} cuts texts, but these prompts are made of tokens; use middle")
-    before, mark, after = (chat.wrap(messages, tokenizer) if messages else text).partition(CONTEXT_MARK)
-    if not mark or CONTEXT_MARK in after:
+    whole = chat.wrap_marked(messages, tokenizer) if messages else MarkedText(text)
+    if whole.text.count(CONTEXT_MARK) != 1:
         raise UserError("the chat template does not show each message once; pass another with --chat")
-    head = token_array(tokenizer.start(tokenizer.encode(before), is_wrapped=bool(messages)))
-    # As it stands behind the context: encoded alone, some tokenizers would put a blank before it.
-    return Frame(head, token_array(encode_inside(tokenizer, [after])[0]))
+    start = whole.text.index(CONTEXT_MARK)
+    before, after = whole.part(0, start), whole.part(start + len(CONTEXT_MARK), len(whole.text))
+    head = token_array(tokenizer.start(tokenizer.encode_marked([before])[0], is_wrapped=bool(messages)))
+    return Frame(head, token_array(_behind(tokenizer, after)))
+
+
+def _behind(tokenizer: PromptTokenizer, text: MarkedText) -> list[int]:
+    """The ids of a text as it stands behind the context: encoded alone, some tokenizers put a blank before it."""
+    start = text.marks[0].start if text.marks else len(text.text)
+    ids = encode_inside(tokenizer, [text.text[:start]])[0]
+    # From a control token on, what stands before it changes nothing.
+    return ids + tokenizer.encode_marked([text.part(start, len(text.text))])[0] if text.marks else ids
 
 
 def _whole(request: Request, builder: ContextBuilder, frame: Frame, tokenizer: PromptTokenizer) -> _Spliced:

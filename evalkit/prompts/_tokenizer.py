@@ -1,35 +1,27 @@
 """One tokenizer interface for prompts: encode, decode, chat format, digests.
 
-Wraps a tokenizer read from `tokenizer.json` here, or a Hugging Face one (fast or slow) where only transformers can tell
-what its ids are. Nothing else in evalkit talks to `transformers` about text.
+Wraps a tokenizer read from `tokenizer.json` or `tokenizer.model` here, or a Hugging Face one (fast or slow) where only
+transformers can tell what its ids are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit.cards import Card
 from evalkit.errors import CardError, MissingDependencyError, one_line
 from evalkit.tasks import forget_lengths
-from evalkit.transfer import quiet_hub_client
 
-from ._foreign import Characters, TiktokenText
-from ._panics import check_merges, is_panic, named, provoke, quietly
+from ._panics import named
 from ._shared import can_share, encode_sharing
-from ._tokenizer_file import read_tokenizer_file
+from .published import MarkedText, PublishedText, guarded, marked
 from .templates import TEMPLATE_DATE, TemplateFailedError, render_template
 
-__all__ = ["PromptTokenizer", "load_tokenizer"]
-
-
-UNREACHABLE = ("couldn't connect to", "offline mode is enabled", "HF_HUB_OFFLINE")
-"""What transformers and the hub's client say without a network or in offline mode, before a page of links."""
+__all__ = ["PromptTokenizer"]
 
 
 class PromptTokenizer:
@@ -67,6 +59,29 @@ class PromptTokenizer:
                 return [encoding.ids for encoding in encodings]
             batch: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return batch
+
+    def encode_marked(self, texts: Sequence[MarkedText]) -> list[list[int]]:
+        """Token ids of each text, its marks as the control tokens they are, in order."""
+        if any(text.marks for text in texts):
+            batch: list[list[int]] = self._tokenizer.encode_marked(texts)
+            return batch
+        return self.encode_batch([text.text for text in texts])
+
+    def guarded(self, content: str) -> str:
+        """What a chat format is given in place of a message: no text in it can become a control token by `marked`.
+
+        The content itself for tokenizers that find control tokens in texts by themselves.
+        """
+        return guarded(content, self._control_tokens) if self._control_tokens else content
+
+    def marked(self, text: str) -> MarkedText:
+        """The text that a chat format wrote around guarded contents, with the control tokens that it wrote."""
+        return marked(text, self._control_tokens)
+
+    @cached_property
+    def _control_tokens(self) -> Mapping[str, int]:
+        """Texts that are control tokens where a chat format writes them, and nowhere else."""
+        return self._tokenizer.special_tokens if isinstance(self._tokenizer, PublishedText) else {}
 
     def decode(self, ids: Sequence[int], *, skip_special: bool) -> str:
         """The text of those ids, spaces as they are."""
@@ -134,8 +149,8 @@ class PromptTokenizer:
 
     @cached_property
     def _file(self) -> str:
-        path = Path(self._place) / "tokenizer.json"
-        return str(path if path.is_file() else self._place)
+        paths = (Path(self._place) / name for name in ("tokenizer.json", "tokenizer.model"))
+        return str(next((path for path in paths if path.is_file()), self._place))
 
     @property
     def unit(self) -> str:
@@ -189,8 +204,10 @@ class PromptTokenizer:
         skip = next((i for i, token in enumerate(ids) if token != bos), len(ids))
         wants_bos = (skip > 0 or bos in self.prefix_ids) if self._add_bos == "auto" else self._add_bos
         # What besides BOS stands before plain texts (ChatGLM's [gMASK]) a chat template writes itself.
-        prefix = [] if is_wrapped else [token for token in self.prefix_ids if token != bos]
-        return ([bos] if wants_bos and bos is not None else []) + prefix + ids[skip:]
+        prefix = [token for token in self.prefix_ids if token != bos]
+        if isinstance(self._tokenizer, PublishedText):  # whose own code puts it before every prompt
+            is_wrapped = ids[skip : skip + len(prefix)] == prefix
+        return ([bos] if wants_bos and bos is not None else []) + ([] if is_wrapped else prefix) + ids[skip:]
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
@@ -218,59 +235,3 @@ def _formats_itself(tokenizer: Any) -> bool:
     """Whether the tokenizer has a chat format of its own making: a server's, or code of a repository."""
     method = getattr(type(tokenizer), "apply_chat_template", None)
     return method is not None and method.__module__ != "transformers.tokenization_utils_base"
-
-
-def load_tokenizer(card: Card, *, trust_remote_code: bool = False) -> PromptTokenizer:
-    """The tokenizer of a card's weights; `CardError` where there is none or it needs code that was not allowed."""
-    if card.tokenizer is not None and card.tokenizer.startswith("tiktoken:"):
-        return PromptTokenizer(TiktokenText(card.tokenizer.removeprefix("tiktoken:")))
-    if card.tokenizer is None and card.weights is None:
-        return PromptTokenizer(Characters())
-    place = card.tokenizer or str(card.weights_path or card.weights)
-    if card.tokenizer is None and card.weights_path is not None and not card.weights_path.is_dir():
-        raise CardError(f"{place}: no such folder: put the weights there, or correct `weights` in card {card.name}")
-    try:
-        loaded = _loaded(place, card, trust_remote_code)
-        if getattr(loaded, "is_fast", False):
-            with quietly():
-                provoke(loaded.backend_tokenizer)
-    except MissingDependencyError:
-        raise
-    except BaseException as error:  # transformers and tokenizers raise every kind for a damaged file
-        if not isinstance(error, Exception) and not is_panic(error):
-            raise
-        reason = one_line(error)
-        if "trust_remote_code" in str(error):  # before it is cut to a line
-            reason = "it ships its own code; pass --trust-remote-code to run it"
-        elif any(sign in reason for sign in UNREACHABLE):
-            reason = (
-                "it is not on this machine and the hub cannot be reached: give a folder that has the model, or set "
-                "HF_ENDPOINT to a mirror"
-            )
-        raise CardError(f"{place}: no usable tokenizer: {reason}") from error
-    return PromptTokenizer(loaded, add_bos=card.add_bos, place=place)
-
-
-def _loaded(place: str, card: Card, trust_remote_code: bool) -> Any:
-    """The tokenizer of a folder's own files where its ids are known to be transformers', else what that loads."""
-    folder = Path(place).expanduser()
-    if (folder / "tokenizer.json").is_file():
-        check_merges(folder / "tokenizer.json")
-    if folder.is_dir() and card.use_fast_tokenizer:
-        with quietly():
-            found = read_tokenizer_file(folder, trust_remote_code=trust_remote_code)
-        if found is not None:
-            return found
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise MissingDependencyError("transformers", "hf", "reading a tokenizer") from error
-    for module in ("base", "tokenizers"):  # lengths are ours; a BPE tokenizer that ignores its clean-up flag is no news
-        logging.getLogger(f"transformers.tokenization_utils_{module}").setLevel(logging.ERROR)
-    with quietly() if folder.is_dir() else quiet_hub_client():  # a download shows its progress
-        return AutoTokenizer.from_pretrained(
-            place,
-            revision=card.revision if card.tokenizer is None else None,
-            trust_remote_code=trust_remote_code,
-            use_fast=card.use_fast_tokenizer,
-        )

@@ -19,7 +19,7 @@ from ._backend_class import BackendClass, backend_class
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["TokenizerFile", "read_tokenizer_file"]
+__all__ = ["TokenizerFile", "chat_template_of", "cleaned_up", "read_tokenizer_file"]
 
 # The tokens with a name of their own; transformers asks for them in this order.
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -85,7 +85,7 @@ class TokenizerFile:
         """Text of those ids; cleaned up as the files say where nothing is asked."""
         text = self.backend_tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
         cleans_up = self._cleans_up and clean_up_tokenization_spaces is not False
-        return _cleaned_up(text) if cleans_up else text
+        return cleaned_up(text) if cleans_up else text
 
     @property
     def bos_token_id(self) -> int | None:
@@ -112,7 +112,8 @@ _CLEANED = (
 )  # fmt: skip
 
 
-def _cleaned_up(text: str) -> str:
+def cleaned_up(text: str) -> str:
+    """The text as `clean_up_tokenization` of transformers leaves it."""
     for spaced, joined in _CLEANED:
         text = text.replace(spaced, joined)
     return text
@@ -153,7 +154,7 @@ def _object(path: Path) -> _Values:
 def _loaded(folder: Path, file: _File, kind: BackendClass, values: _Values) -> TokenizerFile:
     if not all(key in _FOLLOWED or key.endswith("_token") for key in values):
         raise _NotFollowedError
-    template = _template(folder, values)
+    template = chat_template_of(folder, values)
     values, added = _with_tokens(folder, file, values)
     core, has_post_processor = _core(file, kind, values)
     values = {**(kind.defaults or {}), **values}
@@ -317,7 +318,7 @@ def _finish(
         core.add_tokens([AddedToken(text, special=True) for text in texts])
 
 
-def _template(folder: Path, values: Mapping[str, Any]) -> Any:
+def chat_template_of(folder: Path, values: Mapping[str, Any]) -> Any:
     """The chat template: files win over tokenizer_config.json; a list of named ones becomes a dictionary."""
     files: dict[str, Callable[[], str]] = {}
     if (folder / "chat_template.jinja").is_file():

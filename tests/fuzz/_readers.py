@@ -524,6 +524,30 @@ def _tokenizer(case: bytes, folder: Path) -> None:
     str(tokenizer.digest)
 
 
+def _sentencepiece_case(rng: random.Random) -> bytes:
+    """`tokenizer.model` damaged anywhere, and now and then a setting of its class."""
+    settings = altered(seeds.SENTENCEPIECE_SETTINGS, rng) if rng.random() < 0.4 else seeds.SENTENCEPIECE_SETTINGS
+    raw = seeds.tiny_sentencepiece()
+    return json_bytes(settings) + b"\0" + (damaged(raw, rng) if rng.random() < 0.7 else raw)
+
+
+def _sentencepiece(case: bytes, folder: Path) -> None:
+    from evalkit.cards import load_card
+    from evalkit.prompts import load_tokenizer
+
+    settings, _, raw = case.partition(b"\0")
+    _written(folder, "model/config.json", json_bytes(seeds.CONFIG))
+    _written(folder, "model/tokenizer_config.json", settings)
+    _written(folder, "model/tokenizer.model", raw)
+    # Of another class, transformers reads it, and tiktoken would keep a copy in its cache.
+    with mock.patch.dict(os.environ, {"TIKTOKEN_CACHE_DIR": ""}):
+        tokenizer = load_tokenizer(load_card(folder / "model"))
+    ids = tokenizer.encode("Who is <s> it? 谁\n")
+    tokenizer.decode(ids, skip_special=True)
+    tokenizer.encode_marked([tokenizer.marked(f"<s>{tokenizer.guarded('<s>a')}</s> b")])
+    str(tokenizer.digest)
+
+
 READERS: tuple[Reader, ...] = (
     Reader("jsonl", _lines_of(seeds.RECORDS), _jsonl),
     Reader("json-array", _trees(list(seeds.RECORDS), bytes_share=0.7), _json_array),
@@ -549,5 +573,6 @@ READERS: tuple[Reader, ...] = (
     Reader("template", lambda rng: damaged_text(rng.choice(seeds.TEMPLATES), rng, seeds.TEMPLATES).encode(), _template,
            needs=("jinja2",), seconds=30.0),
     Reader("tokenizer", _tokenizer_case, _tokenizer, needs=("tokenizers",), seconds=30.0),
+    Reader("sentencepiece", _sentencepiece_case, _sentencepiece, seconds=30.0),
 )  # fmt: skip
 """A new reader is one line here: how its cases are made, and what reads them."""

@@ -14,8 +14,8 @@ from evalkit.paths import shipped
 
 __all__ = [
     "CARD", "CONFIG", "CONFIGS", "DIGESTS", "GENERATION", "INDEX", "LINES", "MANIFEST", "NEEDLES", "OPENCOMPASS",
-    "RECORDS", "REPLIES", "SETTINGS", "TEMPLATES", "WHEEL", "archives", "benchmark_texts", "pickled",
-    "tiny_tokenizer",
+    "RECORDS", "REPLIES", "SENTENCEPIECE_SETTINGS", "SETTINGS", "TEMPLATES", "WHEEL", "archives", "benchmark_texts",
+    "pickled", "tiny_sentencepiece", "tiny_tokenizer",
 ]  # fmt: skip
 
 CARD: dict[str, Any] = {
@@ -218,6 +218,28 @@ def archives() -> list[bytes]:
 def benchmark_texts() -> tuple[str, ...]:
     """The definitions that ship."""
     return tuple(path.read_text("utf-8") for path in sorted(shipped("benchmarks").glob("*.yaml")))
+
+
+SENTENCEPIECE_SETTINGS: dict[str, Any] = {
+    "tokenizer_class": "LlamaTokenizer", "legacy": False, "add_bos_token": True, "add_eos_token": False,
+    "add_prefix_space": True, "bos_token": {"content": "<s>", "lstrip": False}, "eos_token": "</s>",
+    "added_tokens_decoder": {"0": {"content": "<unk>", "special": True}, "300": {"content": "<|end|>"}},
+    "additional_special_tokens": ["<|end|>"], "chat_template": "{{ bos_token }}", "sp_model_kwargs": {},
+}  # fmt: skip
+"""tokenizer_config.json beside a SentencePiece model."""
+
+
+@cache
+def tiny_sentencepiece() -> bytes:
+    """A `tokenizer.model` of 300 pieces with byte fallback, trained here."""
+    import sentencepiece
+
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["the quick brown fox jumps over the lazy dog 中文 字符"] * 20), model_writer=out,
+        model_type="bpe", vocab_size=300, byte_fallback=True, minloglevel=2, num_threads=1,
+    )  # fmt: skip
+    return out.getvalue()
 
 
 @cache
