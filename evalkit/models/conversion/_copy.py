@@ -65,7 +65,8 @@ def is_whole(folder: Path, digest: str) -> bool:
     try:
         facts = read_json(folder / _FACTS)
         files = facts["files"] if isinstance(facts, dict) and facts.get("digest") == digest else None
-        if not isinstance(files, dict) or {path.name for path in folder.iterdir()} != {_FACTS, *files}:
+        found = {path.name for path in folder.iterdir() if not path.name.startswith(".")}  # those are no engine's
+        if not isinstance(files, dict) or found != {_FACTS, *files}:
             return False
         return all(file_digest(folder / name) == told for name, told in files.items())
     except (UserError, OSError, KeyError):

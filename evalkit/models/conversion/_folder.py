@@ -79,7 +79,8 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
             options.note(f"{target}: the converted copy is damaged and is made anew")
         copy = _planned(folder, config, form, target, digest)
         check_room(copy)
-        options.note(f"{card.name}: {form.name}; converted copy in {target} ({amount(copy.size)})")
+        size = amount(copy.size) if copy.size else "its shards are the published ones"
+        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size})")
         write_copy(copy)
     return target
 

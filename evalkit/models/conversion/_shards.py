@@ -42,10 +42,12 @@ def opened(path: Path) -> Iterator[Shard]:
         return
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise CardError(f"{path}: no such file: copy it there")
     try:
         with safe_open(path, framework="pt") as file:
             yield Shard(tuple(_header(path, name, file.get_slice(name)) for name in file.keys()), file.get_tensor)  # noqa: SIM118
-    except (SafetensorError, FileNotFoundError) as error:
+    except SafetensorError as error:
         raise CardError(f"{path}: not a safetensors file ({one_line(error)}): copy it again") from error
 
 

@@ -142,12 +142,23 @@ def test_a_file_that_was_added_is_damage_too(index: Path) -> None:
     assert not (found / "adapter_config.json").exists()
 
 
+def test_a_hidden_file_is_no_damage(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File managers leave some, and no engine reads them."""
+    found: Any = made(index).folder
+    (found / ".DS_Store").write_bytes(b"")
+    monkeypatch.setattr(_folder, "write_copy", pytest.fail)
+
+    assert str(found) == made(index).place
+
+
 def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     """Of safetensors whose names and numbers are Llama's only config.json is new; of Index the head is written."""
-    same: Any = made(publish(XVERSE, llama_state(XVERSE), "xverse", is_pickled=False)).folder
+    notes: list[str] = []
+    same: Any = made(publish(XVERSE, llama_state(XVERSE), "xverse", is_pickled=False), notes).folder
     head: Any = made(publish(INDEX, llama_state(INDEX), "index", is_pickled=False)).folder
 
     assert [True, True] == [path.is_symlink() for path in sorted(same.glob("*.safetensors"))]
+    assert "(its shards are the published ones)" in notes[0]
     assert [False, True] == [path.is_symlink() for path in sorted(head.glob("*.safetensors"))]
 
 

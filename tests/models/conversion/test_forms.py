@@ -57,6 +57,39 @@ def test_pickled_weights_under_own_code_are_read_by_transformers(
     assert "runs_as" not in model.engine_info
 
 
+def test_own_code_runs_on_pickled_weights_where_it_is_allowed(
+    publish: Publish,
+    load: Callable[..., HuggingFaceModel],
+    prompts: list[list[int]],
+    tokenizer: PromptTokenizer,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The class of the repository answers, here one that leaves the head as it is; nothing is converted."""
+    from transformers import dynamic_module_utils
+
+    monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    state = llama_state(INDEX)
+    state["lm_head.weight"][::2] *= 3
+    folder = publish(INDEX, state)
+    (folder / "configuration_index.py").write_text(
+        "from transformers import LlamaConfig\nclass IndexConfig(LlamaConfig):\n    model_type = 'index'\n", "utf-8"
+    )
+    (folder / "modeling_index.py").write_text(
+        "from transformers import LlamaForCausalLM\nfrom .configuration_index import IndexConfig\n"
+        "class IndexForCausalLM(LlamaForCausalLM):\n    config_class = IndexConfig\n",
+        "utf-8",
+    )
+    wanted = greedy_texts(lambda ids: llama_logits(state, INDEX, ids), prompts, tokenizer.decode)
+
+    model: Any = load(folder, trust_remote_code=True)
+
+    assert wanted == answers(model, prompts)
+    assert "transformers_modules" in type(model._model).__module__
+    assert not cache.exists()
+
+
 @pytest.mark.parametrize("kind", ["qwen2", "mistral"])
 def test_pickled_weights_of_any_built_in_architecture_become_safetensors(
     kind: str,
