@@ -12,8 +12,6 @@ from evalkit.errors import shown
 
 __all__ = ["compare_code", "compare_network"]
 
-_MOST_FIELDS = 8  # that a line names
-
 
 def compare_network(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Finding]:
     """Whether the card has the weights run as what they are; without `runs_as` it leaves that to config.json."""
@@ -46,14 +44,8 @@ def compare_code(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Findi
         yield Finding(
             "note", f"trust_remote_code_required: true, but {published.name} runs as {published.runs_as} without it"
         )
-    if published is not None and published.unknown:
-        fields = ", ".join(shown(field) for field in published.unknown[:_MOST_FIELDS])
-        more = f" and {len(published.unknown) - _MOST_FIELDS} more" if len(published.unknown) > _MOST_FIELDS else ""
-        yield Finding(
-            "note",
-            f"{folder / 'config.json'}: what {fields}{more} mean is not known here: as {published.runs_as} they are "
-            "left out",
-        )
+    if published is not None and published.left_out is not None:
+        yield Finding("note", f"{folder / 'config.json'}: {published.left_out}")
 
 
 def _ways(obstacles: tuple[str, ...]) -> str:

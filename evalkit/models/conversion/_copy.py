@@ -9,23 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.cards import file_digest, read_config
+from evalkit.cards import file_digest
 from evalkit.errors import CardError, UserError
 from evalkit.files import json_text, partial_of, replace_text, sha256_of, sync_folder
 from evalkit.reading import read_json
 
 from ._families import Convert
 from ._formats import write_safetensors
+from ._pickles import check_sums
 from ._plan import ShardPlan
-from ._shards import opened
+from ._shards import is_pickled, opened
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Copy", "amount", "check_room", "is_whole", "locked", "write_copy"]
+__all__ = ["GENERATION", "Copy", "amount", "check_room", "is_whole", "locked", "write_copy"]
 
 _FACTS = "conversion.json"
-_WHOLE, _INDEX, _GENERATION = "model.safetensors", "model.safetensors.index.json", "generation_config.json"
+GENERATION = "generation_config.json"
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _HEADERS = 2**20  # bytes of room for configurations and the headers of files
 _ADVICE = "make room there, or set EVALKIT_CACHE to another folder"
 
@@ -44,6 +46,8 @@ class Copy:
     """The published `config.json`."""
     config: Mapping[str, object]
     """The copy's `config.json`."""
+    generation: Mapping[str, object] | None
+    """The published `generation_config.json`, which the copy has too; None where there is none."""
     convert: Convert
     """What becomes of each tensor."""
     plans: Sequence[ShardPlan]
@@ -104,14 +108,18 @@ def check_room(copy: Copy) -> None:
         )
 
 
-def write_copy(copy: Copy) -> None:
-    """Write the copy, in place of a damaged one; under `locked`. `CardError` where the system refuses."""
+def write_copy(copy: Copy, *, check: Callable[[], None]) -> None:
+    """Write the copy, in place of a damaged one; under `locked`. `CardError` where the system refuses.
+
+    `check` raises where what was written must not take its place.
+    """
     try:
         _sweep(copy.folder)
         partial = partial_of(copy.folder)
         partial.mkdir()
         try:
             _fill(partial, copy)
+            check()
             if copy.folder.exists():
                 copy.folder.replace(partial_of(copy.folder))  # a folder cannot take the place of another in one step
             partial.replace(copy.folder)
@@ -143,8 +151,8 @@ def _fill(folder: Path, copy: Copy) -> None:
         files[name] = _shard(folder / name, plan, copy)
         places.update(dict.fromkeys((header.name for header in plan.results), name))
     settings: dict[str, object] = {"config.json": {**copy.config, **_stored_format(copy.config, plans)}}
-    if (copy.source / _GENERATION).is_file():
-        settings[_GENERATION] = read_config(copy.source / _GENERATION)
+    if copy.generation is not None:
+        settings[GENERATION] = copy.generation
     if len(plans) > 1:
         total = sum(header.size for plan in plans for header in plan.results)
         settings[_INDEX] = {"metadata": {"total_size": total}, "weight_map": places}
@@ -170,6 +178,8 @@ def _shard(path: Path, plan: ShardPlan, copy: Copy) -> str:
         except OSError:  # a file system without links
             shutil.copyfile(plan.source, path)
         return file_digest(plan.source)
+    if is_pickled(plan.source):
+        check_sums(plan.source)
     with opened(plan.source) as shard:
         return write_safetensors(path, plan.results, _converted(plan, shard.tensor, copy))
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit.cards import Card, weight_files, weights_digest
+from evalkit.cards import Card, read_config, weight_files, weights_digest
+from evalkit.errors import CardError
 from evalkit.paths import cache_root
 
 from .._base import BackendOptions
 from .._folder_code import read_configuration
 from ._check import check_plans, expected_tensors
-from ._copy import Copy, amount, check_room, is_whole, locked, write_copy
+from ._copy import GENERATION, Copy, amount, check_room, is_whole, locked, write_copy
 from ._forms import Form, form_for
-from ._plan import plan_shards
+from ._plan import ShardPlan, plan_shards
 
 __all__ = ["Loadable", "loadable"]
 
@@ -57,13 +58,17 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
     form = form_for(folder, config, engine)
     if form is None:
         return Loadable(place, None)
+    if form.left_out is not None:
+        options.note(f"{folder}/config.json: {form.left_out}")
     copy = _converted(card, folder, config, form, options)
     return Loadable(str(copy), None, is_converted=True, runs_as=form.runs_as)
 
 
 def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, options: BackendOptions) -> Path:
     """The copy of a model in a form, made where it is not there."""
-    what = [_FORMAT, weights_digest(card), form.name, dict(form.config)]
+    published = weights_digest(card)
+    generation = read_config(folder / GENERATION) if (folder / GENERATION).is_file() else None
+    what = [_FORMAT, published, form.name, dict(form.config), config, generation]  # a commit pins its weights alone
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     target = cache_root().absolute() / "converted" / f"{card.name}-{digest[:16]}"
     if is_whole(target, digest):
@@ -77,18 +82,25 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
             return target
         if target.exists():
             options.note(f"{target}: the converted copy is damaged and is made anew")
-        copy = _planned(folder, config, form, target, digest)
+        plans = _planned(folder, config, form)
+        copy = Copy(target, folder, digest, config, form.config, generation, form.convert, plans)
         check_room(copy)
         size = amount(copy.size) if copy.size else "its shards are the published ones"
         options.note(f"{card.name}: {form.name}; converted copy in {target} ({size})")
-        write_copy(copy)
+        write_copy(copy, check=lambda: _check_unchanged(card, folder, published))
     return target
 
 
-def _planned(folder: Path, config: dict[str, Any], form: Form, target: Path, digest: str) -> Copy:
-    """What will be written, held against the architecture that is to load it."""
+def _check_unchanged(card: Card, folder: Path, published: str) -> None:
+    """Raise a `CardError` where the files are no longer those whose digest names the copy."""
+    if weights_digest(card) != published:
+        raise CardError(f"{folder}: the files changed while they were converted: run again when they are all there")
+
+
+def _planned(folder: Path, config: dict[str, Any], form: Form) -> list[ShardPlan]:
+    """What becomes of the files, held against the architecture that is to load them."""
     plans = plan_shards(weight_files(folder), form.convert, config)
     if form.checked is not None:
         tensors = sum(len(plan.results) for plan in plans)
         check_plans(folder, form.checked, plans, expected_tensors(folder, form.checked, tensors))
-    return Copy(target, folder, digest, config, form.config, form.convert, plans)
+    return plans

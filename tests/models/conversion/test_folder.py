@@ -182,11 +182,11 @@ def test_threads_convert_once(index: Path, monkeypatch: pytest.MonkeyPatch) -> N
     started, real, written = threading.Event(), _folder.write_copy, []
     notes: list[str] = []
 
-    def slow(copy: Any) -> None:
+    def slow(copy: Any, **options: Any) -> None:
         written.append(copy)
         started.set()
         waiting.wait(5)
-        real(copy)
+        real(copy, **options)
 
     waiting = threading.Event()
 
@@ -297,6 +297,68 @@ def test_loading_errors_name_the_published_folder(
         load(index)
 
     assert f"{index}: cannot load the model: {index}: broken" == str(caught.value)
+
+
+def test_files_that_change_meanwhile_make_no_copy(index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be taken for one of the files as they were, whenever those come back."""
+    import torch
+
+    shard, write = index / "pytorch_model-00001-of-00002.bin", _copy.write_safetensors
+    before = shard.read_bytes()
+
+    def replaced(*args: Any) -> str:
+        torch.save({name: tensor + 1 for name, tensor in torch.load(shard).items()}, shard)
+        return write(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_copy, "write_safetensors", replaced)
+        with pytest.raises(CardError, match="changed while they were converted: run again"):
+            made(index)
+
+    assert [] == [path for path in cache.iterdir() if path.suffix != ".lock"]
+    shard.write_bytes(before)
+    assert made(index).is_converted
+
+
+def test_settings_beside_the_weights_make_another_copy(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the identity is a commit of the hub, which pins the weights alone."""
+    monkeypatch.setattr(_folder, "weights_digest", lambda _: "hub:a/b@c")
+    places = [made(index).place]
+    (index / "generation_config.json").write_text('{"eos_token_id": 5}', "utf-8")
+    places.append(made(index).place)
+    (index / "config.json").write_text(json.dumps({**INDEX, "norm_head": False}), "utf-8")
+    places.append(made(index).place)
+
+    assert 3 == len(set(places))
+
+
+def test_fields_that_nobody_knows_are_said_at_every_load(index: Path) -> None:
+    """What they ask for is not computed."""
+    (index / "config.json").write_text(json.dumps({**INDEX, "head_dim": 8, "logit_scale": 0.5}), "utf-8")
+    said = f"{index}/config.json: what 'head_dim', 'logit_scale' mean is not known here: as llama they are left out"
+
+    for _ in range(2):
+        notes: list[str] = []
+        made(index, notes)
+        assert said in notes
+
+
+@pytest.mark.parametrize("damage", ["hole", "flipped"])
+def test_damaged_numbers_make_no_copy(damage: str, index: Path, cache: Path) -> None:
+    """A download with holes has the right length and every name; the checksums of the archive tell."""
+    path = index / "pytorch_model-00001-of-00002.bin"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = (
+        bytes(4000) if damage == "hole" else [each ^ 1 for each in data[middle : middle + 4000]]
+    )
+    path.write_bytes(data)
+
+    with pytest.raises(CardError, match=r"00001-of-00002\.bin: damaged \(.*CRC.*copy it again") as caught:
+        made(index)
+
+    assert 1 == len(str(caught.value).splitlines())
+    assert [] == [each for each in cache.iterdir() if each.suffix != ".lock"]
 
 
 def test_a_refused_shard_leaves_no_copy(index: Path, cache: Path) -> None:
