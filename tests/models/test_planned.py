@@ -12,8 +12,11 @@ from evalkit.cards import load_card
 from evalkit.errors import UserError
 from evalkit.models import BackendOptions
 from evalkit.models._planned import check_planned
-from evalkit.models.vllm._engine import _overrides, check_rotation
+from evalkit.models.conversion import Loadable
+from evalkit.models.vllm._configuration import overrides
+from evalkit.models.vllm._loaded import Loaded
 from evalkit.models.vllm._rope import RotaryTable
+from evalkit.models.vllm._rotation import check_rotation
 from evalkit.rope import RopeModel, RopeSetting
 
 PLANNED = RopeModel(10000.0, 512, 16)
@@ -46,10 +49,13 @@ def test_what_differs_is_one_line_that_names_the_fact(found: dict[str, Any], mes
 def test_vllm_is_not_started_with_another_base_than_the_weights_have(save_model: Callable[..., Path]) -> None:
     """Its overrides would hide what the configuration says, so the two are compared before."""
     card = load_card(save_model())
+    loaded = Loaded(Loadable(card.require_weights(), None))
 
-    assert 20000.0 == _overrides(card, BackendOptions(rope_model=PLANNED), SETTING, 99)["rope_parameters"]["rope_theta"]
+    fitting = overrides(card, loaded, BackendOptions(rope_model=PLANNED), SETTING, 99)
+
+    assert 20000.0 == fitting["rope_parameters"]["rope_theta"]
     with pytest.raises(UserError, match="by base 10000, and --rope counts with 320000"):
-        _overrides(card, BackendOptions(rope_model=RopeModel(320000.0, 512, 16)), SETTING, 99)
+        overrides(card, loaded, BackendOptions(rope_model=RopeModel(320000.0, 512, 16)), SETTING, 99)
 
 
 class Engine:

@@ -151,7 +151,7 @@ def test_that_the_rotation_was_compared_is_reported(engine: ModelAdapter, prompt
 
 def test_a_rotation_that_is_not_the_planned_one_is_refused(engine: ModelAdapter, card: Card) -> None:
     """An engine whose table holds another base than the plan says does not answer."""
-    from evalkit.models.vllm._engine import check_rotation, put_in_force
+    from evalkit.models.vllm._rotation import check_rotation, put_in_force
 
     list(engine.generate(SETTINGS["none"], requests_for([token_array([5])])))
     put_in_force(engine._engine, SETTINGS["base"], card)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from tests.vllm.conftest import MODEL
 
 BASE = 10000.0
 REQUEST = GenerationRequest(0, token_array([5, 6, 7]), 4)
+LONG = GenerationRequest(0, token_array([5] * 1500), 4)  # beyond the model's length
 
 
 def changed_model(folder: Path, **config: Any) -> Card:
@@ -36,7 +37,7 @@ def test_dynamic_scaling_past_the_window_is_refused(tmp_path: Path, window: int)
     model = load_model("vllm", card, load_tokenizer(card), BackendOptions(dtype="float32", longest_sequence=window))
 
     with pytest.raises(UserError, match=r"past that it returns garbage; .*--rope dynamic:F"):
-        list(model.generate(RopeSetting("native"), [REQUEST]))
+        list(model.generate(RopeSetting("native"), [LONG]))
 
     model.close()
 

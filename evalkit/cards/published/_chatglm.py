@@ -64,8 +64,9 @@ def read_chatglm(config: Mapping[str, object]) -> Published:
         **fields.tokens(vocabulary),
         **fields.dtype(),
     }
-    # vLLM multiplies the base whatever the model, takes heads as hidden / heads, and wants `original_rope` stated.
-    is_native = rope["rope_type"] == "default" and head_dim * heads == hidden and fields.has("original_rope")
+    # vLLM takes heads as hidden / heads and wants `original_rope` stated. It multiplies the base by any ratio: where it
+    # is one of positions, the backend writes the rotation into its table. vLLM 0.32 has no class for `glm`.
+    is_native = head_dim * heads == hidden and fields.has("original_rope")
     return fields.published(_NAME, built_in, {"vllm"} if is_native else ())
 
 

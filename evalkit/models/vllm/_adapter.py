@@ -15,11 +15,16 @@ from evalkit.errors import UserError, one_line
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
-from .._base import BackendOptions, Completion, FinishReason, GenerationRequest
+from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules
 from .._stopping import AnswerEnd, end_ids
-from ._engine import check_rotation, configured_generation, put_in_force, read_rotations, start_engine
+from ._answers import Answer
+from ._configuration import configured_generation
+from ._engine import start_engine
+from ._loaded import Loaded, find_loaded
 from ._order import deepest_first
+from ._rope import class_name
+from ._rotation import check_rotation, put_in_force, read_rotations, within_length
 
 __all__ = ["VllmModel"]
 
@@ -39,6 +44,7 @@ class VllmModel:
         self._options = options
         self._eos_ids: frozenset[int] = frozenset()
         self._rules = GenerationRules()
+        self._loaded: Loaded | None = None
         self._engine: Any = None
         self._in_force: RopeSetting | None = None
         self._facts: dict[str, Any] = {}
@@ -55,26 +61,43 @@ class VllmModel:
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
         """Answer the requests, given in trie order, each as soon as it is finished."""
-        self._switch(rope)
+        self._switch(within_length(rope, self._card, requests))
         waiting = iter(deepest_first(requests))
-        under_way: dict[str, GenerationRequest] = {}
+        under_way: dict[str, Answer] = {}
         last = time.perf_counter()
         try:
             while True:
                 yield from self._admit(waiting, under_way)
                 if not under_way:
                     return
-                for output in self._step():
-                    if output.finished and output.request_id in under_way:
-                        now = time.perf_counter()
-                        yield self._completion(under_way.pop(output.request_id), output, now - last)
-                        last = now
+                for answer, output in self._completed(under_way):
+                    now = time.perf_counter()
+                    yield answer.completion(output, now - last)
+                    last = now
         finally:
             if under_way and self._engine is not None:
                 self._engine.llm_engine.abort_request(list(under_way))
 
+    def _completed(self, under_way: dict[str, Answer]) -> list[tuple[Answer, Any]]:
+        """Answers that the engine's next step completed, with that output; they are no longer under way.
+
+        The engine forgets those that it would have gone on with, and their blocks serve others.
+        """
+        complete = []
+        ended = []
+        for output in self._step():
+            answer = under_way.get(output.request_id)
+            if answer is None or not answer.take(output):
+                continue
+            complete.append((under_way.pop(output.request_id), output))
+            if not output.finished:
+                ended.append(output.request_id)
+        if ended:
+            self._engine.llm_engine.abort_request(ended)
+        return complete
+
     def _step(self) -> list[Any]:
-        """What the engine finished in its next step; `UserError` where it has died, with what to do."""
+        """What the engine shows of its next step; `UserError` where it has died, with what to do."""
         try:
             outputs: list[Any] = self._engine.llm_engine.step()
         except Exception as error:  # of every kind: device, memory, a worker that was killed
@@ -93,14 +116,15 @@ class VllmModel:
 
     def _switch(self, rope: RopeSetting) -> None:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
-        if self._engine is None:
+        if self._engine is None or self._loaded is None:
             configured, self._rules = configured_generation(self._card)
             self._eos_ids = end_ids(configured, self._tokenizer)
-            self._engine = start_engine(self._card, self._options, rope)
+            self._loaded = find_loaded(self._card, self._options)
+            self._engine = start_engine(self._card, self._loaded, self._options, rope)
         elif rope == self._in_force:
             self._engine.reset_prefix_cache()
             return
-        if rope.rope_type != "native" or self._in_force is not None:
+        if rope.rope_type != "native" or self._in_force is not None or self._loaded.is_turned_otherwise:
             put_in_force(self._engine, rope, self._card)
         is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
         self._in_force = rope
@@ -112,6 +136,8 @@ class VllmModel:
         settings = self._engine.llm_engine.vllm_config
         return {
             "engine": vllm.__version__,
+            "model_class": self._engine.apply_model(class_name)[0],
+            **(self._loaded.facts if self._loaded is not None else {}),
             "dtype": str(settings.model_config.dtype).removeprefix("torch."),
             "device": settings.device_config.device_type,
             "tensor_parallel": settings.parallel_config.tensor_parallel_size,
@@ -122,7 +148,7 @@ class VllmModel:
             "prefix_reuse": "on" if settings.cache_config.enable_prefix_caching else "switched off",
         }
 
-    def _admit(self, waiting: Iterator[GenerationRequest], under_way: dict[str, GenerationRequest]) -> list[Completion]:
+    def _admit(self, waiting: Iterator[GenerationRequest], under_way: dict[str, Answer]) -> list[Completion]:
         """Hand on requests until the engine has enough to choose from; completions of those it refuses."""
         enough = LOOK_AHEAD * self._engine.llm_engine.vllm_config.scheduler_config.max_num_seqs
         refused = []
@@ -131,7 +157,7 @@ class VllmModel:
             try:
                 prompt = {"prompt_token_ids": request.ids.tolist()}
                 self._engine.llm_engine.add_request(name, prompt, self._sampling(request))
-                under_way[name] = request
+                under_way[name] = Answer(request, self._end(request), self._is_watched(request))
             except ValueError as error:  # this prompt, not the engine
                 reason = f"vLLM refused the prompt: {one_line(error)}"
                 refused.append(Completion(request.index, finish_reason="error", error=reason))
@@ -143,35 +169,32 @@ class VllmModel:
     def _stop(self, request: GenerationRequest) -> list[str]:
         return [*request.stop, *self._rules.stop_strings]
 
+    def _is_watched(self, request: GenerationRequest) -> bool:
+        """Whether evalkit itself looks for stop strings, in the tokens as they come.
+
+        It must where vLLM has no tokenizer, and where a least number of tokens is asked for: only vLLM would let a stop
+        string pass within it. Elsewhere it would cost a text for every token; vLLM decodes the new token alone.
+        """
+        has_text = self._loaded is not None and self._loaded.reads_text
+        return bool(self._stop(request)) and not (has_text and self._least(request) == 0)
+
+    def _least(self, request: GenerationRequest) -> int:
+        return max(request.stop_rule.min_new_tokens, int(self._rules.fields.get("min_new_tokens", 0)))
+
     def _sampling(self, request: GenerationRequest) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        is_watched = self._is_watched(request)
+        stop = [] if is_watched else self._stop(request)
         return SamplingParams(
             temperature=0.0,  # greedy
             repetition_penalty=self._rules.facts["repetition_penalty"],
             max_tokens=request.max_new_tokens,
-            stop=self._stop(request),
+            stop=stop,
             stop_token_ids=sorted(self._end(request).ids),
-            min_tokens=max(request.stop_rule.min_new_tokens, self._rules.fields.get("min_new_tokens", 0)),
-            detokenize=bool(self._stop(request)),  # the text is made of the ids below, as every backend makes it
+            min_tokens=self._least(request),
+            detokenize=bool(stop),  # the text is made of the ids, as every backend makes it
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
-
-    def _completion(self, request: GenerationRequest, output: Any, seconds: float) -> Completion:
-        answer = output.outputs[0]
-        generated = list(answer.token_ids)
-        if answer.finish_reason not in {"stop", "length"}:
-            reason = f"vLLM ended the request without an answer ({answer.finish_reason})"
-            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason)
-        finish: FinishReason = "stop" if answer.finish_reason == "stop" else "length"
-        return Completion(
-            request.index,
-            text=self._end(request).text(generated),
-            output_tokens=len(generated),
-            finish_reason=finish,
-            seconds=seconds,
-            cached_tokens=output.num_cached_tokens,
-            prompt_tokens=len(output.prompt_token_ids),
+            output_kind=RequestOutputKind.DELTA if is_watched else RequestOutputKind.FINAL_ONLY,
         )

@@ -19,7 +19,7 @@ from evalkit.rope import RopeSetting
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RotaryTable", "fresh_overrides", "read_tables", "write_tables"]
+__all__ = ["RotaryTable", "class_name", "fresh_overrides", "read_tables", "write_tables"]
 
 # Classes of `vllm.model_executor.layers.rotary_embedding` whose whole effect is one table of all rotated dimensions.
 PLAIN_CLASSES = {
@@ -66,6 +66,11 @@ class RotaryTable:
     def is_plain(self) -> bool:
         """Whether writing the table changes all there is to change."""
         return self.kind in PLAIN_CLASSES
+
+
+def class_name(model: torch.nn.Module) -> str:
+    """vLLM's class of a worker's model."""
+    return type(model).__name__
 
 
 def read_tables(model: torch.nn.Module, positions: Sequence[int]) -> list[RotaryTable]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
-from evalkit.errors import SampleError
-
 from .._foreign import WithoutSpecialTokens
 from ._marked import MarkedText
 
@@ -120,10 +118,10 @@ class PublishedText(WithoutSpecialTokens):
     ) -> str:
         """The text of ids; control tokens by their texts, or left out.
 
-        Raises `SampleError` for an id that stands for no text.
+        Ids beyond the vocabulary, which a model with a padded output layer can generate, stand for no text and are left
+        out, as the tokenizers library leaves them out.
         """
-        given = [int(each) for each in ids]
-        self._check(given)
+        given = [each for each in map(int, ids) if 0 <= each < self._core.size or each in self._texts]
         if skip_special_tokens:
             given = [each for each in given if each not in self._texts]
         runs = [(is_special, list(run)) for is_special, run in groupby(given, self._texts.__contains__)]
@@ -132,11 +130,6 @@ class PublishedText(WithoutSpecialTokens):
             for place, (is_special, run) in enumerate(runs)
         )
         return self._clean_up(text) if self._clean_up and clean_up_tokenization_spaces is None else text
-
-    def _check(self, ids: Sequence[int]) -> None:
-        odd = next((each for each in ids if not 0 <= each < self._core.size and each not in self._texts), None)
-        if odd is not None:
-            raise SampleError(f"token {odd} stands for no text: the tokenizer's vocabulary ends at {len(self) - 1}")
 
     def _shown(self, token: int) -> str:
         text = self._texts[token]

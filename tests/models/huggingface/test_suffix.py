@@ -83,7 +83,7 @@ def test_logits_behind_a_prefix_are_those_of_a_whole_pass(
     with torch.inference_mode():
         truth = precise.whole(ids)
         own = float((feeding.whole(ids) - truth).abs().max())  # nothing in float32, whose last places two orders share
-        allowed = 3 * own + 16 * torch.finfo(torch.float32).eps * float(truth.max() - truth.min())
+        allowed = 3 * own + 32 * torch.finfo(torch.float32).eps * float(truth.max() - truth.min())
         for cached in SPLITS:
             cache = cache_maker(tried)()
             feeding.step(ids[:cached], cache)

@@ -1,4 +1,4 @@
-"""What a vLLM engine is told of the model's generation configuration, and what it is not started for."""
+"""What a vLLM engine is told of the model's configurations, and what it is not started for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import pytest
 
 from evalkit.cards import load_card
 from evalkit.errors import CardError
-from evalkit.models import BackendOptions
 from evalkit.models._generation import GenerationRules
-from evalkit.models.vllm import _engine as module
+from evalkit.models.vllm import _configuration as module
 
 SaveModel = Callable[..., Path]
 
@@ -21,7 +20,7 @@ SaveModel = Callable[..., Path]
 @pytest.fixture
 def configured(save_model: SaveModel, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Any, GenerationRules]]:
     """What is read of a model with those fields in one of its files; vLLM itself is not needed for it."""
-    monkeypatch.setattr(module, "_import_vllm", lambda: None)
+    monkeypatch.setattr(module, "import_vllm", lambda: None)
 
     def read(file: str = "generation_config.json", **fields: Any) -> tuple[Any, GenerationRules]:
         folder = save_model()
@@ -61,31 +60,3 @@ def test_a_penalty_that_cannot_be_is_one_line(configured: Callable[..., tuple[An
     """vLLM would refuse each prompt for itself."""
     with pytest.raises(CardError, match=r"repetition_penalty is -1"):
         configured(repetition_penalty=-1)
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"_attn_implementation": "owner/kernel"}, "refused"),
-        ({"vision_config": {"attn_implementation": "owner/kernel@v1"}}, "refused"),
-        ({"kernel_config": {"RMSNorm": "owner/kernel:Norm"}}, "refused"),
-        ({"_attn_implementation": "flash_attention_2"}, "ignored, vLLM attends"),
-        ({"_attn_implementation": None}, ""),
-    ],
-    ids=str,
-)
-def test_what_a_folder_chooses_is_refused_or_said(fields: dict[str, Any], expected: str, save_model: SaveModel) -> None:
-    """Code of the hub needs the flag; vLLM needs no other attention."""
-    folder = save_model()
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **fields}), "utf-8")
-    notes: list[str] = []
-
-    if expected == "refused":
-        with pytest.raises(CardError, match="code that is not run unasked") as caught:
-            module._check_choices(load_card(folder), BackendOptions())
-        assert 1 == len(str(caught.value).splitlines())
-    module._check_choices(load_card(folder), BackendOptions(trust_remote_code=True, note=notes.append))
-
-    assert bool(expected) == bool(notes)
-    assert expected == "refused" or expected in "".join(notes)

@@ -1,0 +1,81 @@
+"""Answers under way in an engine: which tokens complete them, and what is made of those."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from evalkit.models import GenerationRequest
+from evalkit.models._stopping import AnswerEnd
+from evalkit.models.vllm._answers import Answer
+from evalkit.prompts import PromptTokenizer, token_array
+
+END = 2
+
+
+def answer(tokenizer: PromptTokenizer, *stop: str, is_watched: bool = True) -> Answer:
+    """An answer that has begun."""
+    request = GenerationRequest(5, token_array([1, 2, 3]), 9, stop)
+    return Answer(request, AnswerEnd(tokenizer, frozenset({END}), stop), is_watched)
+
+
+def output(*ids: int, reason: str | None = None) -> Any:
+    """What vLLM shows of a step: those ids, and why the answer ended if it did."""
+    return SimpleNamespace(
+        finished=reason is not None,
+        outputs=[SimpleNamespace(token_ids=list(ids), finish_reason=reason)],
+        num_cached_tokens=2,
+        prompt_token_ids=[1, 2, 3],
+    )
+
+
+def test_a_watched_answer_ends_with_the_token_that_completes_a_stop_string(tokenizer: PromptTokenizer) -> None:
+    """Tokens that came with it in one output are not part of the answer."""
+    first, *rest = tokenizer.encode("one two ### three")
+    found = answer(tokenizer, "###")
+    completed = [each for each in range(1, len(rest) + 1) if "###" in tokenizer.decode(rest[:each], skip_special=False)]
+
+    assert not found.take(output(first))
+    assert found.take(output(*rest))
+
+    made = found.completion(output(*rest), 0.5)
+    assert ("one two ", "stop", 1 + completed[0]) == (made.text, made.finish_reason, made.output_tokens)
+    assert (5, 0.5, 2, 3) == (made.index, made.seconds, made.cached_tokens, made.prompt_tokens)
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+@pytest.mark.parametrize(("reason", "last"), [("length", 40), ("stop", END)])
+def test_what_the_engine_ends_is_complete(reason: str, last: int, is_watched: bool, tokenizer: PromptTokenizer) -> None:
+    """At the limit and at an end-of-text token, shown token by token or all at once."""
+    found = answer(tokenizer, "###", is_watched=is_watched)
+    ids = [30, 31, last]
+
+    if is_watched:
+        assert [False, False] == [found.take(output(each)) for each in ids[:2]]
+        ids = ids[2:]
+    assert found.take(output(*ids, reason=reason))
+
+    made = found.completion(output(*ids, reason=reason), 0.0)
+    assert (reason, 3, None) == (made.finish_reason, made.output_tokens, made.error)
+
+
+def test_a_stop_string_that_the_last_token_completes_is_no_limit(tokenizer: PromptTokenizer) -> None:
+    """As in the loop that other backends share."""
+    ids = tokenizer.encode("one ###")
+    found = answer(tokenizer, "###")
+    last = output(*ids, reason="length")
+
+    assert found.take(last)
+    assert "stop" == found.completion(last, 0.0).finish_reason
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_request_that_vllm_gave_up_is_an_error(is_watched: bool, tokenizer: PromptTokenizer) -> None:
+    """Not a short answer."""
+    found = answer(tokenizer, "###", is_watched=is_watched)
+    aborted = output(30, reason="abort")
+
+    assert found.take(aborted)
+    assert "without an answer (abort)" in str(found.completion(aborted, 0.0).error)

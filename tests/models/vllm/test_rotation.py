@@ -1,0 +1,71 @@
+"""Which setting a model's own RoPE is for an engine whose table is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evalkit.cards import Card, load_card
+from evalkit.models import GenerationRequest
+from evalkit.models.vllm._rotation import _native_setting, within_length
+from evalkit.prompts import token_array
+from evalkit.rope import RopeSetting
+
+NATIVE = RopeSetting("native")
+
+
+@pytest.fixture
+def scaled(save_model: Callable[..., Path]) -> Callable[..., Card]:
+    """The card of a model of 512 tokens with that scaling."""
+    card = load_card(save_model())
+
+    def change(scaling: str | None, theta: float | None = 1e4) -> Card:
+        rope = card.rope.model_copy(update={"scaling": scaling, "theta": theta, "original_length": 512})
+        return card.model_copy(update={"rope": rope})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("scaling", "expected"),
+    [
+        (None, RopeSetting("default", 1e4)),
+        ("linear:8", RopeSetting("linear", 1e4, 8.0)),
+        ("dynamic:2", None),
+        ("yarn:4", None),
+        ("native", None),
+    ],
+)
+def test_what_a_model_was_released_with(
+    scaling: str | None, expected: RopeSetting | None, scaled: Callable[..., Card]
+) -> None:
+    """A setting where the card says all of it."""
+    assert expected == _native_setting(scaled(scaling))
+    assert _native_setting(scaled(scaling, None)) is None
+
+
+@pytest.mark.parametrize(
+    ("scaling", "theta", "tokens", "rope", "expected"),
+    [
+        ("dynamic:2", 1e4, 512, NATIVE, RopeSetting("default", 1e4)),
+        ("dynamic:2", 1e4, 513, NATIVE, NATIVE),
+        ("dynamic:2", None, 512, NATIVE, NATIVE),
+        ("dynamic:2", 1e4, 512, RopeSetting("default", 2e4), RopeSetting("default", 2e4)),
+        ("linear:2", 1e4, 512, NATIVE, NATIVE),
+        (None, 1e4, 512, NATIVE, NATIVE),
+    ],
+)
+def test_dynamic_scaling_is_nothing_within_the_length(
+    scaling: str | None,
+    theta: float | None,
+    tokens: int,
+    rope: RopeSetting,
+    expected: RopeSetting,
+    scaled: Callable[..., Card],
+) -> None:
+    """Prompt and answer together count, those of the longest request."""
+    requests = [GenerationRequest(0, token_array([5] * 9), 5), GenerationRequest(1, token_array([5] * (tokens - 5)), 5)]
+
+    assert expected == within_length(rope, scaled(scaling, theta), requests)
