@@ -28,6 +28,7 @@ from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
 from ._rotary import RotarySwitch
+from ._vocabulary import Vocabulary
 from ._weights import load_weights
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class HuggingFaceModel:
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
             self._rotary.check(options.rope_model)
+        self._vocabulary = Vocabulary(self._model)
+        if (doubt := self._vocabulary.doubt(tokenizer)) is not None:
+            options.note(doubt)
         self._eos_ids = _eos_ids(self._model, tokenizer)
         self._rules = _rules(self._model, card, self._source)
         self._processors = Processors(self._rules, self._eos_ids, self._model.device)
@@ -126,6 +130,8 @@ class HuggingFaceModel:
         del self._model, self._feeding, self._prefill, self._rotary
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
+        if (refusal := self._vocabulary.refusal(request.ids)) is not None:
+            return Completion(request.index, finish_reason="error", error=refusal)
         end = self._end(request)
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()

@@ -313,7 +313,16 @@ def test_a_token_the_model_does_not_have_fails_that_sample_only(load: Load, tiny
     done = answers(load(tiny_model), ask([[0, 5, 100_000], [0, 5]]))
 
     assert ("error", "length") == (done[0].finish_reason, done[1].finish_reason)
-    assert done[0].error
+    assert "token 100,000 is not among the model's" in str(done[0].error)
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_said_at_once(load: Load, save_model: SaveModel) -> None:
+    """Prompts that hold none of its last tokens would be answered without a word."""
+    notes: list[str] = []
+
+    load(save_model(vocab_size=300), note=notes.append)
+
+    assert 1 == len([note for note in notes if "tokens and the model 300" in note])
 
 
 def test_facts_say_what_the_run_really_used(load: Load, tiny_model: Path) -> None:
