@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.cards import Card, weight_files, weights_digest
-from evalkit.paths import cache_root
+from evalkit.printable import amount
 
 from .._base import BackendOptions
 from .._folder_code import read_configuration
 from ._check import check_plans, expected_tensors
-from ._copy import Copy, amount, check_room, is_whole, locked, write_copy
+from ._copy import Copy, check_room, is_whole, locked, write_copy
 from ._forms import Form, form_for
+from ._kept import copies_root
 from ._plan import plan_shards
 
 __all__ = ["Loadable", "loadable"]
 
 _FORMAT = 1  # of what is written: another number makes every copy anew
+_LONGEST_NAME = 40  # characters of a card's name in that of its copy, whose unfinished folder has room for 60
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
     """The copy of a model in a form, made where it is not there."""
     what = [_FORMAT, weights_digest(card), form.name, dict(form.config)]
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-    target = cache_root().absolute() / "converted" / f"{card.name}-{digest[:16]}"
+    target = copies_root() / f"{card.name[:_LONGEST_NAME]}-{digest[:16]}"
     if is_whole(target, digest):
         return target
 
@@ -80,7 +82,8 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
         copy = _planned(folder, config, form, target, digest)
         check_room(copy)
         size = amount(copy.size) if copy.size else "its shards are the published ones"
-        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size})")
+        listing = "`evalkit cards copies` lists and removes them"
+        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size}; {listing})")
         write_copy(copy)
     return target
 

@@ -17,6 +17,7 @@ import pytest
 
 from evalkit.cards import load_card, weights_digest
 from evalkit.errors import CardError
+from evalkit.files import partial_of
 from evalkit.models import BackendOptions
 from evalkit.models.conversion import Loadable, _copy, _folder, loadable
 from tests.models.conversion.checkpoints import INDEX, XVERSE, llama_state
@@ -50,7 +51,8 @@ def test_a_note_says_what_runs_as_what_and_where_the_copy_is(index: Path, cache:
 
     found = made(index, notes)
 
-    assert [f"published: IndexForCausalLM runs as llama; converted copy in {found.place} (0.5 MB)"] == notes
+    told = f"published: IndexForCausalLM runs as llama; converted copy in {found.place} (0.5 MB; "
+    assert [told + "`evalkit cards copies` lists and removes them)"] == notes
     assert cache == Path(found.place).parent
     assert ("llama", True, None) == (found.runs_as, found.is_converted, found.revision)
 
@@ -151,6 +153,19 @@ def test_a_hidden_file_is_no_damage(index: Path, monkeypatch: pytest.MonkeyPatch
     assert str(found) == made(index).place
 
 
+def test_a_long_name_leaves_room_for_that_of_the_unfinished_folder(publish: Publish, cache: Path) -> None:
+    """What a killed process left of it is found again, and goes."""
+    folder = publish(INDEX, llama_state(INDEX), "n" * 200)
+    first: Any = made(folder).folder
+    left = partial_of(first)
+    left.mkdir()
+    (first / "config.json").unlink()
+
+    assert str(first) == made(folder).place
+
+    assert [first.name] == [path.name for path in cache.iterdir() if path.is_dir()]
+
+
 def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     """Of safetensors whose names and numbers are Llama's only config.json is new; of Index the head is written."""
     notes: list[str] = []
@@ -158,7 +173,7 @@ def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     head: Any = made(publish(INDEX, llama_state(INDEX), "index", is_pickled=False)).folder
 
     assert [True, True] == [path.is_symlink() for path in sorted(same.glob("*.safetensors"))]
-    assert "(its shards are the published ones)" in notes[0]
+    assert "(its shards are the published ones; " in notes[0]
     assert [False, True] == [path.is_symlink() for path in sorted(head.glob("*.safetensors"))]
 
 
