@@ -68,8 +68,8 @@ def tell_conversion(facts: FolderFacts, folder: Path) -> Iterator[Finding]:
         size = amount(sum(path.stat().st_size for path in pickled))
         yield Finding(
             "note",
-            f"{counted(len(pickled), 'pickled file')} of weights ({size}): the first run writes them as safetensors to "
-            f"{cache_root() / 'converted'}, and later ones read that copy",
+            f"{counted(len(pickled), 'pickled file')} of weights ({size}): without --trust-remote-code the first run "
+            f"writes them as safetensors to {cache_root() / 'converted'}, and later ones read that copy",
         )
 
 

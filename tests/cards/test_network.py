@@ -63,8 +63,8 @@ def test_a_check_says_what_weights_run_as_and_which_copy_is_made(place: Place, m
         ("note", "IndexForCausalLM runs as llama, without its own code"),
         (
             "note",
-            "1 pickled file of weights (0.3 MB): the first run writes them as safetensors to /cache/converted, and "
-            "later ones read that copy",
+            "1 pickled file of weights (0.3 MB): without --trust-remote-code the first run writes them as safetensors "
+            "to /cache/converted, and later ones read that copy",
         ),
     ] == becoming(folder)
     assert [] == becoming(place(INDEX | {"hidden_act": "gelu"}))
