@@ -54,8 +54,7 @@ def compare_code(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Findi
         more = f" and {len(published.unknown) - _MOST_FIELDS} more" if len(published.unknown) > _MOST_FIELDS else ""
         yield Finding(
             "note",
-            f"{folder / 'config.json'}: what {fields}{more} mean is not known here: as {published.runs_as} they are "
-            "left out",
+            f"{folder / 'config.json'}: not known here, and left out as {published.runs_as}: {fields}{more}",
         )
 
 

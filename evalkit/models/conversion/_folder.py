@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.cards import Card, weight_files, weights_digest
+from evalkit.errors import shown
 from evalkit.printable import amount
 
 from .._base import BackendOptions
@@ -23,6 +24,7 @@ __all__ = ["Loadable", "loadable"]
 
 _FORMAT = 1  # of what is written: another number makes every copy anew
 _LONGEST_NAME = 40  # characters of a card's name in that of its copy, whose unfinished folder has room for 60
+_MOST_FIELDS = 8  # that a note names
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
     form = form_for(folder, config, engine)
     if form is None:
         return Loadable(place, None)
+    if form.unknown:
+        fields = ", ".join(map(shown, form.unknown[:_MOST_FIELDS]))
+        more = f" and {len(form.unknown) - _MOST_FIELDS} more" if len(form.unknown) > _MOST_FIELDS else ""
+        options.note(f"{folder / 'config.json'}: not known here, and left out: {fields}{more}")
     copy = _converted(card, folder, config, form, options)
     return Loadable(str(copy), None, is_converted=True, runs_as=form.runs_as)
 

@@ -57,6 +57,20 @@ def test_a_note_says_what_runs_as_what_and_where_the_copy_is(index: Path, cache:
     assert ("llama", True, None) == (found.runs_as, found.is_converted, found.revision)
 
 
+def test_fields_that_nobody_knows_are_named_in_every_run(publish: Publish) -> None:
+    """They are not in the copy, and might have meant something."""
+    odd = {f"field_{number}": 1 for number in range(9)}
+    folder = publish({**INDEX, **odd}, llama_state(INDEX))
+    made(folder)
+    notes: list[str] = []
+
+    made(folder, notes)
+
+    (note,) = notes
+    assert note.startswith(f"{folder / 'config.json'}: not known here, and left out: 'field_0', 'field_1'")
+    assert note.endswith("'field_7' and 1 more")
+
+
 def test_the_copy_is_used_again(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By both engines, without a word and without reading the published shards as tensors."""
     first = made(index)
