@@ -58,7 +58,8 @@ def read_published_tokenizer(
         return None
     core = _core(folder, facts, values)
     special = _Tokens(folder, facts, core, values).resolved(special_tokens)
-    cleans_up = facts.encoding is None and bool(values.get("clean_up_tokenization_spaces"))  # XGen's class never does
+    asks = facts.encoding is None and bool(values.get("clean_up_tokenization_spaces"))  # XGen's class never does
+    cleans_up = asks or facts.cleans_up
     return PublishedText(facts.name, core, special, template(values), clean_up if cleans_up else None)
 
 
@@ -99,9 +100,10 @@ def _core(folder: Path, facts: TokenizerClass, values: Values) -> Core:
         is_extended = values.get("add_special_tokens", True) is not False
         return TiktokenCore(facts.encoding, facts.runs if is_extended else (), facts.beyond if is_extended else ())
     blanks: Blanks = "model"
+    has_prefix = not facts.knows_legacy or bool(values.get("add_prefix_space", True))
     if facts.knows_legacy and values.get("legacy") is False:
-        blanks = "first" if values.get("add_prefix_space", True) else "never"
-    return SentencePieceCore(folder / MODEL, blanks)
+        blanks = "first" if has_prefix else "never"
+    return SentencePieceCore(folder / MODEL, blanks, drops_first_blank=facts.drops_first_blank and has_prefix)
 
 
 class _Tokens:
