@@ -125,7 +125,8 @@ class _Tokens:
         """All of them, with those of the card, which have to agree."""
         written = dict(self._added())
         named = dict(self._named())
-        for text in (*named.values(), *self._additional()):
+        additional = self._additional()
+        for text in (*named.values(), *additional):
             if text not in written:
                 written[text] = self._id_of(text, written)
         if isinstance(self._core, TiktokenCore):
@@ -138,7 +139,9 @@ class _Tokens:
         bos = (written[named["bos_token"]],) if adds_bos else ()
         eos = (written[named["eos_token"]],) if adds_eos else ()
         before = tuple(self._beyond[text] for text in self._facts.prefix)
-        return Special(written, self._beyond, named, (*bos, *before), eos, self._facts.hidden)
+        # transformers 4.45 `all_special_ids`; what ChatGLM's class numbers itself it spells as nothing.
+        skipped = {written[text] for text in (*named.values(), *additional)} | set(self._beyond.values())
+        return Special(written, self._beyond, named, (*bos, *before), eos, self._facts.hidden, frozenset(skipped))
 
     def _switch(self, key: str, default: bool, named: Mapping[str, str], name: str) -> bool:
         found = self._values.get(key, default)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from evalkit.errors import SampleError
 
 from .._foreign import WithoutSpecialTokens
-from ._marked import MarkedText
+from ._marked import MarkedText, spelled
 
 __all__ = ["Core", "PublishedText", "Special"]
 
@@ -58,6 +58,8 @@ class Special:
     """Ids that published code puts behind a plain text."""
     hidden: frozenset[str] = frozenset()
     """Texts that decoding never shows."""
+    skipped: frozenset[int] = frozenset()
+    """Ids that `skip_special_tokens` leaves out: those with a name; the other control tokens stay."""
 
 
 class PublishedText(WithoutSpecialTokens):
@@ -118,20 +120,33 @@ class PublishedText(WithoutSpecialTokens):
         clean_up_tokenization_spaces: bool | None = None,
         **_: Any,
     ) -> str:
-        """The text of ids; control tokens by their texts, or left out.
+        """The text of ids; control tokens by their texts, or without those that have a name.
 
         Raises `SampleError` for an id that stands for no text.
         """
         given = [int(each) for each in ids]
         self._check(given)
-        if skip_special_tokens:
-            given = [each for each in given if each not in self._texts]
-        runs = [(is_special, list(run)) for is_special, run in groupby(given, self._texts.__contains__)]
         text = "".join(
-            "".join(map(self._shown, run)) if is_special else self._core.decode(run, is_first=place == 0)
-            for place, (is_special, run) in enumerate(runs)
+            self._shown(part) if isinstance(part, int) else part for part in self._parts(given, skip_special_tokens)
         )
         return self._clean_up(text) if self._clean_up and clean_up_tokenization_spaces is None else text
+
+    def decode_marked(self, ids: Sequence[int]) -> MarkedText:
+        """The text of ids without named tokens, cleaned up as the class does, the others as the tokens they are."""
+        clean = self._clean_up or str
+        return spelled(
+            [part if isinstance(part, int) else clean(part) for part in self._parts(list(ids), skips_named=True)],
+            self._texts,
+        )
+
+    def _parts(self, ids: list[int], skips_named: bool) -> Iterator[str | int]:
+        """Texts between control tokens, and control tokens."""
+        given = [each for each in ids if each not in self._special.skipped] if skips_named else ids
+        for place, (is_special, run) in enumerate(groupby(given, self._texts.__contains__)):
+            if is_special:
+                yield from run
+            else:
+                yield self._core.decode(list(run), is_first=place == 0)
 
     def _check(self, ids: Sequence[int]) -> None:
         odd = next((each for each in ids if not 0 <= each < self._core.size and each not in self._texts), None)
