@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
-from evalkit.errors import SampleError
-
 from .._foreign import WithoutSpecialTokens
 from ._marked import MarkedText, spelled
 
@@ -122,12 +120,11 @@ class PublishedText(WithoutSpecialTokens):
     ) -> str:
         """The text of ids; control tokens by their texts, or without those that have a name.
 
-        Raises `SampleError` for an id that stands for no text.
+        Ids beyond the vocabulary, which a model with a padded output layer can generate, stand for no text and are left
+        out, as the tokenizers library leaves them out.
         """
-        given = [int(each) for each in ids]
-        self._check(given)
         text = "".join(
-            self._shown(part) if isinstance(part, int) else part for part in self._parts(given, skip_special_tokens)
+            self._shown(part) if isinstance(part, int) else part for part in self._parts(ids, skip_special_tokens)
         )
         return self._clean_up(text) if self._clean_up and clean_up_tokenization_spaces is None else text
 
@@ -135,23 +132,20 @@ class PublishedText(WithoutSpecialTokens):
         """The text of ids without named tokens, cleaned up as the class does, the others as the tokens they are."""
         clean = self._clean_up or str
         return spelled(
-            [part if isinstance(part, int) else clean(part) for part in self._parts(list(ids), skips_named=True)],
+            [part if isinstance(part, int) else clean(part) for part in self._parts(ids, skips_named=True)],
             self._texts,
         )
 
-    def _parts(self, ids: list[int], skips_named: bool) -> Iterator[str | int]:
+    def _parts(self, ids: Sequence[int], skips_named: bool) -> Iterator[str | int]:
         """Texts between control tokens, and control tokens."""
-        given = [each for each in ids if each not in self._special.skipped] if skips_named else ids
+        given = [each for each in map(int, ids) if 0 <= each < self._core.size or each in self._texts]
+        if skips_named:
+            given = [each for each in given if each not in self._special.skipped]
         for place, (is_special, run) in enumerate(groupby(given, self._texts.__contains__)):
             if is_special:
                 yield from run
             else:
                 yield self._core.decode(list(run), is_first=place == 0)
-
-    def _check(self, ids: Sequence[int]) -> None:
-        odd = next((each for each in ids if not 0 <= each < self._core.size and each not in self._texts), None)
-        if odd is not None:
-            raise SampleError(f"token {odd} stands for no text: the tokenizer's vocabulary ends at {len(self) - 1}")
 
     def _shown(self, token: int) -> str:
         text = self._texts[token]
