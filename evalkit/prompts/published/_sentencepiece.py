@@ -38,8 +38,8 @@ class SentencePieceCore:
         self._plain = self._changed({})
         self.size: int = self._reader.get_piece_size()
         """Pieces of the model."""
-        self.digest = f"sentencepiece:{hashlib.sha256(self._raw).hexdigest()}:{blanks}"
-        """What decides the ids of plain text."""
+        self.digest = f"sentencepiece:{hashlib.sha256(self._raw).hexdigest()}:{blanks}:{drops_first_blank}"
+        """What decides the ids of plain text, and the text of ids."""
 
     def hide(self, ids: Iterable[int]) -> None:
         """Never give these ids for plain text again: a chat format alone writes them."""

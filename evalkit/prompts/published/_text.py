@@ -155,8 +155,8 @@ class PublishedText(WithoutSpecialTokens):
         return max(self._core.size, *(1 + number for number in self._texts)) if self._texts else self._core.size
 
     def get_vocab(self) -> dict[str, int]:
-        """What decides its ids, for digests: vocabulary by its own, class, control tokens."""
-        around = f"{self._name} {list(self._special.prefix)} {list(self._special.suffix)}"
+        """What decides ids and texts, for digests: vocabulary by its own, class, control tokens."""
+        around = f"{self._name} {list(self._special.prefix)} {list(self._special.suffix)} {self._clean_up is not None}"
         tokens = {f"control:{text}": number for text, number in self._special.written.items()}
         beyond = {f"beyond:{text}": number for text, number in self._special.beyond.items()}
         return {self._core.digest: self._core.size, around: 0, **tokens, **beyond}
