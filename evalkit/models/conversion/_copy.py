@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from evalkit.cards import file_digest, read_config
 from evalkit.errors import CardError, UserError
 from evalkit.files import json_text, partial_of, replace_text, sha256_of, sync_folder
+from evalkit.printable import amount
 from evalkit.reading import read_json
 
 from ._families import Convert
@@ -22,9 +23,10 @@ from ._shards import opened
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Copy", "amount", "check_room", "is_whole", "locked", "write_copy"]
+__all__ = ["FACTS", "Copy", "check_room", "is_whole", "lock_of", "locked", "write_copy"]
 
-_FACTS = "conversion.json"
+FACTS = "conversion.json"
+"""Which file of a copy says what it is of, and that it is finished."""
 _WHOLE, _INDEX, _GENERATION = "model.safetensors", "model.safetensors.index.json", "generation_config.json"
 _HEADERS = 2**20  # bytes of room for configurations and the headers of files
 _ADVICE = "make room there, or set EVALKIT_CACHE to another folder"
@@ -55,22 +57,22 @@ class Copy:
         return sum(plan.size for plan in self.plans)
 
 
-def amount(size: int) -> str:
-    """A size as people say it: `3.8 GB`."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
-
-
 def is_whole(folder: Path, digest: str) -> bool:
     """Whether the folder is a finished copy under that digest and each of its files is the one that was written."""
     try:
-        facts = read_json(folder / _FACTS)
+        facts = read_json(folder / FACTS)
         files = facts["files"] if isinstance(facts, dict) and facts.get("digest") == digest else None
         found = {path.name for path in folder.iterdir() if not path.name.startswith(".")}  # those are no engine's
-        if not isinstance(files, dict) or found != {_FACTS, *files}:
+        if not isinstance(files, dict) or found != {FACTS, *files}:
             return False
         return all(file_digest(folder / name) == told for name, told in files.items())
     except (UserError, OSError, KeyError):
         return False
+
+
+def lock_of(folder: Path) -> Path:
+    """The file that whoever writes or removes the copy holds a lock on."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def locked(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
+        lock = filelock.FileLock(lock_of(folder))
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
@@ -152,7 +154,7 @@ def _fill(folder: Path, copy: Copy) -> None:
         replace_text(folder / name, json_text(value))
         files[name] = sha256_of(folder / name)
     facts = {"digest": copy.digest, "source": str(copy.source), "files": files}
-    replace_text(folder / _FACTS, json_text(facts))  # last: a copy without it is none
+    replace_text(folder / FACTS, json_text(facts))  # last: a copy without it is none
 
 
 def _stored_format(config: Mapping[str, object], plans: Sequence[ShardPlan]) -> dict[str, object]:

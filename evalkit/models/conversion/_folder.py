@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.cards import Card, weight_files, weights_digest
-from evalkit.errors import CardError
-from evalkit.paths import cache_root
+from evalkit.errors import CardError, shown
+from evalkit.printable import amount
 
 from .._base import BackendOptions
 from .._folder_code import read_configuration
 from ._check import check_plans, expected_tensors
-from ._copy import Copy, amount, check_room, is_whole, locked, write_copy
+from ._copy import Copy, check_room, is_whole, locked, write_copy
 from ._forms import Form, form_for
+from ._kept import copies_root
 from ._plan import plan_shards
 
 __all__ = ["Loadable", "loadable"]
 
 SAME_BASE = 1e-6
 _FORMAT = 1  # of what is written: another number makes every copy anew
+_LONGEST_NAME = 40  # characters of a card's name in that of its copy, whose unfinished folder has room for 60
+_MOST_FIELDS = 8  # that a note names
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,10 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
     if form is None:
         return Loadable(place, None)
     _check_base(card, folder, form)
+    if form.unknown:
+        fields = ", ".join(map(shown, form.unknown[:_MOST_FIELDS]))
+        more = f" and {len(form.unknown) - _MOST_FIELDS} more" if len(form.unknown) > _MOST_FIELDS else ""
+        options.note(f"{folder / 'config.json'}: not known here, and left out: {fields}{more}")
     copy = _converted(card, folder, config, form, options)
     return Loadable(str(copy), None, is_converted=True, runs_as=form.runs_as)
 
@@ -82,7 +89,7 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
     """The copy of a model in a form, made where it is not there."""
     what = [_FORMAT, weights_digest(card), form.name, dict(form.config)]
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-    target = cache_root().absolute() / "converted" / f"{card.name}-{digest[:16]}"
+    target = copies_root() / f"{card.name[:_LONGEST_NAME]}-{digest[:16]}"
     if is_whole(target, digest):
         return target
 
@@ -97,7 +104,8 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
         copy = _planned(folder, config, form, target, digest)
         check_room(copy)
         size = amount(copy.size) if copy.size else "its shards are the published ones"
-        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size})")
+        listing = "`evalkit cards copies` lists and removes them"
+        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size}; {listing})")
         write_copy(copy)
     return target
 

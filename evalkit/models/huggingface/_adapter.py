@@ -73,11 +73,7 @@ class HuggingFaceModel:
             )
         elif reason and options.is_reusing_prefixes:
             options.note(f"no prefix reuse: {reason}")
-        elif options.is_reusing_prefixes and self._rotary.is_order_dependent:
-            options.note(
-                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
-                "prompt is computed whole and alone"
-            )
+        self._is_order_told = False
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
 
     @property
@@ -107,8 +103,18 @@ class HuggingFaceModel:
         """Answer the requests in the order given, which should be trie order."""
         self._rotary.apply(rope)
         self._cache.clear()
+        self._tell_order()
         for request in requests:
             yield self._attempt(request)
+
+    def _tell_order(self) -> None:
+        """Say once that no prefix is reused, where the setting in force is the model's own and follows the length."""
+        if self._rotary.is_order_dependent and self._no_reuse_reason is None and not self._is_order_told:
+            self._is_order_told = True
+            self._options.note(
+                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
+                "prompt is computed whole and alone"
+            )
 
     def _attempt(self, request: GenerationRequest) -> Completion:
         start = time.perf_counter()

@@ -17,6 +17,7 @@ import pytest
 
 from evalkit.cards import load_card, weights_digest
 from evalkit.errors import CardError
+from evalkit.files import partial_of
 from evalkit.models import BackendOptions
 from evalkit.models.conversion import Loadable, _copy, _folder, loadable
 from tests.models.conversion.checkpoints import INDEX, XVERSE, llama_state
@@ -50,7 +51,8 @@ def test_a_note_says_what_runs_as_what_and_where_the_copy_is(index: Path, cache:
 
     found = made(index, notes)
 
-    assert [f"published: IndexForCausalLM runs as llama; converted copy in {found.place} (0.5 MB)"] == notes
+    told = f"published: IndexForCausalLM runs as llama; converted copy in {found.place} (0.5 MB; "
+    assert [told + "`evalkit cards copies` lists and removes them)"] == notes
     assert cache == Path(found.place).parent
     assert ("llama", True, None) == (found.runs_as, found.is_converted, found.revision)
 
@@ -68,6 +70,20 @@ def test_a_base_that_the_card_states_otherwise_is_refused(publish: Publish, engi
         folder = publish({**INDEX, "max_position_embeddings": 32768, **stated}, llama_state(INDEX), next(iter(stated)))
         given = long.model_copy(update={"weights": str(folder)})
         assert loadable(given, BackendOptions(), engine).is_converted
+
+
+def test_fields_that_nobody_knows_are_named_in_every_run(publish: Publish) -> None:
+    """They are not in the copy, and might have meant something."""
+    odd = {f"field_{number}": 1 for number in range(9)}
+    folder = publish({**INDEX, **odd}, llama_state(INDEX))
+    made(folder)
+    notes: list[str] = []
+
+    made(folder, notes)
+
+    (note,) = notes
+    assert note.startswith(f"{folder / 'config.json'}: not known here, and left out: 'field_0', 'field_1'")
+    assert note.endswith("'field_7' and 1 more")
 
 
 def test_the_copy_is_used_again(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +182,19 @@ def test_a_hidden_file_is_no_damage(index: Path, monkeypatch: pytest.MonkeyPatch
     assert str(found) == made(index).place
 
 
+def test_a_long_name_leaves_room_for_that_of_the_unfinished_folder(publish: Publish, cache: Path) -> None:
+    """What a killed process left of it is found again, and goes."""
+    folder = publish(INDEX, llama_state(INDEX), "n" * 200)
+    first: Any = made(folder).folder
+    left = partial_of(first)
+    left.mkdir()
+    (first / "config.json").unlink()
+
+    assert str(first) == made(folder).place
+
+    assert [first.name] == [path.name for path in cache.iterdir() if path.is_dir()]
+
+
 def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     """Of safetensors whose names and numbers are Llama's only config.json is new; of Index the head is written."""
     notes: list[str] = []
@@ -173,7 +202,7 @@ def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     head: Any = made(publish(INDEX, llama_state(INDEX), "index", is_pickled=False)).folder
 
     assert [True, True] == [path.is_symlink() for path in sorted(same.glob("*.safetensors"))]
-    assert "(its shards are the published ones)" in notes[0]
+    assert "(its shards are the published ones; " in notes[0]
     assert [False, True] == [path.is_symlink() for path in sorted(head.glob("*.safetensors"))]
 
 
