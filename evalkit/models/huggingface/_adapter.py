@@ -21,7 +21,7 @@ from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, end_ids
 from ..conversion import Loadable
-from ._batch import Batch
+from ._batch import Batch, Row
 from ._choice import best_token
 from ._faults import FAULTS, Fault
 from ._feeding import Feeding
@@ -31,6 +31,7 @@ from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
 from ._rotary import RotarySwitch
+from ._vocabulary import Vocabulary
 from ._weights import load_weights
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class HuggingFaceModel:
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
             self._rotary.check(options.rope_model)
+        self._vocabulary = Vocabulary(self._model)
+        if (doubt := self._vocabulary.doubt(tokenizer)) is not None:
+            options.note(doubt)
         self._eos_ids = _eos_ids(self._model, tokenizer)
         self._rules = _rules(self._model, card, self._source)
         self._processors = Processors(self._rules, self._eos_ids, self._model.device)
@@ -73,11 +77,7 @@ class HuggingFaceModel:
             )
         elif reason and options.is_reusing_prefixes:
             options.note(f"no prefix reuse: {reason}")
-        elif options.is_reusing_prefixes and self._rotary.is_order_dependent:
-            options.note(
-                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
-                "prompt is computed whole and alone"
-            )
+        self._is_order_told = False
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
         self._room = room_of(self._model, self._feeding, cache_maker(self._model), self._rotary, options)
 
@@ -94,7 +94,7 @@ class HuggingFaceModel:
             "attention": self._model.config._attn_implementation,
             "behind_prefix": self._prefill.way,
             "threads": torch.get_num_threads(),
-            "batch": self._room.rows,
+            "batch": self._batch,
             "prefix_reuse": self._no_reuse_reason or "on",
             "cache": self._feeding.no_cache_reason or "on",
             **self._rules.facts,
@@ -109,16 +109,35 @@ class HuggingFaceModel:
         """Answer the requests in the order given, which should be trie order."""
         self._rotary.apply(rope)
         self._cache.clear()
-        if self._room.rows > 1 and not self._rotary.is_order_dependent:
+        self._tell_order()
+        if self._batch > 1:
             yield from Batch(self._passes(), self._room).answers(requests)
             return
         for request in requests:
             yield self._attempt(request)
 
+    @property
+    def _batch(self) -> int:
+        """Most answers at once under the setting in force."""
+        return 1 if self._rotary.is_order_dependent else self._room.rows
+
     def _passes(self) -> RowPasses:
-        return RowPasses(
-            self._model, self._feeding, self._prefill, self._cache, self._processors, self._end, self._options
-        )
+        return RowPasses(self._model, self._feeding, self._prefill, self._cache, self._begin, self._options)
+
+    def _begin(self, request: GenerationRequest) -> Row:
+        process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+        return Row(request, self._end(request), process, self._vocabulary.refusal(request.ids))
+
+    def _tell_order(self) -> None:
+        """Say once what cannot be, where the setting in force is the model's own and follows the length."""
+        reuse = ["no prefix reuse"] if self._no_reuse_reason is None else []
+        lost = [*reuse, "one answer at a time"] if self._room.rows > 1 else reuse
+        if self._rotary.is_order_dependent and lost and not self._is_order_told:
+            self._is_order_told = True
+            self._options.note(
+                f"{' and '.join(lost)} under --rope native: the model's own scaling depends on the prompts before, so "
+                "each prompt is computed whole and alone"
+            )
 
     def _attempt(self, request: GenerationRequest) -> Completion:
         start = time.perf_counter()
@@ -136,6 +155,8 @@ class HuggingFaceModel:
         del self._model, self._feeding, self._prefill, self._rotary
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
+        if (refusal := self._vocabulary.refusal(request.ids)) is not None:
+            return Completion(request.index, finish_reason="error", error=refusal)
         end = self._end(request)
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()

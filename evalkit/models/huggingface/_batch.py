@@ -39,6 +39,8 @@ class Row:
     """When it is complete."""
     process: Process
     """The model's rules for its logits."""
+    refusal: str | None = None
+    """Why it cannot be computed."""
     generated: list[int] = field(default_factory=list)
     """Tokens so far; the last one was not fed yet."""
     cached: int = 0
@@ -115,6 +117,9 @@ class Batch:
         return None if request is None else self._passes.begin(request)
 
     def _join(self, row: Row) -> Iterator[Completion]:
+        if row.refusal is not None:
+            yield self._failed(row, row.refusal)
+            return
         if len(row.generated) >= row.request.max_new_tokens:  # a limit of none
             yield self._completed(row, is_complete=False)
             return

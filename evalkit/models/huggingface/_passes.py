@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._base import BackendOptions, GenerationRequest
-from .._stopping import AnswerEnd
 from ._batch import Row
 from ._faults import FAULTS
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
 from ._prefill import Prefill, agree
 from ._prefix import MovingCache, unsuitable_reason
-from ._processors import Processors
 from ._room import Room, room_for
 from ._rotary import RotarySwitch
 
@@ -38,8 +36,6 @@ def room_of(
     with no_hub_code(options):
         reason, token_bytes = _found(model, feeding, make_cache)
     rotary.reset()  # trying rows was a prompt too
-    if rotary.is_order_dependent:
-        reason = "under --rope native the model's own scaling follows the length"
     if reason is None:
         return room_for(options, model, token_bytes)
     if options.batch is not None or model.device.type != "cpu":
@@ -97,8 +93,7 @@ class RowPasses:
         feeding: Feeding,
         prefill: Prefill,
         cache: MovingCache,
-        processors: Processors,
-        end: Callable[[GenerationRequest], AnswerEnd],
+        begin: Callable[[GenerationRequest], Row],
         options: BackendOptions,
     ) -> None:
         from ._rows import RowAttention
@@ -110,13 +105,8 @@ class RowPasses:
         self._feeding = feeding
         self._prefill = prefill
         self._cache = cache
-        self._processors = processors
-        self._end = end
-
-    def begin(self, request: GenerationRequest) -> Row:
-        """A row with nothing computed."""
-        process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
-        return Row(request, self._end(request), process)
+        self.begin = begin
+        """Makes a row with nothing computed."""
 
     def first(self, row: Row) -> torch.Tensor:
         """Logits behind prompt and answer so far, computed over the moving cache, which becomes the row's."""

@@ -145,12 +145,6 @@ def forgets(folder: SaveModel) -> Path:
     return folder(kind="Mistral", sliding_window=16)
 
 
-def scales(folder: SaveModel) -> Path:
-    """A model whose own scaling follows the length."""
-    rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
-    return folder(max_position_embeddings=48, rope_parameters=rope)
-
-
 def attends_itself(folder: SaveModel) -> Path:
     """A model whose attention nothing can be put in place of."""
     return folder(kind="Falcon", num_kv_heads=1)
@@ -158,7 +152,7 @@ def attends_itself(folder: SaveModel) -> Path:
 
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(forgets, "forget tokens"), (scales, "follows the length"), (attends_itself, "no rows of different lengths")],
+    [(forgets, "forget tokens"), (attends_itself, "no rows of different lengths")],
 )
 def test_models_that_cannot_have_rows_answer_one_at_a_time_and_say_why(
     make: Callable[[SaveModel], Path], reason: str, save_model: SaveModel, load: Load, ask: Ask, target: Reference,
@@ -175,6 +169,22 @@ def test_models_that_cannot_have_rows_answer_one_at_a_time_and_say_why(
     assert 1 == model.engine_info["batch"]
     assert any(each.startswith("one answer at a time: ") and reason in each for each in notes)
     assert expected == [text for text, *_ in answers(model, ask(prompts[:4]))]
+
+
+@pytest.mark.parametrize("setting", [NATIVE, RopeSetting("default", 50_000.0)])
+def test_a_scaling_that_follows_the_length_has_no_rows_and_says_so(
+    setting: RopeSetting, save_model: SaveModel, load: Load, ask: Ask, prompts: list[list[int]]
+) -> None:
+    """Where the model's own is in force: each prompt turns by its own length. Under another setting rows are rows."""
+    rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
+    folder, notes = save_model(max_position_embeddings=48, rope_parameters=rope), list[str]()
+    model = load(folder, batch=4, is_reusing_prefixes=False, note=notes.append)
+
+    found = answers(model, ask(prompts), setting)
+
+    assert answers(load(folder, batch=1), ask(prompts), setting) == found
+    assert (1 if setting == NATIVE else 4) == model.engine_info["batch"]
+    assert (setting == NATIVE) == any(each.startswith("one answer at a time under --rope native") for each in notes)
 
 
 def test_eager_attention_has_no_rows(tiny_model: Path, load: Load, ask: Ask, prompts: list[list[int]]) -> None:
