@@ -4,6 +4,7 @@
 `load_card("owner/name")` a model on the hub.
 """
 
+from evalkit.cards._adapter import Adapter, check_base, read_adapter
 from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import check_card, contradictions
 from evalkit.cards._digest import file_digest, weights_digest
@@ -13,6 +14,7 @@ from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._weights import foreign_code, loaded_files, read_config, weight_files
 
 __all__ = [
+    "Adapter",
     "Architecture",
     "Card",
     "ChatRoles",
@@ -24,6 +26,7 @@ __all__ = [
     "Prices",
     "Rope",
     "card_names",
+    "check_base",
     "check_card",
     "contradictions",
     "file_digest",
@@ -33,6 +36,7 @@ __all__ = [
     "load_card",
     "loaded_files",
     "on_this_machine",
+    "read_adapter",
     "read_config",
     "weight_files",
     "weights_digest",

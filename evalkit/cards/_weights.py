@@ -54,7 +54,8 @@ def check_no_adapter(folder: Path) -> None:
     if (folder / _ADAPTER).is_file():
         raise CardError(
             f"{folder}: holds {_ADAPTER}: an adapter (LoRA) beside or instead of a model: merge it into its base model "
-            "(peft: merge_and_unload), and name the folder with the merged weights"
+            "(peft: merge_and_unload), and name the folder with the merged weights; or name the base as the model, and "
+            "the adapter's own folder with --adapter"
         )
 
 

@@ -2,6 +2,7 @@
 
 from ._attention import check_attention
 from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
+from ._device_map import check_device_map
 from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
 from ._requests import PlannedRequests
@@ -35,6 +36,7 @@ __all__ = [
     "backend_name",
     "backend_names",
     "check_attention",
+    "check_device_map",
     "check_key_may_go",
     "end_ids",
     "endpoint_card",

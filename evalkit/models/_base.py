@@ -6,10 +6,11 @@ through entry points: `docs/extending.md`. `answer_greedily` and `AnswerEnd` end
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from evalkit.cards import Adapter
 from evalkit.prompts import TokenIds
 from evalkit.rope import RopeModel, RopeSetting
 from evalkit.tasks import StopRule
@@ -34,6 +35,10 @@ class BackendOptions:
     """Number format of the weights."""
     device: str = "auto"
     """Device to run on; `auto` = a GPU where there is one."""
+    device_map: str | Mapping[str, str | int] | None = None
+    """`auto` = layers spread over accelerators and the host's memory, or a map of modules as accelerate reads it."""
+    adapter: Adapter | None = None
+    """A LoRA adapter that the model answers with."""
     attention: str = "auto"
     """Implementation of attention, as transformers names them; `auto` = sdpa, eager for a class that has no sdpa."""
     is_reusing_prefixes: bool = True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card
+from evalkit.cards import Card, read_adapter
 from evalkit.data import Located, source
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
@@ -243,6 +243,7 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
         "chat": settings.chat,
         "dtype": settings.dtype,
         "attention": None if settings.attention == "auto" else settings.attention,
+        "adapter": None if settings.adapter is None else read_adapter(settings.adapter).label,
         **_changed_options(spec, options),
     }
     extras += [f"{name}-{value}" for name, value in overrides.items() if value is not None]
@@ -295,6 +296,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         **({"trust_remote_code": True} if settings.trust_remote_code else {}),
         **({"add_bos": card.add_bos} if card.add_bos != "auto" else {}),
         **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise
+        **({"adapter": read_adapter(settings.adapter).digest} if settings.adapter is not None else {}),
         **({"rope_replaces_native": True} if settings.rope_replaces_native else {}),
         **rope_facts(card, parse_rope(settings.rope)),
     }

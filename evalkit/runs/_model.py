@@ -39,6 +39,13 @@ def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
         raise UserError("--max-cost needs prices: give them in the card (endpoint.prices)")
     if settings.batch is not None and settings.backend != "hf":
         raise UserError(f"--batch is for --backend hf, and this run has --backend {settings.backend}")
+    if settings.device_map is not None and settings.backend != "hf":
+        raise UserError(
+            f"--device-map is for --backend hf, and this run has --backend {settings.backend}"
+            + (" (--engine tensor_parallel=N)" if settings.backend == "vllm" else "")
+        )
+    if settings.adapter is not None and settings.backend not in {"hf", "vllm"}:
+        raise UserError(f"--adapter is for --backend hf and vllm, and this run has --backend {settings.backend}")
     return settings, card
 
 

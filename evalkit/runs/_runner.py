@@ -10,7 +10,15 @@ from typing import Any
 
 from evalkit.cards import weights_digest
 from evalkit.errors import RunConflictError
-from evalkit.models import Completion, ModelAdapter, PlannedRequests, check_attention, endpoint_key, load_model
+from evalkit.models import (
+    Completion,
+    ModelAdapter,
+    PlannedRequests,
+    check_attention,
+    check_device_map,
+    endpoint_key,
+    load_model,
+)
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request
@@ -82,6 +90,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
     """
     session.check_rope()
     check_attention(session.backend, session.settings.attention)
+    check_device_map(session.settings.device_map)
     for note in session.notes:
         monitor.note(note)
     for job in session.jobs:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, ChatTemplate, contradictions, foreign_code
+from evalkit.cards import Card, ChatTemplate, check_base, contradictions, foreign_code, read_adapter
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, key_notes, load_model
 from evalkit.prompts import (
@@ -88,6 +88,8 @@ class Session:
         return BackendOptions(
             dtype=self.card.dtype,
             device=settings.device,
+            device_map=settings.device_map,
+            adapter=None if settings.adapter is None else read_adapter(settings.adapter),
             attention=settings.attention,
             is_reusing_prefixes=settings.is_reusing_prefixes,
             batch=settings.most_rows,
@@ -129,6 +131,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     if settings.backend not in backend_names():
         raise UnknownNameError("backend", str(settings.backend), backend_names())
     card = with_overrides(card, settings)
+    of_adapter = _adapter_notes(settings, card)
     benchmarks = load_benchmarks(settings.benchmarks, settings.options)
     names = [benchmark.spec.name for benchmark in benchmarks]
     if len(set(names)) < len(names):
@@ -146,7 +149,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     sizes = [len(ids) for job in jobs for ids in (job.chosen or {}).values()]
     chosen = [selection.described(sizes)] if selection is not None else []
     omitted = [f"{name}: {reason}" for name, reason in outside.items()]
-    of_models = (*_key_notes(settings, card), *length_notes(card, tokenizer), *_code_notes(card, settings))
+    of_models = (*_key_notes(settings, card), *of_adapter, *length_notes(card, tokenizer), *_code_notes(card, settings))
     notes = (*of_models, *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
@@ -193,6 +196,12 @@ def _code_notes(card: Card, settings: RunSettings) -> list[str]:
         "folder and correct auto_map"
         for repo in foreign_code(folder)
     ]
+
+
+def _adapter_notes(settings: RunSettings, card: Card) -> list[str]:
+    """What to say of the adapter; `CardError` for one that cannot be computed, or of another model by its name."""
+    said = None if settings.adapter is None else check_base(card, read_adapter(settings.adapter))
+    return [] if said is None else [said]
 
 
 def _key_notes(settings: RunSettings, card: Card) -> list[str]:

@@ -57,6 +57,12 @@ class RunSettings:
     max_cost: Annotated[float | None, Flag("Send nothing that could cost more, in the card's currency.")] = None
     dtype: Annotated[str | None, Flag("float32, bfloat16 or float16 instead of the card's.")] = None
     device: Annotated[str, Flag("Device of the hf backend; auto = CUDA where there is one.")] = "auto"
+    device_map: Annotated[
+        str | None, Flag("auto = layers of the hf backend over several GPUs and the host's memory.", metavar="auto")
+    ] = None
+    adapter: Annotated[
+        str | None, Flag("Folder of a LoRA adapter (peft) that the model runs with.", metavar="PATH")
+    ] = None
     attention: Annotated[str, Flag("Attention of the hf backend: auto, sdpa, eager, flash_attention_2.")] = "auto"
     is_reusing_prefixes: Annotated[bool, Flag("Compute every prompt whole.", "--no-prefix-reuse")] = True
     """Compute shared prefixes once."""
@@ -83,6 +89,8 @@ class RunSettings:
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
         if self.samples is not None and self.limit is not None:
             raise UserError(f"{_flag('samples')} and {_flag('limit')} both choose samples; leave one out")
+        if self.device_map is not None and self.device != "auto":
+            raise UserError(f"{_flag('device_map')} and {_flag('device')} both say where layers go; leave one out")
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
@@ -98,6 +106,7 @@ class RunSettings:
         self._demand("rope_grid", lambda ratio: 1 < ratio <= COARSEST, rule)
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
         self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
+        self._demand("device_map", "auto".__eq__, "must be auto")
         self._demand("batch", _is_batch, f"must be auto, or a whole number from 1 to {MOST_ROWS:,}")
         self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
 
@@ -156,6 +165,8 @@ class RunOptions(TypedDict, total=False):
     max_cost: float | None
     dtype: str | None
     device: str
+    device_map: str | None
+    adapter: str | Path | None
     attention: str
     is_reusing_prefixes: bool
     batch: int | str | None

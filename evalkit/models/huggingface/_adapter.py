@@ -21,12 +21,15 @@ from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, end_ids
 from ..conversion import Loadable
+from ._arithmetic import tokens_in_pass
 from ._batch import Batch, Row
 from ._choice import best_token
 from ._faults import FAULTS, Fault
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
+from ._memory import free_memory
 from ._passes import RowPasses, room_of
+from ._placement import device_facts, input_device
 from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
@@ -62,11 +65,12 @@ class HuggingFaceModel:
             options.note(doubt)
         self._eos_ids = _eos_ids(self._model, tokenizer)
         self._rules = _rules(self._model, card, self._source)
-        self._processors = Processors(self._rules, self._eos_ids, self._model.device)
+        self._processors = Processors(self._rules, self._eos_ids, input_device(self._model))
         self._processors.check(getattr(self._model.config.get_text_config(decoder=True), "vocab_size", 1))
         with no_hub_code(options):
             self._feeding = Feeding(self._model, cache_maker(self._model))
-            self._prefill = Prefill(self._model, self._feeding, cache_maker(self._model))
+            most = tokens_in_pass(self._model, options.longest_sequence or 0, free_memory(str(self._model.device)))
+            self._prefill = Prefill(self._model, self._feeding, cache_maker(self._model), most)
         self._rotary.reset()  # trying the cache was a prompt too
         reason = self._feeding.no_cache_reason or unsuitable_reason(self._model)
         self._no_reuse_reason = reason if options.is_reusing_prefixes else "switched off"
@@ -90,9 +94,10 @@ class HuggingFaceModel:
         return {
             **stand_in,
             "dtype": str(self._model.dtype).removeprefix("torch."),
-            "device": str(self._model.device),
+            **device_facts(self._model),
             "attention": self._model.config._attn_implementation,
             "behind_prefix": self._prefill.way,
+            "pass_tokens": self._prefill.most_tokens,
             "threads": torch.get_num_threads(),
             "batch": self._batch,
             "prefix_reuse": self._no_reuse_reason or "on",

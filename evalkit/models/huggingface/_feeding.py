@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import CardError, one_line
 
+from ._placement import input_device
+
 if TYPE_CHECKING:
     import torch
 
@@ -26,6 +28,7 @@ class Feeding:
 
     def __init__(self, model: Any, make_cache: Callable[[], Any]) -> None:
         self._model = model
+        self._device = input_device(model)
         self._parameters = inspect.signature(model.forward).parameters
         _refuse_own_passes(model, self._parameters)
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in self._parameters else {}
@@ -81,7 +84,7 @@ class Feeding:
     def _batch(self, ids: Sequence[int]) -> torch.Tensor:
         import torch
 
-        return torch.tensor([list(ids)], dtype=torch.long, device=self._model.device)
+        return torch.tensor([list(ids)], dtype=torch.long, device=self._device)
 
     def _no_cache_reason(self, make_cache: Callable[[], Any]) -> str | None:
         name = type(self._model).__name__

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["free_memory"]
+__all__ = ["available_memory", "free_memory"]
 
 _GROUP = Path("/sys/fs/cgroup")  # version 2, as containers see their own
+_MACHINE = Path("/proc/meminfo")
+_MOST_LINES = 200
 
 
 def free_memory(device: str) -> int | None:
@@ -26,6 +28,31 @@ def free_memory(device: str) -> int | None:
     free, _ = module.mem_get_info(device)
     cached = module.memory_reserved(device) - module.memory_allocated(device)  # torch's own, which it hands out again
     return int(free + cached)
+
+
+def available_memory(device: str) -> int | None:
+    """What a process may allocate at most: on the host also what caches of files hold, and swap; None if untold."""
+    if device.partition(":")[0] != "cpu":
+        return free_memory(device)
+    told = _table(_MACHINE)
+    if "MemAvailable" not in told:
+        return free_memory(device)
+    free = 1024 * (told["MemAvailable"] + told.get("SwapFree", 0))  # kB, as the kernel writes it
+    most, used = (_number(_GROUP / name) for name in ("memory.max", "memory.current"))
+    if most is None or used is None:
+        return free
+    cached = _table(_GROUP / "memory.stat")
+    return min(free, max(0, most - used) + cached.get("inactive_file", 0) + cached.get("active_file", 0))
+
+
+def _table(path: Path) -> dict[str, int]:
+    """Names and numbers of a file of the kernel's, one pair a line; empty where there is none."""
+    try:
+        with path.open(encoding="ascii") as file:
+            rows = [line.replace(":", " ").split() for _, line in zip(range(_MOST_LINES), file, strict=False)]
+    except (OSError, ValueError):
+        return {}
+    return {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdecimal()}
 
 
 def _free_on_host() -> int | None:

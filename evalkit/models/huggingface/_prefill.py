@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.prompts import TokenIds
 
+from ._arithmetic import ONE_PASS_TOKENS
 from ._cost import PrefillCost, Way, prefill_cost
 from ._feeding import Feeding
 from ._kernels import PLAN_PAYS, without_plans
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Prefill", "agree"]
 
 MASK_ELEMENTS = 2**28  # a mask of new × all tokens is bounded to 256 MiB of bools
-ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's activations take 10 GiB at 128k in one
 TRIAL_TOKENS = 3
 # Between logits of two ways, relative to their spread, as two orders of adding up may differ.
 TRIAL_ROUNDING = 1e-4
@@ -32,8 +32,12 @@ TRIAL_STEPS = 16
 class Prefill:
     """How one model computes prompts; found out by trying whether it can do without a mask behind a prefix."""
 
-    def __init__(self, model: Any, feeding: Feeding, make_cache: Callable[[], Any]) -> None:
+    def __init__(
+        self, model: Any, feeding: Feeding, make_cache: Callable[[], Any], most_tokens: int | None = None
+    ) -> None:
         self._feeding = feeding
+        self.most_tokens = most_tokens or ONE_PASS_TOKENS
+        """New tokens in one pass without a mask; a longer prompt is computed in pieces, for its memory."""
         self._has_pieces = can_prefill_in_pieces(model)
         self._suffix, self.way, self._way_with_plans = _found(model, feeding, make_cache)
         """What attends behind a prefix: `joined`, `aligned` or `masked`."""
@@ -52,7 +56,7 @@ class Prefill:
         way = min(self._ways(cached, len(ids)), key=lambda each: self._of(each, cached, len(ids)))
         piece = self._piece(way, len(ids))
         # Pieces would begin a running state anew, and change a scaling that follows the length.
-        if cached == 0 and (len(rest) <= ONE_PASS_TOKENS or not self._has_pieces or is_whole):
+        if cached == 0 and (len(rest) <= self.most_tokens or not self._has_pieces or is_whole):
             piece = len(rest)
         with self._kernels(cached, len(ids)):
             for begin in range(0, len(rest), piece):
@@ -79,8 +83,8 @@ class Prefill:
     def _piece(self, way: Way, tokens: int) -> int:
         """Most new tokens in one pass."""
         if way == "masked":
-            return max(1, min(self._cost.masked_piece(), MASK_ELEMENTS // tokens))
-        return ONE_PASS_TOKENS
+            return max(1, min(self._cost.masked_piece(), MASK_ELEMENTS // tokens, self.most_tokens))
+        return self.most_tokens
 
 
 def _found(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._base import BackendOptions
+from ._arithmetic import ONE_PASS_TOKENS, activation_bytes, tokens_in_pass
 from ._memory import free_memory
-from ._prefill import ONE_PASS_TOKENS
 
 __all__ = ["Room", "room_for"]
 
@@ -16,7 +16,6 @@ MOST_ROWS_CPU = 8
 SHARE = 0.8  # of free memory, the rest for fragments and for other programs
 SHARE_CPU = 0.25  # memory that other programs use too, and whose lack kills the process instead of raising
 GROWTH_TOKENS = 1024  # that a cache allocates ahead
-STATES, INNER_STATES = 8, 3  # of a layer's width and of its inner width, that one token has at once
 
 
 class Room:
@@ -56,19 +55,15 @@ def room_for(options: BackendOptions, model: Any, token_bytes: int) -> Room:
     if free is None or token_bytes <= 0:
         return Room(1, None, options.note)
     is_cpu = model.device.type == "cpu"
-    free -= _pass_bytes(model, options.longest_sequence or 0) + token_bytes * (options.longest_sequence or 0)
+    longest = options.longest_sequence or 0
+    free -= _pass_bytes(model, longest, free) + token_bytes * longest
     tokens = max(0, int((SHARE_CPU if is_cpu else SHARE) * free) // token_bytes)
     most = MOST_ROWS_CPU if is_cpu else MOST_ROWS
     return Room(max(1, min(most, tokens // GROWTH_TOKENS)), tokens, options.note)
 
 
-def _pass_bytes(model: Any, tokens: int) -> int:
-    """Activations of a prompt of so many tokens: states, and gate, up and their product inside a layer."""
-    text = model.config.get_text_config(decoder=True)
-    width, inner = (_number(text, name) for name in ("hidden_size", "intermediate_size"))
-    return min(tokens, ONE_PASS_TOKENS) * (STATES * width + INNER_STATES * inner) * int(model.dtype.itemsize)
-
-
-def _number(config: Any, name: str) -> int:
-    value = getattr(config, name, None)
-    return value if isinstance(value, int) and value > 0 else 0
+def _pass_bytes(model: Any, longest: int, free: int) -> int:
+    """Activations of a pass over a prompt of so many tokens, or over a piece of it."""
+    attention = str(getattr(model.config, "_attn_implementation", None))
+    tokens = min(longest, tokens_in_pass(model, longest, free) or ONE_PASS_TOKENS)
+    return tokens * activation_bytes(model.config, int(model.dtype.itemsize), longest, attention)

@@ -19,7 +19,11 @@ from evalkit.reading import JsonError, load_json
 from .._base import BackendOptions
 from .._folder_code import named_implementations, read_configuration, weights_folder
 from ..conversion import Loadable, loadable
+from ._forecast import StoredTensor, check_memory, forecast_for, free_for
 from ._hub_code import no_hub_code, strip_implementations
+from ._merge import merge_adapter
+from ._placement import check_device, loading_arguments, placed
+from ._quantised import check_quantisation
 from ._tied import check_tied
 
 __all__ = ["LoadedModel", "load_weights"]
@@ -67,19 +71,22 @@ def load_weights(card: Card, options: BackendOptions) -> LoadedModel:
     source = Loadable(place, None)
 
     def load(attention: str) -> Any:
+        config = _configuration(source, options)
         return AutoModelForCausalLM.from_pretrained(
             source.place,
-            config=_configuration(source, options),
+            config=config,
             revision=source.revision,
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
             use_safetensors=None if _is_read_by_own_code(source, options) else True,
             attn_implementation=attention,
             output_loading_info=True,
+            **_checked(place, source, config, options),
         )
 
     try:
         given = read_configuration(card)
+        check_quantisation(place, given)
         source = loadable(card, options, "hf")
         with _LOADING, no_hub_code(options):
             model, report = _with_attention(load, options)
@@ -97,7 +104,22 @@ def load_weights(card: Card, options: BackendOptions) -> LoadedModel:
     _check_formats(place, source.folder or weights_folder(card), model)
     check_tied(place, model)
     _note_choices(given, model, options)
-    return LoadedModel(_placed(model, options.device), source)
+    model = placed(model, options)
+    if options.adapter is not None:
+        merge_adapter(model, options.adapter)
+    return LoadedModel(model, source)
+
+
+def _checked(place: str, source: Loadable, config: Any, options: BackendOptions) -> dict[str, Any]:
+    """Where `from_pretrained` is to put the weights; `UserError` where they and what they compute cannot fit."""
+    check_device(options)
+    folder, free = source.folder, free_for(options)
+    tensors = [] if folder is None else [StoredTensor(each.kind, each.size) for each in _stored_tensors(folder)]
+    files = [] if folder is None else weight_files(folder)
+    forecast = forecast_for(config, tensors, files, options, free)
+    check_memory(place, forecast, options, free)
+    is_quantised = getattr(config, "quantization_config", None) is not None
+    return loading_arguments(options, forecast, is_quantised=is_quantised)
 
 
 def _is_read_by_own_code(source: Loadable, options: BackendOptions) -> bool:
@@ -166,7 +188,7 @@ def _check_formats(place: str, folder: Path, model: Any) -> None:
     """
     if getattr(model.config, "quantization_config", None) is not None:
         return
-    odd = [each for each in _stored_formats(folder) if each[1] not in _FLOATS]
+    odd = [(each.name, each.kind) for each in _stored_tensors(folder) if each.kind not in _FLOATS]
     lost = [(name, kind) for name, kind in odd if _leaf(name) not in _whole_numbers(model) and not _is_left_out(name)]
     if lost:
         kinds = " and ".join(sorted({kind for _, kind in lost}))
@@ -190,19 +212,27 @@ def _is_left_out(name: str) -> bool:
     return bool(_QUIET.search(name) or _OTHER_PARTS.search(name))
 
 
-def _stored_formats(folder: Path) -> list[tuple[str, str]]:
-    """Name and number format of every stored tensor, from the headers of the files that transformers reads."""
+class _Entry(NamedTuple):
+    """A tensor in the header of a safetensors file."""
+
+    name: str
+    kind: str
+    size: int
+
+
+def _stored_tensors(folder: Path) -> list[_Entry]:
+    """Every stored tensor, from the headers of the files that transformers reads."""
     whole = folder / "model.safetensors"
     paths = [whole] if whole.is_file() else loaded_files(folder, with_code=False)
-    found: list[tuple[str, str]] = []
+    found: list[_Entry] = []
     for path in paths:
         if path.suffix == ".safetensors":
             found += _header(path)
     return found
 
 
-def _header(path: Path) -> Iterator[tuple[str, str]]:
-    """Name and number format of every tensor of a safetensors file."""
+def _header(path: Path) -> Iterator[_Entry]:
+    """Name, number format and bytes of every tensor of a safetensors file."""
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(_HEADER_BYTES), "little")
@@ -211,8 +241,9 @@ def _header(path: Path) -> Iterator[tuple[str, str]]:
             header = load_json(file.read(size), is_foreign=True)
         for name, entry in header.items():
             if name != "__metadata__":
-                yield name, str(entry["dtype"])
-    except (OSError, JsonError, AttributeError, KeyError, TypeError) as error:
+                begin, end = entry["data_offsets"]
+                yield _Entry(name, str(entry["dtype"]), int(end) - int(begin))
+    except (OSError, JsonError, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise CardError(f"{path}: not a safetensors file ({one_line(error)}): copy it again") from error
 
 
@@ -230,17 +261,3 @@ def _with_attention(load: Callable[[str], Any], options: BackendOptions) -> Any:
             raise
         options.note("this model's class has no sdpa attention: eager attention is used (--attention names another)")
         return load("eager")
-
-
-def _placed(model: Any, device: str) -> Any:
-    """The model on the device that was asked for, ready to answer."""
-    import torch
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return model.to(device).eval()
-    except (RuntimeError, AssertionError) as error:  # no such device, no driver for it, not enough memory on it
-        raise UserError(
-            f"--device {device}: the model cannot be put there ({one_line(error)}); choose another"
-        ) from error

@@ -275,7 +275,10 @@ def _continued(earlier: Manifest, now: Manifest) -> Manifest:
     )
 
 
-_FREE = {"batch"}  # of an engine's facts: how much it does at once follows free memory, and changes no answer's meaning
+_FREE = {
+    "batch",
+    "pass_tokens",
+}  # of an engine's facts: follow free memory, and change no answer's meaning
 
 
 def _changes(old: dict[str, object], new: dict[str, object]) -> list[str]:
