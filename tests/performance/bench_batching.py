@@ -1,6 +1,6 @@
 """Several answers decoded at once: against one at a time, and against transformers' `generate` with padding.
 
-    python tests/performance/bench_batching.py [--batches 1,2,4,8] [--repeats 3] [--dtype float32] [--device cpu]
+    python tests/performance/bench_batching.py [--batches 1,4,8] [--repeats 2] [--dtype float32] [--device cpu]
         [--threads 1] [--width 512] [--layers 8]
 
 A random Llama answers four sets of prompts: short or long ones, each of lengths that differ by a factor of three, with
@@ -192,10 +192,10 @@ def penalties(device: str, tokens: int = 32_000, vocabulary: int = 150_000, new:
 def options_asked() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", default="1,2,4,8")
+    parser.add_argument("--batches", default="1,4,8")
     parser.add_argument("--prompts", type=int, default=16)
     parser.add_argument("--short", type=int, default=120, help="tokens of the longest short prompt")
-    parser.add_argument("--long", type=int, default=1500, help="tokens of the longest long prompt")
+    parser.add_argument("--long", type=int, default=1000, help="tokens of the longest long prompt")
     parser.add_argument("--new", type=int, default=48, help="tokens of a long answer")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--dtype", default="float32")
