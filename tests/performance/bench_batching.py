@@ -198,6 +198,7 @@ def options_asked() -> argparse.Namespace:
     parser.add_argument("--long", type=int, default=1000, help="tokens of the longest long prompt")
     parser.add_argument("--new", type=int, default=48, help="tokens of a long answer")
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--only", default="", help="only sets of prompts whose name begins so")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -228,6 +229,8 @@ def main() -> int:
     print(f"{hardware(asked.device, asked.dtype)}, {parameters / 1e6:.0f}M parameters")
     is_met = True
     for case in cases(asked.short, asked.long, asked.new):
+        if not case.name.startswith(asked.only):
+            continue
         is_met &= report(case, requests_of(case, asked.prompts), models, peer, asked)
     found = ", ".join(f"{name} {each:.2f} ms" for name, each in penalties(asked.device).items())
     print(f"\npenalties behind 32,000 tokens, for each new one: {found}")
@@ -248,7 +251,7 @@ def report(
     alone = found["batch 1"]
     tokens = sum(request.max_new_tokens for request in requests)
     lengths = f"{min(len(each.ids) for each in requests)} to {max(len(each.ids) for each in requests)} tokens"
-    print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens")
+    print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens", flush=True)
     is_met = True
     for name, arm in found.items():
         differing = sum(ours != theirs for ours, theirs in zip(arm.answers, alone.answers, strict=True))
