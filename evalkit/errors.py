@@ -8,6 +8,7 @@ EvalkitError
 │   ├── RunConflictError      a run folder belongs to another run, or is in use
 │   ├── ReadOnlyError         a file cannot be written because nothing can be written in its place
 │   └── PluginError           an installed package offers evalkit something that cannot be used
+├── RunStoppedError           sample after sample failed alike; the command line exits with code 1
 ├── SampleError               one sample cannot be run; recorded as failed, the run goes on
 └── MissingDependencyError    an optional package is not installed
 
@@ -31,6 +32,7 @@ __all__ = [
     "PluginError",
     "ReadOnlyError",
     "RunConflictError",
+    "RunStoppedError",
     "SampleError",
     "UnknownNameError",
     "UserError",
@@ -100,6 +102,10 @@ class ReadOnlyError(UserError):
 
 class PluginError(UserError):
     """An installed package offers evalkit something that cannot be used; the message names the package."""
+
+
+class RunStoppedError(EvalkitError):
+    """A run stopped by itself because sample after sample failed for one reason. What is finished is kept."""
 
 
 class SampleError(EvalkitError):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evalkit.errors import EvalkitError
+from evalkit.errors import EvalkitError, RunStoppedError
 
 from . import _benchmarks, _cards, _data, _demo, _plan, _repair, _report, _run, _score, _show
 from .terminal import note, say
@@ -74,7 +74,7 @@ def main() -> None:
         code = app(prog_name="evalkit", standalone_mode=False)  # whatever started it: `python -m evalkit` too
     except EvalkitError as error:
         note(str(error))
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, RunStoppedError) else 2)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except BrokenPipeError:

@@ -98,6 +98,8 @@ class Completion:
     """What the generated tokens were where the answer is empty: thoughts, or a refusal; None where neither shows."""
     error: str | None = None
     """Why there is no answer."""
+    is_of_prompt: bool = False
+    """Whether the error says something of this prompt alone (too long, refused): others may well be answered."""
 
 
 class ModelAdapter(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from evalkit.prompts import Prompt
 from evalkit.tasks import Request
 
 from ._asked import manifest_of
+from ._failures import FailureWatch
 from ._monitor import Monitor, tell, told
 from ._session import Job, Session
 from .folder import (
@@ -159,6 +160,7 @@ class _Worker:
         self._monitor = monitor
         self._outcome = outcome
         self._is_engine_noted = False
+        self._watch = FailureWatch()
 
     def run(self, plan: Plan) -> None:
         done = frozenset(prompt.index for prompt in plan.prompts if self._is_done(prompt))
@@ -178,12 +180,18 @@ class _Worker:
         stop = self._session.card.stop
         requests = PlannedRequests(plan, group.order, stop)
         unanswered = set(group.order)
-        for completion in self._model.adapter.generate(group.rope, requests):
-            if completion.index not in unanswered:
-                raise RuntimeError(f"the backend answered request {completion.index}, which is not open")
-            unanswered.remove(completion.index)
-            self._note_engine()
-            self._record(plan, completion)
+        completions = self._model.adapter.generate(group.rope, requests)
+        try:
+            for completion in completions:
+                if completion.index not in unanswered:
+                    raise RuntimeError(f"the backend answered request {completion.index}, which is not open")
+                unanswered.remove(completion.index)
+                self._note_engine()
+                self._record(plan, completion)
+                self._watch.take(completion)
+        finally:
+            if isinstance(completions, Generator):  # what it has under way ends now, not when nobody refers to it
+                completions.close()
         for index in sorted(unanswered):
             self._record(plan, Completion(index, finish_reason="error", error="the backend gave no answer"))
 

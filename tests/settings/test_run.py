@@ -9,8 +9,8 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.settings import RunOptions, RunSettings, settings_of
 
-LOOSER = {"tasks", "samples", "engine", "batch", "options", "data", "out"}
-"""A caller may write lists of tasks and samples, numbers as options and batch, and a path as text."""
+LOOSER = {"adapter", "tasks", "samples", "engine", "batch", "options", "data", "out"}
+"""A caller may write lists of tasks and samples, numbers as options and batch, and paths as text or not."""
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class EndpointModel:
         refusal = self._refusal(rope, requests)
         if refusal is not None:
             for request in requests:
-                yield Completion(request.index, finish_reason="error", error=refusal)
+                yield Completion(request.index, finish_reason="error", error=refusal, is_of_prompt=True)
             return
         self._open(requests)
         yield from run_in_thread(functools.partial(self._work, requests))
@@ -174,11 +174,14 @@ class EndpointModel:
             return self._completion(request, outcome, seconds)
         except (UserError, *UNREADABLE) as error:  # tokens that make no text: of this answer, not of the server
             reason = f"the answer's tokens cannot be read ({type(error).__name__}: {error})"
-            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason)
+            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason, is_of_prompt=True)
 
     def _completion(self, request: GenerationRequest, outcome: Reply | Failure, seconds: float) -> Completion:
         if isinstance(outcome, Failure):
-            return Completion(request.index, finish_reason="error", seconds=seconds, error=outcome.reason)
+            return Completion(
+                request.index, finish_reason="error", seconds=seconds, error=outcome.reason,
+                is_of_prompt=outcome.is_of_prompt,
+            )  # fmt: skip
         return Completion(
             request.index,
             text=without_key_text(self._endpoint, self._reader.text(request, outcome)),  # ids may spell it too

@@ -201,7 +201,8 @@ class CeilingWatch:
             hint = "such samples fail, start it with a longer window"
             self._note(f"{what}: it drops what exceeds its window{otherwise}; {hint}")
         reason = f"{what}: it dropped the rest{otherwise}; start it with a longer window, or send it less"
-        return replace(item.completion, text="", lost_to=None, finish_reason="error", error=reason)
+        failed = replace(item.completion, text="", lost_to=None, finish_reason="error", error=reason)
+        return replace(failed, is_of_prompt=True)
 
     def _cleared(self, item: _Held) -> Completion:
         """The answer, whose count tells of the tokenizer."""

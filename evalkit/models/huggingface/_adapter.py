@@ -24,6 +24,7 @@ from ..conversion import Loadable
 from ._arithmetic import tokens_in_pass
 from ._batch import Batch, Row
 from ._choice import best_token
+from ._departures import departures
 from ._faults import FAULTS, Fault
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
@@ -41,11 +42,6 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["HuggingFaceModel"]
-
-# Between a token's logits over a cache and without one, relative to their spread: kernels add up in another order,
-# which in float32 costs some 1e-6 a layer, and in narrower formats some last places.
-ROUNDING = 1e-4
-ROUNDING_STEPS = 8
 
 
 class HuggingFaceModel:
@@ -151,8 +147,11 @@ class HuggingFaceModel:
                 return self._answer(request, start)
         except FAULTS as error:
             self._cache.clear()
-            seconds, reason = time.perf_counter() - start, Fault(error).reason
-            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason)
+            seconds, fault = time.perf_counter() - start, Fault(error)
+            return Completion(
+                request.index, finish_reason="error", seconds=seconds, error=fault.reason,
+                is_of_prompt=fault.is_out_of_memory,  # shorter ones may fit
+            )  # fmt: skip
 
     def close(self) -> None:
         """Drop the weights and the cache."""
@@ -161,7 +160,7 @@ class HuggingFaceModel:
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
         if (refusal := self._vocabulary.refusal(request.ids)) is not None:
-            return Completion(request.index, finish_reason="error", error=refusal)
+            return Completion(request.index, finish_reason="error", error=refusal, is_of_prompt=True)
         end = self._end(request)
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()
@@ -210,25 +209,12 @@ class HuggingFaceModel:
             generated = self._decode(
                 request, self._cache.start(request.ids, self._prefill.kept), self._end(request)
             ).ids
-            return len(generated), sum(self._departs(request, generated))
+            process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+            departing = departures(self._feeding, process, self._end(request), request.ids.tolist(), generated)
+            return len(generated), sum(departing)
         except FAULTS as error:
             self._cache.clear()
             raise SampleError(Fault(error).reason) from error
-
-    def _departs(self, request: GenerationRequest, generated: list[int]) -> Iterator[bool]:
-        """Whether each generated token lies below the best one of a pass over the whole text before it."""
-        import torch
-
-        end, ids = self._end(request), request.ids.tolist()
-        rounding = max(ROUNDING, ROUNDING_STEPS * torch.finfo(self._model.dtype).eps)
-        with torch.inference_mode():
-            process = self._processors.start(ids, request.max_new_tokens)
-            for place, token in enumerate(generated):
-                logits = self._feeding.whole([*ids, *generated[:place]])
-                scores = process(logits, generated[:place])
-                best = best_token(scores, end.forbidden(place))
-                spread = float(logits.max() - logits.median())  # masked tokens have large negative ones
-                yield float(scores[best] - scores[token]) > rounding * spread
 
     def _first(self, ids: TokenIds, cached: int) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,)."""

@@ -118,7 +118,7 @@ class Batch:
 
     def _join(self, row: Row) -> Iterator[Completion]:
         if row.refusal is not None:
-            yield self._failed(row, row.refusal)
+            yield self._failed(row, row.refusal, is_of_prompt=True)
             return
         if len(row.generated) >= row.request.max_new_tokens:  # a limit of none
             yield self._completed(row, is_complete=False)
@@ -136,7 +136,7 @@ class Batch:
             row.is_second_try = True
             self._waiting.insert(0, row)
         else:
-            yield self._failed(row, found.reason)
+            yield self._failed(row, found.reason, is_of_prompt=found.is_out_of_memory)
 
     def _advance(self, rows: list[Row]) -> Iterator[Completion]:
         """One token for each of the rows; they are under way again, waiting, or yielded as completions."""
@@ -156,7 +156,7 @@ class Batch:
     def _make_room(self, rows: list[Row], fault: Fault) -> Iterator[Completion]:
         """Set aside half of the rows, or fail a lone one at the second try."""
         if len(rows) == 1 and rows[0].is_second_try:
-            yield self._failed(rows[0], fault.reason)
+            yield self._failed(rows[0], fault.reason, is_of_prompt=True)  # shorter ones may fit
             return
         rows[0].is_second_try |= len(rows) == 1
         if len(rows) > 1:
@@ -193,10 +193,13 @@ class Batch:
         self._last = time.perf_counter()
         return done
 
-    def _failed(self, row: Row, reason: str) -> Completion:
+    def _failed(self, row: Row, reason: str, *, is_of_prompt: bool = False) -> Completion:
         row.cache = None
         start, self._last = self._last, time.perf_counter()
-        return Completion(row.request.index, finish_reason="error", seconds=self._last - start, error=reason)
+        seconds = self._last - start
+        return Completion(
+            row.request.index, finish_reason="error", seconds=seconds, error=reason, is_of_prompt=is_of_prompt
+        )
 
 
 def _attempt(compute: Callable[[], list[int | None]]) -> list[int | None] | Fault:

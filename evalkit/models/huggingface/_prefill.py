@@ -83,7 +83,7 @@ class Prefill:
     def _piece(self, way: Way, tokens: int) -> int:
         """Most new tokens in one pass."""
         if way == "masked":
-            return max(1, min(self._cost.masked_piece(), MASK_ELEMENTS // tokens, self.most_tokens))
+            return max(1, min(self._cost.masked_piece(), MASK_ELEMENTS // tokens))
         return self.most_tokens
 
 

@@ -160,7 +160,7 @@ class VllmModel:
                 under_way[name] = Answer(request, self._end(request), self._is_watched(request))
             except ValueError as error:  # this prompt, not the engine
                 reason = f"vLLM refused the prompt: {one_line(error)}"
-                refused.append(Completion(request.index, finish_reason="error", error=reason))
+                refused.append(Completion(request.index, finish_reason="error", error=reason, is_of_prompt=True))
         return refused
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:

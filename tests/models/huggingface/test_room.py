@@ -37,7 +37,7 @@ def test_a_number_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     ("device", "free", "longest", "rows", "fitting"),
     [
         ("cuda:0", 60 * 2**30, 32_768, 32, 9),  # 42 GiB for caches beside a prompt's pass and its own cache
-        ("cuda:0", 12 * 2**30, 32_768, 21, 1),
+        ("cuda:0", 12 * 2**30, 32_768, 32, 1),
         ("cpu", 24 * 2**30, 2_048, 8, 8),
         ("cpu", 2 * 2**30, 2_048, 2, 1),
     ],

@@ -50,6 +50,8 @@ class Failure:
 
     reason: str
     """Why."""
+    is_of_prompt: bool = True
+    """Whether the server may well answer other prompts: it refused this one, or answered it with no text."""
 
 
 def root_of(endpoint: Endpoint) -> str:
@@ -119,7 +121,7 @@ class Client:
             except ThrottledError as error:
                 throttled += 1
                 if asyncio.get_running_loop().time() - began > PATIENCE_SECONDS:
-                    return self._failure(f"{error} (for {PATIENCE_SECONDS:.0f} s)")
+                    return self._failure(f"{error} (for {PATIENCE_SECONDS:.0f} s)", is_of_prompt=False)
             except TryAgainError as error:
                 attempts += 1
                 if attempts == ATTEMPTS or _is_repeated(error, spoiled):
@@ -159,10 +161,10 @@ class Client:
         self._nobody_there = self._nobody_there + 1 if isinstance(error, _NobodyThereError) else 0
         if self._nobody_there >= GONE_AFTER:
             raise self._unusable(str(error))
-        return self._failure(f"{error} ({attempts} attempts)")
+        return self._failure(f"{error} ({attempts} attempts)", is_of_prompt=isinstance(error, SpoiledError))
 
-    def _failure(self, reason: str) -> Failure:
-        return Failure(without_key(self._endpoint, reason))
+    def _failure(self, reason: str, *, is_of_prompt: bool = True) -> Failure:
+        return Failure(without_key(self._endpoint, reason), is_of_prompt)
 
     def _unusable(self, reason: str) -> UserError:
         hint = f"check {self._endpoint.key_env} and the address; what is finished is kept, the same command continues"
