@@ -35,10 +35,6 @@ class BackendOptions:
     """Number format of the weights."""
     device: str = "auto"
     """Device to run on; `auto` = a GPU where there is one."""
-    device_map: str | Mapping[str, str | int] | None = None
-    """`auto` = layers spread over accelerators and the host's memory, or a map of modules as accelerate reads it."""
-    adapter: Adapter | None = None
-    """A LoRA adapter that the model answers with."""
     attention: str = "auto"
     """Implementation of attention, as transformers names them; `auto` = sdpa, eager for a class that has no sdpa."""
     is_reusing_prefixes: bool = True
@@ -55,6 +51,10 @@ class BackendOptions:
     """Takes what the user should know while the backend works."""
     rope_model: RopeModel | None = None
     """What the run's RoPE settings were computed from, to be held against the loaded model; None under `native`."""
+    device_map: str | Mapping[str, str | int] | None = None
+    """`auto` = layers spread over accelerators and the host's memory, or a map of modules as accelerate reads it."""
+    adapter: Adapter | None = None
+    """A LoRA adapter that the model answers with."""
 
 
 @dataclass(frozen=True, slots=True)

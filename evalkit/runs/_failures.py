@@ -36,6 +36,6 @@ class FailureWatch:
         self._reason = reason
         if self._count >= (LATER if self._is_answering else AT_FIRST):
             raise RunStoppedError(
-                f"stopped: {self._count} samples in a row failed alike ({one_line(completion.error)}); what is finished "
-                "is kept, the same command continues"
+                f"stopped: {self._count} samples in a row failed alike ({one_line(completion.error)}); what is "
+                "finished is kept, the same command continues"
             )

@@ -20,7 +20,7 @@ from .._generation import GenerationRules
 from .._stopping import AnswerEnd, end_ids
 from ._answers import Answer
 from ._configuration import configured_generation
-from ._engine import start_engine
+from ._engine import lora_request, start_engine
 from ._loaded import Loaded, find_loaded
 from ._order import deepest_first
 from ._rope import class_name
@@ -156,12 +156,18 @@ class VllmModel:
             name = str(request.index)
             try:
                 prompt = {"prompt_token_ids": request.ids.tolist()}
-                self._engine.llm_engine.add_request(name, prompt, self._sampling(request))
+                self._engine.llm_engine.add_request(name, prompt, self._sampling(request), **self._asked_of)
                 under_way[name] = Answer(request, self._end(request), self._is_watched(request))
             except ValueError as error:  # this prompt, not the engine
                 reason = f"vLLM refused the prompt: {one_line(error)}"
                 refused.append(Completion(request.index, finish_reason="error", error=reason, is_of_prompt=True))
         return refused
+
+    @property
+    def _asked_of(self) -> dict[str, Any]:
+        """The adapter that a request names, where there is one."""
+        asked = lora_request(self._options)
+        return {} if asked is None else {"lora_request": asked}
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
         return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.stop_rule)

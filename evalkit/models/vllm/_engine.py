@@ -16,8 +16,9 @@ from ._environment import import_vllm, prepare_environment, refusal
 from ._loaded import Loaded
 from ._memory import check_memory
 
-__all__ = ["start_engine"]
+__all__ = ["lora_request", "start_engine"]
 
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # vllm 0.27 to 0.32, `config/lora.py`
 DEFAULT_WINDOW = 4096  # where neither the plan nor the card says what is needed
 
 
@@ -61,4 +62,27 @@ def _arguments(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSe
         "load_format": loaded.format,
         "use_tqdm_on_load": False,
         "seed": 0,
+        **_for_adapter(options),
     }
+
+
+def _for_adapter(options: BackendOptions) -> dict[str, Any]:
+    """Room for one adapter of its rank, which vLLM rounds up to those that it has kernels for."""
+    if options.adapter is None:
+        return {}
+    rank = next((each for each in LORA_RANKS if each >= options.adapter.rank), None)
+    if rank is None:
+        raise UserError(
+            f"--adapter {options.adapter.folder}: rank {options.adapter.rank}, and vLLM takes {LORA_RANKS[-1]} at most: "
+            "use --backend hf, or merge it into its base"
+        )
+    return {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
+
+
+def lora_request(options: BackendOptions) -> Any:
+    """What each request to the engine names; None without an adapter."""
+    if options.adapter is None:
+        return None
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest(options.adapter.label, 1, str(options.adapter.folder.resolve()))
