@@ -29,7 +29,8 @@ def save_adapter(
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": 2 * rank, "lora_dropout": 0.0,
         "bias": "none", "target_modules": sorted({name.rpartition(".")[2] for name in shapes}),
         "base_model_name_or_path": "tiny", "init_lora_weights": True, "use_rslora": False, "use_dora": False,
-        "inference_mode": True, "modules_to_save": None, "rank_pattern": {}, "alpha_pattern": {}, "fan_in_fan_out": False,
+        "inference_mode": True, "modules_to_save": None, "rank_pattern": {}, "alpha_pattern": {},
+        "fan_in_fan_out": False,
     }  # fmt: skip
     (folder / "adapter_config.json").write_text(json.dumps(config | fields), "utf-8")
     save_file(tensors, folder / "adapter_model.safetensors")

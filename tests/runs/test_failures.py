@@ -59,7 +59,7 @@ def test_failures_of_prompts_neither_count_nor_break_a_row() -> None:
 
 def test_a_stopped_run_keeps_its_records_and_goes_on(start: Start, new_adapter: Callable[..., Any], bare: Path) -> None:
     """Five failures are recorded and tried again by the next call."""
-    with pytest.raises(RunStoppedError, match="5 samples in a row failed alike .the kernel gave up") as caught:
+    with pytest.raises(RunStoppedError, match=r"5 samples in a row failed alike \(the kernel gave up") as caught:
         start(new_adapter(failing=range(48)))
     records = list(read_records_of_run(bare / "run"))
     outcome = start()

@@ -73,8 +73,8 @@ def _for_adapter(options: BackendOptions) -> dict[str, Any]:
     rank = next((each for each in LORA_RANKS if each >= options.adapter.rank), None)
     if rank is None:
         raise UserError(
-            f"--adapter {options.adapter.folder}: rank {options.adapter.rank}, and vLLM takes {LORA_RANKS[-1]} at most: "
-            "use --backend hf, or merge it into its base"
+            f"--adapter {options.adapter.folder}: rank {options.adapter.rank}, and vLLM takes {LORA_RANKS[-1]} at "
+            "most: use --backend hf, or merge it into its base"
         )
     return {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
 

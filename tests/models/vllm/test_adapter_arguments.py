@@ -31,7 +31,7 @@ def test_a_rank_that_vllm_does_not_take_is_one_line(tmp_path: Path) -> None:
     """With the other backend."""
     adapter = read_adapter(save_adapter(tmp_path / "a", SHAPES, r=513))
 
-    with pytest.raises(UserError, match="rank 513.*--backend hf"):
+    with pytest.raises(UserError, match=r"rank 513.*--backend hf"):
         _for_adapter(BackendOptions(adapter=adapter))
 
 
