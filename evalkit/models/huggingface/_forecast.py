@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import UserError
-from evalkit.printable import amount
 
 from .._base import BackendOptions
 from ._arithmetic import LEAST_PASS, ONE_PASS_TOKENS, activation_bytes, cache_bytes, pass_tokens
@@ -55,8 +54,8 @@ class Forecast:
     def said(self) -> str:
         """The parts, for a message."""
         return (
-            f"{amount(self.weights)} of weights, {amount(self.cache)} of keys and values for {self.tokens:,} tokens "
-            f"and {amount(self.activations)} of activations"
+            f"{_gib(self.weights)} of weights, {_gib(self.cache)} of keys and values for {self.tokens:,} tokens "
+            f"and {_gib(self.activations)} of activations"
         )
 
 
@@ -103,17 +102,22 @@ def check_memory(place: str, forecast: Forecast, options: BackendOptions, free: 
     least = forecast.weights + forecast.cache
     if least > free:
         raise UserError(
-            f"{place}: {forecast.said} are more than the {amount(free)} free on {device}: "
+            f"{place}: {forecast.said} are more than the {_gib(free)} free on {device}: "
             f"{'; '.join(_ways(forecast, options, free))}"
         )
     rows = options.batch or 1
     needed = forecast.total + (rows - 1) * forecast.cache
     if needed > TIGHT * free:
-        many = f"; {rows} answers at once may take {amount(needed)}" if rows > 1 else ""
+        many = f"; {rows} answers at once may take {_gib(needed)}" if rows > 1 else ""
         options.note(
-            f"memory is tight: {forecast.said}, with {amount(free)} free on {device}{many}; if it does not suffice: "
+            f"memory is tight: {forecast.said}, with {_gib(free)} free on {device}{many}; if it does not suffice: "
             f"{'; '.join(_ways(forecast, options, free))}"
         )
+
+
+def _gib(size: int) -> str:
+    """A size as devices and plans state it."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**27 else f"{size / 2**20:.1f} MiB"
 
 
 def _ways(forecast: Forecast, options: BackendOptions, free: int) -> list[str]:
