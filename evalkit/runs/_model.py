@@ -71,6 +71,8 @@ def _check_local(settings: RunSettings, backend: str) -> None:
     if settings.device_map is not None and backend != "hf":
         instead = " (there: --engine tensor_parallel=N)" if backend == "vllm" else ""
         raise UserError(f"--device-map is for --backend hf, and this run has --backend {backend}{instead}")
+    if settings.device_map is not None and settings.device != "auto":
+        raise UserError("--device-map and --device both say where layers go; leave one out")
     if settings.adapter is not None and backend not in {"hf", "vllm"}:
         raise UserError(f"--adapter is for --backend hf and vllm, and this run has --backend {backend}")
 

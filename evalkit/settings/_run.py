@@ -89,8 +89,6 @@ class RunSettings:
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
         if self.samples is not None and self.limit is not None:
             raise UserError(f"{_flag('samples')} and {_flag('limit')} both choose samples; leave one out")
-        if self.device_map is not None and self.device != "auto":
-            raise UserError(f"{_flag('device_map')} and {_flag('device')} both say where layers go; leave one out")
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")

@@ -24,7 +24,8 @@ FLAGS = [setting for setting in SETTINGS.values() if not setting.is_argument]
 OWN = {"config", "print_config", "json", "live", "name", "words", "help"}
 """Parameters that verbs have beside the flags; `words` are models and benchmarks."""
 VALUES = {"limit": "3", "max_seq_len": "3", "max_new_tokens": "3", "repeats": "3", "seed": "0", "rope_grid": "1.5",
-          "max_cost": "0.5", "dtype": "float32", "device_map": "auto", "batch": "4", "engine": "a=b", "options": "a=b"}  # fmt: skip
+          "max_cost": "0.5", "dtype": "float32", "device_map": "auto", "batch": "4", "engine": "a=b",
+          "options": "a=b"}  # fmt: skip
 
 
 def parameters(*verb: str) -> dict[str, Any]:
