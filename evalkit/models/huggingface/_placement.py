@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.errors import UserError, one_line
 
 from .._base import BackendOptions
-from .._device_map import has_accelerate
+from .._device_map import check_device_map, has_accelerate
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,7 @@ def check_device(options: BackendOptions) -> None:
     import torch
 
     if options.device_map is not None:
+        check_device_map("auto" if options.device_map == "auto" else None)
         return
     device = device_of(options)
     try:
