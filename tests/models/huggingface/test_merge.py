@@ -45,6 +45,7 @@ def test_weights_become_w_and_scale_times_b_a(tiny_model: Path, tmp_path: Path, 
     assert torch.equal(before.get_submodule(untouched).weight, model.get_submodule(untouched).weight)
 
 
+@pytest.mark.filterwarnings("default")
 def test_it_is_what_peft_merges(tiny_model: Path, tmp_path: Path) -> None:
     """The peer of the few lines here."""
     peft = pytest.importorskip("peft")
