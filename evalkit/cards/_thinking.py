@@ -33,6 +33,7 @@ def _not_reserved(name: str) -> str:
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"), AfterValidator(_not_reserved)]
 
+
 def _scalar(value: object) -> object:
     is_number = isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LARGEST_NUMBER
     is_text = isinstance(value, str) and len(value) <= LONGEST_TEXT

@@ -87,9 +87,7 @@ def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
     source = template or tokenizer.chat_template or ""
     place = "" if template is None else f"`chat` of {card.origin or card.name}, or --chat"
     is_dated = "strftime_now" in source
-    return ChatFormat(
-        "template", template, digest=_digest(source), place=place, is_dated=is_dated, arguments=arguments
-    )
+    return ChatFormat("template", template, digest=_digest(source), place=place, is_dated=is_dated, arguments=arguments)
 
 
 def _message_text(messages: Sequence[Message]) -> str:

@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelColumn", "ModelRow", "ModelTable", "model_column", "model_list", "model_tables", "models_table"]
 
-OF_THE_MODEL = {"model", "stop", "template", "template_date", "tokenizer", "weights"}
+OF_THE_MODEL = {"model", "reasoning", "stop", "template", "template_date", "tokenizer", "weights"}
 """What of an identity differs between models as it must."""
-IN_THE_HEADING = {"benchmark", "max_new_tokens", "prompt_source", "protocol", "rope", "truncation"}
+IN_THE_HEADING = {
+    "benchmark",
+    "max_new_tokens",
+    "max_reasoning_tokens",
+    "prompt_source",
+    "protocol",
+    "rope",
+    "truncation",
+}
 """What of an identity the label of a run tells: its protocol and every override. Fields `rope_…` follow from it."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card
+from evalkit.cards import Card, chat_args_text
 from evalkit.data import Located, source
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
@@ -27,6 +27,7 @@ from evalkit.tasks import (
     resolve_options,
 )
 
+from ._reasoning import Reasoning, check_room, label_parts, reasoning_of
 from ._rotary import rope_facts
 from ._selection import Selection, asked_tasks, locate_tasks
 
@@ -63,6 +64,8 @@ class Job:
     """Task → ids of the samples that `--samples` chooses; None = no choice."""
     builder: PromptBuilder
     """Makes prompts of its requests."""
+    reasoning: Reasoning
+    """How thoughts are told from answers."""
     options: dict[str, str]
     """Every option of the benchmark with its value."""
     folder: Path
@@ -143,7 +146,10 @@ def make_job(
     limit = settings.max_seq_len or (rules.max_seq_len if tokenizer.unit == "tokens" else None)
     window = limit or _own_window(benchmark, protocol, settings, card)
     room = window - _markup_tokens(card)
-    builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=settings.max_new_tokens)
+    reasoning = reasoning_of(settings, card, tokenizer, chat, rules.reasoning)
+    check_room(settings, room)
+    limits = {"max_new_tokens": settings.max_new_tokens, "max_reasoning_tokens": settings.max_reasoning_tokens or 0}
+    builder = PromptBuilder(tokenizer, chat, mode, room, **limits)
     _check_lengths(benchmark, protocol, builder, tokenizer)
     label = _label(spec, protocol, settings, options)
     return Job(
@@ -160,6 +166,7 @@ def make_job(
         limit=settings.limit,
         chosen=None if selection is None else _chosen(benchmark, protocol, files, selection),
         builder=builder,
+        reasoning=reasoning,
         options=options,
         folder=_folder(spec.name, label, settings, card),
         identity={
@@ -175,6 +182,7 @@ def make_job(
             **({"options": option_identity(spec, options)} if options else {}),
             **({"seeding": benchmark.seeding(tasks)} if isinstance(benchmark, NotedBenchmark) else {}),
             **_model_identity(settings, card),
+            **reasoning.identity,
         },
     )
 
@@ -199,7 +207,9 @@ def _own_window(benchmark: Benchmark, protocol: str, settings: RunSettings, card
     """The window where none is asked for: the model's, or as much as a benchmark of set lengths takes."""
     if not isinstance(benchmark, SizedBenchmark):
         return card.default_max_seq_len
-    return max(benchmark.window(protocol, settings.max_new_tokens) or 0, card.default_max_seq_len)
+    longest = benchmark.window(protocol, settings.max_new_tokens)
+    thoughts = settings.max_reasoning_tokens or 0
+    return max(0 if longest is None else longest + thoughts, card.default_max_seq_len)
 
 
 def _chosen(
@@ -240,13 +250,15 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
         "rope-replaces-native": "yes" if settings.rope_replaces_native else None,
         "max-seq-len": settings.max_seq_len,
         "max-new-tokens": settings.max_new_tokens,
+        "max-reasoning-tokens": settings.max_reasoning_tokens,
+        "reasoning": settings.reasoning,
         "chat": settings.chat,
         "dtype": settings.dtype,
         "attention": None if settings.attention == "auto" else settings.attention,
         **_changed_options(spec, options),
     }
     extras += [f"{name}-{value}" for name, value in overrides.items() if value is not None]
-    return "+".join([protocol, *extras])
+    return "+".join([protocol, *extras, *label_parts(settings)])
 
 
 def _changed_options(spec: BenchmarkSpec, options: Mapping[str, str]) -> dict[str, str]:
@@ -292,6 +304,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         "quantization": card.engine.quantization,
         "backend": settings.backend,
         # Only where they are set, so that runs from before they counted go on.
+        **({"chat_args": chat_args_text(card.chat_args)} if card.chat_args else {}),
         **({"trust_remote_code": True} if settings.trust_remote_code else {}),
         **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise
         **({"rope_replaces_native": True} if settings.rope_replaces_native else {}),

@@ -35,6 +35,11 @@ FSYNC_SECONDS = 5.0
 UNKNOWN_WHEN_ABSENT = {"rope_model"}
 """Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
 
+GO_ON: dict[tuple[str, object], str] = {
+    ("reasoning", None): ", or go on as it was begun, thoughts scored with the answers: --reasoning scored"
+}
+"""What else can be done about a field that a run of an older release lacks."""
+
 Key = tuple[str, int]
 """Sample id and step."""
 
@@ -242,7 +247,7 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
                 raise RunConflictError(f"{folder}: {moved}")
             raise RunConflictError(
                 f"{folder}: holds a run with another {field} ({_short(before)}, now {_short(now)}); "
-                "give this run its own --out"
+                f"give this run its own --out{GO_ON.get((field, before), '')}"
             )
 
 
