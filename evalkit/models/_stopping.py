@@ -10,7 +10,7 @@ from evalkit.prompts import PromptTokenizer
 from evalkit.tasks import StopRule
 
 from ._base import GenerationRequest
-from ._thoughts import AnswerParts, ThoughtRule, ThoughtWatch
+from ._thoughts import TAIL_TOKENS, AnswerParts, ThoughtRule, ThoughtWatch
 
 __all__ = ["AnswerEnd", "answer_end", "cut_at_stop", "end_ids", "watch_of"]
 
@@ -134,4 +134,4 @@ def watch_of(request: GenerationRequest, tokenizer: PromptTokenizer) -> ThoughtW
     rule = request.thoughts or ThoughtRule()
     if rule.tags is None:
         return None
-    return ThoughtWatch(tokenizer, rule, rule.tags, request.ids, request.max_new_tokens)
+    return ThoughtWatch(tokenizer, rule, rule.tags, request.ids[-TAIL_TOKENS:].tolist(), request.max_new_tokens)

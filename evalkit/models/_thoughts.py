@@ -14,9 +14,10 @@ from typing import Any, Literal, NamedTuple
 from evalkit.cards import ReasoningTags
 from evalkit.prompts import PromptTokenizer, opens_thoughts, split_reasoning
 
-__all__ = ["AnswerParts", "ThoughtRule", "ThoughtWatch", "lost_to"]
+__all__ = ["TAIL_TOKENS", "AnswerParts", "ThoughtRule", "ThoughtWatch", "lost_to"]
 
-TAIL_TOKENS = 48  # of a prompt, among which its template opens or closes thoughts
+TAIL_TOKENS = 48
+"""Of a prompt, among which its template opens or closes thoughts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,13 @@ class ThoughtWatch:
     def __init__(
         self, tokenizer: PromptTokenizer, rule: ThoughtRule, tags: ReasoningTags, prompt: Sequence[int], most: int
     ) -> None:
-        """`prompt` are the ids asked, `most` the limit of thoughts and answer together, in tokens."""
+        """`prompt` are the last ids asked, `most` the limit of thoughts and answer together, in tokens."""
         self._tokenizer = tokenizer
         self._tags = tags
         self._budget = rule.budget
         self._answer_tokens = most - (rule.budget or 0)
         self._open, self._close = _Tag(tags.open, tokenizer), _Tag(tags.close, tokenizer)
-        tail = tokenizer.decode([int(token) for token in prompt[-TAIL_TOKENS:]], skip_special=False)
+        tail = tokenizer.decode(prompt, skip_special=False)
         self.is_open = opens_thoughts(tail, tags)
         """Whether the prompt opened the thoughts."""
         self._is_closed = tail.rstrip().endswith(tags.close)

@@ -148,8 +148,8 @@ def make_job(
     room = window - _markup_tokens(card)
     reasoning = reasoning_of(settings, card, tokenizer, chat, rules.reasoning)
     check_room(settings, room)
-    limits = {"max_new_tokens": settings.max_new_tokens, "max_reasoning_tokens": settings.max_reasoning_tokens or 0}
-    builder = PromptBuilder(tokenizer, chat, mode, room, **limits)
+    limit_new, thoughts = settings.max_new_tokens, settings.max_reasoning_tokens or 0
+    builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=limit_new, max_reasoning_tokens=thoughts)
     _check_lengths(benchmark, protocol, builder, tokenizer)
     label = _label(spec, protocol, settings, options)
     return Job(

@@ -209,8 +209,8 @@ def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
         budget = (job.reasoning.rule.budget if job.reasoning.rule is not None else None) or 0
         if job.max_seq_len - budget < SHORT_WINDOW:
             yield (
-                f"{job.name}: a window of {job.max_seq_len - budget} tokens for prompt and answer leaves next to nothing of "
-                "any prompt; check --max-seq-len"
+                f"{job.name}: a window of {job.max_seq_len - budget} tokens for prompt and answer leaves next to "
+                "nothing of any prompt; check --max-seq-len"
             )
         yield from thinking_notes(job.name, job.reasoning)
         if job.max_seq_len > card.context_length:

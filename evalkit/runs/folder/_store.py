@@ -36,7 +36,7 @@ UNKNOWN_WHEN_ABSENT = {"rope_model"}
 """Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
 
 GO_ON: dict[tuple[str, object], str] = {
-    ("reasoning", None): ", or go on as it was begun, thoughts scored with the answers: --reasoning scored"
+    ("reasoning", None): ", or go on as it was begun, with thoughts scored: --reasoning scored --out THE FOLDER",
 }
 """What else can be done about a field that a run of an older release lacks."""
 
