@@ -172,9 +172,11 @@ class ThoughtWatch:
             return False  # the limit of both together ends it
         return len(generated) - (self._first or 0) >= self._answer_tokens
 
-    def is_thinking(self) -> bool:
-        """Whether the answer has not begun because thoughts go on."""
-        return self._state is _State.THINKING
+    def foresee(self, generated: Sequence[int]) -> None:
+        """Begin anew, knowing all tokens: thoughts that began unseen are thoughts from the first token on."""
+        self.follow(generated)
+        self.is_open |= self._thoughts_end is not None and not self._has_open
+        self._begin_anew()
 
     def parts(self, generated: Sequence[int], *, skip_special: bool) -> AnswerParts:
         """Thoughts and answer in the tokens, of which the last is no end-of-text token."""

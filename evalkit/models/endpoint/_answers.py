@@ -97,6 +97,7 @@ class ReplyReader:
         # The end-of-text token is no text; it ended the answer where the server says so.
         ended = ids[-1:] if answer.finish == "stop" and self._is_ended_by_token(request, answer) else []
         end = AnswerEnd(self._tokenizer, frozenset(ended), request.stop, request.stop_rule, watch)
+        watch.foresee(ids)
         taken: list[int] = []
         finish = self.finish(request, answer)
         for token in ids[: len(ids) - len(ended)]:
