@@ -141,7 +141,7 @@ def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: Benc
     rows = list(csv.DictReader(io.StringIO(paths[0].read_text("utf-8"))))
     assert [
         "benchmark", "model", "protocol", "partial", "kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind",
-        "metric", "n", "failed", "expected",
+        "metric", "n", "failed", "expected", "cut", "starved",
     ] == list(rows[0])  # fmt: skip
     assert ("44.855", "39.14", "200") == (rows[0]["score"], rows[0]["ci95_low"], rows[0]["n"])
     assert ("", "3") == (rows[1]["score"], rows[1]["failed"])

@@ -35,9 +35,7 @@ FSYNC_SECONDS = 5.0
 UNKNOWN_WHEN_ABSENT = {"rope_model"}
 """Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
 
-GO_ON: dict[tuple[str, object], str] = {
-    ("reasoning", None): ", or go on as it was begun, with thoughts scored: --reasoning scored --out THE FOLDER",
-}
+GO_ON = {"reasoning": ", or go on as it was begun, with thoughts scored: --reasoning scored --out THE FOLDER"}
 """What else can be done about a field that a run of an older release lacks."""
 
 Key = tuple[str, int]
@@ -247,7 +245,7 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
                 raise RunConflictError(f"{folder}: {moved}")
             raise RunConflictError(
                 f"{folder}: holds a run with another {field} ({_short(before)}, now {_short(now)}); "
-                f"give this run its own --out{GO_ON.get((field, before), '')}"
+                f"give this run its own --out{GO_ON.get(field, '') if before is None else ''}"
             )
 
 
