@@ -333,6 +333,17 @@ def test_the_window_holds_thoughts_and_answer(evalkit: Command, toy: str, thinke
     assert (106, 6) == (short["max_new_tokens"], whole["max_new_tokens"])
 
 
+def test_a_benchmark_of_set_lengths_takes_a_window_for_both(evalkit: Command, thinker: Path) -> None:
+    """Its prompts have the lengths asked for, whatever room thoughts need behind them."""
+    plan = ("plan", thinker, "needle", "--lengths", 400, "--depths", 0, "--repeats", 1, "--json", "-")
+
+    counts = json.loads(evalkit(*plan, "--max-reasoning-tokens", 300).out)
+    without = json.loads(evalkit(*plan).out)
+
+    assert (400, 0, 0) == (counts["longest_prompt"], counts["failed"], counts["truncated"])
+    assert 300 * counts["samples"] == counts["max_new_tokens"] - without["max_new_tokens"]
+
+
 def test_show_prints_thoughts_apart(run: Command, thinker: Path, evalkit: Command) -> None:
     """Above the answer, and what they took."""
     run(thinker, "--max-reasoning-tokens", 24)

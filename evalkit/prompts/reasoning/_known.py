@@ -13,8 +13,10 @@ __all__ = ["KNOWN_TAGS"]
 KNOWN_TAGS: tuple[ReasoningTags, ...] = tuple(
     ReasoningTags(open=opened, close=closed)
     for opened, closed in (
-        # qwen3, deepseek_r1, deepseek_v3, glm47_moe, hunyuan_a13b, ernie45, nemotron_v3, minimax_m2, olmo3, step3.
+        # qwen3, deepseek_r1, deepseek_v3, glm4_moe, hunyuan_a13b, ernie45, nemotron_v3, minimax_m2, olmo3, step3.
         # SmolLM3: chat_template.jinja of HuggingFaceTB/SmolLM3-3B-checkpoints at 99d07b0.
+        # Where they switch thoughts off, templates end with the closing tag: "<think>\n\n</think>\n\n" (Qwen 3),
+        # "<think></think>" (GLM 4.5), "</think>" (DeepSeek V3.1).
         ("<think>", "</think>"),
         # Magistral: SpecialTokens.begin_think and end_think of mistral_common/tokens/tokenizers/base.py.
         ("[THINK]", "[/THINK]"),
