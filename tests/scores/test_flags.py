@@ -117,4 +117,4 @@ def test_a_label_says_where_decoding_was_not_greedy(environment: dict[str, Any],
 
 def test_a_record_of_before_is_read() -> None:
     """Fields that came later are null in it."""
-    assert (None, None) == (record().reasoning_tokens, record().lost_to)
+    assert (None, None, None) == (record().reasoning_tokens, record().lost_to, record().reasoning)
