@@ -12,7 +12,7 @@ import re
 
 from evalkit.secrecy import without_secrets
 
-__all__ = ["counted", "is_printable", "printable", "printable_json", "printable_lines", "safe_message"]
+__all__ = ["amount", "counted", "is_printable", "printable", "printable_json", "printable_lines", "safe_message"]
 
 LINE_ENDS = re.compile(r"\r\n|[\n\r\t\v\f\u2028\u2029]")
 
@@ -51,6 +51,11 @@ def printable_json(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 cell`, `2 cells`, `1,000 cells`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def amount(size: int) -> str:
+    """Bytes as people say them: `3.8 GB`, `0.9 MB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def safe_message(text: str) -> str:

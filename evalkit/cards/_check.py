@@ -9,7 +9,7 @@ from pathlib import Path
 from evalkit.cards._card import Architecture, Card
 from evalkit.cards._finding import Finding
 from evalkit.cards._folder import FolderFacts, read_facts
-from evalkit.cards._network import compare_code, compare_network
+from evalkit.cards._network import compare_code, compare_network, tell_conversion
 from evalkit.cards.hub import HubName, cached_snapshot
 from evalkit.errors import CardError
 
@@ -123,6 +123,7 @@ def _check_folder(card: Card, folder: Path) -> list[Finding]:
         *_compare_values(card, facts, folder),
         *_compare_tokenizer(card, facts, folder),
         *compare_code(card, facts, folder),
+        *tell_conversion(facts, folder),
     ]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from evalkit.cards._card import Architecture, Card, FactSource, Rope
 from evalkit.cards._class import completed, head_dim, is_by_layer, rotary_dim, stated_theta
 from evalkit.cards._weights import check_no_adapter, read_config
-from evalkit.cards._window import KEYS, ConfigError, language_config, lengths_of, rope_parameters, scaling_type
+from evalkit.cards._window import KEYS, ConfigError, Lengths, language_config, lengths_of, rope_parameters, scaling_type
 from evalkit.cards._window import count as _count
 from evalkit.cards._window import number as _number
 from evalkit.cards.hub import Snapshot
@@ -104,7 +104,7 @@ def read_facts(folder: Path) -> FolderFacts:
         config = published.config if published and is_built_in else completed(folder, language_config(whole))
         lengths = lengths_of(config)
         return FolderFacts(
-            lengths=lengths.stated,
+            lengths=_stated(whole, lengths) if is_built_in else lengths.stated,
             window=lengths.window,
             rope=_rope(config, lengths.original),
             architecture=_architecture(config, published.runs_as if published and is_built_in else None),
@@ -119,6 +119,12 @@ def read_facts(folder: Path) -> FolderFacts:
         raise CardError(f"{path}: {error}") from None
     except ValidationError as error:
         raise CardError(f"{path}: {explain(error)}") from None
+
+
+def _stated(whole: Mapping[str, object], lengths: Lengths) -> dict[str, int]:
+    """The lengths under the keys of the published file; what the original length is called elsewhere is not in it."""
+    made = {key: value for key, value in lengths.stated.items() if key in whole or value != lengths.original}
+    return {**lengths_of(whole).stated, **made}
 
 
 def _rope(config: Mapping[str, object], original_length: int | None) -> Rope:

@@ -8,9 +8,12 @@ from pathlib import Path
 from evalkit.cards._card import Card
 from evalkit.cards._finding import Finding
 from evalkit.cards._folder import FolderFacts
-from evalkit.errors import shown
+from evalkit.cards._weights import weight_files
+from evalkit.errors import CardError, shown
+from evalkit.paths import cache_root
+from evalkit.printable import amount, counted
 
-__all__ = ["compare_code", "compare_network"]
+__all__ = ["compare_code", "compare_network", "tell_conversion"]
 
 _MOST_FIELDS = 8  # that a line names
 
@@ -51,9 +54,30 @@ def compare_code(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Findi
         more = f" and {len(published.unknown) - _MOST_FIELDS} more" if len(published.unknown) > _MOST_FIELDS else ""
         yield Finding(
             "note",
-            f"{folder / 'config.json'}: what {fields}{more} mean is not known here: as {published.runs_as} they are "
-            "left out",
+            f"{folder / 'config.json'}: not known here, and left out as {published.runs_as}: {fields}{more}",
         )
+
+
+def tell_conversion(facts: FolderFacts, folder: Path) -> Iterator[Finding]:
+    """As what the weights run, and which copy of them a run makes."""
+    published, pickled = facts.published, _pickled(folder)
+    if facts.architecture.runs_as and published and not published.name.lower().startswith(published.runs_as):
+        yield Finding("note", f"{published.name} runs as {published.runs_as}, without its own code")
+    if pickled and not facts.needs_remote_code:
+        size = amount(sum(path.stat().st_size for path in pickled))
+        yield Finding(
+            "note",
+            f"{counted(len(pickled), 'pickled file')} of weights ({size}): without --trust-remote-code the first run "
+            f"writes them as safetensors to {cache_root() / 'converted'}, and later ones read that copy",
+        )
+
+
+def _pickled(folder: Path) -> list[Path]:
+    """The pickled files among the weights here; none where an index cannot be read, which is told elsewhere."""
+    try:
+        return [path for path in weight_files(folder) if path.suffix != ".safetensors" and path.is_file()]
+    except CardError:
+        return []
 
 
 def _ways(obstacles: tuple[str, ...]) -> str:

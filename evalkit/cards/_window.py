@@ -107,6 +107,8 @@ def scaling_type(parameters: Config) -> str:
             if not isinstance(value, str):
                 raise ConfigError(f"{key}: expected a word, found {shown(value)}")
             return value
+    if parameters.get("factor") not in (None, 1):  # transformers 4 refuses it, 5 leaves the factor out
+        raise ConfigError(f"RoPE scaling: a factor of {shown(parameters['factor'])} without a rope_type: add the type")
     return "default"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.printable import amount
 from evalkit.settings import RunSettings
 from evalkit.tables import listing
 
@@ -13,6 +14,7 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit.cards import Card, Finding
+    from evalkit.models.conversion import KeptCopy
 
 app = typer.Typer(help="List, show and check model cards.", no_args_is_help=True)
 
@@ -21,16 +23,16 @@ Name = Annotated[str, typer.Argument(metavar="CARD", help="Card name, card file,
 
 @app.command("list")
 def list_all() -> int:
-    """Show the cards that ship with evalkit."""
+    """Show the cards that ship with evalkit and what each runs as; `cards show` has licences and sources."""
     from evalkit.cards import list_cards
 
     from .terminal import print_table
 
-    headings = ("card", "weights", "runs as", "context", "RoPE base", "licence")
-    table = listing(headings, texts=("weights", "runs as", "licence"), numbers=("context", "RoPE base"))
+    headings = ("card", "weights", "runs as", "context", "RoPE base")
+    table = listing(headings, texts=("weights",), numbers=("context", "RoPE base"))
     for card in list_cards():
         theta = "" if card.rope.theta is None else f"{card.rope.theta:,.0f}"
-        table.add_row(card.name, card.weights or "–", _runs_as(card), f"{card.context_length:,}", theta, card.licence)
+        table.add_row(card.name, card.weights or "–", _runs_as(card), f"{card.context_length:,}", theta)
     print_table(table)
     return 0
 
@@ -88,6 +90,51 @@ def check(
     is_wrong = any(finding.level == "error" for finding in findings)
     settings = RunSettings(name, (), **given)
     return 1 if is_wrong or (live and not _holds(settings)) else 0
+
+
+@app.command("copies")
+def copies(
+    names: Annotated[list[str] | None, typer.Argument(metavar="COPY...", help="Copies; none = all.")] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Delete them; the next run of a model makes its own.")
+    ] = False,
+) -> int:
+    """Show the converted copies of published weights in the cache, what they take, or remove them."""
+    from evalkit.models.conversion import remove_copy
+
+    from .terminal import note
+
+    chosen = _copies(names or [])
+    if not chosen:
+        note("no converted copies")
+    elif not remove:
+        _list_copies(chosen)
+    for copy in chosen if remove else ():
+        remove_copy(copy)
+        note(f"{copy.folder}: removed ({amount(copy.size)})")
+    return 0
+
+
+def _copies(names: list[str]) -> list[KeptCopy]:
+    """The copies of these names; all without a name."""
+    from evalkit.errors import UnknownNameError
+    from evalkit.models.conversion import kept_copies
+
+    found = {copy.folder.name: copy for copy in kept_copies()}
+    unknown = next((name for name in names if name not in found), None)
+    if unknown is not None:
+        raise UnknownNameError("copy", unknown, list(found))
+    return [found[name] for name in names or found]
+
+
+def _list_copies(copies: list[KeptCopy]) -> None:
+    from .terminal import note, print_table
+
+    table = listing(("copy", "size", "made from"), texts=("made from",), numbers=("size",))
+    for copy in copies:
+        table.add_row(copy.folder.name, amount(copy.size), copy.source or "unfinished")
+    print_table(table)
+    note(f"{amount(sum(copy.size for copy in copies))} in {copies[0].folder.parent}")
 
 
 def _findings(name: str) -> list[Finding]:

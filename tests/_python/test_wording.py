@@ -14,6 +14,9 @@ from evalkit.settings import BenchmarkOptions, RunSettings, settings_of
     [
         ("--limit 0: must be 1 or more", "limit=0: must be 1 or more"),
         ("--rope dynamic:8: not so", "rope=dynamic:8: not so"),
+        ("--rope dynamic:8 replaces the scaling", "rope=dynamic:8 replaces the scaling"),
+        ("only --rope native works", "only rope=native works"),
+        ("pass --chat none to send", "pass chat=none to send"),
         ("give this run its own --out", "give this run its own out="),
         ("add --rope-replaces-native", "add rope_replaces_native=True"),
         ("--no-prefix-reuse helps", "is_reusing_prefixes=False helps"),

@@ -32,8 +32,15 @@ def place(tmp_path: Path) -> Place:
 
 
 def told(folder: Path) -> list[tuple[str, str]]:
-    """Level and message of what a check finds, but the chat format."""
-    return [(each.level, each.message) for each in check_card(load_card(folder)) if not each.message.startswith("chat")]
+    """Level and message of what a check finds, but the chat format and what becomes of the weights."""
+    found = [(each.level, each.message) for each in check_card(load_card(folder))]
+    return [each for each in found if not each[1].startswith("chat") and each not in becoming(folder)]
+
+
+def becoming(folder: Path) -> list[tuple[str, str]]:
+    """What a check tells of how the weights run and which copy is made of them."""
+    found = [(each.level, each.message) for each in check_card(load_card(folder))]
+    return [each for each in found if "without its own code" in each[1] or "pickled" in each[1]]
 
 
 def test_a_published_folder_needs_no_code_of_its_own(place: Place) -> None:
@@ -44,6 +51,35 @@ def test_a_published_folder_needs_no_code_of_its_own(place: Place) -> None:
     assert ("llama", False) == (
         load_card(folder).architecture.runs_as, load_card(folder).trust_remote_code_required
     )  # fmt: skip
+
+
+def test_a_check_says_what_weights_run_as_and_which_copy_is_made(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How large it is and where; nothing of weights that run as they are or with their own code alone."""
+    monkeypatch.setenv("EVALKIT_CACHE", "/cache")
+    folder = place(INDEX)
+    (folder / "pytorch_model.bin").write_bytes(bytes(300_000))
+
+    assert [
+        ("note", "IndexForCausalLM runs as llama, without its own code"),
+        (
+            "note",
+            "1 pickled file of weights (0.3 MB): without --trust-remote-code the first run writes them as safetensors "
+            "to /cache/converted, and later ones read that copy",
+        ),
+    ] == becoming(folder)
+    assert [] == becoming(place(INDEX | {"hidden_act": "gelu"}))
+    (folder / "pytorch_model.bin").rename(folder / "model.safetensors")
+    assert [] == becoming(place(INDEX | {"architectures": ["LlamaForCausalLM"], "auto_map": None}))[1:]
+
+
+def test_a_window_that_the_file_states_under_its_own_key_is_no_doubt(place: Place) -> None:
+    """ChatGLM2-6B-32K says `seq_length` 32768; that its scaling counts from 2,048 is not in the file."""
+    folder = place(CHATGLM2 | {"rope_ratio": 16})
+
+    assert [] == told(folder)
+    (folder / "card.yaml").write_text(CARD.format(8192), "utf-8")
+    wrong = "context_length: 8192, but config.json has seq_length 32768: correct the card"
+    assert ("error", wrong) in told(folder)
 
 
 def test_an_obstacle_is_told_with_the_way_out(place: Place) -> None:
@@ -91,8 +127,8 @@ def test_unknown_fields_are_a_note(place: Place) -> None:
     ((level, message),) = told(place(INDEX | odd))
 
     assert "note" == level
-    assert "what 'a\\n\\x1b[31m', 'field_0'" in message
-    assert "and 2 more mean is not known here: as llama they are left out" in message
+    assert "config.json: not known here, and left out as llama: 'a\\n\\x1b[31m', 'field_0'" in message
+    assert message.endswith(" and 2 more")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards._window import ConfigError, language_config, lengths_of
+from evalkit.cards._window import ConfigError, language_config, lengths_of, scaling_type
 
 YARN = {"factor": 4.0, "original_max_position_embeddings": 1024}
 GEMMA_3 = {
@@ -155,3 +155,11 @@ def test_impossible_values_name_their_key(config: dict[str, Any], message: str) 
 def test_nothing_stated_is_no_window() -> None:
     """The caller decides what to do without one."""
     assert (None, None) == lengths_of({"hidden_size": 8})[1:]
+
+
+def test_a_factor_without_a_type_is_refused() -> None:
+    """transformers 5 would leave it out without a word."""
+    with pytest.raises(ConfigError, match=r"a factor of 4\.0 without a rope_type"):
+        scaling_type({"factor": 4.0, "rope_theta": 1e4})
+
+    assert "default" == scaling_type({"rope_theta": 1e4, "factor": 1.0})

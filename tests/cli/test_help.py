@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import evalkit as package
+from evalkit.cards import list_cards, load_card
 from evalkit.cli import app
 
 Command = Callable[..., Any]
@@ -113,6 +114,23 @@ def test_cards_are_listed_shown_and_checked(evalkit: Command) -> None:
     assert (0, 0, 0) == (listed.code, shown.code, checked.code)
     assert "index-1.9b-32k" in listed.out
     assert "context_length: 32768" in shown.out
+
+
+def test_the_list_of_cards_fits_a_terminal(evalkit: Command) -> None:
+    """A line each, with what it runs as."""
+    lines = evalkit("cards", "list").out.splitlines()
+
+    assert 1 + len(list_cards()) == len(lines)
+    assert 100 >= max(map(len, lines))
+    assert ["chatglm2-6b-32k", "THUDM/chatglm2-6b-32k", "glm", "32,768", "10,000"] in [line.split() for line in lines]
+
+
+@pytest.mark.parametrize("name", ["chatglm2-6b-32k", "vicuna-7b-v1.5-16k"])
+def test_a_card_that_was_shown_is_that_card_again(evalkit: Command, bare: Path, name: str) -> None:
+    """Written to a file, with its chat format and its sources: where a card for weights of one's own begins."""
+    (bare / "my-card.yaml").write_text(evalkit("cards", "show", name).out, "utf-8")
+
+    assert load_card(name).model_dump() == load_card(bare / "my-card.yaml").model_dump()
 
 
 def test_a_card_that_contradicts_its_weights_is_exit_code_one(evalkit: Command, tiny_model: Path, bare: Path) -> None:

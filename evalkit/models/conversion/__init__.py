@@ -5,5 +5,6 @@ loaded as it is, and a converted copy in the cache otherwise.
 """
 
 from ._folder import Loadable, loadable
+from ._kept import KeptCopy, kept_copies, remove_copy
 
-__all__ = ["Loadable", "loadable"]
+__all__ = ["KeptCopy", "Loadable", "kept_copies", "loadable", "remove_copy"]

@@ -71,6 +71,7 @@ def check_plans(folder: Path, found: Published, plans: Sequence[ShardPlan], expe
         raise _no_place(folder, found, left_over)
     for name, header in given.items():
         _check_tensor(folder, found, header, expected.shapes[name])
+    _check_frequencies(folder, found, plans)
 
 
 def _check_names(folder: Path, found: Published, plans: Sequence[ShardPlan]) -> None:
@@ -110,6 +111,25 @@ def _check_tensor(folder: Path, found: Published, header: Header, shape: tuple[i
             f"{folder}: {header.name} is stored as {kind}, which no quantization_config explains: get the unquantised "
             f"weights{_own_code(found)}"
         )
+
+
+def _check_frequencies(folder: Path, found: Published, plans: Sequence[ShardPlan]) -> None:
+    """Hold the stored rotary frequencies against the width of a head, which no other shape tells."""
+    expected = _frequencies(found.config)
+    for header in (header for plan in plans for header in plan.dropped):
+        if expected is not None and header.shape != (expected,):
+            raise CardError(
+                f"{folder}: {header.name} has shape {header.shape}, and heads of this config.json turn by {expected} "
+                "frequencies: correct it (number of heads), or copy the weights again"
+            )
+
+
+def _frequencies(config: Mapping[str, object]) -> int | None:
+    """By how many frequencies each head turns; None where the configuration does not say."""
+    hidden, heads, rope = (config.get(key) for key in ("hidden_size", "num_attention_heads", "rope_parameters"))
+    width = config.get("head_dim") or (hidden // heads if isinstance(hidden, int) and isinstance(heads, int) else None)
+    share = rope.get("partial_rotary_factor", 1.0) if isinstance(rope, dict) else 1.0
+    return int(width * share) // 2 if isinstance(width, int) and isinstance(share, float) else None
 
 
 def _stand_in(found: Published) -> str:

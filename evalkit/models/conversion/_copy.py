@@ -9,23 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.cards import file_digest, read_config
+from evalkit.cards import file_digest
 from evalkit.errors import CardError, UserError
 from evalkit.files import json_text, partial_of, replace_text, sha256_of, sync_folder
+from evalkit.printable import amount
 from evalkit.reading import read_json
 
 from ._families import Convert
 from ._formats import write_safetensors
+from ._pickles import check_sums
 from ._plan import ShardPlan
-from ._shards import opened
+from ._shards import is_pickled, opened
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Copy", "amount", "check_room", "is_whole", "locked", "write_copy"]
+__all__ = ["FACTS", "GENERATION", "Copy", "check_room", "is_whole", "lock_of", "locked", "write_copy"]
 
-_FACTS = "conversion.json"
-_WHOLE, _INDEX, _GENERATION = "model.safetensors", "model.safetensors.index.json", "generation_config.json"
+FACTS = "conversion.json"
+"""Which file of a copy says what it is of, and that it is finished."""
+GENERATION = "generation_config.json"
+"""The one file of settings that a copy has as it was published."""
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _HEADERS = 2**20  # bytes of room for configurations and the headers of files
 _ADVICE = "make room there, or set EVALKIT_CACHE to another folder"
 
@@ -44,6 +49,8 @@ class Copy:
     """The published `config.json`."""
     config: Mapping[str, object]
     """The copy's `config.json`."""
+    generation: Mapping[str, object] | None
+    """The published `generation_config.json`, which the copy has too; None where there is none."""
     convert: Convert
     """What becomes of each tensor."""
     plans: Sequence[ShardPlan]
@@ -55,22 +62,22 @@ class Copy:
         return sum(plan.size for plan in self.plans)
 
 
-def amount(size: int) -> str:
-    """A size as people say it: `3.8 GB`."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
-
-
 def is_whole(folder: Path, digest: str) -> bool:
     """Whether the folder is a finished copy under that digest and each of its files is the one that was written."""
     try:
-        facts = read_json(folder / _FACTS)
+        facts = read_json(folder / FACTS)
         files = facts["files"] if isinstance(facts, dict) and facts.get("digest") == digest else None
         found = {path.name for path in folder.iterdir() if not path.name.startswith(".")}  # those are no engine's
-        if not isinstance(files, dict) or found != {_FACTS, *files}:
+        if not isinstance(files, dict) or found != {FACTS, *files}:
             return False
         return all(file_digest(folder / name) == told for name, told in files.items())
     except (UserError, OSError, KeyError):
         return False
+
+
+def lock_of(folder: Path) -> Path:
+    """The file that whoever writes or removes the copy holds a lock on."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextmanager
@@ -80,7 +87,7 @@ def locked(folder: Path, wait: Callable[[], None]) -> Iterator[None]:
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
+        lock = filelock.FileLock(lock_of(folder))
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
@@ -104,14 +111,18 @@ def check_room(copy: Copy) -> None:
         )
 
 
-def write_copy(copy: Copy) -> None:
-    """Write the copy, in place of a damaged one; under `locked`. `CardError` where the system refuses."""
+def write_copy(copy: Copy, *, check: Callable[[], None]) -> None:
+    """Write the copy, in place of a damaged one; under `locked`. `CardError` where the system refuses.
+
+    `check` raises where what was written must not take its place.
+    """
     try:
         _sweep(copy.folder)
         partial = partial_of(copy.folder)
         partial.mkdir()
         try:
             _fill(partial, copy)
+            check()
             if copy.folder.exists():
                 copy.folder.replace(partial_of(copy.folder))  # a folder cannot take the place of another in one step
             partial.replace(copy.folder)
@@ -143,8 +154,8 @@ def _fill(folder: Path, copy: Copy) -> None:
         files[name] = _shard(folder / name, plan, copy)
         places.update(dict.fromkeys((header.name for header in plan.results), name))
     settings: dict[str, object] = {"config.json": {**copy.config, **_stored_format(copy.config, plans)}}
-    if (copy.source / _GENERATION).is_file():
-        settings[_GENERATION] = read_config(copy.source / _GENERATION)
+    if copy.generation is not None:
+        settings[GENERATION] = copy.generation
     if len(plans) > 1:
         total = sum(header.size for plan in plans for header in plan.results)
         settings[_INDEX] = {"metadata": {"total_size": total}, "weight_map": places}
@@ -152,7 +163,7 @@ def _fill(folder: Path, copy: Copy) -> None:
         replace_text(folder / name, json_text(value))
         files[name] = sha256_of(folder / name)
     facts = {"digest": copy.digest, "source": str(copy.source), "files": files}
-    replace_text(folder / _FACTS, json_text(facts))  # last: a copy without it is none
+    replace_text(folder / FACTS, json_text(facts))  # last: a copy without it is none
 
 
 def _stored_format(config: Mapping[str, object], plans: Sequence[ShardPlan]) -> dict[str, object]:
@@ -170,6 +181,8 @@ def _shard(path: Path, plan: ShardPlan, copy: Copy) -> str:
         except OSError:  # a file system without links
             shutil.copyfile(plan.source, path)
         return file_digest(plan.source)
+    if is_pickled(plan.source):
+        check_sums(plan.source)
     with opened(plan.source) as shard:
         return write_safetensors(path, plan.results, _converted(plan, shard.tensor, copy))
 

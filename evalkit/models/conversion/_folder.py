@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from evalkit.cards import Card, weight_files, weights_digest
-from evalkit.paths import cache_root
+from evalkit.cards import Card, read_config, weight_files, weights_digest
+from evalkit.errors import CardError, shown
+from evalkit.printable import amount
 
 from .._base import BackendOptions
 from .._folder_code import read_configuration
 from ._check import check_plans, expected_tensors
-from ._copy import Copy, amount, check_room, is_whole, locked, write_copy
+from ._copy import GENERATION, Copy, check_room, is_whole, locked, write_copy
 from ._forms import Form, form_for
-from ._plan import plan_shards
+from ._kept import copies_root
+from ._plan import ShardPlan, plan_shards
 
 __all__ = ["Loadable", "loadable"]
 
 _FORMAT = 1  # of what is written: another number makes every copy anew
+_LONGEST_NAME = 40  # characters of a card's name in that of its copy, whose unfinished folder has room for 60
+_MOST_FIELDS = 8  # that a note names
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,21 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
     form = form_for(folder, config, engine)
     if form is None:
         return Loadable(place, None)
+    if form.unknown:
+        fields = ", ".join(map(shown, form.unknown[:_MOST_FIELDS]))
+        more = f" and {len(form.unknown) - _MOST_FIELDS} more" if len(form.unknown) > _MOST_FIELDS else ""
+        options.note(f"{folder / 'config.json'}: not known here, and left out: {fields}{more}")
     copy = _converted(card, folder, config, form, options)
     return Loadable(str(copy), None, is_converted=True, runs_as=form.runs_as)
 
 
 def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, options: BackendOptions) -> Path:
     """The copy of a model in a form, made where it is not there."""
-    what = [_FORMAT, weights_digest(card), form.name, dict(form.config)]
+    published = weights_digest(card)
+    generation = read_config(folder / GENERATION) if (folder / GENERATION).is_file() else None
+    what = [_FORMAT, published, form.name, dict(form.config), config, generation]  # a commit pins its weights alone
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-    target = cache_root().absolute() / "converted" / f"{card.name}-{digest[:16]}"
+    target = copies_root() / f"{card.name[:_LONGEST_NAME]}-{digest[:16]}"
     if is_whole(target, digest):
         return target
 
@@ -77,18 +87,26 @@ def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, opt
             return target
         if target.exists():
             options.note(f"{target}: the converted copy is damaged and is made anew")
-        copy = _planned(folder, config, form, target, digest)
+        plans = _planned(folder, config, form)
+        copy = Copy(target, folder, digest, config, form.config, generation, form.convert, plans)
         check_room(copy)
         size = amount(copy.size) if copy.size else "its shards are the published ones"
-        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size})")
-        write_copy(copy)
+        listing = "`evalkit cards copies` lists and removes them"
+        options.note(f"{card.name}: {form.name}; converted copy in {target} ({size}; {listing})")
+        write_copy(copy, check=lambda: _check_unchanged(card, folder, published))
     return target
 
 
-def _planned(folder: Path, config: dict[str, Any], form: Form, target: Path, digest: str) -> Copy:
-    """What will be written, held against the architecture that is to load it."""
+def _check_unchanged(card: Card, folder: Path, published: str) -> None:
+    """Raise a `CardError` where the files are no longer those whose digest names the copy."""
+    if weights_digest(card) != published:
+        raise CardError(f"{folder}: the files changed while they were converted: run again when they are all there")
+
+
+def _planned(folder: Path, config: dict[str, Any], form: Form) -> list[ShardPlan]:
+    """What becomes of the files, held against the architecture that is to load them."""
     plans = plan_shards(weight_files(folder), form.convert, config)
     if form.checked is not None:
         tensors = sum(len(plan.results) for plan in plans)
         check_plans(folder, form.checked, plans, expected_tensors(folder, form.checked, tensors))
-    return Copy(target, folder, digest, config, form.config, form.convert, plans)
+    return plans

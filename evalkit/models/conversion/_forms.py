@@ -35,6 +35,8 @@ class Form:
     """The architecture that names and shapes are held against; None where they stay and loading checks them."""
     runs_as: str | None = None
     """The architecture that stands in for the published one; None where it is the published one."""
+    unknown: tuple[str, ...] = ()
+    """Fields of the published `config.json` that nobody here knows, and that the copy lacks."""
 
 
 def form_for(folder: Path, config: Config, engine: str) -> Form | None:
@@ -92,6 +94,7 @@ def _as_built_in(folder: Path, config: Config, found: Published, has_pickles: bo
         {**asked, **found.config},
         checked=None if is_quantised else found,
         runs_as=None if is_own else found.runs_as,
+        unknown=found.unknown,
     )
 
 

@@ -17,11 +17,15 @@ from evalkit.errors import CardError, one_line, shown
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["read_pickled"]
+__all__ = ["check_sums", "read_pickled"]
 
 LARGEST_PICKLE = 2**27  # bytes of names and shapes, without the numbers; 140,000 tensors take 30 million
 _ZIP = b"PK\x03\x04"
+_BLOCK = 2**20  # bytes read at once
 _REFUSED = re.compile(r"GLOBAL ([\w.]+)")
+# torch's advice is to run the file, and to report its messages.
+_BEFORE_REASON = ("arbitrary code execution.", "WeightsUnpickler error:")
+_BEHIND_REASON = "(Could this error message be improved?"
 _ADVICE = "get the model as safetensors, or as a state_dict of tensors alone"
 
 
@@ -47,11 +51,37 @@ def read_pickled(path: Path) -> dict[str, torch.Tensor]:
     return {name: value.detach() for name, value in loaded.items()}
 
 
+def check_sums(path: Path) -> None:
+    """Raise a `CardError` where the numbers in a file are not those that were saved: holes of a download, a bad disk.
+
+    By the checksums of the archive, which torch itself never reads; a file of torch before 1.6 has none.
+    """
+    if not _is_zip(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.CRC:  # 0 where torch was told to leave checksums out
+                    _read_through(archive, entry)
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise CardError(f"{path}: damaged ({one_line(error, 160)}): copy it again") from error
+
+
+def _read_through(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    with archive.open(entry) as file:
+        while file.read(_BLOCK):
+            pass
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_ZIP)) == _ZIP
+
+
 def _loaded(path: Path) -> Any:
     import torch
 
-    with path.open("rb") as file:
-        is_zip = file.read(len(_ZIP)) == _ZIP
+    is_zip = _is_zip(path)
     if is_zip:
         _check_archive(path)
     with warnings.catch_warnings():
@@ -72,8 +102,11 @@ def _reason(error: Exception) -> str:
     refused = _REFUSED.search(str(error))
     if refused is not None:
         return f"names {shown(refused[1])}, which is no tensor and is not run: {_ADVICE}"
-    text = str(error).rpartition("arbitrary code execution.")[2]  # torch's advice is to run the file
-    return f"cannot be read as tensors ({one_line(text or error, 160)}): copy it again, or {_ADVICE}"
+    text = str(error)
+    for before in _BEFORE_REASON:
+        text = text.rpartition(before)[2]
+    reason = one_line(text.partition(_BEHIND_REASON)[0].strip() or error, 160)
+    return f"cannot be read as tensors ({reason}): copy it again, or {_ADVICE}"
 
 
 def _oddity(value: object) -> str | None:

@@ -29,6 +29,8 @@ class ShardPlan:
     """Its tensors, in the order in which they are converted: large number formats first."""
     results: tuple[Header, ...]
     """What they become, in that order."""
+    dropped: tuple[Header, ...]
+    """Tensors of which nothing becomes: rotary frequencies, which are computed today."""
     stored: torch.dtype | None
     """Number format of its first floats as published; None where it holds none."""
     is_unchanged: bool
@@ -68,7 +70,9 @@ def _plan(path: Path, convert: Convert, config: Mapping[str, object]) -> ShardPl
             steps.append((header.name, [Header(name, each.dtype, tuple(each.shape)) for name, each in made]))
     steps.sort(key=lambda step: -max((header.dtype.itemsize for header in step[1]), default=0))
     results = tuple(header for _, made in steps for header in made)
-    return ShardPlan(path, tuple(name for name, _ in steps), results, stored, is_unchanged)
+    used = {name for name, made in steps if made}
+    dropped = tuple(header for header in shard.headers if header.name not in used)
+    return ShardPlan(path, tuple(name for name, _ in steps), results, dropped, stored, is_unchanged)
 
 
 def _empty(header: Header) -> torch.Tensor:

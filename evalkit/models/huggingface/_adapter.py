@@ -28,6 +28,7 @@ from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
 from ._rotary import RotarySwitch
+from ._vocabulary import Vocabulary
 from ._weights import load_weights
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class HuggingFaceModel:
         self._rotary = RotarySwitch(self._model)
         if options.rope_model is not None:
             self._rotary.check(options.rope_model)
+        self._vocabulary = Vocabulary(self._model)
+        if (doubt := self._vocabulary.doubt(tokenizer)) is not None:
+            options.note(doubt)
         self._eos_ids = _eos_ids(self._model, tokenizer)
         self._rules = _rules(self._model, card, self._source)
         self._processors = Processors(self._rules, self._eos_ids, self._model.device)
@@ -73,11 +77,7 @@ class HuggingFaceModel:
             )
         elif reason and options.is_reusing_prefixes:
             options.note(f"no prefix reuse: {reason}")
-        elif options.is_reusing_prefixes and self._rotary.is_order_dependent:
-            options.note(
-                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
-                "prompt is computed whole and alone"
-            )
+        self._is_order_told = False
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
 
     @property
@@ -107,8 +107,18 @@ class HuggingFaceModel:
         """Answer the requests in the order given, which should be trie order."""
         self._rotary.apply(rope)
         self._cache.clear()
+        self._tell_order()
         for request in requests:
             yield self._attempt(request)
+
+    def _tell_order(self) -> None:
+        """Say once that no prefix is reused, where the setting in force is the model's own and follows the length."""
+        if self._rotary.is_order_dependent and self._no_reuse_reason is None and not self._is_order_told:
+            self._is_order_told = True
+            self._options.note(
+                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
+                "prompt is computed whole and alone"
+            )
 
     def _attempt(self, request: GenerationRequest) -> Completion:
         start = time.perf_counter()
@@ -126,6 +136,8 @@ class HuggingFaceModel:
         del self._model, self._feeding, self._prefill, self._rotary
 
     def _answer(self, request: GenerationRequest, start: float) -> Completion:
+        if (refusal := self._vocabulary.refusal(request.ids)) is not None:
+            return Completion(request.index, finish_reason="error", error=refusal)
         end = self._end(request)
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()

@@ -20,6 +20,7 @@ from .._base import BackendOptions
 from .._folder_code import named_implementations, read_configuration, weights_folder
 from ..conversion import Loadable, loadable
 from ._hub_code import no_hub_code, strip_implementations
+from ._tied import check_tied
 
 __all__ = ["LoadedModel", "load_weights"]
 
@@ -94,6 +95,7 @@ def load_weights(card: Card, options: BackendOptions) -> LoadedModel:
         raise CardError(f"{place}: the weights lack {len(missing)} tensors, first {missing[0]}: copy them again")
     _check_unexpected(place, report["unexpected_keys"], model.config, options)
     _check_formats(place, source.folder or weights_folder(card), model)
+    check_tied(place, model)
     _note_choices(given, model, options)
     return LoadedModel(_placed(model, options.device), source)
 

@@ -55,6 +55,8 @@ def read_published_tokenizer(
     if facts is None or (trust_remote_code and has_code) or not _is_followed(values):
         return None
     if facts.encoding is None and not (folder / MODEL).is_file():
+        if has_code and not (folder / "tokenizer.json").is_file():  # else its code would be asked for, in vain
+            raise CardError(f"{folder}: no {MODEL}, which {facts.name} reads: copy it there from the model's files")
         return None
     core = _core(folder, facts, values)
     special = _Tokens(folder, facts, core, values).resolved(special_tokens)

@@ -161,3 +161,24 @@ def test_a_head_that_is_tied_may_be_left_out(publish: Publish) -> None:
     folder = publish({**LLAMA, "tie_word_embeddings": True}, state)
 
     assert loadable(load_card(folder), BackendOptions(), "hf").is_converted
+
+
+@pytest.mark.parametrize("name", ["IndexForCausalLM", "LlamaForCausalLM"])
+def test_another_number_of_heads_is_told_by_the_stored_frequencies(name: str, refused: Any) -> None:
+    """All other shapes are the same, and the answers would be fluent."""
+    import torch
+
+    config = {**(INDEX if name == "IndexForCausalLM" else LLAMA), "num_attention_heads": 8, "num_key_value_heads": 8}
+    state = llama_state({**config, "num_attention_heads": 4, "num_key_value_heads": 4})
+    state["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(8)
+
+    assert "inv_freq has shape (8,), and heads of this config.json turn by 4" in refused(config, state)
+
+
+def test_half_of_each_head_turns_in_chatglm(refused: Any) -> None:
+    """Its stored frequencies tell the width of a head as well."""
+    import torch
+
+    state = {**chatglm_state(CHATGLM), "transformer.rotary_pos_emb.inv_freq": torch.ones(8)}
+
+    assert "inv_freq has shape (8,), and heads of this config.json turn by 4" in refused(CHATGLM, state)

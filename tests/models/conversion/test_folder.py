@@ -17,6 +17,7 @@ import pytest
 
 from evalkit.cards import load_card, weights_digest
 from evalkit.errors import CardError
+from evalkit.files import partial_of
 from evalkit.models import BackendOptions
 from evalkit.models.conversion import Loadable, _copy, _folder, loadable
 from tests.models.conversion.checkpoints import INDEX, XVERSE, llama_state
@@ -50,9 +51,24 @@ def test_a_note_says_what_runs_as_what_and_where_the_copy_is(index: Path, cache:
 
     found = made(index, notes)
 
-    assert [f"published: IndexForCausalLM runs as llama; converted copy in {found.place} (0.5 MB)"] == notes
+    told = f"published: IndexForCausalLM runs as llama; converted copy in {found.place} (0.5 MB; "
+    assert [told + "`evalkit cards copies` lists and removes them)"] == notes
     assert cache == Path(found.place).parent
     assert ("llama", True, None) == (found.runs_as, found.is_converted, found.revision)
+
+
+def test_fields_that_nobody_knows_are_named_in_every_run(publish: Publish) -> None:
+    """They are not in the copy, and might have meant something."""
+    odd = {f"field_{number}": 1 for number in range(9)}
+    folder = publish({**INDEX, **odd}, llama_state(INDEX))
+    made(folder)
+    notes: list[str] = []
+
+    made(folder, notes)
+
+    (note,) = notes
+    assert note.startswith(f"{folder / 'config.json'}: not known here, and left out: 'field_0', 'field_1'")
+    assert note.endswith("'field_7' and 1 more")
 
 
 def test_the_copy_is_used_again(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +167,19 @@ def test_a_hidden_file_is_no_damage(index: Path, monkeypatch: pytest.MonkeyPatch
     assert str(found) == made(index).place
 
 
+def test_a_long_name_leaves_room_for_that_of_the_unfinished_folder(publish: Publish, cache: Path) -> None:
+    """What a killed process left of it is found again, and goes."""
+    folder = publish(INDEX, llama_state(INDEX), "n" * 200)
+    first: Any = made(folder).folder
+    left = partial_of(first)
+    left.mkdir()
+    (first / "config.json").unlink()
+
+    assert str(first) == made(folder).place
+
+    assert [first.name] == [path.name for path in cache.iterdir() if path.is_dir()]
+
+
 def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     """Of safetensors whose names and numbers are Llama's only config.json is new; of Index the head is written."""
     notes: list[str] = []
@@ -158,7 +187,7 @@ def test_shards_that_stay_as_they_are_are_linked(publish: Publish) -> None:
     head: Any = made(publish(INDEX, llama_state(INDEX), "index", is_pickled=False)).folder
 
     assert [True, True] == [path.is_symlink() for path in sorted(same.glob("*.safetensors"))]
-    assert "(its shards are the published ones)" in notes[0]
+    assert "(its shards are the published ones; " in notes[0]
     assert [False, True] == [path.is_symlink() for path in sorted(head.glob("*.safetensors"))]
 
 
@@ -182,11 +211,11 @@ def test_threads_convert_once(index: Path, monkeypatch: pytest.MonkeyPatch) -> N
     started, real, written = threading.Event(), _folder.write_copy, []
     notes: list[str] = []
 
-    def slow(copy: Any) -> None:
+    def slow(copy: Any, **options: Any) -> None:
         written.append(copy)
         started.set()
         waiting.wait(5)
-        real(copy)
+        real(copy, **options)
 
     waiting = threading.Event()
 
@@ -297,6 +326,57 @@ def test_loading_errors_name_the_published_folder(
         load(index)
 
     assert f"{index}: cannot load the model: {index}: broken" == str(caught.value)
+
+
+def test_files_that_change_meanwhile_make_no_copy(index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be taken for one of the files as they were, whenever those come back."""
+    import torch
+
+    shard, write = index / "pytorch_model-00001-of-00002.bin", _copy.write_safetensors
+    before = shard.read_bytes()
+
+    def replaced(*args: Any) -> str:
+        torch.save({name: tensor + 1 for name, tensor in torch.load(shard).items()}, shard)
+        return write(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_copy, "write_safetensors", replaced)
+        with pytest.raises(CardError, match="changed while they were converted: run again"):
+            made(index)
+
+    assert [] == [path for path in cache.iterdir() if path.suffix != ".lock"]
+    shard.write_bytes(before)
+    assert made(index).is_converted
+
+
+def test_settings_beside_the_weights_make_another_copy(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the identity is a commit of the hub, which pins the weights alone."""
+    monkeypatch.setattr(_folder, "weights_digest", lambda _: "hub:a/b@c")
+    places = [made(index).place]
+    (index / "generation_config.json").write_text('{"eos_token_id": 5}', "utf-8")
+    places.append(made(index).place)
+    (index / "config.json").write_text(json.dumps({**INDEX, "norm_head": False}), "utf-8")
+    places.append(made(index).place)
+
+    assert 3 == len(set(places))
+
+
+@pytest.mark.parametrize("damage", ["hole", "flipped"])
+def test_damaged_numbers_make_no_copy(damage: str, index: Path, cache: Path) -> None:
+    """A download with holes has the right length and every name; the checksums of the archive tell."""
+    path = index / "pytorch_model-00001-of-00002.bin"
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = (
+        bytes(4000) if damage == "hole" else [each ^ 1 for each in data[middle : middle + 4000]]
+    )
+    path.write_bytes(data)
+
+    with pytest.raises(CardError, match=r"00001-of-00002\.bin: damaged \(.*CRC.*copy it again") as caught:
+        made(index)
+
+    assert 1 == len(str(caught.value).splitlines())
+    assert [] == [each for each in cache.iterdir() if each.suffix != ".lock"]
 
 
 def test_a_refused_shard_leaves_no_copy(index: Path, cache: Path) -> None:

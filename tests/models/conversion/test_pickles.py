@@ -17,7 +17,7 @@ import torch
 
 from evalkit.errors import CardError
 from evalkit.models.conversion import _pickles
-from evalkit.models.conversion._pickles import read_pickled
+from evalkit.models.conversion._pickles import check_sums, read_pickled
 
 
 class Runs:
@@ -184,3 +184,30 @@ def test_damaged_files_give_tensors_or_one_line(is_zip: bool, tmp_path: Path) ->
             assert 1 == len(str(error).splitlines())
         else:
             assert all(tensor.numel() == len(tensor.reshape(-1).tolist()) for tensor in found.values())
+
+
+@pytest.mark.parametrize(
+    "content", [b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", b"<html>403</html>"]
+)
+def test_what_was_downloaded_in_place_of_weights_is_refused_without_advice_of_torch(
+    content: bytes, tmp_path: Path
+) -> None:
+    """A pointer of Git LFS, a page of a server: no word on running them, or on issues of torch."""
+    (tmp_path / "a.bin").write_bytes(content)
+
+    message = refusal(tmp_path / "a.bin")
+
+    assert "cannot be read as tensors (" in message
+    assert "trusted" not in message
+    assert "issue" not in message
+
+
+def test_checksums_are_those_that_torch_writes(tmp_path: Path) -> None:
+    """A file without any passes, and one of torch before 1.6, which has no place for them."""
+    check_sums(saved(tmp_path / "a.bin", {"w": torch.ones(2)}))
+    check_sums(saved(tmp_path / "b.bin", {"w": torch.ones(2)}, is_zip=False))
+    torch.serialization.set_crc32_options(compute_crc32=False)
+    try:
+        check_sums(saved(tmp_path / "c.bin", {"w": torch.ones(2)}))
+    finally:
+        torch.serialization.set_crc32_options(compute_crc32=True)

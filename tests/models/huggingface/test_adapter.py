@@ -206,17 +206,20 @@ def test_a_model_with_dynamic_scaling_answers_each_prompt_as_if_it_were_the_firs
     prompts: list[list[int]],
     tokenizer: PromptTokenizer,
 ) -> None:
-    """Its base follows the longest position seen, so nothing is carried from one prompt to the next."""
+    """Its base follows the longest position seen, so nothing is carried on; said once, when that setting runs."""
     rope = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0}
     folder = save_model(max_position_embeddings=48, rope_parameters=rope)
     expected = [read(tokenizer, ids) for ids in target(folder, prompts)]
     notes: list[str] = []
     model, requests = load(folder, note=notes.append), ask(prompts)
 
-    assert any("depends on the prompts before" in note for note in notes)
+    list(model.generate(RopeSetting("default", 20000.0), requests))
+    assert [] == notes
+
     for order in (requests, requests[::-1]):
         assert expected == texts(model, order)
         assert {0} == {done.cached_tokens for done in answers(model, order).values()}
+    assert ["no prefix reuse under --rope native"] == [note.partition(":")[0] for note in notes]
 
 
 def test_a_model_with_a_sliding_window_reuses_nothing_and_says_so(
@@ -313,7 +316,16 @@ def test_a_token_the_model_does_not_have_fails_that_sample_only(load: Load, tiny
     done = answers(load(tiny_model), ask([[0, 5, 100_000], [0, 5]]))
 
     assert ("error", "length") == (done[0].finish_reason, done[1].finish_reason)
-    assert done[0].error
+    assert "token 100,000 is not among the model's" in str(done[0].error)
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_said_at_once(load: Load, save_model: SaveModel) -> None:
+    """Prompts that hold none of its last tokens would be answered without a word."""
+    notes: list[str] = []
+
+    load(save_model(vocab_size=300), note=notes.append)
+
+    assert 1 == len([note for note in notes if "tokens and the model 300" in note])
 
 
 def test_facts_say_what_the_run_really_used(load: Load, tiny_model: Path) -> None:

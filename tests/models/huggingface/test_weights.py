@@ -156,3 +156,21 @@ def test_layers_behind_the_last_are_refused_where_none_of_them_drafts(
     tensors = {f"model.layers.{layer}.mlp.up_proj.weight": torch.ones(4)}
 
     assert "1 tensors" in refusal(change(save_model(), {"num_nextn_predict_layers": drafting}, **tensors), load)
+
+
+def test_two_output_embeddings_are_refused(save_model: SaveModel, load: Load) -> None:
+    """config.json asks for one and the weights hold another: engines take one or the other."""
+    folder = change(save_model(), {"tie_word_embeddings": True})
+
+    assert "tie_word_embeddings true" in refusal(folder, load)
+
+
+def test_an_output_embedding_stored_twice_is_one(save_model: SaveModel, load: Load) -> None:
+    """As pickled checkpoints hold it."""
+    from safetensors.torch import load_file
+
+    folder = save_model()
+    same = load_file(folder / "model.safetensors")["model.embed_tokens.weight"]
+    change(folder, {"tie_word_embeddings": True}, **{"lm_head.weight": same})
+
+    assert load(folder).engine_info

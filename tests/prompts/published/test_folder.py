@@ -215,6 +215,15 @@ def test_odd_values_in_the_files_are_one_line(card_of: CardOf, values: dict[str,
     assert "\n" not in str(found.value)
 
 
+def test_a_known_class_without_its_model_file_asks_for_the_file(card_of: CardOf) -> None:
+    """Not for the class's own code, which would not find it either."""
+    card = card_of("symbols", INDEX)
+    (Path(card.weights or "") / "tokenizer.model").unlink()
+
+    with pytest.raises(CardError, match=r"no tokenizer\.model, which IndexTokenizer reads: copy it there"):
+        load_tokenizer(card)
+
+
 def test_an_unknown_class_with_code_of_its_own_needs_the_flag(card_of: CardOf) -> None:
     """Nobody here knows what it does, and its code does not run unasked."""
     pytest.importorskip("transformers")
