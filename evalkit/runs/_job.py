@@ -27,7 +27,7 @@ from evalkit.tasks import (
     resolve_options,
 )
 
-from ._reasoning import Reasoning, check_room, label_parts, reasoning_of
+from ._reasoning import Reasoning, as_begun, check_room, label_parts, reasoning_of
 from ._rotary import rope_facts
 from ._selection import Selection, asked_tasks, locate_tasks
 
@@ -146,12 +146,13 @@ def make_job(
     limit = settings.max_seq_len or (rules.max_seq_len if tokenizer.unit == "tokens" else None)
     window = limit or _own_window(benchmark, protocol, settings, card)
     room = window - _markup_tokens(card)
-    reasoning = reasoning_of(settings, card, tokenizer, chat, rules.reasoning)
     check_room(settings, room)
+    label = _label(spec, protocol, settings, options)
+    folder = _folder(spec.name, label, settings, card)
+    reasoning = as_begun(reasoning_of(settings, card, tokenizer, chat, rules.reasoning), settings, card, folder)
     limit_new, thoughts = settings.max_new_tokens, settings.max_reasoning_tokens or 0
     builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=limit_new, max_reasoning_tokens=thoughts)
     _check_lengths(benchmark, protocol, builder, tokenizer)
-    label = _label(spec, protocol, settings, options)
     return Job(
         named=named,
         benchmark=benchmark,
@@ -168,7 +169,7 @@ def make_job(
         builder=builder,
         reasoning=reasoning,
         options=options,
-        folder=_folder(spec.name, label, settings, card),
+        folder=folder,
         identity={
             "benchmark": spec.name,
             "protocol": protocol,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from evalkit.cards import Card, ReasoningTags, chat_args_text, read_chat_args
@@ -12,8 +13,11 @@ from evalkit.models import ThoughtRule
 from evalkit.prompts import ChatFormat, PromptTokenizer, Thinking, find_tags, thinking_of
 from evalkit.settings import RunSettings
 
-__all__ = ["Reasoning", "argument_notes", "check_room", "label_parts", "reasoning_of", "thinking_notes"]
+from .folder import has_manifest, read_manifest, read_records_of_run
 
+__all__ = ["Reasoning", "argument_notes", "as_begun", "check_room", "label_parts", "reasoning_of", "thinking_notes"]
+
+SCORED = "scored"
 LONGEST_SHOWN = 60  # characters of an argument in a label
 OTHER_WAYS = "or switch it off where the template can (--chat-arg enable_thinking=false, or a profile of the card)"
 
@@ -28,6 +32,10 @@ class Reasoning:
     """What the prompts ask of the model; None where nothing shows that it can think."""
     is_named: bool = False
     """Whether the chat template speaks of thoughts, or the card does."""
+    is_scored: bool = False
+    """Whether the model can think, and its thoughts are a part of its answers."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how that was decided."""
 
     @property
     def tags(self) -> ReasoningTags | None:
@@ -37,7 +45,8 @@ class Reasoning:
     @property
     def identity(self) -> dict[str, Any]:
         """What of it can change a score; empty where nothing is set, so that runs from before it counted go on."""
-        found: dict[str, Any] = {} if self.tags is None else {"reasoning": str(self.tags)}
+        tags = SCORED if self.is_scored else None if self.tags is None else str(self.tags)
+        found: dict[str, Any] = {} if tags is None else {"reasoning": tags}
         if self.rule is not None and self.rule.budget is not None:
             found["max_reasoning_tokens"] = self.rule.budget
         return found
@@ -51,15 +60,15 @@ def reasoning_of(
     `UserError` for a budget that nobody could keep.
     """
     budget = settings.max_reasoning_tokens
-    if (settings.reasoning or published) == "scored":
+    tags = find_tags(card, tokenizer, chat)
+    if (settings.reasoning or published) == SCORED:
         if budget is not None:
             why = "--reasoning scored" if settings.reasoning else "the protocol"
             raise UserError(
                 f"--max-reasoning-tokens {budget}: {why} takes thoughts for a part of the answer, so they have no "
                 "budget of their own: leave it out, or add --reasoning apart"
             )
-        return Reasoning()
-    tags = find_tags(card, tokenizer, chat)
+        return Reasoning(is_scored=tags is not None)
     if tags is not None:
         template = chat.template or tokenizer.chat_template or ""
         is_named = card.reasoning is not None or tags.close in template or tags.open in template
@@ -72,6 +81,25 @@ def reasoning_of(
             'thoughts end; leave it out, or name the tags in a card (reasoning: {open: "<think>", close: "</think>"})'
         )
     return Reasoning(ThoughtRule(None, budget))
+
+
+def as_begun(reasoning: Reasoning, settings: RunSettings, card: Card, folder: Path) -> Reasoning:
+    """The same; with thoughts scored where a folder's run was begun before they were told from answers.
+
+    It goes on as it was begun, and says so, unless the user asks for thoughts apart.
+    """
+    if reasoning.tags is None or settings.reasoning is not None or settings.max_reasoning_tokens is not None:
+        return reasoning
+    if not has_manifest(folder) or next(read_records_of_run(folder), None) is None:
+        return reasoning
+    begun = read_manifest(folder).identity
+    if "reasoning" in begun or begun.get("model") != card.name:
+        return reasoning
+    note = (
+        f"{folder}: begun before thoughts were told from answers, and goes on so, with thoughts scored; a new --out "
+        "tells them apart"
+    )
+    return Reasoning(is_scored=True, notes=(note,))
 
 
 def check_room(settings: RunSettings, room: int) -> None:
@@ -111,6 +139,7 @@ def argument_notes(card: Card, chat: ChatFormat, tokenizer: PromptTokenizer) -> 
 
 def thinking_notes(name: str, reasoning: Reasoning) -> Iterator[str]:
     """What the user should know of a model whose thoughts have no budget, or a budget without thoughts."""
+    yield from reasoning.notes
     rule = reasoning.rule
     if rule is None or rule.tags is None:
         return

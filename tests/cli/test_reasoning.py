@@ -216,26 +216,31 @@ def test_a_template_that_opens_thoughts_needs_no_tag_of_the_model(run: Command, 
 
 
 def test_thoughts_can_be_scored(run: Command, thinker: Path, bare: Path) -> None:
-    """As by set-ups that scored all that was generated: nothing is told apart, and nothing is in the identity."""
+    """As by set-ups that scored all that was generated: nothing is told apart, which the identity says."""
     done = run(thinker, "--reasoning", "scored")
 
     assert "<think>It begins so.</think>\n\nword0" == records(bare / "run")[0]["text"]
     manifest = json.loads((bare / "run/run.json").read_text())
-    assert {"reasoning", "max_reasoning_tokens", "chat_args"}.isdisjoint(manifest["identity"])
+    assert "scored" == manifest["identity"]["reasoning"]
     assert "plain+max-new-tokens-20+reasoning-scored" == manifest["settings"]["label"]
     assert "starved" not in done.out
 
 
-def test_a_run_of_before_goes_on_with_thoughts_scored(run: Command, thinker: Path) -> None:
-    """The refusal of what would mix both says how."""
+def test_a_run_of_before_goes_on_as_it_was_begun(run: Command, thinker: Path, bare: Path) -> None:
+    """An older release said nothing of thoughts and scored them; the same command still does, and says so."""
     run(thinker, "--reasoning", "scored")
+    manifest = json.loads((bare / "run/run.json").read_text())
+    del manifest["identity"]["reasoning"], manifest["crc32"]
+    (bare / "run/run.json").write_text(json.dumps(manifest))
 
-    refused = run(thinker)
-    again = run(thinker, "--reasoning", "scored")
+    again = run(thinker)
+    apart = run(thinker, "--reasoning", "apart")
+    asked = run(thinker, "--reasoning", "scored")
 
-    assert "another reasoning (None, now <think>…</think>)" in refused.last_complaint
-    assert "go on as it was begun, with thoughts scored: --reasoning scored" in refused.last_complaint
+    assert "run: begun before thoughts were told from answers, and goes on so, with thoughts scored" in again.err
     assert "0 answered, 6 already done" in again.err
+    assert "0 answered, 6 already done" in asked.err
+    assert "another reasoning (scored, now <think>…</think>)" in apart.last_complaint
 
 
 def test_models_that_do_not_think_have_nothing_new(evalkit: Command, toy: str, tiny_model: Path, bare: Path) -> None:

@@ -35,8 +35,8 @@ FSYNC_SECONDS = 5.0
 UNKNOWN_WHEN_ABSENT = {"rope_model"}
 """Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
 
-GO_ON = {"reasoning": ", or go on as it was begun, with thoughts scored: --reasoning scored --out THE FOLDER"}
-"""What else can be done about a field that a run of an older release lacks."""
+MEANT_WHEN_ABSENT = {"reasoning": "scored"}
+"""What runs did that were begun before they said so."""
 
 Key = tuple[str, int]
 """Sample id and step."""
@@ -235,6 +235,8 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
         before, now = old.get(field), new.get(field)
         if field in UNKNOWN_WHEN_ABSENT and None in (before, now):
             continue
+        if before is None and now is not None and now == MEANT_WHEN_ABSENT.get(field):
+            continue
         if isinstance(before, dict) and isinstance(now, dict):
             differing = sorted(key for key in before.keys() & now.keys() if before[key] != now[key])
             if not differing:
@@ -245,7 +247,7 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
                 raise RunConflictError(f"{folder}: {moved}")
             raise RunConflictError(
                 f"{folder}: holds a run with another {field} ({_short(before)}, now {_short(now)}); "
-                f"give this run its own --out{GO_ON.get(field, '') if before is None else ''}"
+                "give this run its own --out"
             )
 
 
