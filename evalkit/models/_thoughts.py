@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from evalkit.cards import ReasoningTags
 from evalkit.prompts import PromptTokenizer, opens_thoughts, split_reasoning
 
-__all__ = ["TAIL_TOKENS", "AnswerParts", "ThoughtRule", "ThoughtWatch", "lost_to"]
+__all__ = ["TAIL_TOKENS", "AnswerParts", "ThoughtRule", "ThoughtWatch"]
 
 TAIL_TOKENS = 48
 """Of a prompt, among which its template opens or closes thoughts."""
@@ -39,16 +39,14 @@ class AnswerParts(NamedTuple):
     """The thoughts before it; None where there are none."""
     reasoning_tokens: int | None = None
     """Tokens of the thoughts with their tags; None where nobody counted."""
+    is_closed: bool = True
+    """Whether the thoughts ended; True where there are none."""
 
     @property
     def lost_to(self) -> Literal["reasoning"] | None:
-        """`reasoning` where there are thoughts and no answer."""
-        return lost_to(self.text, self.reasoning)
-
-
-def lost_to(text: str, reasoning: str | None) -> Literal["reasoning"] | None:
-    """What took the tokens of an answer that is empty."""
-    return "reasoning" if reasoning is not None and reasoning.strip() and not text.strip() else None
+        """`reasoning` where there are thoughts and no answer; a pair of tags with nothing in it is no thought."""
+        is_thought = self.reasoning is not None and bool(self.reasoning.strip() or not self.is_closed)
+        return "reasoning" if is_thought and not self.text.strip() else None
 
 
 class _State(Enum):
@@ -180,12 +178,13 @@ class ThoughtWatch:
 
     def parts(self, generated: Sequence[int], *, skip_special: bool) -> AnswerParts:
         """Thoughts and answer in the tokens, of which the last is no end-of-text token."""
-        self.follow(generated)
+        if self._seen != len(generated) + 1:  # all but that token were followed already
+            self.follow(generated)
         end = self._thoughts_end
         if end is None and self._state is not _State.THINKING:
             return AnswerParts(self._tokenizer.decode(list(generated), skip_special=skip_special))
         if end is None:
-            return AnswerParts("", self._thoughts(generated), len(generated))
+            return AnswerParts("", self._thoughts(generated), len(generated), is_closed=False)
         answer = self._tokenizer.decode(list(generated[end:]), skip_special=skip_special)
         answer = (self._close.rest(generated, end) + answer).lstrip()
         return AnswerParts(answer, self._thoughts(generated[:end]), end)

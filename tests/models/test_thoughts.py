@@ -55,6 +55,9 @@ def outcome(done: Completion) -> tuple[str, str | None, str, str | None]:
         ("By it.", "<think>\n\n</think>\n\n", ("By it.", None, "stop", None)),
         ("\n By it.", "So?", ("\n By it.", None, "stop", None)),
         ("<think></think>By it.", "So?", ("By it.", "", "stop", None)),
+        ("<think> </think>", "So?", ("", " ", "stop", None)),
+        ("\n", "So?<think>", ("", "\n", "stop", "reasoning")),
+        ("", "So?<think>", ("", "", "stop", "reasoning")),
     ],
 )
 def test_thoughts_are_no_part_of_the_answer(
@@ -168,7 +171,8 @@ def test_budgets_are_never_passed(shared: PromptTokenizer, text: str, is_open: b
     done = answered(shared, text, ends=False, prompt=prompt, limit=budget + 4, thoughts=rule)
 
     assert done.output_tokens <= budget + 4
-    assert len(shared.encode(done.text)) <= 4 + 1  # a text encoded again may split otherwise
+    whole = done.text.replace("\ufffd", "")  # a letter cut in half is three tokens when it is encoded again
+    assert len(shared.encode(whole)) <= 4 + 1  # a text encoded again may split otherwise
     assert done.lost_to is None or done.text.strip() == ""
 
 

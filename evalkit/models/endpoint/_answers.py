@@ -114,9 +114,9 @@ class ReplyReader:
     def _of_text(self, request: GenerationRequest, answer: Reply) -> ReadAnswer:
         """What a text says: thoughts that the server parsed off, or those between tags in it."""
         rule, finish = request.thoughts or ThoughtRule(), self.finish(request, answer)
-        text, reasoning = answer.text, answer.reasoning
+        text, reasoning, is_closed = answer.text, answer.reasoning, True
         if rule.tags is not None and not (reasoning or "").strip():
-            reasoning, text, _ = split_reasoning(text, rule.tags, self._is_open(request, rule.tags))
+            reasoning, text, is_closed = split_reasoning(text, rule.tags, self._is_open(request, rule.tags))
         text = text.lstrip() if (reasoning or "").strip() else text
         ending = request.stop_rule.ends_at_token_of
         cut = cut_at_stop(text, [*request.stop, *([ending] if ending else [])])
@@ -126,7 +126,7 @@ class ReplyReader:
             ids = self._tokenizer.encode(cut)
             if len(ids) > request.answer_tokens + SLACK_TOKENS:
                 cut, finish = self._tokenizer.decode(ids[: request.answer_tokens], skip_special=False), "length"
-        parts = AnswerParts(cut, reasoning, answer.usage.reasoning_tokens)
+        parts = AnswerParts(cut, reasoning, answer.usage.reasoning_tokens, is_closed)
         return ReadAnswer(parts, finish, parts.lost_to or (answer.lost_to if not cut.strip() else None))
 
     def _is_open(self, request: GenerationRequest, tags: ReasoningTags) -> bool:
