@@ -213,10 +213,10 @@ class PromptBuilder:
         if len(whole) <= budget.max_prompt_len and not is_vllm:
             return ids, len(ids), (Range(0, len(ids)),)
         kept = kept_ranges(self._mode, len(whole), budget)
-        text = "".join(self._tokenizer.decode_as_upstream(whole[span.start : span.stop]) for span in kept)
-        plain = self._tokenizer.encode(text)
+        halves = [self._tokenizer.decode_marked(whole[span.start : span.stop]) for span in kept]
+        (plain,) = self._tokenizer.encode_marked([sum(halves, MarkedText(""))])
         if not is_vllm:
-            added = len(self._tokenizer.as_upstream(text)) - len(plain)
+            added = len(self._tokenizer.start(plain, is_wrapped=False)) + len(self._tokenizer.suffix_ids) - len(plain)
             room = max(0, budget.max_prompt_len - added)
             plain = plain[max(0, len(plain) - room) :] if budget.side == "left" else plain[:room]
         cut = self._without_end(len(whole), kept)

@@ -102,6 +102,13 @@ class PromptTokenizer:
             text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
+    def decode_marked(self, ids: Sequence[int]) -> MarkedText:
+        """The text of `decode_as_upstream`, with the control tokens that it leaves in and encoding finds again."""
+        if not isinstance(self._tokenizer, PublishedText):  # which find them in texts by themselves
+            return MarkedText(self.decode_as_upstream(ids))
+        with named(self._file):
+            return self._tokenizer.decode_marked(ids)
+
     def render(
         self,
         messages: Sequence[dict[str, str]],

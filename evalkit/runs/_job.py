@@ -307,6 +307,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         # Only where they are set, so that runs from before they counted go on.
         **({"chat_args": chat_args_text(card.chat_args)} if card.chat_args else {}),
         **({"trust_remote_code": True} if settings.trust_remote_code else {}),
+        **({"add_bos": card.add_bos} if card.add_bos != "auto" else {}),
         **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise
         **({"rope_replaces_native": True} if settings.rope_replaces_native else {}),
         **rope_facts(card, parse_rope(settings.rope)),

@@ -244,6 +244,7 @@ def test_every_setting_that_can_change_a_score_is_in_the_identity(
         ("chat: none", "template"),
         ("engine: {quantization: awq}", "quantization"),
         ("max_seq_len: 400", "max_seq_len"),
+        ("add_bos: true", "add_bos"),
     ],
 )
 def test_every_fact_of_the_card_that_can_change_a_score_is_in_the_identity(

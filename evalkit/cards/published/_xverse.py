@@ -1,9 +1,9 @@
 """XVERSE: Llama; the 256K model has its RoPE in code, not in its configuration.
 
-Sources: config.json of xverse/XVERSE-13B-256K, XVERSE-7B and XVERSE-13B (no base, no scaling, no biases); vLLM before
-0.23 ran `XverseForCausalLM` by its Llama class, whose base is 10,000 where none is stated. XVERSE-13B-256K is the one
-whose `max_tokenizer_truncation` (262,144) goes beyond `max_position_embeddings` (32,768): the defaults of its code are
-base 500,000, and beyond L = 32,768 a multiplier of n / (L/2) − 1, which is dynamic NTK with factor 2. The makers'
+Sources: config.json of xverse/XVERSE-13B-256K, XVERSE-7B and XVERSE-13B (no base, no scaling); deep_training 0.3.0
+`nlp/models/xverse/modeling_xverse.py`, a copy of the 13B model's code (no biases, base 10,000). XVERSE-13B-256K is the
+one whose `max_tokenizer_truncation` (262,144) goes beyond `max_position_embeddings` (32,768): the defaults of its code
+are base 500,000, and beyond L = 32,768 a multiplier of n / (L/2) − 1, which is dynamic NTK with factor 2. The makers'
 report states both.
 """
 

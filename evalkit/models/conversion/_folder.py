@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from ._plan import ShardPlan, plan_shards
 
 __all__ = ["Loadable", "loadable"]
 
+SAME_BASE = 1e-6
 _FORMAT = 1  # of what is written: another number makes every copy anew
 _LONGEST_NAME = 40  # characters of a card's name in that of its copy, whose unfinished folder has room for 60
 _MOST_FIELDS = 8  # that a note names
@@ -61,12 +63,26 @@ def loadable(card: Card, options: BackendOptions, engine: Literal["hf", "vllm"])
     form = form_for(folder, config, engine)
     if form is None:
         return Loadable(place, None)
+    _check_base(card, folder, form)
     if form.unknown:
         fields = ", ".join(map(shown, form.unknown[:_MOST_FIELDS]))
         more = f" and {len(form.unknown) - _MOST_FIELDS} more" if len(form.unknown) > _MOST_FIELDS else ""
         options.note(f"{folder / 'config.json'}: not known here, and left out: {fields}{more}")
     copy = _converted(card, folder, config, form, options)
     return Loadable(str(copy), None, is_converted=True, runs_as=form.runs_as)
+
+
+def _check_base(card: Card, folder: Path, form: Form) -> None:
+    """Refuse a model whose rotation its `config.json` does not state as the card does: some have it in their code."""
+    rope = form.config.get("rope_parameters")
+    base = rope.get("rope_theta") if isinstance(rope, dict) else None
+    stated = card.rope.theta
+    if stated is not None and isinstance(base, int | float) and not math.isclose(stated, base, rel_tol=SAME_BASE):
+        raise CardError(
+            f"{folder}/config.json: makes a RoPE base of {base:,.0f}, and card {card.name} says {stated:,.0f}: write "
+            f'"rope_theta": {stated:.1f} there if that is what the model was trained with, correct rope.theta, or pass '
+            "--trust-remote-code to run the model's own code"
+        )
 
 
 def _converted(card: Card, folder: Path, config: dict[str, Any], form: Form, options: BackendOptions) -> Path:

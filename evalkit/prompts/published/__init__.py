@@ -5,7 +5,7 @@ a document happens to hold their text.
 """
 
 from ._folder import read_published_tokenizer
-from ._marked import Mark, MarkedText, guarded, marked
+from ._marked import Mark, MarkedText, guarded, marked, spelled
 from ._text import PublishedText
 
-__all__ = ["Mark", "MarkedText", "PublishedText", "guarded", "marked", "read_published_tokenizer"]
+__all__ = ["Mark", "MarkedText", "PublishedText", "guarded", "marked", "read_published_tokenizer", "spelled"]

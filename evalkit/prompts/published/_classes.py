@@ -32,6 +32,10 @@ class TokenizerClass:
     """Texts, among `beyond`, that stand before every prompt."""
     knows_legacy: bool = False
     """Whether `legacy: false` and `add_prefix_space` decide which stretches of text begin with a blank."""
+    drops_first_blank: bool = False
+    """Whether decoding takes the blank off the first piece itself, before SentencePiece takes one off the text."""
+    cleans_up: bool = False
+    """Whether decoding joins blanks and marks whatever `clean_up_tokenization_spaces` says."""
     hidden: frozenset[str] = field(default_factory=frozenset)
     """Named special tokens that are never shown in decoded text."""
     encoding: str | None = None
@@ -59,19 +63,23 @@ CLASSES: dict[str, TokenizerClass] = {
             _LLAMA_NAMED,
             adds_bos=True,
             knows_legacy=True,
+            drops_first_blank=True,
         ),
         TokenizerClass(
             "IndexTokenizer",
             "IndexTeam/Index-1.9B tokenizer_config.json (no BOS, special tokens); that a stretch of text goes to "
-            "SentencePiece as it is: PaddleFormers transformers/index/tokenizer.py, one re-implementation",
+            "SentencePiece as it is, and that the first piece loses its blank: PaddleFormers "
+            "transformers/index/tokenizer.py, one re-implementation",
             {**_LLAMA_NAMED, "pad_token": "<unk>"},
+            drops_first_blank=True,
         ),
         TokenizerClass(
             "InternLMTokenizer",
             "internlm/internlm-chat-7b tokenizer_config.json, InternLM repository aaaf4d7 "
-            "tools/transformers/tokenization_internlm.py",
+            "tools/transformers/tokenization_internlm.py (the blank that it cuts is one that it puts there itself)",
             {**_LLAMA_NAMED, "pad_token": "</s>"},
             adds_bos=True,
+            cleans_up=True,
         ),
         TokenizerClass(
             "ChatGLMTokenizer",

@@ -60,7 +60,8 @@ def read_published_tokenizer(
         return None
     core = _core(folder, facts, values)
     special = _Tokens(folder, facts, core, values).resolved(special_tokens)
-    cleans_up = facts.encoding is None and bool(values.get("clean_up_tokenization_spaces"))  # XGen's class never does
+    asks = facts.encoding is None and bool(values.get("clean_up_tokenization_spaces"))  # XGen's class never does
+    cleans_up = asks or facts.cleans_up
     return PublishedText(facts.name, core, special, template(values), clean_up if cleans_up else None)
 
 
@@ -101,9 +102,10 @@ def _core(folder: Path, facts: TokenizerClass, values: Values) -> Core:
         is_extended = values.get("add_special_tokens", True) is not False
         return TiktokenCore(facts.encoding, facts.runs if is_extended else (), facts.beyond if is_extended else ())
     blanks: Blanks = "model"
+    has_prefix = not facts.knows_legacy or bool(values.get("add_prefix_space", True))
     if facts.knows_legacy and values.get("legacy") is False:
-        blanks = "first" if values.get("add_prefix_space", True) else "never"
-    return SentencePieceCore(folder / MODEL, blanks)
+        blanks = "first" if has_prefix else "never"
+    return SentencePieceCore(folder / MODEL, blanks, drops_first_blank=facts.drops_first_blank and has_prefix)
 
 
 class _Tokens:
@@ -125,7 +127,8 @@ class _Tokens:
         """All of them, with those of the card, which have to agree."""
         written = dict(self._added())
         named = dict(self._named())
-        for text in (*named.values(), *self._additional()):
+        additional = self._additional()
+        for text in (*named.values(), *additional):
             if text not in written:
                 written[text] = self._id_of(text, written)
         if isinstance(self._core, TiktokenCore):
@@ -138,7 +141,9 @@ class _Tokens:
         bos = (written[named["bos_token"]],) if adds_bos else ()
         eos = (written[named["eos_token"]],) if adds_eos else ()
         before = tuple(self._beyond[text] for text in self._facts.prefix)
-        return Special(written, self._beyond, named, (*bos, *before), eos, self._facts.hidden)
+        # transformers 4.45 `all_special_ids`; what ChatGLM's class numbers itself it spells as nothing.
+        skipped = {written[text] for text in (*named.values(), *additional)} | set(self._beyond.values())
+        return Special(written, self._beyond, named, (*bos, *before), eos, self._facts.hidden, frozenset(skipped))
 
     def _switch(self, key: str, default: bool, named: Mapping[str, str], name: str) -> bool:
         found = self._values.get(key, default)

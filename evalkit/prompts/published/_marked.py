@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["GUARDS", "Mark", "MarkedText", "guarded", "marked"]
+__all__ = ["GUARDS", "Mark", "MarkedText", "guarded", "marked", "spelled"]
 
 # Noncharacters: no text should hold them. Those that do keep theirs, because what they hold themselves is escaped.
 _GUARD, _ESCAPE = "\ufdd0", "\ufdd1"
@@ -51,6 +51,13 @@ class MarkedText(NamedTuple):
         inside = (mark for mark in self.marks if start <= mark.start and mark.stop <= stop)
         return MarkedText(self.text[start:stop], tuple(Mark(a - start, b - start, token) for a, b, token in inside))
 
+    def __add__(self, other: object) -> MarkedText:
+        """Both in a row."""
+        if not isinstance(other, MarkedText):
+            return NotImplemented
+        behind = (Mark(a + len(self.text), b + len(self.text), token) for a, b, token in other.marks)
+        return MarkedText(self.text + other.text, (*self.marks, *behind))
+
     def pieces(self) -> Iterator[str | int]:
         """Plain stretches and control tokens in order; a plain one may be empty only where the whole text is."""
         end = 0
@@ -61,6 +68,20 @@ class MarkedText(NamedTuple):
             end = mark.stop
         if end < len(self.text) or not self.marks:
             yield self.text[end:]
+
+
+def spelled(parts: Iterable[str | int], texts: Mapping[int, str]) -> MarkedText:
+    """Plain texts and control tokens in a row as one text; `texts` are those of the tokens."""
+    whole: list[str] = []
+    marks: list[Mark] = []
+    size = 0
+    for part in parts:
+        text = texts[part] if isinstance(part, int) else part
+        if isinstance(part, int):
+            marks.append(Mark(size, size + len(text), part))
+        whole.append(text)
+        size += len(text)
+    return MarkedText("".join(whole), tuple(marks))
 
 
 def guarded(content: str, tokens: Iterable[str]) -> str:

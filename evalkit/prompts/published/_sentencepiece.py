@@ -28,16 +28,18 @@ _HIDDEN_TYPE = {PieceType.USER_DEFINED: PieceType.CONTROL, PieceType.NORMAL: Pie
 class SentencePieceCore:
     """One model file, as a class of tokenizers encodes and decodes with it."""
 
-    def __init__(self, path: Path, blanks: Blanks = "model") -> None:
+    def __init__(self, path: Path, blanks: Blanks = "model", *, drops_first_blank: bool = False) -> None:
+        """With `drops_first_blank` the piece that a decoded text begins with loses its blank."""
         self._path = path
+        self._drops_first_blank = drops_first_blank
         self._raw = read_model(path)
         self._blanks = blanks
         self._reader = processor(self._raw, path)
         self._plain = self._changed({})
         self.size: int = self._reader.get_piece_size()
         """Pieces of the model."""
-        self.digest = f"sentencepiece:{hashlib.sha256(self._raw).hexdigest()}:{blanks}"
-        """What decides the ids of plain text."""
+        self.digest = f"sentencepiece:{hashlib.sha256(self._raw).hexdigest()}:{blanks}:{drops_first_blank}"
+        """What decides the ids of plain text, and the text of ids."""
 
     def hide(self, ids: Iterable[int]) -> None:
         """Never give these ids for plain text again: a chat format alone writes them."""
@@ -92,9 +94,19 @@ class SentencePieceCore:
         return ids[anchor:] if len(ids) >= anchor else ids
 
     def decode(self, ids: list[int], *, is_first: bool) -> str:
-        """The text of ids without control tokens between them; a blank that encoding puts before them goes again."""
+        """The text of ids without control tokens between them, `is_first` where a text begins with them."""
+        reader = self._reader if self._blanks == "model" else self._plain
         try:
-            text: str = (self._reader if self._blanks == "model" else self._plain).decode(ids)
+            return self._without_first_blank(reader, ids) if is_first else str(reader.decode(ids))
         except Exception as error:  # what a damaged model does to its own pieces
             raise SampleError(f"{self._path}: SentencePiece cannot decode ({one_line(error)})") from error
-        return text.removeprefix(" ") if is_first and self._blanks == "first" else text
+
+    def _without_first_blank(self, reader: Any, ids: list[int]) -> str:
+        """The text as LlamaTokenizer decodes it (`convert_tokens_to_string` of transformers 4.45).
+
+        Where the model drops a blank as well, which `legacy: false` keeps it from, two of them go.
+        """
+        first = str(reader.id_to_piece(ids[0])) if self._drops_first_blank and ids else ""
+        if not first.startswith(_BLANK):
+            return str(reader.decode(ids))
+        return str(reader.decode([first[1:], *reader.id_to_piece(ids[1:])]))

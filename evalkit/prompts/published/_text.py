@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
 from .._foreign import WithoutSpecialTokens
-from ._marked import MarkedText
+from ._marked import MarkedText, spelled
 
 __all__ = ["Core", "PublishedText", "Special"]
 
@@ -56,6 +56,8 @@ class Special:
     """Ids that published code puts behind a plain text."""
     hidden: frozenset[str] = frozenset()
     """Texts that decoding never shows."""
+    skipped: frozenset[int] = frozenset()
+    """Ids that `skip_special_tokens` leaves out: those with a name; the other control tokens stay."""
 
 
 class PublishedText(WithoutSpecialTokens):
@@ -116,20 +118,34 @@ class PublishedText(WithoutSpecialTokens):
         clean_up_tokenization_spaces: bool | None = None,
         **_: Any,
     ) -> str:
-        """The text of ids; control tokens by their texts, or left out.
+        """The text of ids; control tokens by their texts, or without those that have a name.
 
         Ids beyond the vocabulary, which a model with a padded output layer can generate, stand for no text and are left
         out, as the tokenizers library leaves them out.
         """
-        given = [each for each in map(int, ids) if 0 <= each < self._core.size or each in self._texts]
-        if skip_special_tokens:
-            given = [each for each in given if each not in self._texts]
-        runs = [(is_special, list(run)) for is_special, run in groupby(given, self._texts.__contains__)]
         text = "".join(
-            "".join(map(self._shown, run)) if is_special else self._core.decode(run, is_first=place == 0)
-            for place, (is_special, run) in enumerate(runs)
+            self._shown(part) if isinstance(part, int) else part for part in self._parts(ids, skip_special_tokens)
         )
         return self._clean_up(text) if self._clean_up and clean_up_tokenization_spaces is None else text
+
+    def decode_marked(self, ids: Sequence[int]) -> MarkedText:
+        """The text of ids without named tokens, cleaned up as the class does, the others as the tokens they are."""
+        clean = self._clean_up or str
+        return spelled(
+            [part if isinstance(part, int) else clean(part) for part in self._parts(ids, skips_named=True)],
+            self._texts,
+        )
+
+    def _parts(self, ids: Sequence[int], skips_named: bool) -> Iterator[str | int]:
+        """Texts between control tokens, and control tokens."""
+        given = [each for each in map(int, ids) if 0 <= each < self._core.size or each in self._texts]
+        if skips_named:
+            given = [each for each in given if each not in self._special.skipped]
+        for place, (is_special, run) in enumerate(groupby(given, self._texts.__contains__)):
+            if is_special:
+                yield from run
+            else:
+                yield self._core.decode(list(run), is_first=place == 0)
 
     def _shown(self, token: int) -> str:
         text = self._texts[token]
@@ -139,8 +155,8 @@ class PublishedText(WithoutSpecialTokens):
         return max(self._core.size, *(1 + number for number in self._texts)) if self._texts else self._core.size
 
     def get_vocab(self) -> dict[str, int]:
-        """What decides its ids, for digests: vocabulary by its own, class, control tokens."""
-        around = f"{self._name} {list(self._special.prefix)} {list(self._special.suffix)}"
+        """What decides ids and texts, for digests: vocabulary by its own, class, control tokens."""
+        around = f"{self._name} {list(self._special.prefix)} {list(self._special.suffix)} {self._clean_up is not None}"
         tokens = {f"control:{text}": number for text, number in self._special.written.items()}
         beyond = {f"beyond:{text}": number for text, number in self._special.beyond.items()}
         return {self._core.digest: self._core.size, around: 0, **tokens, **beyond}

@@ -57,6 +57,21 @@ def test_a_note_says_what_runs_as_what_and_where_the_copy_is(index: Path, cache:
     assert ("llama", True, None) == (found.runs_as, found.is_converted, found.revision)
 
 
+@pytest.mark.parametrize("engine", ["hf", "vllm"])
+def test_a_base_that_the_card_states_otherwise_is_refused(publish: Publish, engine: Any) -> None:
+    """A 32K model whose configuration leaves its base to its own code would answer nonsense without a word."""
+    card = load_card(publish({**INDEX, "max_position_embeddings": 32768}, llama_state(INDEX)))
+    long = card.model_copy(update={"rope": card.rope.model_copy(update={"theta": 320000.0})})
+
+    with pytest.raises(CardError, match=r"base of 10,000, and card .* says 320,000: write \"rope_theta\": 320000\.0"):
+        loadable(long, BackendOptions(), engine)
+
+    for stated in ({"rope_theta": 320000.0}, {"rope_ratio": 32}):
+        folder = publish({**INDEX, "max_position_embeddings": 32768, **stated}, llama_state(INDEX), next(iter(stated)))
+        given = long.model_copy(update={"weights": str(folder)})
+        assert loadable(given, BackendOptions(), engine).is_converted
+
+
 def test_fields_that_nobody_knows_are_named_in_every_run(publish: Publish) -> None:
     """They are not in the copy, and might have meant something."""
     odd = {f"field_{number}": 1 for number in range(9)}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.prompts.published import Mark, MarkedText, guarded, marked
+from evalkit.prompts.published import Mark, MarkedText, guarded, marked, spelled
 
 TOKENS = {"<unk>": 0, "reserved_0": 3, "reserved_1": 4, "<|user|>": 7, "aa": 8, "aab": 9}
 PARTS = ["<unk>", "<un", "k>", "reserved_", "0", "<|user|>", "user|>", "a", "aa", "b", "\ufdd0", "\ufdd1", " ", "中"]
@@ -66,3 +66,13 @@ def test_a_part_keeps_the_marks_inside_it() -> None:
 
     assert MarkedText("<unk>b", (Mark(0, 5, 0),)) == whole.part(1, 7)
     assert MarkedText("unk>b") == whole.part(2, 7)
+
+
+def test_parts_and_texts_in_a_row_keep_their_marks() -> None:
+    """At their places in the whole."""
+    half = spelled(["a", 3, 4], {3: "<x>", 4: "<y>"})
+
+    whole = half + MarkedText("<x>b") + spelled([4], {4: "<y>"})
+
+    assert "a<x><y><x>b<y>" == whole.text
+    assert ["a", 3, 4, "<x>b", 4] == list(whole.pieces())

@@ -113,6 +113,29 @@ def test_evidence_that_holds_the_text_of_a_marker_is_found(card_of: CardOf) -> N
     assert (True, False) == (kept.evidence_kept, lost.evidence_kept)
 
 
+@pytest.mark.parametrize("mode", [TruncationMode.OPENCOMPASS_LEGACY_MID, AGAIN])
+def test_markers_survive_being_decoded_and_encoded_again(card_of: CardOf, mode: TruncationMode) -> None:
+    """As in published code, whose decoding leaves out tokens with a name alone; texts of a document stay texts."""
+    request = ask(f"Read: {HOSTILE * 30}\nSo?")
+
+    tokenizer, prompt = build(index_card(card_of), mode, 90, request)
+
+    ids = prompt.ids.tolist()
+    assert prompt.ledger.is_truncated
+    assert [3, 4] == [each for each in ids if each < 5]
+    assert (3, 4) == (ids[0], ids[-1])
+    assert tokenizer.decode(ids, skip_special=False).count("reserved_0") > 1
+
+
+def test_tokens_with_a_name_are_lost_where_published_code_encodes_again(card_of: CardOf) -> None:
+    """`<unk>` before the system text, as there, also in a prompt that is not cut."""
+    request = talk("You", "a", "b", "c")
+
+    _, prompt = build(index_card(card_of), AGAIN, 4096, request)
+
+    assert [3, 4, 3, 4] == [each for each in prompt.ids.tolist() if each < 5]
+
+
 class Fixed:
     """A context of one text, cut to the length asked for."""
 

@@ -39,7 +39,7 @@ def test_plain_texts_encode_as_sentencepiece_itself(
 @pytest.mark.parametrize("kind", KINDS)
 def test_decoding_is_sentencepieces_own(new_tokenizer: NewTokenizer, references: dict[str, Any], kind: str) -> None:
     """Byte fallback and the one blank before a text included; unknown pieces are the special token they are."""
-    tokenizer = new_tokenizer(kind, INDEX)
+    tokenizer = new_tokenizer(kind, INTERNLM)
     unknown = references[kind].unk_id()
     batch = [ids for ids in references[kind].encode(TEXTS) if unknown not in ids]
 
@@ -47,6 +47,41 @@ def test_decoding_is_sentencepieces_own(new_tokenizer: NewTokenizer, references:
     assert [references[kind].decode(ids) for ids in batch] == [
         tokenizer.decode(ids, skip_special=False) for ids in batch
     ]
+
+
+@pytest.mark.parametrize("values", [INDEX, {"tokenizer_class": "LlamaTokenizer"}])
+@pytest.mark.parametrize("kind", ["like llama", "no blank before"])
+def test_the_first_piece_loses_its_blank_before_sentencepiece_drops_one(
+    new_tokenizer: NewTokenizer, references: dict[str, Any], kind: str, values: dict[str, Any]
+) -> None:
+    """As the classes decode: a text that begins with a blank comes back without it."""
+    tokenizer = new_tokenizer(kind, values)
+    reference = references[kind]
+
+    for ids in reference.encode([" the", "  the", "   the", "the  dog", "\n  the"]):
+        pieces = [reference.id_to_piece(each) for each in ids]
+        wanted = reference.decode([pieces[0].removeprefix("▁"), *pieces[1:]])
+        assert wanted == tokenizer.decode(ids, skip_special=True)
+    assert "the" == tokenizer.decode(tokenizer.encode(" the"), skip_special=True)
+    blanks = [3 + ord(" "), *tokenizer.encode("x")]  # a byte is no blank of a piece
+    assert reference.decode(blanks) == tokenizer.decode(blanks, skip_special=True)
+
+
+def test_no_blank_is_lost_of_a_first_byte(new_tokenizer: NewTokenizer) -> None:
+    """With `legacy: false` the blank of a piece goes, and one that is spelled as a byte stays."""
+    tokenizer = new_tokenizer("like llama", {"tokenizer_class": "LlamaTokenizer", "legacy": False})
+    word = tokenizer.encode("the")
+
+    assert ("the", "  the") == tuple(tokenizer.decode([*ids, *word], skip_special=True) for ids in ([], [3 + ord(" ")]))
+
+
+def test_internlm_joins_marks_to_words_as_published_code_decodes(new_tokenizer: NewTokenizer) -> None:
+    """Its class cleans up whatever the setting says; answers and positions keep their blanks."""
+    tokenizer = new_tokenizer("no blank before", {**INTERNLM, "clean_up_tokenization_spaces": False})
+    ids = tokenizer.encode("the dog , the fox . you 're")
+
+    assert "the dog, the fox. you're" == tokenizer.decode_as_upstream(ids)
+    assert "the dog , the fox . you 're" == tokenizer.decode(ids, skip_special=True)
 
 
 def test_texts_come_back_as_they_were(new_tokenizer: NewTokenizer) -> None:
