@@ -226,6 +226,35 @@ def test_thoughts_can_be_scored(run: Command, thinker: Path, bare: Path) -> None
     assert "starved" not in done.out
 
 
+def test_a_protocol_may_have_published_thoughts_scored(
+    run: Command,  # noqa: ARG001
+    evalkit: Command, toy: str, thinker: Path, bare: Path,
+) -> None:  # fmt: skip
+    """Its definition says so; the user may overrule it, and a budget for thoughts makes no sense with it."""
+    definition = bare.parent / "scored.yaml"
+    definition.write_text(Path(toy).read_text("utf-8").replace("One question.,", "One question., reasoning: scored,"))
+    base = ("run", thinker, definition, "--backend", "scripted", "--task", "tales", "--limit", 6)
+
+    scored = evalkit(*base, "--max-new-tokens", 20, "--out", "scored")
+    apart = evalkit(*base, "--max-new-tokens", 20, "--out", "apart", "--reasoning", "apart")
+    budget = evalkit(*base, "--max-reasoning-tokens", 20, "--out", "budget")
+
+    assert (0, 0) == (scored.code, apart.code)
+    assert "<think>It begins so.</think>\n\nword0" == records(bare / "scored")[0]["text"]
+    assert "word0" == records(bare / "apart")[0]["text"]
+    assert "the protocol takes thoughts for a part of the answer" in budget.last_complaint
+
+
+def test_a_later_step_is_shown_the_answer_alone(run: Command, thinker: Path, bare: Path) -> None:
+    """What a model thought is no part of what it said."""
+    run(thinker, "--protocol", "chain", "--max-reasoning-tokens", 24, "--limit", 1)
+
+    first, second = records(bare / "run")
+    assert ("word0", "It begins so.") == (first["text"], first["reasoning"])
+    assert "You said: word0\nSo?" in second["preview"]
+    assert "It begins" not in second["preview"]
+
+
 def test_a_run_of_before_goes_on_as_it_was_begun(run: Command, thinker: Path, bare: Path) -> None:
     """An older release said nothing of thoughts and scored them; the same command still does, and says so."""
     run(thinker, "--reasoning", "scored")
