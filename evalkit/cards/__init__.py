@@ -9,14 +9,16 @@ from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, Fac
 from evalkit.cards._check import check_card, contradictions
 from evalkit.cards._digest import file_digest, weights_digest
 from evalkit.cards._finding import Finding
-from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine
+from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine, split_profile
 from evalkit.cards._serving import Endpoint, Engine, Prices
+from evalkit.cards._thinking import ChatArgs, Profile, ReasoningTags, chat_args_text, read_chat_args
 from evalkit.cards._weights import foreign_code, loaded_files, read_config, weight_files
 
 __all__ = [
     "Adapter",
     "Architecture",
     "Card",
+    "ChatArgs",
     "ChatRoles",
     "ChatTemplate",
     "Endpoint",
@@ -24,8 +26,11 @@ __all__ = [
     "FactSource",
     "Finding",
     "Prices",
+    "Profile",
+    "ReasoningTags",
     "Rope",
     "card_names",
+    "chat_args_text",
     "check_base",
     "check_card",
     "contradictions",
@@ -37,7 +42,9 @@ __all__ = [
     "loaded_files",
     "on_this_machine",
     "read_adapter",
+    "read_chat_args",
     "read_config",
+    "split_profile",
     "weight_files",
     "weights_digest",
 ]

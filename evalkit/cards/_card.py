@@ -22,9 +22,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 
 from evalkit.cards._serving import CardRecord, Endpoint, Engine
+from evalkit.cards._thinking import ChatArgs, Profile, ReasoningTags
 from evalkit.cards._weights import check_weights
 from evalkit.cards.hub import Snapshot
-from evalkit.errors import CardError
+from evalkit.errors import CardError, UnknownNameError
 from evalkit.files import user_path
 from evalkit.paths import from_home
 from evalkit.records import Count, Number
@@ -35,6 +36,7 @@ _HUB_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?"  # old rep
 _PATH_SIGNS = (".", "/", "~")  # a path says so by its first character, so that it is never taken for a hub id
 _TokenText = Annotated[str, Field(min_length=2, max_length=100)]  # one character leaves no place for a guard
 _TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+_ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
 _SPEC = r"native|(linear|ntk|dynamic|yarn):[0-9]+([.][0-9]+)?"
 
 
@@ -147,6 +149,12 @@ class Card(CardRecord):
     """`tokenizer` = the tokenizer's own chat template, `none` = base model, prompts are sent as they are, `server` = an
     endpoint gets the messages and formats them itself, or a mapping with `template`, or one with `system`, `roles` and
     `separators`."""
+    chat_args: ChatArgs = {}
+    """Arguments of the chat template besides the messages, such as `enable_thinking: false`."""
+    reasoning: ReasoningTags | None = None
+    """Where the thoughts of an answer begin and end; null = as the tokenizer's template and tokens show."""
+    profiles: dict[_ProfileName, Profile] = {}
+    """Ways to run the model by name: `CARD@PROFILE`."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     """Number format to load the weights in; `auto` = the one they are stored in."""
     trust_remote_code_required: bool = False
@@ -225,6 +233,22 @@ class Card(CardRecord):
         card._snapshot = snapshot or self._snapshot
         card._remarks = (*self._remarks, *remarks, *(snapshot.remarks if snapshot is not None else ()))
         return card
+
+    def with_profile(self, name: str) -> Card:
+        """The card with what its profile of that name says instead; `UnknownNameError` where it has none."""
+        if name not in self.profiles:
+            hint = "" if self.profiles else "the card has no profiles"
+            raise UnknownNameError(f"profile of card {self.name}", name, self.profiles, hint=hint)
+        profile = self.profiles[name]
+        changes: dict[str, Any] = {
+            "name": f"{self.name}@{name}",
+            "title": profile.title or f"{self.title} ({name})",
+            "chat_args": {**self.chat_args, **profile.chat_args},
+            "notes": "\n".join(filter(None, (self.notes, profile.notes))),
+            "profiles": {},
+        }
+        given = {field: getattr(profile, field) for field in ("reasoning", "stop", "max_seq_len")}
+        return self.model_copy(update=changes | {field: value for field, value in given.items() if value is not None})
 
     @property
     def is_on_hub(self) -> bool:

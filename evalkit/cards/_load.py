@@ -17,7 +17,7 @@ from evalkit.paths import shipped
 from evalkit.reading import read_yaml
 from evalkit.records import explain
 
-__all__ = ["card_names", "is_shipped", "list_cards", "load_card", "on_this_machine"]
+__all__ = ["card_names", "is_shipped", "list_cards", "load_card", "on_this_machine", "split_profile"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -25,13 +25,19 @@ _SUFFIXES = (".yaml", ".yml")
 def load_card(name_or_path: str | Path) -> Card:
     """The card of a shipped name, a YAML file, a folder with `card.yaml`, a model folder, or a model on the hub.
 
-    Of a hub id (`owner/name`, `owner/name@revision`) the configuration is downloaded, unless a shipped card describes
-    that model. A folder of such a name is taken first.
+    `CARD@PROFILE` is the card with one of its profiles, of a name, a file or a folder. Of a hub id (`owner/name`,
+    `owner/name@revision`) the configuration is downloaded, unless a shipped card describes that model. A folder of such
+    a name is taken first.
     """
     text = str(name_or_path)
     shipped_files = _shipped_files()
     if text in shipped_files:
         return _read_card(shipped_files[text])
+    base, profile = split_profile(text)
+    if profile is not None:
+        card = load_card(base)
+        if profile in card.profiles or not _may_be_revision(text):
+            return card.with_profile(profile)
     path = user_path(text)
     named = hub_name(text) if isinstance(name_or_path, str) else None
     if path.is_dir() and (named is None or _is_model(path)):
@@ -50,6 +56,31 @@ def load_card(name_or_path: str | Path) -> Card:
     )
 
 
+def split_profile(text: str) -> tuple[str, str | None]:
+    """What stands before and behind the `@` of CARD@PROFILE; the whole text and None where it names no profile.
+
+    Before the sign stands a shipped name, a card's file or a model's folder; elsewhere it is part of a name.
+    """
+    base, sign, profile = text.rpartition("@")
+    if not (sign and base) or "/" in profile:
+        return text, None
+    if base in _shipped_files():
+        return base, profile
+    if user_path(text).exists():
+        return text, None
+    path = user_path(base)
+    is_card = (path.is_file() and path.suffix in _SUFFIXES) or (path.is_dir() and _is_model(path))
+    return (base, profile) if is_card else (text, None)
+
+
+def _may_be_revision(text: str) -> bool:
+    """Whether the text also names a model on the hub at a revision."""
+    try:
+        return hub_name(text) is not None
+    except CardError:
+        return False
+
+
 def list_cards() -> list[Card]:
     """All shipped cards, sorted by name."""
     return [_read_card(path) for _, path in sorted(_shipped_files().items())]
@@ -61,8 +92,8 @@ def card_names() -> list[str]:
 
 
 def is_shipped(name_or_path: str | Path) -> bool:
-    """Whether `load_card` gives a card that ships with evalkit."""
-    return str(name_or_path) in _shipped_files()
+    """Whether `load_card` gives a card that ships with evalkit, in whichever profile."""
+    return split_profile(str(name_or_path))[0] in _shipped_files()
 
 
 def _shipped_files() -> dict[str, Path]:

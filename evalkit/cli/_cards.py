@@ -68,7 +68,9 @@ def show(name: Name, json: o.Json = None) -> int:
 
 
 @app.command("check")
-@o.takes("backend", "base_url", "engine", "send_key_to", "dtype", "chat", "max_seq_len", "trust_remote_code")
+@o.takes(
+    "backend", "base_url", "engine", "send_key_to", "dtype", "chat", "chat_args", "max_seq_len", "trust_remote_code"
+)
 def check(
     name: Name,
     live: Annotated[bool, typer.Option("--live", help="Load the model and prove what scores rest on.")] = False,

@@ -36,7 +36,11 @@ __all__ = [
 Given = Mapping[str, Any]
 """Field of `RunSettings` → value, of what the command line says."""
 
-HELP_AT = {"engine": "docs/backends.md lists them", "options": "`evalkit benchmarks show` lists options"}
+HELP_AT = {
+    "engine": "docs/backends.md lists them",
+    "options": "`evalkit benchmarks show` lists options",
+    "chat_args": "the model's chat template names them, enable_thinking=false",
+}
 
 
 def _flags() -> dict[str, Setting]:

@@ -75,6 +75,8 @@ def _lines(each: LookedAt, *, is_full: bool) -> Iterator[str]:
                 yield from _text(f"{name}{mark}", field, is_full)
         if record.ledger is not None:
             yield from _truncation(record.ledger)
+        if record.reasoning:
+            yield from _text(f"thoughts{mark}", record.reasoning, is_full)
         if record.text is not None:
             yield from _text(f"answer{mark}", record.text, is_full)
         yield f"  {_outcome(record)}"
@@ -110,6 +112,7 @@ def _outcome(record: SampleRecord) -> str:
         return f"failed at attempt {record.attempt}: {' '.join(record.error.split())}"
     ends = {"length": "cut at the generation limit", "stop": "ended by itself"}
     parts = [ends.get(record.finish_reason, record.finish_reason), f"{record.output_tokens} tokens"]
+    parts += [f"{record.reasoning_tokens} of them thoughts"] if record.reasoning_tokens else []
     parts += [f"lost to {record.lost_to}"] if record.lost_to is not None else []
     parts += [f"attempt {record.attempt}"] if record.attempt > 1 else []
     return ", ".join(parts)

@@ -57,16 +57,18 @@ def known_words(start: str) -> list[str]:
 
 def _kind(word: str) -> Kind | None:
     """What a word is by itself; None for a name that nobody has."""
-    from evalkit.cards import card_names
+    from evalkit.cards import is_shipped, split_profile
     from evalkit.models import is_address
 
     if is_address(word):
+        return "model"
+    if "@" in word and split_profile(word)[1] is not None:
         return "model"
     if Path(word.partition("#")[0]).suffix in {".yaml", ".yml"}:
         return _kind_of_file(word)
     if any(sign in word for sign in "/\\") or word.startswith(("~", ".")):
         return "model"
-    is_model = word in card_names() or _is_model_folder(Path(word))
+    is_model = is_shipped(word) or _is_model_folder(Path(word))
     if _is_benchmark(word):
         if is_model:
             raise UserError(f"{word}: a benchmark, and also a model here: write ./{word} for the model's folder")

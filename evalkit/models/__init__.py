@@ -7,7 +7,8 @@ from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
 from ._requests import PlannedRequests
 from ._self_check import LiveCheck, examine
-from ._stopping import AnswerEnd, end_ids
+from ._stopping import AnswerEnd, answer_end, end_ids
+from ._thoughts import ThoughtRule
 from .endpoint import (
     UNKNOWN_WINDOW,
     addressed,
@@ -31,7 +32,9 @@ __all__ = [
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "ThoughtRule",
     "addressed",
+    "answer_end",
     "answer_greedily",
     "backend_name",
     "backend_names",

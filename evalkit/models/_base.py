@@ -15,6 +15,8 @@ from evalkit.prompts import TokenIds
 from evalkit.rope import RopeModel, RopeSetting
 from evalkit.tasks import StopRule
 
+from ._thoughts import ThoughtRule
+
 __all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
 
 READ_IN_PART = "the server read "
@@ -66,11 +68,19 @@ class GenerationRequest:
     ids: TokenIds
     """Prompt, shape (tokens,), int32."""
     max_new_tokens: int
-    """Generation limit, in tokens."""
+    """Generation limit of thoughts and answer together, in tokens."""
     stop: tuple[str, ...] = ()
     """All strings that end the answer, the card's and the protocol's, none of them empty; they are not part of it."""
     stop_rule: StopRule = field(default_factory=StopRule)
     """How else the answer ends, and how it is read."""
+    thoughts: ThoughtRule | None = None
+    """How thoughts are told from the answer; None where everything generated is the answer."""
+
+    @property
+    def answer_tokens(self) -> int:
+        """Generation limit of the answer alone, in tokens."""
+        budget = None if self.thoughts is None else self.thoughts.budget
+        return self.max_new_tokens - (budget or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +103,12 @@ class Completion:
     prompt_tokens: int | None = None
     """Prompt tokens as a server counted them; None where it does not say."""
     reasoning_tokens: int | None = None
-    """Those of `output_tokens` that were thoughts, which a server parsed off; None where it does not say."""
+    """Those of `output_tokens` that were thoughts, tags included; None where nobody counted."""
+    reasoning: str | None = None
+    """The thoughts, which are no part of the answer; None where there are none."""
     lost_to: Literal["reasoning", "refusal"] | None = None
-    """What the generated tokens were where the answer is empty: thoughts, or a refusal; None where neither shows."""
+    """What the generated tokens were where the answer is empty: thoughts (the answer is *starved*), or a refusal; None
+    where neither shows."""
     error: str | None = None
     """Why there is no answer."""
     is_of_prompt: bool = False

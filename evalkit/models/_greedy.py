@@ -10,7 +10,7 @@ from evalkit.errors import SampleError
 from evalkit.prompts import PromptTokenizer
 
 from ._base import Completion, GenerationRequest
-from ._stopping import AnswerEnd
+from ._stopping import AnswerEnd, answer_end
 
 __all__ = ["GreedyTokens", "NextToken", "answer_greedily", "greedy_tokens"]
 
@@ -27,7 +27,7 @@ def answer_greedily(
     completion with that error, anything else is raised.
     """
     start = time.perf_counter()
-    end = AnswerEnd(tokenizer, eos_ids, request.stop, request.stop_rule)
+    end = answer_end(request, tokenizer, eos_ids)
     try:
         answer = greedy_tokens(request.max_new_tokens, end, next_token)
     except SampleError as error:
@@ -48,9 +48,13 @@ class GreedyTokens(NamedTuple):
         self, request: GenerationRequest, end: AnswerEnd, start: float, cached_tokens: int = 0
     ) -> Completion:
         """The answer that they are; `start` is the `perf_counter` at which the request began."""
+        parts = end.parts(self.ids)
         return Completion(
             request.index,
-            text=end.text(self.ids),
+            text=parts.text,
+            reasoning=parts.reasoning,
+            reasoning_tokens=parts.reasoning_tokens,
+            lost_to=parts.lost_to,
             output_tokens=len(self.ids),
             finish_reason="stop" if self.is_complete else "length",
             seconds=time.perf_counter() - start,
@@ -59,10 +63,12 @@ class GreedyTokens(NamedTuple):
 
 
 def greedy_tokens(max_new_tokens: int, end: AnswerEnd, next_token: NextToken) -> GreedyTokens:
-    """Tokens up to the end of the answer or the limit, one after the other."""
+    """Tokens up to the end of the answer or the limit, of all or of thoughts or answer alone, one after the other."""
     generated: list[int] = []
     while len(generated) < max_new_tokens:
         generated.append(next_token(generated, end.forbidden(len(generated))))
         if end.reached(generated):
             return GreedyTokens(generated, is_complete=True)
+        if end.is_spent(generated):
+            break
     return GreedyTokens(generated, is_complete=False)

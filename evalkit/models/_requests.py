@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import overload
 
 from evalkit.planning import Plan
 
 from ._base import GenerationRequest
+from ._thoughts import ThoughtRule
 
 __all__ = ["PlannedRequests"]
 
@@ -15,10 +17,18 @@ __all__ = ["PlannedRequests"]
 class PlannedRequests(Sequence[GenerationRequest]):
     """What a backend is asked for the prompts of a group: a sequence whose requests are made when they are read."""
 
-    def __init__(self, plan: Plan, order: Sequence[int], model_stop: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        order: Sequence[int],
+        model_stop: tuple[str, ...],
+        thoughts: Mapping[str, ThoughtRule | None] = MappingProxyType({}),
+    ) -> None:
+        """`thoughts` says by benchmark how they are told from answers."""
         self._plan = plan
         self._order = order
         self._model_stop = model_stop
+        self._thoughts = thoughts
 
     def __len__(self) -> int:
         return len(self._order)
@@ -38,4 +48,5 @@ class PlannedRequests(Sequence[GenerationRequest]):
         prompt = self._plan.prompts[index]
         # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
         stop = tuple(text for text in (*self._model_stop, *prompt.stop) if text)
-        return GenerationRequest(index, self._plan.ids(index), prompt.max_new_tokens, stop, prompt.stop_rule)
+        thoughts = self._thoughts.get(prompt.benchmark)
+        return GenerationRequest(index, self._plan.ids(index), prompt.max_new_tokens, stop, prompt.stop_rule, thoughts)

@@ -17,9 +17,11 @@ from ._truncation import (
     require_room,
 )
 from .published import MarkedText
+from .reasoning import KNOWN_TAGS, Split, Thinking, find_tags, opens_thoughts, split_reasoning, thinking_of
 from .templates import TEMPLATE_DATE
 
 __all__ = [
+    "KNOWN_TAGS",
     "TEMPLATE_DATE",
     "Budget",
     "ChatFormat",
@@ -29,17 +31,23 @@ __all__ = [
     "PromptBuilder",
     "PromptTokenizer",
     "Range",
+    "Split",
+    "Thinking",
     "TokenIds",
     "TruncationMode",
     "WithoutSpecialTokens",
     "chat_format",
     "digest_ids",
     "drops_tokens",
+    "find_tags",
     "kept_ranges",
     "leval_word_count",
     "load_tokenizer",
+    "opens_thoughts",
     "parse_messages",
     "parse_mode",
     "require_room",
+    "split_reasoning",
+    "thinking_of",
     "token_array",
 ]

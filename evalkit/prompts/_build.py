@@ -71,12 +71,14 @@ class PromptBuilder:
         max_seq_len: int,
         *,
         max_new_tokens: int | None = None,
+        max_reasoning_tokens: int = 0,
     ) -> None:
         self._tokenizer = tokenizer
         self._chat = chat
         self._mode = mode
         self._max_seq_len = max_seq_len
         self._max_new_tokens = max_new_tokens
+        self._max_reasoning_tokens = max_reasoning_tokens
         self._frames: dict[tuple[Message, ...] | str, Frame] = {}
 
     def build(self, requests: Iterable[Request]) -> Iterator[Prompt]:
@@ -128,17 +130,19 @@ class PromptBuilder:
             ledger = replace(ledger, evidence_kept=None if lost is None else not lost, evidence_lost=lost or ())
         budget = self._budget(request)
         return Prompt(
-            request.sample.id, request.sample.task, request.step, token_array(ids), ledger, budget.max_new_tokens,
+            request.sample.id, request.sample.task, request.step, token_array(ids), ledger, budget.all_new_tokens,
             request.stop, stop_rule=request.stop_rule,
         )  # fmt: skip
 
     def _failed(self, request: Request, error: SampleError) -> Prompt:
-        limit = self._budget(request).max_new_tokens
+        limit = self._budget(request).all_new_tokens
         sample = request.sample
         return Prompt(sample.id, sample.task, request.step, token_array([]), None, limit, error=str(error))
 
     def _budget(self, request: Request) -> Budget:
-        return Budget(self._max_seq_len, self._max_new_tokens or request.max_new_tokens)
+        thoughts = self._max_reasoning_tokens
+        limit = self._max_new_tokens or request.max_new_tokens
+        return Budget(self._max_seq_len - thoughts, limit, max_reasoning_tokens=thoughts)
 
     def _cut_text(self, request: Request, is_wrapped: bool) -> tuple[Request, _Cut | None]:
         """The modes that shorten text before it is wrapped."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from evalkit.cards import Card, ChatRoles, ChatTemplate
@@ -41,6 +41,8 @@ class ChatFormat:
     """Where `template` comes from, for messages."""
     is_dated: bool = False
     """Whether the template asks for today's date, which is `TEMPLATE_DATE` in its place."""
+    arguments: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    """What the template is given besides the messages."""
 
     def wrap(self, messages: Sequence[Message], tokenizer: PromptTokenizer) -> str:
         """The text of `messages` up to where the model answers."""
@@ -54,17 +56,28 @@ class ChatFormat:
         if self.kind == "roles" and self.roles is not None:
             return tokenizer.marked(_role_text(safe, self.roles))
         turns = [{"role": message.role, "content": message.content} for message in safe]
-        return tokenizer.marked(tokenizer.render(turns, self.template, self.place))
+        return tokenizer.marked(tokenizer.render(turns, self.template, self.place, self.arguments))
+
+    def unused_arguments(self, tokenizer: PromptTokenizer) -> Iterator[str]:
+        """The arguments that the format never mentions; a server's own format is not seen, so none of those."""
+        if self.kind == "messages":
+            return
+        shown = (self.template or tokenizer.shown_template) if self.kind == "template" else ""
+        for name in self.arguments if shown is not None else ():
+            if not re.search(rf"\b{name}\b", shown or ""):
+                yield name
 
 
 def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
     """The format a card asks for; `CardError` where it wants the tokenizer's template and there is none."""
+    arguments = card.chat_args
     if card.chat == "none":
-        return ChatFormat("none", digest="none")
+        return ChatFormat("none", digest="none", arguments=arguments)
     if card.chat == "server":
-        return ChatFormat("messages", digest="server")
+        return ChatFormat("messages", digest="server", arguments=arguments)
     if isinstance(card.chat, ChatRoles):
-        return ChatFormat("roles", roles=card.chat, digest=_digest(card.chat.model_dump_json()))
+        digest = _digest(card.chat.model_dump_json())
+        return ChatFormat("roles", roles=card.chat, digest=digest, arguments=arguments)
     template = card.chat.template if isinstance(card.chat, ChatTemplate) else None
     if template is None and tokenizer.chat_template is None:
         raise CardError(
@@ -73,7 +86,8 @@ def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
         )
     source = template or tokenizer.chat_template or ""
     place = "" if template is None else f"`chat` of {card.origin or card.name}, or --chat"
-    return ChatFormat("template", template, digest=_digest(source), place=place, is_dated="strftime_now" in source)
+    is_dated = "strftime_now" in source
+    return ChatFormat("template", template, digest=_digest(source), place=place, is_dated=is_dated, arguments=arguments)
 
 
 def _message_text(messages: Sequence[Message]) -> str:

@@ -82,7 +82,7 @@ class Prompt:
     ledger: Ledger | None
     """What truncation did; None where `error` is set."""
     max_new_tokens: int
-    """Generation limit, in tokens."""
+    """Generation limit of thoughts and answer together, in tokens."""
     stop: tuple[str, ...] = ()
     """Stop strings."""
     error: str | None = None

@@ -68,7 +68,7 @@ def splice(
     is_kept = not lost if whole.evidence else None
     ledger = Ledger(mode, len(whole.ids), len(ids), kept, is_kept, lost, starts, whole.depths)
     sample = request.sample
-    return Prompt(sample.id, sample.task, request.step, ids, ledger, budget.max_new_tokens, request.stop,
+    return Prompt(sample.id, sample.task, request.step, ids, ledger, budget.all_new_tokens, request.stop,
         stop_rule=request.stop_rule,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from evalkit.errors import CardError, MissingDependencyError, one_line
@@ -108,10 +109,17 @@ class PromptTokenizer:
         with named(self._file):
             return self._tokenizer.decode_marked(ids)
 
-    def render(self, messages: Sequence[dict[str, str]], template: str | None, place: str = "") -> str:
+    def render(
+        self,
+        messages: Sequence[dict[str, str]],
+        template: str | None,
+        place: str = "",
+        arguments: Mapping[str, bool | int | float | str] = MappingProxyType({}),
+    ) -> str:
         """The chat text of `messages` up to where the model answers, by `template` or the tokenizer's own.
 
-        `place` is where a `template` comes from. Raises `CardError` for a template that cannot write it within bounds.
+        `place` is where a `template` comes from, `arguments` is what it is given besides the messages. Raises
+        `CardError` for a template that cannot write it within bounds.
         """
         # With the header of the answer: without it models go on with the question.
         given = {"messages": list(messages), "tools": None, "documents": None, "add_generation_prompt": True}
@@ -119,10 +127,11 @@ class PromptTokenizer:
             if _formats_itself(self._tokenizer):
                 own: str = self._tokenizer.apply_chat_template(
                     list(messages), chat_template=template, tokenize=False, add_generation_prompt=True,
-                    strftime_now=TEMPLATE_DATE.strftime,
+                    **{"strftime_now": TEMPLATE_DATE.strftime, **arguments},
                 )  # fmt: skip
                 return own
-            return render_template(self._source(template), {**self._tokenizer.special_tokens_map, **given})
+            variables = {**self._tokenizer.special_tokens_map, **arguments, **given}
+            return render_template(self._source(template), variables)
         except MissingDependencyError:
             raise
         except Exception as error:  # a template is a program: besides Jinja's errors it can raise any
@@ -169,6 +178,11 @@ class PromptTokenizer:
         """The tokenizer's own Jinja chat template, or None."""
         template = self._tokenizer.chat_template
         return template if isinstance(template, str) or template is None else json.dumps(template, sort_keys=True)
+
+    @property
+    def shown_template(self) -> str | None:
+        """The template's text where it can be read; None where a server or code of a repository formats messages."""
+        return None if _formats_itself(self._tokenizer) else self.chat_template or ""
 
     @property
     def bos_id(self) -> int | None:

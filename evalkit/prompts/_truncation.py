@@ -68,18 +68,32 @@ class Budget(NamedTuple):
     """The window of a prompt, in tokens."""
 
     max_seq_len: int
-    """Prompt and generation together."""
+    """Prompt and answer together: the window without the room for thoughts."""
     max_new_tokens: int
-    """Room kept for generation."""
+    """Room kept for the answer."""
     max_length: int | None = None
     """Upstream's own prompt limit, for the modes that have one; None = derived from the window."""
     side: Side = "left"
     """Side the tokenizer itself cuts at, which only `index`, `opencompass-left` and `opencompass-legacy-mid` see."""
+    max_reasoning_tokens: int = 0
+    """Room of the window that is kept for thoughts, and so is no part of `max_seq_len`."""
 
     @property
     def max_prompt_len(self) -> int:
         """Tokens left for the prompt; zero or less when generation alone fills the window."""
         return self.max_seq_len - self.max_new_tokens
+
+    @property
+    def all_new_tokens(self) -> int:
+        """Generation limit of thoughts and answer together."""
+        return self.max_new_tokens + self.max_reasoning_tokens
+
+    @property
+    def sum(self) -> str:
+        """How the room for the prompt comes about, in words."""
+        thoughts = f" minus max_reasoning_tokens {self.max_reasoning_tokens}" if self.max_reasoning_tokens else ""
+        window = self.max_seq_len + self.max_reasoning_tokens
+        return f"max_seq_len {window} minus max_new_tokens {self.max_new_tokens}{thoughts}"
 
 
 def parse_mode(name: str) -> TruncationMode:
@@ -93,9 +107,9 @@ def parse_mode(name: str) -> TruncationMode:
 def require_room(budget: Budget) -> None:
     """Raise `SampleError` where no token is left for a prompt, whatever the mode would then do."""
     if budget.max_prompt_len <= 0:
+        lower = "--max-reasoning-tokens" if budget.max_reasoning_tokens else "--max-new-tokens"
         raise SampleError(
-            f"no room for a prompt: max_seq_len {budget.max_seq_len} minus max_new_tokens {budget.max_new_tokens} "
-            f"is {budget.max_prompt_len}; raise --max-seq-len or lower --max-new-tokens"
+            f"no room for a prompt: {budget.sum} is {budget.max_prompt_len}; raise --max-seq-len or lower {lower}"
         )
 
 
@@ -210,8 +224,8 @@ def _longbench_v2(tokens: int, budget: Budget) -> tuple[Range, ...]:
 def _none(tokens: int, budget: Budget) -> tuple[Range, ...]:
     if tokens > budget.max_prompt_len:
         raise SampleError(
-            f"prompt of {tokens} tokens does not fit {budget.max_prompt_len} (max_seq_len {budget.max_seq_len} minus "
-            f"max_new_tokens {budget.max_new_tokens}) and truncation is 'none'; raise --max-seq-len or choose a mode"
+            f"prompt of {tokens} tokens does not fit {budget.max_prompt_len} ({budget.sum}) and truncation is 'none'; "
+            "raise --max-seq-len or choose a mode"
         )
     return _whole(tokens)
 

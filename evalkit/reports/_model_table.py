@@ -19,16 +19,18 @@ from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec, load_spec
 
 from ._names import shown_model
-from ._tables import marked_number, missing_samples, score_ends
+from ._tables import marked_number, missing_samples, score_ends, starved_mark
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["ModelColumn", "ModelRow", "ModelTable", "model_column", "model_list", "model_tables", "models_table"]
 
-OF_THE_MODEL = {"model", "stop", "template", "template_date", "tokenizer", "weights"}
+OF_THE_MODEL = {"model", "reasoning", "stop", "template", "template_date", "tokenizer", "weights"}
 """What of an identity differs between models as it must."""
-IN_THE_HEADING = {"benchmark", "max_new_tokens", "prompt_source", "protocol", "rope", "truncation"}
+IN_THE_HEADING = {
+    "benchmark", "max_new_tokens", "max_reasoning_tokens", "prompt_source", "protocol", "rope", "truncation",
+}  # fmt: skip
 """What of an identity the label of a run tells: its protocol and every override. Fields `rope_…` follow from it."""
 
 
@@ -123,13 +125,15 @@ def _table(benchmark: str, columns: Sequence[ModelColumn]) -> ModelTable:
     protocols = list(dict.fromkeys(column.scores.protocol for column in columns))
     rules = f"protocol {protocols[0]}" if len(protocols) == 1 else f"{len(protocols)} protocols or settings"
     headings = _headings(columns)
+    all_scores = [column.scores for column in columns]
+    marks = starved_mark(all_scores) + _partial(all_scores)
     return ModelTable(
-        title=f"{columns[0].spec.title} · {rules}{_partial([column.scores for column in columns])}",
+        title=f"{columns[0].spec.title} · {rules}{marks}",
         benchmark=benchmark,
         columns=tuple(columns),
         headings=headings,
         rows=tuple(_rows(columns)),
-        notes=tuple(_differences(columns, headings)),
+        notes=(*_starved(columns, headings), *_differences(columns, headings)),
     )
 
 
@@ -154,6 +158,14 @@ def _headings(columns: Sequence[ModelColumn]) -> tuple[str, ...]:
         f"{name} ({column.folder})" if names.count(name) > 1 else name
         for name, column in zip(names, columns, strict=True)
     )
+
+
+def _starved(columns: Sequence[ModelColumn], headings: Sequence[str]) -> Iterable[str]:
+    """How many answers of each column are starved, where these are too many."""
+    for column, heading in zip(columns, headings, strict=True):
+        if column.scores.starved is not None:
+            starved, answers = column.scores.starved
+            yield f"{heading}: {starved} of {answers} answers are empty because reasoning took all tokens"
 
 
 def _rows(columns: Sequence[ModelColumn]) -> Iterable[ModelRow]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
 from evalkit.printable import counted
-from evalkit.scores import BOUND, BenchmarkScores, GroupScore, OverallScore, TaskScore, score_rows
+from evalkit.scores import BOUND, STARVED_REMEDY, BenchmarkScores, GroupScore, OverallScore, TaskScore, score_rows
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
@@ -27,6 +27,7 @@ __all__ = [
     "protocols_table",
     "score_ends",
     "score_frame",
+    "starved_mark",
     "terminal_table",
     "write_tables",
 ]
@@ -34,6 +35,7 @@ __all__ = [
 Score = TaskScore | GroupScore | OverallScore
 
 DECIMALS = 2
+_COUNTS = ("n", "failed", "expected", "cut", "starved")
 _IDENTITY = ("benchmark", "model", "protocol", "partial")
 
 
@@ -41,12 +43,21 @@ def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
     """One row per task, extra metric of a task, group and the overall score, each with model, protocol and counts."""
     import pandas as pd
 
-    rows = [{**row, "name": _row_name(row, scores, spec)} for row in score_rows(scores)]
+    rows = [{**row, "name": _row_name(row, scores, spec), **_flags(row, scores)} for row in score_rows(scores)]
     columns = ["kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind", "metric", "n", "failed", "expected"]
-    frame = pd.DataFrame(rows, columns=columns).astype({"n": "Int64", "failed": "Int64", "expected": "Int64"})
+    columns += ["cut", "starved"]
+    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_COUNTS, "Int64"))
     for name in reversed(_IDENTITY):
         frame.insert(0, name, getattr(scores, name))
     return frame
+
+
+def _flags(row: Mapping[str, Any], scores: BenchmarkScores) -> dict[str, int | None]:
+    """How many answers of a task were cut, and how many starved; None for all else, and where nobody knows."""
+    task = scores.tasks.get(row["task"]) if row["kind"] == "task" else None
+    if task is None:
+        return {"cut": None, "starved": None}
+    return {"cut": task.cut, "starved": task.lost_to_reasoning}
 
 
 def _row_name(row: Mapping[str, Any], scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
@@ -94,6 +105,7 @@ def protocols_table(results: Sequence[BenchmarkScores], spec: BenchmarkSpec) -> 
     """The same answers under several protocols, side by side: score, and what it measures."""
     partial = [result.protocol for result in results if result.partial]
     title = f"{spec.title} · {_model(results[0])} · the same answers under {len(results)} protocols"
+    title += starved_mark(results[:1])
     title += f" · PARTIAL under {', '.join(partial)}" if partial else ""
     table = plain_table(title)
     table.add_column("task")
@@ -148,11 +160,21 @@ def _overall_cells(scores: BenchmarkScores) -> tuple[str, str, str]:
 
 def caption(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """One line that says what the table shows: benchmark, model, protocol, coverage."""
-    text = f"{spec.title} · {_model(scores)} · protocol {scores.protocol}"
+    text = f"{spec.title} · {_model(scores)} · protocol {scores.protocol}{starved_mark([scores])}"
     if not scores.partial:
         return text
     tasks = f", {len(scores.tasks)} of {len(scores.tasks) + len(scores.missing)} tasks" if scores.missing else ""
     return f"{text} · PARTIAL{tasks}"
+
+
+def starved_mark(all_scores: Sequence[BenchmarkScores]) -> str:
+    """Where thoughts took the tokens of too many answers: how many of how many, and what to do; empty elsewhere."""
+    counts = list(filter(None, (scores.starved for scores in all_scores)))
+    if not counts:
+        return ""
+    starved, answers = max(counts, key=lambda each: each[0] / each[1])
+    most = "up to " if len(all_scores) > 1 else ""
+    return f" · STARVED {most}{starved}/{answers} answers: {STARVED_REMEDY}"
 
 
 _HEADINGS = ("task", "score", "95% interval", "metric", "samples")
@@ -272,7 +294,8 @@ def score_ends(score: Score) -> str:
 
 def _coverage(score: TaskScore) -> str:
     text = f"{score.n}/{score.expected}" if score.expected is not None else f"{score.n}"
-    return f"{text}, {score.failed} failed" if score.failed else text
+    text += f", {score.failed} failed" if score.failed else ""
+    return f"{text}, {score.lost_to_reasoning} starved" if score.lost_to_reasoning else text
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:

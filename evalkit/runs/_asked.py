@@ -38,6 +38,7 @@ def manifest_of(session: Session, job: Job, weights: str) -> Manifest:
                 name: str(located.path.resolve()) for places in job.files.values() for name, located in places.items()
             },
             "prefix_reuse": settings.is_reusing_prefixes,
+            **({} if job.reasoning.thinking is None else {"thinking": str(job.reasoning.thinking)}),
         },
         environment={**environment(), **_plugin_versions(session, job)},
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, read_adapter
+from evalkit.cards import Card, chat_args_text, read_adapter
 from evalkit.data import Located, source
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.prompts import TEMPLATE_DATE, PromptBuilder, PromptTokenizer, TruncationMode, chat_format, parse_mode
@@ -27,6 +27,7 @@ from evalkit.tasks import (
     resolve_options,
 )
 
+from ._reasoning import Reasoning, as_begun, check_room, label_parts, reasoning_of
 from ._rotary import rope_facts
 from ._selection import Selection, asked_tasks, locate_tasks
 
@@ -63,6 +64,8 @@ class Job:
     """Task → ids of the samples that `--samples` chooses; None = no choice."""
     builder: PromptBuilder
     """Makes prompts of its requests."""
+    reasoning: Reasoning
+    """How thoughts are told from answers."""
     options: dict[str, str]
     """Every option of the benchmark with its value."""
     folder: Path
@@ -143,9 +146,13 @@ def make_job(
     limit = settings.max_seq_len or (rules.max_seq_len if tokenizer.unit == "tokens" else None)
     window = limit or _own_window(benchmark, protocol, settings, card)
     room = window - _markup_tokens(card)
-    builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=settings.max_new_tokens)
-    _check_lengths(benchmark, protocol, builder, tokenizer)
+    check_room(settings, room)
     label = _label(spec, protocol, settings, options)
+    folder = _folder(spec.name, label, settings, card)
+    reasoning = as_begun(reasoning_of(settings, card, tokenizer, chat, rules.reasoning), settings, card, folder)
+    limit_new, thoughts = settings.max_new_tokens, settings.max_reasoning_tokens or 0
+    builder = PromptBuilder(tokenizer, chat, mode, room, max_new_tokens=limit_new, max_reasoning_tokens=thoughts)
+    _check_lengths(benchmark, protocol, builder, tokenizer)
     return Job(
         named=named,
         benchmark=benchmark,
@@ -160,8 +167,9 @@ def make_job(
         limit=settings.limit,
         chosen=None if selection is None else _chosen(benchmark, protocol, files, selection),
         builder=builder,
+        reasoning=reasoning,
         options=options,
-        folder=_folder(spec.name, label, settings, card),
+        folder=folder,
         identity={
             "benchmark": spec.name,
             "protocol": protocol,
@@ -175,6 +183,7 @@ def make_job(
             **({"options": option_identity(spec, options)} if options else {}),
             **({"seeding": benchmark.seeding(tasks)} if isinstance(benchmark, NotedBenchmark) else {}),
             **_model_identity(settings, card),
+            **reasoning.identity,
         },
     )
 
@@ -199,7 +208,9 @@ def _own_window(benchmark: Benchmark, protocol: str, settings: RunSettings, card
     """The window where none is asked for: the model's, or as much as a benchmark of set lengths takes."""
     if not isinstance(benchmark, SizedBenchmark):
         return card.default_max_seq_len
-    return max(benchmark.window(protocol, settings.max_new_tokens) or 0, card.default_max_seq_len)
+    longest = benchmark.window(protocol, settings.max_new_tokens)
+    thoughts = settings.max_reasoning_tokens or 0
+    return max(0 if longest is None else longest + thoughts, card.default_max_seq_len)
 
 
 def _chosen(
@@ -240,6 +251,8 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
         "rope-replaces-native": "yes" if settings.rope_replaces_native else None,
         "max-seq-len": settings.max_seq_len,
         "max-new-tokens": settings.max_new_tokens,
+        "max-reasoning-tokens": settings.max_reasoning_tokens,
+        "reasoning": settings.reasoning,
         "chat": settings.chat,
         "dtype": settings.dtype,
         "attention": None if settings.attention == "auto" else settings.attention,
@@ -247,7 +260,7 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
         **_changed_options(spec, options),
     }
     extras += [f"{name}-{value}" for name, value in overrides.items() if value is not None]
-    return "+".join([protocol, *extras])
+    return "+".join([protocol, *extras, *label_parts(settings)])
 
 
 def _changed_options(spec: BenchmarkSpec, options: Mapping[str, str]) -> dict[str, str]:
@@ -293,6 +306,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         "quantization": card.engine.quantization,
         "backend": settings.backend,
         # Only where they are set, so that runs from before they counted go on.
+        **({"chat_args": chat_args_text(card.chat_args)} if card.chat_args else {}),
         **({"trust_remote_code": True} if settings.trust_remote_code else {}),
         **({"add_bos": card.add_bos} if card.add_bos != "auto" else {}),
         **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise

@@ -178,7 +178,8 @@ class _Worker:
     def _run_group(self, plan: Plan, group: PlannedGroup) -> None:
         """Every prompt of the group gets one record: what the backend answered, or that it did not."""
         stop = self._session.card.stop
-        requests = PlannedRequests(plan, group.order, stop)
+        thoughts = {job.name: job.reasoning.rule for job in self._session.jobs}
+        requests = PlannedRequests(plan, group.order, stop, thoughts)
         unanswered = set(group.order)
         completions = self._model.adapter.generate(group.rope, requests)
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.cards import Card, ChatTemplate, check_base, contradictions, foreign_code, read_adapter
+from evalkit.cards import Card, ChatTemplate, check_base, contradictions, foreign_code, read_adapter, read_chat_args
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, key_notes, load_model
 from evalkit.prompts import (
@@ -26,6 +26,7 @@ from evalkit.tasks import (
 from ._job import Job, make_job
 from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
 from ._monitor import Monitor, tell
+from ._reasoning import argument_notes, thinking_notes
 from ._rotary import rope_model
 from ._selection import left_out, parse_samples
 
@@ -150,7 +151,8 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     chosen = [selection.described(sizes)] if selection is not None else []
     omitted = [f"{name}: {reason}" for name, reason in outside.items()]
     of_models = (*_key_notes(settings, card), *of_adapter, *length_notes(card, tokenizer), *_code_notes(card, settings))
-    notes = (*of_models, *chosen, *omitted, *_notes(card, jobs))
+    of_chat = argument_notes(card, chat_format(card, tokenizer), tokenizer)
+    notes = (*of_models, *of_chat, *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
     if session.replaced_scaling is None:
@@ -183,6 +185,8 @@ def with_overrides(card: Card, settings: RunSettings) -> Card:
         except (UserError, ValueError) as error:
             known = "not tokenizer, none, server, or a Jinja file"
             raise UserError(f"--chat {settings.chat}: {known} ({error})") from error
+    if settings.chat_args:
+        changes["chat_args"] = {**card.chat_args, **read_chat_args(settings.chat_args)}
     return card.model_copy(update=changes)
 
 
@@ -212,11 +216,13 @@ def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
     yield from card.remarks
     yield from contradictions(card)
     for job in jobs:
-        if job.max_seq_len < SHORT_WINDOW:
+        budget = (job.reasoning.rule.budget if job.reasoning.rule is not None else None) or 0
+        if job.max_seq_len - budget < SHORT_WINDOW:
             yield (
-                f"{job.name}: a window of {job.max_seq_len} tokens for prompt and answer leaves next to nothing of "
-                "any prompt; check --max-seq-len"
+                f"{job.name}: a window of {job.max_seq_len - budget} tokens for prompt and answer leaves next to "
+                "nothing of any prompt; check --max-seq-len"
             )
+        yield from thinking_notes(job.name, job.reasoning)
         if job.max_seq_len > card.context_length:
             made_for = f"the {card.context_length} tokens {card.name} was made for"
             whole = "" if job.identity["max_seq_len"] else "; longer prompts run whole, --max-seq-len would cut them"

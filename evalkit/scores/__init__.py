@@ -1,6 +1,7 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
+from ._flags import STARVED_REMEDY
 from ._frame import score_rows
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._look import LookedAt, look_at
@@ -39,6 +40,7 @@ __all__ = [
     "EXACT",
     "FORMATS",
     "JUDGEMENTS",
+    "STARVED_REMEDY",
     "BenchmarkScores",
     "BucketScore",
     "ExtraMetric",

@@ -14,7 +14,12 @@ from evalkit.models import READ_IN_PART
 from evalkit.runs import Manifest, SampleRecord
 from evalkit.tasks import Answer
 
-__all__ = ["AnswerFlags", "ceilings_of", "decoding_label", "flag_counts", "flag_notes", "flags_of"]
+from ._records import MANY_STARVED
+
+__all__ = ["STARVED_REMEDY", "AnswerFlags", "ceilings_of", "decoding_label", "flag_counts", "flag_notes", "flags_of"]
+
+STARVED_REMEDY = "raise --max-reasoning-tokens, or switch thinking off (--chat-arg, or a profile of the card)"
+"""What to do about starved answers."""
 
 MANY = 0.05  # share of a task's answers from which on the limit is worth a word
 GREEDY = "greedy"
@@ -27,7 +32,7 @@ class AnswerFlags:
     cut: frozenset[str] = frozenset()
     """Ids of samples whose answer ended at the generation limit."""
     reasoned_away: frozenset[str] = frozenset()
-    """Ids of samples whose answer is empty because its tokens were thoughts."""
+    """Ids of samples whose answer is starved: empty because its tokens were thoughts."""
     refused: frozenset[str] = frozenset()
     """Ids of samples whose answer is empty because the model refused."""
     doubtful: frozenset[str] = frozenset()
@@ -65,7 +70,8 @@ def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str
     ids, total = {answer.id for answer in answers}, len(answers)
     notes = []
     if lost := len(ids & flags.reasoned_away):
-        notes.append(f"{lost} of {total} answers are empty because reasoning took all tokens")
+        remedy = f"; {STARVED_REMEDY}" if lost > MANY_STARVED * total else ""
+        notes.append(f"{lost} of {total} answers are empty because reasoning took all tokens{remedy}")
     if refused := len(ids & flags.refused):
         notes.append(f"{refused} of {total} answers are empty because the model refused")
     if doubtful := len(ids & flags.doubtful):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "MANY_STARVED",
     "BenchmarkScores",
     "BucketScore",
     "EffectiveLength",
@@ -23,6 +24,9 @@ __all__ = [
     "TaskScore",
     "TruncationScore",
 ]
+
+MANY_STARVED = 0.01
+"""Share of a task's answers that may be starved before every table of its score says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,8 @@ class TaskScore(FrozenRecord):
     cut: int | None = None
     """Scored samples whose answer ended at the generation limit; null for outputs made elsewhere."""
     lost_to_reasoning: int | None = None
-    """Scored samples whose answer is empty because its tokens were thoughts; null for outputs made elsewhere."""
+    """Scored samples whose answer is *starved*: empty because its tokens were thoughts; null for outputs made
+    elsewhere."""
     columns: dict[str, float] | None = None
     """Means of the columns that the score combines, where it is made of several."""
     buckets: dict[str, BucketScore] | None = None
@@ -147,6 +152,11 @@ class TaskScore(FrozenRecord):
     def is_partial(self) -> bool:
         """Whether samples of the full task are missing."""
         return self.failed > 0 or self.n < (self.expected or 0)
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether so many answers are starved that the score tells more of the limit than of the model."""
+        return (self.lost_to_reasoning or 0) > MANY_STARVED * self.n
 
 
 class GroupScore(FrozenRecord):
@@ -206,6 +216,12 @@ class BenchmarkScores(FrozenRecord):
     """Tasks of the protocol without any sample."""
     notes: list[str] = []
     """What a reader of all scores should know: what was left out, what could not be checked."""
+
+    @property
+    def starved(self) -> tuple[int, int] | None:
+        """Starved answers, and all answers, of the tasks that have too many of them; None where no task has."""
+        tasks = [task for task in self.tasks.values() if task.is_starved]
+        return (sum(task.lost_to_reasoning or 0 for task in tasks), sum(task.n for task in tasks)) if tasks else None
 
     def to_json(self) -> dict[str, Any]:
         """The object of `scores.json`."""

@@ -72,7 +72,9 @@ def score_run(
     ran_under = str(manifest.identity["protocol"])
     benchmark.spec.protocol(protocol or ran_under)
     notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
-    latest: Latest = {(record.id, record.step): record for record in read_records_of_run(folder)}
+    # Without thoughts, which no score reads and which may be a hundred times as long as answers.
+    records = (record.model_copy(update={"reasoning": None}) for record in read_records_of_run(folder))
+    latest: Latest = {(record.id, record.step): record for record in records}
     _check_rotation(folder, manifest, latest)
     tasks = _answers_of_tasks(folder, benchmark, manifest, latest)
     label = str(manifest.settings["label"])

@@ -62,7 +62,8 @@ def _loosened(setting: Setting, value: object) -> object:
     if setting.is_list:
         return (value,) if isinstance(value, str) else value
     if setting.is_pairs and isinstance(value, Mapping):
-        return {name: _as_text(each) for name, each in value.items()}
+        written = _as_json if setting.name == "chat_args" else _as_text
+        return {name: written(each) for name, each in value.items()}
     is_list_of_other = isinstance(value, list | tuple) and setting.kind not in (str, str | None)  # one number, one path
     return value if setting.kind is bool or is_list_of_other else _as_text(value)
 
@@ -74,6 +75,13 @@ def _as_text(value: object) -> object:
     if isinstance(value, list | tuple) and value and all(isinstance(each, str | int | float) for each in value):
         return ",".join(map(str, value))
     return str(value) if isinstance(value, Path) else value
+
+
+def _as_json(value: object) -> object:
+    """A value of a template's argument as the command line takes it: true and false, which are no yes and no there."""
+    import json
+
+    return json.dumps(value) if value is None or isinstance(value, bool) else _as_text(value)
 
 
 def fold_options(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ MOST_SAMPLES = 10**9
 MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
 MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard
 COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers
+REASONING = ("apart", "scored")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -39,11 +40,23 @@ class RunSettings:
     ] = None
     max_seq_len: Annotated[int | None, Flag("Window of prompt and answer, in tokens.")] = None
     max_new_tokens: Annotated[int | None, Flag("Generation limit instead of the protocol's, in tokens.")] = None
+    max_reasoning_tokens: Annotated[
+        int | None, Flag("Tokens for thoughts before the answer, beside the limit of the answer.")
+    ] = None
+    """None = thoughts and answer share the answer's limit."""
+    reasoning: Annotated[
+        str | None, Flag("`apart` (thoughts are stored and not scored) or `scored`, instead of the protocol's.")
+    ] = None
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
     rope_replaces_native: Annotated[bool, Flag("Let --rope replace the scaling a model was released with.")] = False
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
+    chat_args: Annotated[
+        Mapping[str, str],
+        Flag("Argument of the chat template: enable_thinking=false.", "--chat-arg", metavar="NAME=VALUE"),
+    ] = field(default_factory=dict)
+    """Beside the card's (`chat_args`); true, false and numbers as JSON writes them, all else is text."""
     backend: Annotated[str | None, Flag("hf, vllm or endpoint; by default what the model needs.")] = None
     base_url: Annotated[str | None, Flag("Address of the server for --backend endpoint.", metavar="URL")] = None
     engine: Annotated[Mapping[str, str], Flag("Setting of the vllm or endpoint backend.", metavar="NAME=VALUE")] = (
@@ -95,13 +108,19 @@ class RunSettings:
 
     def check_values(self) -> None:
         """Raise `UserError` for a value that is wrong by itself."""
-        for name, most in (("limit", MOST_SAMPLES), ("max_seq_len", MOST_TOKENS), ("max_new_tokens", MOST_TOKENS)):
+        for name, most in (
+            ("limit", MOST_SAMPLES),
+            ("max_seq_len", MOST_TOKENS),
+            ("max_new_tokens", MOST_TOKENS),
+            ("max_reasoning_tokens", MOST_TOKENS),
+        ):
             self._demand(name, lambda count: count >= 1, "must be 1 or more")
             self._demand(name, most.__ge__, f"must be at most {most:,}")
         for path in filter(None, (self.data, self.out)):
             user_path(path)
         rule = f"must be greater than 1, and at most {COARSEST}"
         self._demand("rope_grid", lambda ratio: 1 < ratio <= COARSEST, rule)
+        self._demand("reasoning", REASONING.__contains__, f"must be {' or '.join(REASONING)}")
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
         self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
         self._demand("device_map", "auto".__eq__, "must be auto")
@@ -151,11 +170,14 @@ class RunOptions(TypedDict, total=False):
     samples: str | Sequence[str] | None
     max_seq_len: int | None
     max_new_tokens: int | None
+    max_reasoning_tokens: int | None
+    reasoning: str | None
     truncation: str | None
     rope: str
     rope_grid: float | None
     rope_replaces_native: bool
     chat: str | None
+    chat_args: Mapping[str, object]
     backend: str | None
     base_url: str | None
     engine: Mapping[str, object]

@@ -84,6 +84,9 @@ class ProtocolSpec(FrozenRecord):
     """Window the published set-up used; null = the model's own."""
     steps: Annotated[Count, Field(le=MOST_STEPS)] = 1
     """Most questions asked per sample; 2 for a chain of thought that is then asked for its answer."""
+    reasoning: Literal["apart", "scored"] = "apart"
+    """Whether thoughts of a model are stored apart from its answer and not scored, or are part of it, as where the
+    published set-up scored all that was generated."""
     options: dict[str, Any] = {}
     """Protocol settings that only this benchmark knows."""
 

@@ -20,6 +20,8 @@ from evalkit.cards import (
     Engine,
     FactSource,
     Prices,
+    Profile,
+    ReasoningTags,
     Rope,
     load_card,
 )
@@ -27,6 +29,7 @@ from evalkit.cards import (
 PAGE = (Path(__file__).parents[2] / "docs" / "cards.md").read_text("utf-8")
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Card": (Card,), "Architecture": (Architecture,), "Rope": (Rope,), "Chat": (ChatTemplate, ChatRoles),
+    "Reasoning": (ReasoningTags,), "Profiles": (Profile,),
     "Engine": (Engine,), "Endpoint": (Endpoint,), "Prices": (Prices,), "Sources": (FactSource,),
 }  # fmt: skip
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -89,11 +92,11 @@ def test_one_example_gives_every_field_but_a_template() -> None:
     """So that nothing has to be looked up elsewhere."""
     given = yaml.safe_load(EXAMPLES[1])
     endpoint = given["endpoint"]
-    parts = (given, given["architecture"], given["rope"], given["engine"], endpoint, endpoint["prices"])
+    profile = given["profiles"]["long"]
+    parts = (given, given["architecture"], given["rope"], given["engine"], endpoint, endpoint["prices"], profile)
+    records = (Card, Architecture, Rope, Engine, Endpoint, Prices, Profile)
 
-    assert [set(record.model_fields) for record in (Card, Architecture, Rope, Engine, Endpoint, Prices)] == [
-        set(part) for part in parts
-    ]
+    assert [set(record.model_fields) for record in records] == [set(part) for part in parts]
 
 
 def test_the_smallest_example_has_nothing_to_leave_out(tmp_path: Path) -> None:

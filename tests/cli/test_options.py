@@ -24,8 +24,8 @@ FLAGS = [setting for setting in SETTINGS.values() if not setting.is_argument]
 OWN = {"config", "print_config", "json", "live", "name", "words", "help"}
 """Parameters that verbs have beside the flags; `words` are models and benchmarks."""
 VALUES = {"limit": "3", "max_seq_len": "3", "max_new_tokens": "3", "repeats": "3", "seed": "0", "rope_grid": "1.5",
-          "max_cost": "0.5", "dtype": "float32", "device_map": "auto", "batch": "4", "engine": "a=b",
-          "options": "a=b"}  # fmt: skip
+          "max_cost": "0.5", "dtype": "float32", "device_map": "auto", "engine": "a=b", "options": "a=b",
+          "chat_args": "a=b", "max_reasoning_tokens": "3", "reasoning": "scored", "batch": "4"}  # fmt: skip
 
 
 def parameters(*verb: str) -> dict[str, Any]:
@@ -70,7 +70,8 @@ def test_a_live_check_takes_the_settings_of_a_model() -> None:
     """And they read as those of a run."""
     run, check = parameters("run"), parameters("cards", "check")
 
-    shared = ["backend", "base_url", "engine", "send_key_to", "dtype", "chat", "max_seq_len", "trust_remote_code"]
+    shared = ["backend", "base_url", "engine", "send_key_to", "dtype", "chat", "chat_arg", "max_seq_len"]
+    shared.append("trust_remote_code")
     assert shared == [name for name in check if name not in OWN]
     assert [shown(run[name]) for name in shared] == [shown(check[name]) for name in shared]
 

@@ -24,8 +24,9 @@ from networks import LARGE, SMALL, Network, make_network
 
 from evalkit.models import GenerationRequest
 from evalkit.models.huggingface._cost import prefill_cost
-from evalkit.models.huggingface._forecast import StoredTensor, forecast_for
+from evalkit.models.huggingface._forecast import forecast_for
 from evalkit.models.huggingface._memory import free_memory
+from evalkit.models.huggingface._stored import StoredTensor
 from evalkit.planning import shared_prefixes, unique_tokens
 from evalkit.prompts import token_array
 from evalkit.rope import RopeSetting
@@ -149,7 +150,9 @@ def _memory(network: Network, tokens: int, device: str, before: int) -> str:
 
     config = network.model.config
     kind = {"torch.bfloat16": "BF16", "torch.float32": "F32"}[str(network.model.dtype)]
-    held = [StoredTensor(kind, each.numel() * each.element_size()) for each in network.model.parameters()]
+    held = [
+        StoredTensor(name, kind, each.numel() * each.element_size()) for name, each in network.model.named_parameters()
+    ]
     free = free_memory(device)
     free = None if free is None else free + before
     options = BackendOptions(device=device, longest_sequence=tokens + 1)

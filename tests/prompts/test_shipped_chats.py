@@ -37,7 +37,7 @@ WITH_SYSTEM = {
     "xgen-7b-8k": "Be brief.\n\n### Human: 你好\n### Assistant:",
     "xverse-13b-256k": "Be brief.\n\nHuman: 你好\n\nAssistant: ",
 }
-BY_TOKENIZER = {"index-1.9b-32k", "index-1.9b-chat", "index-1.9b-character", "qwen2-1.5b-instruct"}
+BY_TOKENIZER = {"index-1.9b-32k", "index-1.9b-chat", "index-1.9b-character", "qwen2-1.5b-instruct", "qwen3-8b"}
 NOT_CHATTING = {"index-1.9b", "index-1.9b-pure", "needle-tiny", "gpt-4", "gpt-3.5-turbo-16k"}
 
 

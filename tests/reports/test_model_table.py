@@ -19,6 +19,7 @@ from evalkit.reports import (
     write_model_tables,
 )
 from evalkit.scores import TaskAnswers, score_benchmark
+from evalkit.scores._flags import AnswerFlags
 from evalkit.tasks import Answer, load_benchmark
 
 Column = Callable[..., ModelColumn]
@@ -37,13 +38,16 @@ def column(toy: str, tmp_path: Path) -> Column:
         failed: int = 0,
         tasks: tuple[str, ...] = ("tales", "sagas"),
         label: str = "plain",
+        starved: int | None = None,
         folder: str = "",
         asked: dict[str, Any] | None = None,
         **identity: Any,
     ) -> ModelColumn:
         texts = ["yes" if index < right else "" for index in range(of)]
         answers = [Answer(f"toy/t/{index}", f"doc{index}", text, ("yes",)) for index, text in enumerate(texts)]
-        given = {task: TaskAnswers(answers, failed) for task in tasks}
+        ids = frozenset(answer.id for answer in answers[: starved or 0])
+        flags = None if starved is None else AnswerFlags(reasoned_away=ids)
+        given = {task: TaskAnswers(answers, failed, flags=flags) for task in tasks}
         scores, _ = score_benchmark(benchmark, "plain", given, model=model, label=label)
         place = tmp_path / (folder or model)
         return ModelColumn(place, scores, benchmark.spec, {"model": model, **identity}, asked or {})
@@ -55,6 +59,16 @@ def cells(table: Any) -> list[list[str]]:
     """Headings and rows of a terminal table."""
     columns = [[str(column.header), *map(str, column.cells)] for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def test_starved_answers_stand_in_the_title_and_below(column: Column) -> None:
+    """Of the column that has the most, with what to do; none where no column has more than a few."""
+    (table,) = model_tables([column("ant", starved=0), column("bee", starved=3), column("cow")])
+    (calm,) = model_tables([column("ant", starved=0), column("cow")])
+
+    assert "STARVED up to 6/48 answers: raise --max-reasoning-tokens, or switch thinking off" in table.title
+    assert ("bee: 6 of 48 answers are empty because reasoning took all tokens",) == table.notes
+    assert "STARVED" not in calm.title
 
 
 def test_models_are_columns_and_tasks_groups_overall_rows(column: Column) -> None:

@@ -133,6 +133,19 @@ def test_a_group_with_a_part_of_its_samples_shows_how_many_were_scored(
     assert "1/1 tasks\n" in text.replace(" \n", "\n")
 
 
+@pytest.mark.parametrize(("starved", "is_said"), [(None, False), (0, False), (2, False), (3, True)])
+def test_more_than_a_hundredth_starved_stands_in_the_caption(
+    scores: BenchmarkScores, spec: BenchmarkSpec, starved: int | None, is_said: bool
+) -> None:
+    """With what to do; any starved answer is counted beside its task."""
+    name, first = next(iter(scores.tasks.items()))
+    tasks = scores.tasks | {name: first.model_copy(update={"lost_to_reasoning": starved, "n": 200})}
+    changed = scores.model_copy(update={"tasks": tasks})
+
+    assert is_said == ("STARVED 3/200 answers: raise --max-reasoning-tokens" in caption(changed, spec))
+    assert bool(starved) == (f", {starved} starved" in shown(terminal_table(changed, spec)))
+
+
 def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
     """The CSV has every digit and empty cells for what is not known."""
     paths = write_tables(tmp_path, scores, spec)
@@ -141,7 +154,7 @@ def test_tables_are_written_in_three_formats(scores: BenchmarkScores, spec: Benc
     rows = list(csv.DictReader(io.StringIO(paths[0].read_text("utf-8"))))
     assert [
         "benchmark", "model", "protocol", "partial", "kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind",
-        "metric", "n", "failed", "expected",
+        "metric", "n", "failed", "expected", "cut", "starved",
     ] == list(rows[0])  # fmt: skip
     assert ("44.855", "39.14", "200") == (rows[0]["score"], rows[0]["ci95_low"], rows[0]["n"])
     assert ("", "3") == (rows[1]["score"], rows[1]["failed"])

@@ -60,14 +60,15 @@ def test_only_scored_answers_are_counted(quiz: Quiz, answers: Answers) -> None:
 
 
 def test_empty_answers_are_told_apart_by_what_took_their_tokens(quiz: Quiz, answers: Answers) -> None:
-    """Thoughts and refusals each have their line, however few."""
+    """Thoughts and refusals each have their line, however few; above 1% starved, what to do."""
     flags = AnswerFlags(reasoned_away=ids(0), refused=ids(1, 2))
 
     score = task(quiz, answers, ["", "", "", *["yes"] * 37], flags)
 
     assert (3, 1) == (score.empty, score.lost_to_reasoning)
     assert [
-        "1 of 40 answers are empty because reasoning took all tokens",
+        "1 of 40 answers are empty because reasoning took all tokens; raise --max-reasoning-tokens, or switch thinking "
+        "off (--chat-arg, or a profile of the card)",
         "2 of 40 answers are empty because the model refused",
     ] == score.notes
 
@@ -116,4 +117,4 @@ def test_a_label_says_where_decoding_was_not_greedy(environment: dict[str, Any],
 
 def test_a_record_of_before_is_read() -> None:
     """Fields that came later are null in it."""
-    assert (None, None) == (record().reasoning_tokens, record().lost_to)
+    assert (None, None, None) == (record().reasoning_tokens, record().lost_to, record().reasoning)

@@ -17,6 +17,7 @@ def test_values_are_brought_to_their_types() -> None:
         "tasks": "quality",
         "limit": "8",
         "out": "here",
+        "chat_args": {"enable_thinking": False, "budget": 0.5, "effort": "low"},
         "options": {"lengths": [256, 512], "seed": 1, "x": True},
     }
 
@@ -29,6 +30,7 @@ def test_values_are_brought_to_their_types() -> None:
             tasks=("quality",),
             limit=8,
             out=Path("here"),
+            chat_args={"enable_thinking": "false", "budget": "0.5", "effort": "low"},
             options={"lengths": "256,512", "seed": "1", "x": "yes"},
         )
         == settings

@@ -54,6 +54,13 @@ TEMPLATES: dict[str, Template] = {
         "{{ bos_token }}" + _TURNS + "{% if add_generation_prompt %}[assistant]<think>\n{% endif %}",
         "DeepSeek R1: the template itself opens the block, answers only close it",
     ),
+    "channels": Template(
+        "{% set effort = reasoning_effort | default('medium') %}Reasoning: {{ effort }}\n"
+        + _TURNS
+        + "{% for message in messages %}{% if message.role == 'assistant' %}<|channel|>final<|message|>{% endif %}"
+        "{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}",
+        "gpt-oss: thoughts and answer are channels, reasoning_effort says how long to think",
+    ),
     "no system": Template(
         "{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}"
         "{% endif %}" + _TURNS + _ASK,

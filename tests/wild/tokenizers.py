@@ -149,6 +149,20 @@ def _added_tokens(folder: Path) -> Path:
     return _save(folder, core, TEMPLATES["thinking"].text, bos_token=None, eos_token="<|im_end|>", **extra)
 
 
+def _thoughts(template: str, opened: str = "<think>", closed: str = "</think>") -> Callable[[Path], Path]:
+    """Writer of a tokenizer with two tokens for the tags of thoughts, which are not special."""
+
+    def write(folder: Path) -> Path:
+        from tokenizers import AddedToken
+
+        core = _byte_level(ENGLISH, regex=QWEN_SPLIT)
+        core.add_special_tokens([AddedToken("<|im_start|>"), AddedToken("<|im_end|>")])
+        core.add_tokens([AddedToken(tag, normalized=False) for tag in (opened, closed)])
+        return _save(folder, core, template, bos_token=None, eos_token="<|im_end|>")
+
+    return write
+
+
 def _no_bos(folder: Path) -> Path:
     return _save(folder, _byte_level(ENGLISH, regex=QWEN_SPLIT), TEMPLATES["no bos"].text, bos_token=None)
 
@@ -254,6 +268,11 @@ _ALL = (
     Shape("clean up", "Llama 3, GPT-2: clean_up_tokenization_spaces true", _simple(
         lambda: _around(_byte_level(ENGLISH), "<s> $A"), clean_up_tokenization_spaces=True)),
     Shape("added tokens", "Qwen 2.5/3: special and plain tokens behind the vocabulary", _added_tokens),
+    Shape("thoughts", "Qwen 3: a token for each tag, the model writes both", _thoughts(TEMPLATES["thinking"].text)),
+    Shape("thoughts opened", "DeepSeek R1, Qwen 3.5: the template writes the first tag, the model the second",
+        _thoughts(TEMPLATES["opens thinking"].text)),
+    Shape("thoughts in channels", "gpt-oss: each tag is three tokens", _simple(
+        lambda: _byte_level(ENGLISH), TEMPLATES["channels"].text)),
     Shape("no template", "base models", _simple(lambda: _around(_byte_level(ENGLISH), "<s> $A"), None)),
     Shape("small model_max_length", "GPT-2 and older fine-tunes: 1,024 or 512 in tokenizer_config.json", _simple(
         lambda: _around(_byte_level(ENGLISH), "<s> $A"), model_max_length=32)),

@@ -12,6 +12,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.cards import Card
@@ -20,6 +21,7 @@ from evalkit.prompts import PromptTokenizer, parse_messages
 from evalkit.rope import RopeSetting
 
 from .._base import BackendOptions, Completion, GenerationRequest
+from .._thoughts import ThoughtRule
 from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
 from ._cost import CostLimit, OutOfMoneyError, RequestCost
@@ -116,7 +118,7 @@ class EndpointModel:
         with_stop = next((request for request in requests if self._reader.stop_strings(request, is_vllm=False)), None)
         stop = [] if with_stop is None else self._stop(with_stop, is_vllm=server.is_vllm)
         if self._card.chat == "server":
-            found = probe_chat(self._endpoint, server, stop)
+            found = probe_chat(self._endpoint, server, stop, self._card.chat_args)
         else:
             # The beginning of a real prompt: short, and with the BOS that real prompts have.
             ids = [] if self._has_no_tokens else requests[0].ids[:PROBE_PROMPT_TOKENS].tolist()
@@ -168,6 +170,8 @@ class EndpointModel:
 
     async def _answer(self, client: Client, request: GenerationRequest) -> Completion:
         start = time.perf_counter()
+        if self._abilities is not None and self._abilities.is_thinking and request.thoughts is None:
+            request = replace(request, thoughts=ThoughtRule())  # the server would end thoughts at stop strings
         outcome = self._too_long(request) or await self._ask(client, request)
         seconds = time.perf_counter() - start
         try:
@@ -182,16 +186,19 @@ class EndpointModel:
                 request.index, finish_reason="error", seconds=seconds, error=outcome.reason,
                 is_of_prompt=outcome.is_of_prompt,
             )  # fmt: skip
+        parts, finish, lost_to = self._reader.parts(request, outcome)
+        thoughts = parts.reasoning
         return Completion(
             request.index,
-            text=without_key_text(self._endpoint, self._reader.text(request, outcome)),  # ids may spell it too
+            text=without_key_text(self._endpoint, parts.text),  # ids may spell it too
+            reasoning=None if thoughts is None else without_key_text(self._endpoint, thoughts),
             output_tokens=self._reader.output_tokens(request, outcome),
-            finish_reason=self._reader.finish(request, outcome),
+            finish_reason=finish,
             seconds=seconds,
             cached_tokens=outcome.usage.cached_tokens,
             prompt_tokens=outcome.usage.prompt_tokens,
-            reasoning_tokens=outcome.usage.reasoning_tokens,
-            lost_to=outcome.lost_to,
+            reasoning_tokens=parts.reasoning_tokens,
+            lost_to=lost_to,
         )
 
     def _too_long(self, request: GenerationRequest) -> Failure | None:
@@ -229,7 +236,9 @@ class EndpointModel:
         text = self._text(request.ids.tolist())
         if transport == "text":
             return {"prompt": text}
-        return {"messages": [{"role": each.role, "content": each.content} for each in parse_messages(text)]}
+        messages = [{"role": each.role, "content": each.content} for each in parse_messages(text)]
+        arguments = self._card.chat_args
+        return {"messages": messages, **({"chat_template_kwargs": dict(arguments)} if arguments else {})}
 
     def _text(self, ids: list[int]) -> str:
         """The prompt as text, without the BOS that the server's tokenizer adds by itself."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.cards import Card
-from evalkit.prompts import PromptTokenizer
+from evalkit.cards import Card, ReasoningTags
+from evalkit.prompts import PromptTokenizer, opens_thoughts, split_reasoning
 
 from .._base import GenerationRequest
-from .._stopping import cut_at_stop
+from .._stopping import AnswerEnd, cut_at_stop, watch_of
+from .._thoughts import TAIL_TOKENS, AnswerParts, ThoughtRule, ThoughtWatch
 from ._truncation import Sent, code_points
 from .protocol import Finish, RefusedError, Reply
 
@@ -22,6 +23,17 @@ __all__ = ["CountComparison", "ReplyReader"]
 SLACK_TOKENS = 2  # a text tokenised again may split otherwise than it was generated
 SEAM_TOKENS = 4  # likewise where truncation joined two texts
 LARGEST_ID = 2**31  # ids are 32-bit numbers
+
+
+class ReadAnswer(NamedTuple):
+    """What a server answered, as it is recorded."""
+
+    parts: AnswerParts
+    """Thoughts and answer."""
+    finish: Finish
+    """Why the answer ended."""
+    lost_to: Literal["reasoning", "refusal"] | None
+    """What took the tokens of an empty answer."""
 
 
 class ReplyReader:
@@ -44,8 +56,10 @@ class ReplyReader:
         return Sent(len(request.ids), request.max_new_tokens, points, self._has_tokens, transport == "ids")
 
     def vllm_fields(self, request: GenerationRequest) -> dict[str, Any]:
-        """What vLLM alone can be told of how the answer ends."""
+        """What vLLM alone can be told of how the answer ends; nothing that would end thoughts."""
         stop_rule = request.stop_rule
+        if request.thoughts is not None:
+            return {}
         ids = self._ending_ids(request)
         return {
             **({"min_tokens": stop_rule.min_new_tokens} if stop_rule.min_new_tokens else {}),
@@ -54,12 +68,78 @@ class ReplyReader:
         }
 
     def stop_strings(self, request: GenerationRequest, *, is_vllm: bool) -> list[str]:
-        """Strings that end the answer; where a server cannot be told of a token, its text stands in."""
+        """Strings that end the answer; where a server cannot be told of a token, its text stands in.
+
+        None where the model thinks: the server would end its thoughts there. Its answer is cut here.
+        """
+        if request.thoughts is not None:
+            return []
         ending = request.stop_rule.ends_at_token_of
         stand_in = (ending,) if ending and not (is_vllm and self._has_tokens) else ()
         return [*request.stop, *stand_in]
 
-    def text(self, request: GenerationRequest, answer: Reply) -> str:
+    def parts(self, request: GenerationRequest, answer: Reply) -> ReadAnswer:
+        """Thoughts and answer as they are recorded, and how the answer ended."""
+        if request.thoughts is None:
+            return self._as_told(request, answer, self._text(request, answer))
+        ids, watch = self._ids(answer), watch_of(request, self._tokenizer) if self._has_tokens else None
+        if ids is not None and watch is not None and not (answer.reasoning or "").strip():
+            return self._of_ids(request, answer, ids, watch)
+        return self._of_text(request, answer)
+
+    def _as_told(self, request: GenerationRequest, answer: Reply, text: str) -> ReadAnswer:
+        """What the server says, with this text as the answer."""
+        parts = AnswerParts(text, answer.reasoning, answer.usage.reasoning_tokens)
+        return ReadAnswer(parts, self.finish(request, answer), answer.lost_to or parts.lost_to)
+
+    def _of_ids(self, request: GenerationRequest, answer: Reply, ids: list[int], watch: ThoughtWatch) -> ReadAnswer:
+        """As the local backends read an answer, who would have ended it at what the server was not told of."""
+        # The end-of-text token is no text; it ended the answer where the server says so.
+        ended = ids[-1:] if answer.finish == "stop" and self._is_ended_by_token(request, answer) else []
+        # Stop strings are looked for in the finished text: a server's own tokenizer is asked for every decoding.
+        end = AnswerEnd(self._tokenizer, frozenset(ended), (), request.stop_rule, watch)
+        watch.foresee(ids)
+        taken: list[int] = []
+        finish = self.finish(request, answer)
+        for token in ids[: len(ids) - len(ended)]:
+            taken.append(token)
+            if end.reached(taken):
+                finish = "stop"
+                break
+            if end.is_spent(taken):
+                finish = "length"
+                break
+        whole = end.parts(taken)
+        parts = whole._replace(text=cut_at_stop(whole.text, request.stop))
+        finish = "stop" if len(parts.text) < len(whole.text) else finish
+        return ReadAnswer(parts, finish, parts.lost_to or answer.lost_to)
+
+    def _of_text(self, request: GenerationRequest, answer: Reply) -> ReadAnswer:
+        """What a text says: thoughts that the server parsed off, or those between tags in it."""
+        rule, finish = request.thoughts or ThoughtRule(), self.finish(request, answer)
+        text, reasoning, is_closed = answer.text, answer.reasoning, True
+        if rule.tags is not None and not (reasoning or "").strip():
+            reasoning, text, is_closed = split_reasoning(text, rule.tags, self._is_open(request, rule.tags))
+        text = text.lstrip() if (reasoning or "").strip() else text
+        ending = request.stop_rule.ends_at_token_of
+        cut = cut_at_stop(text, [*request.stop, *([ending] if ending else [])])
+        if len(cut) < len(text):
+            finish = "stop"
+        if rule.budget is not None and self._has_tokens:
+            ids = self._tokenizer.encode(cut)
+            if len(ids) > request.answer_tokens + SLACK_TOKENS:
+                cut, finish = self._tokenizer.decode(ids[: request.answer_tokens], skip_special=False), "length"
+        parts = AnswerParts(cut, reasoning, answer.usage.reasoning_tokens, is_closed)
+        return ReadAnswer(parts, finish, parts.lost_to or (answer.lost_to if not cut.strip() else None))
+
+    def _is_open(self, request: GenerationRequest, tags: ReasoningTags) -> bool:
+        """Whether the prompt ends inside thoughts; of one that the server formats nobody sees the end."""
+        if not self._has_tokens:
+            return False
+        tail = request.ids[-TAIL_TOKENS:].tolist()
+        return opens_thoughts(self._tokenizer.decode(tail, skip_special=False), tags)
+
+    def _text(self, request: GenerationRequest, answer: Reply) -> str:
         """The answer, made of its token ids where they are known: then equal tokens give equal texts everywhere."""
         text, ids = answer.text, self._ids(answer)
         if ids is not None:

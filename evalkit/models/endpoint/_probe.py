@@ -6,8 +6,9 @@ Fields that only some servers know are sent only to those that were seen to unde
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.cards import Endpoint
@@ -76,6 +77,8 @@ class Abilities:
     """Model name that its answers carry."""
     notes: tuple[str, ...] = ()
     """What the user should know."""
+    is_thinking: bool = False
+    """Whether its answer came with thoughts, which stop strings would end."""
 
 
 def find_server(endpoint: Endpoint) -> Server:
@@ -197,17 +200,25 @@ def probe_completions(
     raise UserError(f"{endpoint.base_url} answers no /completions ({reason}); where it only chats, add --chat server")
 
 
-def probe_chat(endpoint: Endpoint, server: Server, stop: Sequence[str] = ()) -> Abilities:
-    """How `/chat/completions` takes messages. A model that thinks may answer the question with nothing."""
-    prompt = {"model": server.model, "messages": [{"role": "user", "content": "Say yes."}]}
+def probe_chat(
+    endpoint: Endpoint, server: Server, stop: Sequence[str] = (), arguments: Mapping[str, Any] = MappingProxyType({})
+) -> Abilities:
+    """How `/chat/completions` takes messages. A model that thinks may answer the question with nothing.
+
+    `arguments` are for the server's chat template; `UserError` where it refuses them.
+    """
+    prompt: dict[str, Any] = {"model": server.model, "messages": [{"role": "user", "content": "Say yes."}]}
+    if arguments:
+        prompt["chat_template_kwargs"] = dict(arguments)
     fields = {key: value for key, value in VLLM_FIELDS.items() if key != "add_special_tokens"} if server.is_vllm else {}
     question = _Question("/chat/completions", prompt, stop)
     try:
         answer, shape = _settled(endpoint, question, RequestShape(endpoint.limit_field, fields))
     except RefusedError as error:
         reason = without_key(endpoint, str(error))
-        raise UserError(f"{endpoint.base_url} does not answer a plain question: {reason}") from None
-    return Abilities("chat", shape, answer.model, _left_out(endpoint, shape))
+        what = "a plain question" if not arguments else "a question with chat_template_kwargs (--chat-arg)"
+        raise UserError(f"{endpoint.base_url} does not answer {what}: {reason}") from None
+    return Abilities("chat", shape, answer.model, _left_out(endpoint, shape), bool(answer.reasoning))
 
 
 @dataclass(frozen=True)

@@ -82,17 +82,24 @@ class ServerText(WithoutSpecialTokens):
         return storable(found)
 
     def apply_chat_template(
-        self, messages: Sequence[dict[str, str]], *, chat_template: str | None = None, **_: Any
+        self,
+        messages: Sequence[dict[str, str]],
+        *,
+        chat_template: str | None = None,
+        tokenize: bool = False,  # noqa: ARG002
+        add_generation_prompt: bool = True,
+        strftime_now: object = None,  # noqa: ARG002
+        **arguments: Any,
     ) -> str:
-        """The chat text of messages, by the server's template."""
+        """The chat text of messages, by the server's template, which is given the arguments."""
         if chat_template is not None:
             raise UserError("--chat FILE needs the model's own tokenizer: give a card that names its weights")
         fields = {
             "messages": list(messages),
-            "add_generation_prompt": True,
+            "add_generation_prompt": add_generation_prompt,
             "add_special_tokens": False,
             # The server's own clock would change every prompt overnight; templates that print a date take it from here.
-            "chat_template_kwargs": {"date_string": TEMPLATE_DATE.strftime("%d %b %Y")},
+            "chat_template_kwargs": {"date_string": TEMPLATE_DATE.strftime("%d %b %Y"), **arguments},
         }
         return self.decode(self._ids(fields))
 

@@ -19,7 +19,7 @@ from evalkit.rope import RopeSetting, Rotation
 from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
-from .._stopping import AnswerEnd, end_ids
+from .._stopping import AnswerEnd, answer_end, end_ids
 from ..conversion import Loadable
 from ._arithmetic import tokens_in_pass
 from ._batch import Batch, Row
@@ -170,7 +170,7 @@ class HuggingFaceModel:
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
         stop = (*request.stop, *self._rules.stop_strings)
-        return AnswerEnd(self._tokenizer, self._eos_ids, stop, request.stop_rule)
+        return answer_end(request, self._tokenizer, self._eos_ids, stop)
 
     def _decode(self, request: GenerationRequest, cached: int, end: AnswerEnd) -> GreedyTokens:
         """Greedy tokens after the prompt; the last one is never fed back."""

@@ -177,7 +177,8 @@ class Batch:
                 continue
             row.generated.append(token)
             is_complete = row.end.reached(row.generated)
-            if is_complete or len(row.generated) >= row.request.max_new_tokens:
+            is_spent = len(row.generated) >= row.request.max_new_tokens or row.end.is_spent(row.generated)
+            if is_complete or is_spent:
                 ended.append((row, is_complete))
             else:
                 self._rows.append(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from evalkit.errors import UserError
 
@@ -13,21 +13,13 @@ from .._base import BackendOptions
 from ._arithmetic import LEAST_PASS, ONE_PASS_TOKENS, activation_bytes, cache_bytes, pass_tokens
 from ._memory import available_memory
 from ._placement import device_of
+from ._stored import StoredTensor
 
-__all__ = ["Forecast", "StoredTensor", "check_memory", "forecast_for", "free_for"]
+__all__ = ["Forecast", "check_memory", "forecast_for", "free_for"]
 
 TIGHT = 0.9  # of what is free: other programs, fragments and the libraries' own buffers take some
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _ASKED = {"float32": 4, "bfloat16": 2, "float16": 2}
-
-
-class StoredTensor(NamedTuple):
-    """A tensor in a file."""
-
-    kind: str
-    """Number format, as safetensors names it."""
-    size: int
-    """Bytes."""
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalkit.cards import Card, loaded_files, weight_files
+from evalkit.cards import Card, weight_files
 from evalkit.errors import CardError, MissingDependencyError, UserError, one_line
-from evalkit.reading import JsonError, load_json
 
 from .._base import BackendOptions
 from .._folder_code import named_implementations, read_configuration, weights_folder
 from ..conversion import Loadable, loadable
-from ._forecast import StoredTensor, check_memory, forecast_for, free_for
+from ._forecast import check_memory, forecast_for, free_for
 from ._hub_code import no_hub_code, strip_implementations
 from ._merge import merge_adapter
 from ._placement import check_device, loading_arguments, placed
 from ._quantised import check_quantisation
+from ._stored import stored_tensors
 from ._tied import check_tied
 
 __all__ = ["LoadedModel", "load_weights"]
@@ -45,8 +45,6 @@ _LOADING = threading.Lock()
 """One load at a time: transformers switches initialisation and default types off and on for the whole process."""
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
-_HEADER_BYTES = 8  # a safetensors file begins with the length of its JSON header, little endian
-_LARGEST_HEADER = 100_000_000  # bytes; the safetensors library refuses larger ones too
 
 
 class LoadedModel(NamedTuple):
@@ -114,7 +112,7 @@ def _checked(place: str, source: Loadable, config: Any, options: BackendOptions)
     """Where `from_pretrained` is to put the weights; `UserError` where they and what they compute cannot fit."""
     check_device(options)
     folder, free = source.folder, free_for(options)
-    tensors = [] if folder is None else [StoredTensor(each.kind, each.size) for each in _stored_tensors(folder)]
+    tensors = [] if folder is None else stored_tensors(folder)
     files = [] if folder is None else weight_files(folder)
     forecast = forecast_for(config, tensors, files, options, free)
     check_memory(place, forecast, options, free)
@@ -188,7 +186,7 @@ def _check_formats(place: str, folder: Path, model: Any) -> None:
     """
     if getattr(model.config, "quantization_config", None) is not None:
         return
-    odd = [(each.name, each.kind) for each in _stored_tensors(folder) if each.kind not in _FLOATS]
+    odd = [(each.name, each.kind) for each in stored_tensors(folder) if each.kind not in _FLOATS]
     lost = [(name, kind) for name, kind in odd if _leaf(name) not in _whole_numbers(model) and not _is_left_out(name)]
     if lost:
         kinds = " and ".join(sorted({kind for _, kind in lost}))
@@ -210,41 +208,6 @@ def _leaf(name: str) -> str:
 
 def _is_left_out(name: str) -> bool:
     return bool(_QUIET.search(name) or _OTHER_PARTS.search(name))
-
-
-class _Entry(NamedTuple):
-    """A tensor in the header of a safetensors file."""
-
-    name: str
-    kind: str
-    size: int
-
-
-def _stored_tensors(folder: Path) -> list[_Entry]:
-    """Every stored tensor, from the headers of the files that transformers reads."""
-    whole = folder / "model.safetensors"
-    paths = [whole] if whole.is_file() else loaded_files(folder, with_code=False)
-    found: list[_Entry] = []
-    for path in paths:
-        if path.suffix == ".safetensors":
-            found += _header(path)
-    return found
-
-
-def _header(path: Path) -> Iterator[_Entry]:
-    """Name, number format and bytes of every tensor of a safetensors file."""
-    try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(_HEADER_BYTES), "little")
-            if size > _LARGEST_HEADER:
-                raise JsonError(f"its header states {size:,} bytes")
-            header = load_json(file.read(size), is_foreign=True)
-        for name, entry in header.items():
-            if name != "__metadata__":
-                begin, end = entry["data_offsets"]
-                yield _Entry(name, str(entry["dtype"]), int(end) - int(begin))
-    except (OSError, JsonError, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise CardError(f"{path}: not a safetensors file ({one_line(error)}): copy it again") from error
 
 
 def _with_attention(load: Callable[[str], Any], options: BackendOptions) -> Any:

@@ -17,7 +17,7 @@ from evalkit.rope import RopeSetting, Rotation
 
 from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules
-from .._stopping import AnswerEnd, end_ids
+from .._stopping import AnswerEnd, answer_end, end_ids
 from ._answers import Answer
 from ._configuration import configured_generation
 from ._engine import lora_request, start_engine
@@ -170,7 +170,7 @@ class VllmModel:
         return {} if asked is None else {"lora_request": asked}
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
-        return AnswerEnd(self._tokenizer, self._eos_ids, self._stop(request), request.stop_rule)
+        return answer_end(request, self._tokenizer, self._eos_ids, self._stop(request))
 
     def _stop(self, request: GenerationRequest) -> list[str]:
         return [*request.stop, *self._rules.stop_strings]
@@ -179,8 +179,12 @@ class VllmModel:
         """Whether evalkit itself looks for stop strings, in the tokens as they come.
 
         It must where vLLM has no tokenizer, and where a least number of tokens is asked for: only vLLM would let a stop
-        string pass within it. Elsewhere it would cost a text for every token; vLLM decodes the new token alone.
+        string pass within it. Elsewhere it would cost a text for every token; vLLM decodes the new token alone. Where
+        the model thinks, vLLM would end its thoughts at what ends an answer, and knows no budget of either.
         """
+        if request.thoughts is not None and request.thoughts.tags is not None:
+            rule = request.stop_rule
+            return bool(self._stop(request) or rule.ends_at_token_of or request.thoughts.budget is not None)
         has_text = self._loaded is not None and self._loaded.reads_text
         return bool(self._stop(request)) and not (has_text and self._least(request) == 0)
 
@@ -193,12 +197,13 @@ class VllmModel:
 
         is_watched = self._is_watched(request)
         stop = [] if is_watched else self._stop(request)
+        end = self._end(request)
         return SamplingParams(
             temperature=0.0,  # greedy
             repetition_penalty=self._rules.facts["repetition_penalty"],
             max_tokens=request.max_new_tokens,
             stop=stop,
-            stop_token_ids=sorted(self._end(request).ids),
+            stop_token_ids=sorted(end.end_ids if end.is_watching else end.ids),
             min_tokens=self._least(request),
             detokenize=bool(stop),  # the text is made of the ids, as every backend makes it
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens

@@ -32,7 +32,7 @@ class Answer:
             return bool(output.finished)
         for token in new:
             self.generated.append(token)
-            if self.end.reached(self.generated):
+            if self.end.reached(self.generated) or self.end.is_spent(self.generated):
                 return True
         return bool(output.finished)
 
@@ -42,12 +42,18 @@ class Answer:
         finish: FinishReason = "length" if reason == "length" else "stop"
         if self.is_watched and self.generated and self.end.reached(self.generated):
             finish = "stop"
+        elif self.is_watched and self.generated and self.end.is_spent(self.generated):
+            finish = "length"
         elif reason not in {"stop", "length"}:
             why = f"vLLM ended the request without an answer ({reason})"
             return Completion(index, finish_reason="error", seconds=seconds, error=why)
+        parts = self.end.parts(self.generated)
         return Completion(
             index,
-            text=self.end.text(self.generated),
+            text=parts.text,
+            reasoning=parts.reasoning,
+            reasoning_tokens=parts.reasoning_tokens,
+            lost_to=parts.lost_to,
             output_tokens=len(self.generated),
             finish_reason=finish,
             seconds=seconds,

@@ -56,7 +56,7 @@ class SampleRecord(StoredRecord):
     ledger: LedgerRecord | None
     """What truncation did; null where no prompt could be built."""
     text: str | None
-    """The model's answer, raw; null where `error` is set."""
+    """The model's answer, raw, without its thoughts; null where `error` is set."""
     output_tokens: int
     """Tokens generated."""
     finish_reason: str
@@ -68,9 +68,12 @@ class SampleRecord(StoredRecord):
     prompt_tokens: int | None = None
     """Prompt tokens as a server counted them; null where it does not say."""
     reasoning_tokens: int | None = None
-    """Generated tokens that were thoughts, as a server counted them; null where it does not say."""
+    """Generated tokens that were thoughts, as the backend or a server counted them; null where nobody did."""
+    reasoning: str | None = None
+    """The model's thoughts, which are never scored; null where it had none, or a server keeps them."""
     lost_to: str | None = None
-    """What took the tokens of an empty answer: `reasoning` or `refusal`; null for every other answer."""
+    """What took the tokens of an empty answer: `reasoning` (the answer is *starved*) or `refusal`; null for every other
+    answer."""
     error: str | None
     """Why there is no answer. Such a sample is tried again and never scored."""
     rope: str
@@ -111,25 +114,31 @@ class Manifest(StoredRecord):
 def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str) -> SampleRecord:
     """The record of one generated (or failed) step."""
     is_failed = completion.error is not None
-    text = completion.text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be stored
+    thoughts = completion.reasoning
     return SampleRecord(
         id=prompt.sample_id,
         step=prompt.step,
         attempt=attempt,
         prompt_sha256=prompt.digest,
         ledger=None if prompt.ledger is None else _ledger_record(prompt.ledger),
-        text=None if is_failed else text,
+        text=None if is_failed else _storable(completion.text),
         output_tokens=completion.output_tokens,
         finish_reason=completion.finish_reason,
         seconds=round(completion.seconds, 6),
         cached_tokens=completion.cached_tokens,
         prompt_tokens=completion.prompt_tokens,
         reasoning_tokens=completion.reasoning_tokens,
+        reasoning=None if is_failed or thoughts is None else _storable(thoughts),
         lost_to=completion.lost_to,
         error=completion.error,
         rope=prompt.rope.key,
         preview=preview,
     )
+
+
+def _storable(text: str) -> str:
+    """The text without lone surrogates, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _ledger_record(ledger: Ledger) -> LedgerRecord:

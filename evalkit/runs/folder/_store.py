@@ -35,6 +35,9 @@ FSYNC_SECONDS = 5.0
 UNKNOWN_WHEN_ABSENT = {"rope_model"}
 """Fields of the identity that older runs do not have and no default stands for; the records still tell their RoPE."""
 
+MEANT_WHEN_ABSENT = {"reasoning": "scored"}
+"""What runs did that were begun before they said so."""
+
 Key = tuple[str, int]
 """Sample id and step."""
 
@@ -231,6 +234,8 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
     for field in sorted(old.keys() | new.keys()):
         before, now = old.get(field), new.get(field)
         if field in UNKNOWN_WHEN_ABSENT and None in (before, now):
+            continue
+        if before is None and now is not None and now == MEANT_WHEN_ABSENT.get(field):
             continue
         if isinstance(before, dict) and isinstance(now, dict):
             differing = sorted(key for key in before.keys() & now.keys() if before[key] != now[key])

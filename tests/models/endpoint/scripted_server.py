@@ -98,6 +98,10 @@ class Behaviour:
     """Body of the list of models."""
     token_ids: list[object] | None = None
     """Ids that it sends with every answer, asked for or not."""
+    says: Callable[[str], str] | None = None
+    """What its model generates for a prompt, thoughts and tags included; None = `answer_to`."""
+    parses_thoughts: bool = False
+    """Whether it sends what stands between <think> and </think> as `reasoning_content`, as servers with a parser do."""
     message: dict[str, Any] = field(default_factory=dict)
     """What it adds to every chat message."""
     counts: bool = True
@@ -260,7 +264,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _completion(self, body: dict[str, Any], prompt: str, is_chat: bool) -> dict[str, Any]:
         like = self.server.behaviour
-        generated = answer_to(prompt).encode()
+        generated = (like.says or answer_to)(prompt).encode()
         limit = 10**6 if like.ignores_limit else self._limit(body)
         kept = generated[:limit]
         text = kept.decode()
@@ -272,7 +276,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if like.token_ids is not None:
             choice["token_ids"] = like.token_ids
         if is_chat:
-            choice["message"] |= like.message
+            choice["message"] |= (_parsed(text) if like.parses_thoughts else {}) | like.message
         length = len(prompt.encode())
         length = length if like.reads_at_most is None else min(length, like.reads_at_most)
         usage = {
@@ -327,6 +331,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Content and thoughts as a server with a reasoning parser sends them."""
+    thoughts, sign, answer = text.removeprefix("<think>").partition("</think>")
+    if not (sign or text.startswith("<think>")):
+        return {"content": text, "reasoning_content": None}
+    return {"content": answer or None, "reasoning_content": thoughts}
 
 
 def _spoiled(answer: dict[str, Any], fault: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from evalkit.errors import UserError
 from evalkit.models import BackendOptions
 from evalkit.models.huggingface import _forecast as module
 from evalkit.models.huggingface import _weights
-from evalkit.models.huggingface._forecast import Forecast, StoredTensor, check_memory, forecast_for
+from evalkit.models.huggingface._forecast import Forecast, check_memory, forecast_for
+from evalkit.models.huggingface._stored import StoredTensor
 
 from .test_arithmetic import GIB, config
 
@@ -35,11 +36,11 @@ def forecast(
 )
 def test_weights_count_as_they_are_loaded(options: dict[str, Any], size: int) -> None:
     """Integers and quantised weights stay as they are stored."""
-    found = forecast([StoredTensor("BF16", 60), StoredTensor("F32", 80)], **options)
+    found = forecast([StoredTensor("w", "BF16", 60), StoredTensor("w", "F32", 80)], **options)
     quantised = "quantised" in options
 
     assert (140 if quantised else size) == found.weights
-    assert 8 == forecast([StoredTensor("I8", 8)], dtype="float32").weights
+    assert 8 == forecast([StoredTensor("w", "I8", 8)], dtype="float32").weights
 
 
 def test_files_without_headers_count_by_their_size(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_files_without_headers_count_by_their_size(tmp_path: Path) -> None:
 
 def test_keys_values_and_a_pass_are_those_of_the_longest_sequence() -> None:
     """As the plan counts them."""
-    found = forecast([StoredTensor("BF16", 16 * GIB)])
+    found = forecast([StoredTensor("w", "BF16", 16 * GIB)])
 
     assert (4 * GIB, 32_768) == (found.cache, found.tokens)
     assert found.activations == 32_768 * module.activation_bytes(config(), 2, 32_768, "sdpa")
@@ -64,7 +65,7 @@ def test_keys_values_and_a_pass_are_those_of_the_longest_sequence() -> None:
 def test_what_cannot_fit_is_refused_with_its_numbers() -> None:
     """In one line, with what to change."""
     asked = BackendOptions(device="cpu", longest_sequence=32_768)
-    found = forecast([StoredTensor("BF16", 16 * GIB)])
+    found = forecast([StoredTensor("w", "BF16", 16 * GIB)])
 
     with pytest.raises(UserError, match=r"16\.0 GiB of weights, 4\.0 GiB of keys.*32,768.*19\.0 GiB free") as caught:
         check_memory("m", found, asked, 19 * GIB)

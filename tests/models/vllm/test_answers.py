@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from evalkit.models import GenerationRequest
+from evalkit.cards import ReasoningTags
+from evalkit.models import GenerationRequest, ThoughtRule, answer_end
 from evalkit.models._stopping import AnswerEnd
 from evalkit.models.vllm._answers import Answer
 from evalkit.prompts import PromptTokenizer, token_array
@@ -79,3 +81,26 @@ def test_a_request_that_vllm_gave_up_is_an_error(is_watched: bool, tokenizer: Pr
 
     assert found.take(aborted)
     assert "without an answer (abort)" in str(found.completion(aborted, 0.0).error)
+
+
+def test_thoughts_are_followed_as_they_come(wild_tokenizer: Callable[..., PromptTokenizer]) -> None:
+    """A stop string in them ends nothing; one in the answer does, and so does a budget that is spent."""
+    tokenizer = wild_tokenizer("thoughts")
+    rule = ThoughtRule(ReasoningTags(open="<think>", close="</think>"), budget=12)
+    request = GenerationRequest(5, token_array(tokenizer.encode("So?")), 20, ("\n",), thoughts=rule)
+
+    def begun() -> Answer:
+        return Answer(request, answer_end(request, tokenizer, frozenset(tokenizer.eos_ids)), is_watched=True)
+
+    whole, spent = begun(), begun()
+    ids = tokenizer.encode("<think>a\nb</think>\nyes\n")
+    ended = [whole.take(output(token)) for token in ids]
+    while not spent.take(output(ids[0] if not spent.generated else ids[1])):
+        pass
+
+    made, starved = whole.completion(output(), 0.0), spent.completion(output(), 0.0)
+    assert [False] * (len(ids) - 1) + [True] == ended
+    assert ("yes", "a\nb", "stop", None) == (made.text, made.reasoning, made.finish_reason, made.lost_to)
+    assert ("", 12, "length", "reasoning") == (
+        starved.text, starved.output_tokens, starved.finish_reason, starved.lost_to,
+    )  # fmt: skip

@@ -59,6 +59,8 @@ class Reply:
     """vLLM: the string or token that ended the answer; None for the end-of-text token."""
     lost_to: Literal["reasoning", "refusal"] | None = None
     """What the generated tokens were, where none of them is text."""
+    reasoning: str | None = None
+    """Thoughts that the server parsed off; None where it shows none."""
 
 
 class UnfinishedError(TryAgainError):
@@ -122,10 +124,42 @@ def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) ->
         token_ids=tuple(ids) if isinstance(ids, list) and all(type(each) is int for each in ids) else None,
         stop_reason=choice.get("stop_reason"),
         lost_to=lost_to,
+        reasoning=_thoughts(message, choice),
     )
     if said is None and "finish_reason" in choice:
         raise UnfinishedError(reply)
     return reply
+
+
+def _thoughts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str | None:
+    """The text of the thoughts, of the first place that has any; None where they are hidden or there are none."""
+    places = [each.get(name) for each in (message, choice) for name in THOUGHTS]
+    for place in (*places, [part for part in _parts(message.get("content")) if _is_thought(part)]):
+        text = place if isinstance(place, str) else "".join(map(_thought, _parts(place)))
+        if text.strip():
+            return storable(text)
+    return None
+
+
+def _parts(content: object) -> list[Any]:
+    return content if isinstance(content, list) else [content] if isinstance(content, dict) else []
+
+
+def _thought(part: object) -> str:
+    """The text of one part of thoughts: OpenRouter's `text` or `summary`, Anthropic's and Mistral's `thinking`."""
+    if not isinstance(part, dict):
+        return part if isinstance(part, str) else ""
+    found = next((part[name] for name in ("thinking", "text", "summary", "content") if part.get(name)), "")
+    return found if isinstance(found, str) else "".join(map(_text_in, _parts(found)))
+
+
+def _text_in(part: object) -> str:
+    text = part.get("text") if isinstance(part, dict) else part
+    return text if isinstance(text, str) else ""
+
+
+def _is_thought(part: object) -> bool:
+    return isinstance(part, dict) and "think" in str(part.get("type"))
 
 
 def _finish(said: object, word: str | None, usage: Usage) -> Finish:
@@ -172,7 +206,7 @@ def _is_text(part: str | dict[str, Any]) -> bool:
 def _is_thinking(content: object) -> bool:
     """Whether typed parts hold thoughts (Mistral's `thinking`, Anthropic's `redacted_thinking`)."""
     parts = content if isinstance(content, list) else []
-    return any(isinstance(part, dict) and "think" in str(part.get("type")) for part in parts)
+    return any(map(_is_thought, parts))
 
 
 def _object(body: bytes) -> dict[str, Any]:
