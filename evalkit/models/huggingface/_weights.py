@@ -67,19 +67,19 @@ def load_weights(card: Card, options: BackendOptions) -> LoadedModel:
     logging.disable_progress_bar()  # progress is the run's business
     place = card.require_weights()
     source = Loadable(place, None)
+    placement: dict[str, Any] = {}
 
     def load(attention: str) -> Any:
-        config = _configuration(source, options)
         return AutoModelForCausalLM.from_pretrained(
             source.place,
-            config=config,
+            config=_configuration(source, options),
             revision=source.revision,
             dtype=options.dtype,
             trust_remote_code=options.trust_remote_code,
             use_safetensors=None if _is_read_by_own_code(source, options) else True,
             attn_implementation=attention,
             output_loading_info=True,
-            **_checked(place, source, config, options),
+            **placement,
         )
 
     try:
@@ -87,6 +87,7 @@ def load_weights(card: Card, options: BackendOptions) -> LoadedModel:
         check_quantisation(place, given)
         source = loadable(card, options, "hf")
         with _LOADING, no_hub_code(options):
+            placement |= _checked(place, source, _configuration(source, options), options)
             model, report = _with_attention(load, options)
     except UserError:
         raise

@@ -101,3 +101,21 @@ def test_answers_are_those_of_one_device(
     device_map = {part: "disk" if part in kept_away else "cpu" for part in PARTS}
 
     assert answers() == answers(device_map=device_map)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("kept_away", [("model.layers.0",), ("model.embed_tokens", "lm_head")])
+def test_an_output_that_is_the_embedding_is_one_with_it_under_a_map(
+    kept_away: tuple[str, ...], save_model: Callable[..., Path], load: Callable[..., Any], ask: Callable[..., Any],
+    prompts: list[list[int]],
+) -> None:  # fmt: skip
+    """Tied weights lie together, as accelerate's own maps have them, and are not taken for two outputs."""
+    pytest.importorskip("accelerate")
+    folder = save_model(tie_word_embeddings=True)
+    device_map = {part: "disk" if part in kept_away else "cpu" for part in PARTS}
+
+    def texts(**options: Any) -> list[str]:
+        answers = load(folder, **options).generate(RopeSetting("native"), ask(prompts))
+        return [each.error or each.text for each in answers]
+
+    assert texts() == texts(device_map=device_map)
