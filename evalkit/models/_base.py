@@ -40,6 +40,8 @@ class BackendOptions:
     """Implementation of attention, as transformers names them; `auto` = sdpa, eager for a class that has no sdpa."""
     is_reusing_prefixes: bool = True
     """Whether shared prefixes may be computed once."""
+    batch: int | None = None
+    """Most answers that the hf backend decodes at once; None = as many as memory holds where that pays."""
     trust_remote_code: bool = False
     """Whether code that comes with the weights may run."""
     longest_sequence: int | None = None

@@ -37,6 +37,8 @@ def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
     settings, card = _found(settings)
     if settings.max_cost is not None and (card.endpoint is None or card.endpoint.prices is None):
         raise UserError("--max-cost needs prices: give them in the card (endpoint.prices)")
+    if settings.batch is not None and settings.backend != "hf":
+        raise UserError(f"--batch is for --backend hf, and this run has --backend {settings.backend}")
     return settings, card
 
 

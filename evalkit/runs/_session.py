@@ -91,6 +91,7 @@ class Session:
             device=settings.device,
             attention=settings.attention,
             is_reusing_prefixes=settings.is_reusing_prefixes,
+            batch=settings.most_rows,
             trust_remote_code=settings.trust_remote_code,
             longest_sequence=longest_sequence,
             max_cost=settings.max_cost,

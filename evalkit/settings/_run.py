@@ -17,6 +17,7 @@ __all__ = ["BenchmarkOptions", "RunOptions", "RunSettings"]
 
 MOST_SAMPLES = 10**9
 MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
+MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard
 COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers
 REASONING = ("apart", "scored")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -72,6 +73,7 @@ class RunSettings:
     attention: Annotated[str, Flag("Attention of the hf backend: auto, sdpa, eager, flash_attention_2.")] = "auto"
     is_reusing_prefixes: Annotated[bool, Flag("Compute every prompt whole.", "--no-prefix-reuse")] = True
     """Compute shared prefixes once."""
+    batch: Annotated[str | None, Flag("Answers the hf backend decodes at once: a number, or auto.", metavar="N")] = None
     trust_remote_code: Annotated[bool, Flag("Run code that comes with the model.")] = False
     options: Annotated[
         Mapping[str, str], Flag("Any other option of the benchmark.", "--option", metavar="NAME=VALUE")
@@ -115,13 +117,23 @@ class RunSettings:
         self._demand("reasoning", REASONING.__contains__, f"must be {' or '.join(REASONING)}")
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
         self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
+        self._demand("batch", _is_batch, f"must be auto, or a whole number from 1 to {MOST_ROWS:,}")
         self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
+
+    @property
+    def most_rows(self) -> int | None:
+        """Answers to decode at once; None for as many as the backend chooses."""
+        return None if self.batch in {None, "auto"} else int(self.batch)
 
     def _demand(self, name: str, is_right: Callable[[Any], bool], rule: str) -> None:
         value = getattr(self, name)
         if value is not None and not is_right(value):
             found = f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else shown(value)
             raise UserError(f"{_flag(name)} {found}: {rule}")
+
+
+def _is_batch(text: str) -> bool:
+    return text == "auto" or (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= MOST_ROWS)
 
 
 def _flag(name: str) -> str:
@@ -168,6 +180,7 @@ class RunOptions(TypedDict, total=False):
     device: str
     attention: str
     is_reusing_prefixes: bool
+    batch: int | str | None
     trust_remote_code: bool
     options: Mapping[str, object]
     partial: bool

@@ -190,7 +190,7 @@ def test_the_backend_is_told_the_settings_of_the_run(opened: Open) -> None:
     options = session.backend_options(longest_sequence=77, note=said.append)
 
     options.note("hello")
-    assert BackendOptions("float32", "cpu", "auto", False, True, 77, None, said.append) == options
+    assert BackendOptions("float32", "cpu", "auto", False, None, True, 77, None, said.append) == options
     assert ["hello"] == said
     assert "auto" == opened().backend_options(longest_sequence=1, note=said.append).dtype
 

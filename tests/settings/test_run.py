@@ -9,8 +9,8 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.settings import RunOptions, RunSettings, settings_of
 
-LOOSER = {"tasks", "samples", "chat_args", "engine", "options", "data", "out"}
-"""A caller may write lists of tasks and samples, numbers as options, and a path as text."""
+LOOSER = {"tasks", "samples", "chat_args", "engine", "batch", "options", "data", "out"}
+"""A caller may write lists of tasks and samples, numbers as options and batch, and a path as text."""
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,11 @@ LOOSER = {"tasks", "samples", "chat_args", "engine", "options", "data", "out"}
         ({"max_cost": -1.0}, "--max-cost -1: must be greater than 0, and finite"),
         ({"max_cost": float("inf")}, "--max-cost inf: must be greater than 0, and finite"),
         ({"max_cost": float("nan")}, "--max-cost nan: must be greater than 0, and finite"),
+        ({"batch": "0"}, "--batch 0: must be auto, or a whole number from 1 to 4,096"),
+        ({"batch": "-1"}, "--batch -1: must be auto, or a whole number from 1 to 4,096"),
+        ({"batch": "2.5"}, "--batch 2.5: must be auto, or a whole number from 1 to 4,096"),
+        ({"batch": "9" * 60}, f"--batch {'9' * 60}: must be auto, or a whole number from 1 to 4,096"),
+        ({"batch": "many"}, "--batch many: must be auto, or a whole number from 1 to 4,096"),
         ({"dtype": "int8"}, "--dtype int8: must be one of auto, float32, bfloat16, float16"),
     ],
 )

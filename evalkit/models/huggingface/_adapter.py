@@ -1,19 +1,18 @@
-"""The transformers adapter: one prompt at a time, in trie order, over one moving KV cache.
+"""The transformers adapter: prompts one at a time, in trie order, over one moving KV cache; answers several at once.
 
-No padding, no batch: a padded batch of long prompts costs more than it saves, and batch mates change numbers. What is
-saved is prefill, by keeping the prefix that the next prompt shares.
+Nothing is padded: a padded batch of long prompts costs more than it saves. Of prompts the prefix is saved that the next
+one shares; of answers the weights are read once for a token of each.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
-from evalkit.errors import SampleError, one_line
+from evalkit.errors import SampleError
 from evalkit.prompts import PromptTokenizer, TokenIds
 from evalkit.rope import RopeSetting, Rotation
 
@@ -22,8 +21,12 @@ from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, answer_end, end_ids
 from ..conversion import Loadable
+from ._batch import Batch, Row
+from ._choice import best_token
+from ._faults import FAULTS, Fault
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
+from ._passes import RowPasses, room_of
 from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
 from ._processors import Processors
@@ -40,9 +43,6 @@ __all__ = ["HuggingFaceModel"]
 # which in float32 costs some 1e-6 a layer, and in narrower formats some last places.
 ROUNDING = 1e-4
 ROUNDING_STEPS = 8
-
-# Out of memory, a token the model lacks, a kernel that refuses, a model's own code made for another release.
-FAULTS = (RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class HuggingFaceModel:
@@ -79,10 +79,11 @@ class HuggingFaceModel:
             options.note(f"no prefix reuse: {reason}")
         self._is_order_told = False
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
+        self._room = room_of(self._model, self._feeding, cache_maker(self._model), self._rotary, options)
 
     @property
     def engine_info(self) -> dict[str, Any]:
-        """dtype, device, attention, threads, whether prefixes are reused, and the architecture that stands in."""
+        """dtype, device, attention, threads, answers at once, prefix reuse, and the architecture that stands in."""
         import torch
 
         stand_in = {} if self._source.runs_as is None else {"runs_as": self._source.runs_as}
@@ -93,6 +94,7 @@ class HuggingFaceModel:
             "attention": self._model.config._attn_implementation,
             "behind_prefix": self._prefill.way,
             "threads": torch.get_num_threads(),
+            "batch": self._batch,
             "prefix_reuse": self._no_reuse_reason or "on",
             "cache": self._feeding.no_cache_reason or "on",
             **self._rules.facts,
@@ -108,16 +110,33 @@ class HuggingFaceModel:
         self._rotary.apply(rope)
         self._cache.clear()
         self._tell_order()
+        if self._batch > 1:
+            yield from Batch(self._passes(), self._room).answers(requests)
+            return
         for request in requests:
             yield self._attempt(request)
 
+    @property
+    def _batch(self) -> int:
+        """Most answers at once under the setting in force."""
+        return 1 if self._rotary.is_order_dependent else self._room.rows
+
+    def _passes(self) -> RowPasses:
+        return RowPasses(self._model, self._feeding, self._prefill, self._cache, self._begin, self._options)
+
+    def _begin(self, request: GenerationRequest) -> Row:
+        process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+        return Row(request, self._end(request), process, self._vocabulary.refusal(request.ids))
+
     def _tell_order(self) -> None:
-        """Say once that no prefix is reused, where the setting in force is the model's own and follows the length."""
-        if self._rotary.is_order_dependent and self._no_reuse_reason is None and not self._is_order_told:
+        """Say once what cannot be, where the setting in force is the model's own and follows the length."""
+        reuse = ["no prefix reuse"] if self._no_reuse_reason is None else []
+        lost = [*reuse, "one answer at a time"] if self._room.rows > 1 else reuse
+        if self._rotary.is_order_dependent and lost and not self._is_order_told:
             self._is_order_told = True
             self._options.note(
-                "no prefix reuse under --rope native: the model's own scaling depends on the prompts before, so each "
-                "prompt is computed whole and alone"
+                f"{' and '.join(lost)} under --rope native: the model's own scaling depends on the prompts before, so "
+                "each prompt is computed whole and alone"
             )
 
     def _attempt(self, request: GenerationRequest) -> Completion:
@@ -127,8 +146,8 @@ class HuggingFaceModel:
                 return self._answer(request, start)
         except FAULTS as error:
             self._cache.clear()
-            reason = f"{type(error).__name__}: {one_line(error)}"
-            return Completion(request.index, finish_reason="error", seconds=time.perf_counter() - start, error=reason)
+            seconds, reason = time.perf_counter() - start, Fault(error).reason
+            return Completion(request.index, finish_reason="error", seconds=seconds, error=reason)
 
     def close(self) -> None:
         """Drop the weights and the cache."""
@@ -157,7 +176,7 @@ class HuggingFaceModel:
 
         def next_token(generated: list[int], forbidden: frozenset[int]) -> int:
             logits = self._next(request.ids, generated) if generated else self._first(request.ids, cached)
-            return _best(process(logits, generated), forbidden)
+            return best_token(process(logits, generated), forbidden)
 
         with torch.inference_mode():
             answer = greedy_tokens(request.max_new_tokens, end, next_token)
@@ -189,7 +208,7 @@ class HuggingFaceModel:
             return len(generated), sum(self._departs(request, generated))
         except FAULTS as error:
             self._cache.clear()
-            raise SampleError(f"{type(error).__name__}: {one_line(error)}") from error
+            raise SampleError(Fault(error).reason) from error
 
     def _departs(self, request: GenerationRequest, generated: list[int]) -> Iterator[bool]:
         """Whether each generated token lies below the best one of a pass over the whole text before it."""
@@ -202,7 +221,7 @@ class HuggingFaceModel:
             for place, token in enumerate(generated):
                 logits = self._feeding.whole([*ids, *generated[:place]])
                 scores = process(logits, generated[:place])
-                best = _best(scores, end.forbidden(place))
+                best = best_token(scores, end.forbidden(place))
                 spread = float(logits.max() - logits.median())  # masked tokens have large negative ones
                 yield float(scores[best] - scores[token]) > rounding * spread
 
@@ -214,20 +233,6 @@ class HuggingFaceModel:
 
     def _forward(self, ids: list[int]) -> torch.Tensor:
         return self._feeding.step(ids, self._cache.cache)
-
-
-def _best(logits: torch.Tensor, forbidden: frozenset[int]) -> int:
-    """The likeliest token but the forbidden ones; `RuntimeError` where the logits are no numbers.
-
-    The winner tells: `argmax` takes NaN and infinity for the largest number, and models mask tokens with -infinity.
-    """
-    if forbidden:
-        logits = logits.clone()
-        logits[list(forbidden)] = float("-inf")
-    best = int(logits.argmax())
-    if not math.isfinite(float(logits[best])):
-        raise RuntimeError("the model's logits are not finite; try --dtype float32 or bfloat16")
-    return best
 
 
 def _eos_ids(model: Any, tokenizer: PromptTokenizer) -> frozenset[int]:

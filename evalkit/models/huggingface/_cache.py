@@ -44,6 +44,14 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not 
         end = self.keys.shape[-2] - abs(tokens_to_remove)
         self.keys, self.values = (buffer[..., :end, :] for buffer in self._buffers)
 
+    def beginning(self, tokens: int) -> _GrowingLayer:
+        """A layer that holds the first tokens of this one, read from its buffers until it is written to."""
+        layer = _GrowingLayer()
+        layer.dtype, layer.device, layer.is_initialized = self.dtype, self.device, True
+        layer._buffers = (self.keys[..., :tokens, :], self.values[..., :tokens, :])
+        layer.keys, layer.values = layer._buffers
+        return layer
+
 
 def _grown(held: torch.Tensor, new: torch.Tensor, tokens: int) -> torch.Tensor:
     """A buffer with room for `tokens` and some more, holding what was held."""
@@ -57,3 +65,9 @@ class GrowingCache(Cache):  # type: ignore[misc]  # transformers is not typed
 
     def __init__(self) -> None:
         super().__init__(layer_class_to_replicate=_GrowingLayer)
+
+    def beginning(self, tokens: int) -> GrowingCache:
+        """A cache of the first tokens; both may grow, and nothing is copied that neither writes to."""
+        cache = GrowingCache()
+        cache.layers = [layer.beginning(tokens) for layer in self.layers]
+        return cache

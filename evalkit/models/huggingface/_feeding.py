@@ -7,7 +7,7 @@ prompt. So a cache is used only where the class takes it by name and, tried at l
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,11 @@ class Feeding:
         """What a step of a single token is computed within."""
 
     @property
+    def takes_positions(self) -> bool:
+        """Whether a pass may say where its tokens stand."""
+        return "position_ids" in self._parameters
+
+    @property
     def dtype(self) -> torch.dtype:
         """Number format that the model computes in."""
         dtype: torch.dtype = self._model.dtype
@@ -49,6 +54,15 @@ class Feeding:
                 input_ids=self._batch(ids), use_cache=True, **{self.cache_argument: cache}, **self._last_only
             )
         return _last(output)
+
+    def rows(self, ids: list[int], positions: Sequence[int], cache: Any) -> torch.Tensor:
+        """Logits behind one new token of each row at its position, shape (rows, vocabulary)."""
+        assert self.cache_argument is not None
+        arguments = {"position_ids": self._batch(positions).T, self.cache_argument: cache}
+        with self.for_one_token():
+            output = self._model(input_ids=self._batch(ids).T, use_cache=True, **arguments, **self._last_only)
+        logits: torch.Tensor = output.logits[:, -1].float()
+        return logits
 
     def whole(self, ids: list[int]) -> torch.Tensor:
         """Logits behind the last token of the whole sequence, shape (vocabulary,), computed without any cache."""
@@ -64,10 +78,10 @@ class Feeding:
         switch = {"use_cache": False} if "use_cache" in self._parameters else {}
         return {"input_ids": batch, **switch}
 
-    def _batch(self, ids: list[int]) -> torch.Tensor:
+    def _batch(self, ids: Sequence[int]) -> torch.Tensor:
         import torch
 
-        return torch.tensor([ids], dtype=torch.long, device=self._model.device)
+        return torch.tensor([list(ids)], dtype=torch.long, device=self._model.device)
 
     def _no_cache_reason(self, make_cache: Callable[[], Any]) -> str | None:
         name = type(self._model).__name__

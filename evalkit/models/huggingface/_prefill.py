@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._suffix import SuffixAttention
 
-__all__ = ["Prefill"]
+__all__ = ["Prefill", "agree"]
 
 MASK_ELEMENTS = 2**28  # a mask of new × all tokens is bounded to 256 MiB of bools
 ONE_PASS_TOKENS = 2**16  # a longer prompt is computed in pieces: an 8B model's activations take 10 GiB at 128k in one
@@ -136,6 +136,13 @@ def _tried(suffix: SuffixAttention, feeding: Feeding, cache: Any, trial: list[in
                 ways = set(seen)
         except (RuntimeError, LookupError, TypeError, ValueError, AttributeError):  # no such kernel on this device
             return set()
-    rounding = max(TRIAL_ROUNDING, TRIAL_STEPS * torch.finfo(feeding.dtype).eps)
+    return ways if agree(found, expected, feeding.dtype) else set()
+
+
+def agree(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Whether logits of one token, computed in two ways in that number format, differ by no more than rounding."""
+    import torch
+
+    rounding = max(TRIAL_ROUNDING, TRIAL_STEPS * torch.finfo(dtype).eps)
     spread = float(expected.max() - expected.median())  # masked tokens have large negative ones
-    return ways if float((found - expected).abs().max()) <= rounding * spread else set()
+    return float((found - expected).abs().max()) <= rounding * spread

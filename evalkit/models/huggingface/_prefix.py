@@ -32,6 +32,7 @@ class MovingCache:
         """Forget everything: another rope group, or a fault in the middle of a forward pass."""
         self.cache = self._make_cache()
         self._ids: TokenIds = token_array([])
+        self._is_given_away = False
 
     def start(self, ids: TokenIds, keep: Callable[[int, int], int] = _all) -> int:
         """Make the cache hold a prefix of `ids`, shorter than it; the length of that prefix, in tokens.
@@ -42,6 +43,9 @@ class MovingCache:
         if kept == 0:
             self.clear()
             return 0
+        if self._is_given_away:
+            self.cache = self.cache.beginning(kept)
+            self._is_given_away = False
         surplus = int(self.cache.get_seq_length()) - kept
         if surplus > 0:
             self.cache.crop(-surplus)  # a negative number removes that many tokens; 5.x deprecates a positive one
@@ -51,6 +55,12 @@ class MovingCache:
     def hold(self, ids: TokenIds, generated: list[int]) -> None:
         """Remember what the cache holds after a forward pass over `ids` and the generated tokens fed back so far."""
         self._ids = np.concatenate([ids, token_array(generated)])
+
+    def give_away(self, ids: TokenIds) -> Any:
+        """The cache, which holds `ids`, for an answer that goes on while the next prompt starts from a copy."""
+        self._ids = ids
+        self._is_given_away = True
+        return self.cache
 
 
 def cache_maker(model: Any) -> Callable[[], Any]:

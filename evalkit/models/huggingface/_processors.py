@@ -1,6 +1,7 @@
 """transformers' own logits processors for what a generation configuration asks of greedy decoding.
 
-The same classes as `generate` uses, in its order, on the float32 logits that it has before them.
+The same classes as `generate` uses, in its order, on the float32 logits that it has before them. Only what these would
+find anew in the whole text at every token is kept from one token to the next (`_seen.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.errors import CardError, one_line, shown
 
 from .._generation import GenerationRules
+from ._seen import NoRepeats, SeenTokens
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +25,8 @@ __all__ = ["Processors"]
 class _Asked:
     """What the processors of one prompt depend on."""
 
-    prompt: torch.Tensor
-    """Its tokens, shape (1, tokens)."""
+    seen: SeenTokens
+    """Its tokens, and behind them those of the answer."""
     max_new_tokens: int
     """Generation limit, in tokens."""
     ends: torch.Tensor
@@ -35,7 +37,12 @@ class _Asked:
     @property
     def tokens(self) -> int:
         """Length of the prompt."""
-        return int(self.prompt.shape[-1])
+        return self.seen.prompt_tokens
+
+    @property
+    def device(self) -> Any:
+        """Where logits are."""
+        return self.ends.device
 
 
 Process = Callable[["torch.Tensor", Sequence[int]], "torch.Tensor"]
@@ -71,25 +78,24 @@ class Processors:
     def _process(self, fields: Mapping[str, Any], prompt: Sequence[int], max_new_tokens: int) -> Process:
         import torch
 
-        seen = torch.tensor([list(prompt)], dtype=torch.long, device=self._device)
+        seen = SeenTokens(prompt, max_new_tokens, self._device)
         ends = torch.tensor(self._ends, dtype=torch.long, device=self._device)
-        chain = _chain(fields, _Asked(seen, max_new_tokens, ends, "forced_bos_token_id" in fields))
+        asked = _Asked(seen, max_new_tokens, ends, "forced_bos_token_id" in fields)
+        chosen = [name for name in fields if len(ends) or name not in _NEED_AN_END]
+        chain = [(_MAKERS[name](fields[name], asked), name in _OF_DISTINCT) for name in chosen]
 
         def process(logits: torch.Tensor, generated: Sequence[int]) -> torch.Tensor:
-            new = torch.tensor([list(generated)], dtype=torch.long, device=self._device)
-            processed: torch.Tensor = chain(torch.cat([seen, new], dim=-1), logits[None].clone())
-            return processed[0]
+            seen.follow(generated)
+            scores = logits[None].clone()
+            for processor, is_of_distinct in chain:
+                scores = processor(seen.distinct if is_of_distinct else seen.ids, scores)
+            return scores[0]
 
         return process
 
 
-def _chain(fields: Mapping[str, Any], asked: _Asked) -> Any:
-    """The processors of those fields, one after the other."""
-    from transformers import LogitsProcessorList
-
-    chosen = [name for name in fields if len(asked.ends) or name not in _NEED_AN_END]
-    return LogitsProcessorList([_MAKERS[name](fields[name], asked) for name in chosen])
-
+_OF_DISTINCT = {"repetition_penalty"}
+"""What counts which tokens there are, and neither where nor how often."""
 
 _NEED_AN_END = {"min_length", "min_new_tokens", "exponential_decay_length_penalty"}
 
@@ -115,13 +121,13 @@ _MAKERS: dict[str, Callable[[Any, _Asked], Any]] = {
     "sequence_bias": _maker("SequenceBiasLogitsProcessor", lambda value, _: {"sequence_bias": value}),
     "encoder_repetition_penalty": _maker(
         "EncoderRepetitionPenaltyLogitsProcessor",
-        lambda value, asked: {"penalty": value, "encoder_input_ids": asked.prompt},
+        lambda value, asked: {"penalty": value, "encoder_input_ids": asked.seen.distinct},  # the prompt's, at first
     ),
     "repetition_penalty": _maker("RepetitionPenaltyLogitsProcessor", lambda value, _: {"penalty": value}),
-    "no_repeat_ngram_size": _maker("NoRepeatNGramLogitsProcessor", lambda value, _: {"ngram_size": value}),
+    "no_repeat_ngram_size": lambda value, asked: NoRepeats(value, asked.seen),
     "encoder_no_repeat_ngram_size": _maker(
         "EncoderNoRepeatNGramLogitsProcessor",
-        lambda value, asked: {"encoder_ngram_size": value, "encoder_input_ids": asked.prompt},
+        lambda value, asked: {"encoder_ngram_size": value, "encoder_input_ids": asked.seen.ids},
     ),
     "bad_words_ids": _maker(
         "NoBadWordsLogitsProcessor",
@@ -129,7 +135,7 @@ _MAKERS: dict[str, Callable[[Any, _Asked], Any]] = {
     ),
     "min_length": _maker(
         "MinLengthLogitsProcessor",
-        lambda value, asked: {"min_length": value, "eos_token_id": asked.ends, "device": asked.prompt.device},
+        lambda value, asked: {"min_length": value, "eos_token_id": asked.ends, "device": asked.device},
     ),
     "min_new_tokens": _maker(
         "MinNewTokensLengthLogitsProcessor",
@@ -137,7 +143,7 @@ _MAKERS: dict[str, Callable[[Any, _Asked], Any]] = {
             "prompt_length_to_skip": asked.tokens,
             "min_new_tokens": value,
             "eos_token_id": asked.ends,
-            "device": asked.prompt.device,
+            "device": asked.device,
         },
     ),
     "forced_bos_token_id": _maker("ForcedBOSTokenLogitsProcessor", lambda value, _: {"bos_token_id": value}),
@@ -146,7 +152,7 @@ _MAKERS: dict[str, Callable[[Any, _Asked], Any]] = {
         lambda value, asked: {
             "max_length": asked.tokens + asked.max_new_tokens,
             "eos_token_id": value,
-            "device": asked.prompt.device,
+            "device": asked.device,
         },
     ),
     "exponential_decay_length_penalty": _maker(
@@ -159,14 +165,14 @@ _MAKERS: dict[str, Callable[[Any, _Asked], Any]] = {
     ),
     "suppress_tokens": _maker(
         "SuppressTokensLogitsProcessor",
-        lambda value, asked: {"suppress_tokens": value, "device": asked.prompt.device},
+        lambda value, asked: {"suppress_tokens": value, "device": asked.device},
     ),
     "begin_suppress_tokens": _maker(
         "SuppressTokensAtBeginLogitsProcessor",
         lambda value, asked: {
             "begin_suppress_tokens": value,
             "begin_index": _begin(asked),
-            "device": asked.prompt.device,
+            "device": asked.device,
         },
     ),
     "renormalize_logits": _maker("LogitNormalization", lambda _value, _asked: {}),

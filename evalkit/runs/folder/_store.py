@@ -280,10 +280,13 @@ def _continued(earlier: Manifest, now: Manifest) -> Manifest:
     )
 
 
+_FREE = {"batch"}  # of an engine's facts: how much it does at once follows free memory, and changes no answer's meaning
+
+
 def _changes(old: dict[str, object], new: dict[str, object]) -> list[str]:
     return [
         f"{field} changed since this run began: {old[field]} → {new[field]}"
-        for field in sorted(old.keys() & new.keys())
+        for field in sorted(old.keys() & new.keys() - _FREE)
         if old[field] != new[field]
     ]
 

@@ -247,6 +247,8 @@ def test_a_cost_limit_ends_the_run_and_money_continues_it(
         (["MODEL", "--backend", "vllm", "--engine", "eagre=true"], "did you mean 'eager'?"),
         (["MODEL", "--backend", "vllm", "--engine", "memory_fraction=2"], "--engine memory_fraction=2"),
         (["URL", "--backend", "hf"], "leave out --base-url and --backend"),
+        (["URL", "--batch", "4"], "--batch is for --backend hf, and this run has --backend endpoint"),
+        (["MODEL", "--backend", "vllm", "--batch", "auto"], "--batch is for --backend hf, and this run has"),
         (["CARD"], "wants a key: set HOSTED_KEY in the environment"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

@@ -27,6 +27,12 @@ class FakeCache:
         assert -self.tokens <= tokens_to_remove < 0
         self.tokens += tokens_to_remove
 
+    def beginning(self, tokens: int) -> FakeCache:
+        assert tokens <= self.tokens
+        made = FakeCache()
+        made.tokens = tokens
+        return made
+
 
 ids = st.lists(st.integers(0, 1), min_size=1, max_size=12)
 answers = st.lists(st.integers(0, 1), max_size=4)
@@ -48,6 +54,25 @@ def test_the_cache_keeps_what_the_next_prompt_shares_with_prompt_and_answer(
         held = prompt + answer
         cache.cache.tokens = len(held)
         cache.hold(token_array(prompt), answer)
+
+
+@given(turns=st.lists(ids, min_size=1, max_size=8))
+def test_a_cache_that_was_given_away_is_left_alone_and_still_begins_the_next(turns: list[list[int]]) -> None:
+    """The answer that has it goes on behind the prompt, while the next prompt starts from a cache of its own."""
+    cache = MovingCache(FakeCache, is_reusing=True)
+    held: list[int] = []
+    given: list[tuple[FakeCache, int]] = []
+
+    for prompt in turns:
+        kept = cache.start(token_array(prompt))
+
+        assert min(common_prefix(token_array(held), token_array(prompt)), len(prompt) - 1) == kept
+        assert kept == cache.cache.get_seq_length()
+        assert all(cache.cache is not other for other, _ in given)
+        cache.cache.tokens, held = len(prompt), prompt
+        given.append((cache.give_away(token_array(prompt)), len(prompt) + 3))
+        given[-1][0].tokens += 3  # tokens of the answer
+        assert [tokens for _, tokens in given] == [other.tokens for other, _ in given]
 
 
 @given(turns=st.lists(ids, min_size=1, max_size=5))
@@ -106,6 +131,30 @@ def test_the_growing_cache_holds_what_transformers_cache_holds(monkeypatch: pyte
             ours.crop(-surplus)
             theirs.crop(-surplus)
         assert theirs.get_seq_length() == ours.get_seq_length()
+
+
+def test_two_caches_of_one_beginning_grow_apart() -> None:
+    """Neither sees what the other is given, whichever is written first."""
+    import torch
+
+    from evalkit.models.huggingface._cache import GrowingCache
+
+    def states(tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.randn(1, 2, tokens, 4), torch.randn(1, 2, tokens, 4)
+
+    torch.manual_seed(0)
+    first, stem, ends = GrowingCache(), [states(6) for _ in range(2)], [[states(2) for _ in range(2)] for _ in "ab"]
+    for layer in range(2):
+        first.update(*stem[layer], layer)
+
+    second = first.beginning(4)
+
+    for layer in range(2):
+        found = (first.update(*ends[0][layer], layer), second.update(*ends[1][layer], layer))
+        for kept, end, both in zip((6, 4), ends, found, strict=True):
+            for whole, begun, new in zip(both, stem[layer], end[layer], strict=True):
+                assert torch.equal(torch.cat([begun[..., :kept, :], new], dim=-2), whole)
+    assert (8, 6) == (first.get_seq_length(), second.get_seq_length())
 
 
 @pytest.mark.parametrize(

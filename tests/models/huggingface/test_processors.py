@@ -54,8 +54,8 @@ def configured(folder: Path, **fields: Any) -> Path:
 
 
 def answers(model: HuggingFaceModel, requests: list[GenerationRequest]) -> list[tuple[str, int]]:
-    """Text and tokens of each answer."""
-    done = list(model.generate(RopeSetting("native"), requests))
+    """Text and tokens of each answer, in the order of the requests' indexes."""
+    done = sorted(model.generate(RopeSetting("native"), requests), key=lambda each: each.index)
     assert [None] * len(done) == [each.error for each in done]
     return [(each.text, each.output_tokens) for each in done]
 

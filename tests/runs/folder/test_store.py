@@ -293,6 +293,17 @@ def test_a_changed_library_is_a_warning(tmp_path: Path, manifest: NewManifest, r
     assert ["torch changed since this run began: 2.0 → 2.1"] == warnings
 
 
+def test_how_much_an_engine_does_at_once_may_change_without_a_word(tmp_path: Path, manifest: NewManifest) -> None:
+    """It follows free memory; the manifest says the latest."""
+    with RunStore(tmp_path) as store:
+        store.open_as(manifest())
+        store.note_engine({"batch": 8, "device": "cpu"})
+
+        assert ["device changed since this run began: cpu → gpu"] == store.note_engine({"batch": 4, "device": "gpu"})
+
+    assert 4 == read_manifest(tmp_path).environment["engine"]["batch"]
+
+
 @pytest.mark.parametrize(
     "content", [b"{", b"\xff\xfe", b"[]", b"{}", b'{"identity": {}, "settings": {}, "environment": {}}']
 )
