@@ -5,6 +5,7 @@ from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, 
 from ._greedy import NextToken, answer_greedily
 from ._load import backend_name, backend_names, load_model
 from ._requests import PlannedRequests
+from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
 from ._stopping import AnswerEnd, answer_end, end_ids
 from ._thoughts import ThoughtRule
@@ -31,6 +32,7 @@ __all__ = [
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "Sampling",
     "ThoughtRule",
     "addressed",
     "answer_end",
