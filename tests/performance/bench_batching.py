@@ -8,7 +8,8 @@ answers of their full length or ending one by one. All arms run in this process,
 device the time on the clock, and the median of the repeats is printed. `generate` pads a batch on the left, feeds its
 prompts together and goes on until its last answer is complete. Goals in float32: the answers are those of batch 1, and
 with a batch of 8 long answers to short prompts take at most half as long as one by one. In other number formats the
-answers that differ from those of batch 1 (flips) are a measurement, not a fault.
+answers that differ from those of batch 1 (flips) are a measurement, not a fault. Last come penalties behind a prompt of
+32,000 tokens: with the tokens seen kept from one token to the next, and with the whole text handed over at each.
 """
 
 from __future__ import annotations
@@ -153,6 +154,41 @@ def hardware(device: str, dtype: str) -> str:
     )
 
 
+def penalties(device: str, tokens: int = 32_000, vocabulary: int = 150_000, new: int = 20) -> dict[str, float]:
+    """Milliseconds for each token of an answer behind so many others, by way of applying both penalties."""
+    import torch
+    from transformers.generation import logits_process
+
+    from evalkit.models._generation import GenerationRules
+    from evalkit.models.huggingface._processors import Processors
+
+    prompt = np.random.default_rng(1).integers(2, vocabulary, tokens).tolist()
+    logits = torch.randn(vocabulary, device=device)
+    fields = {"repetition_penalty": 1.1, "no_repeat_ngram_size": 3}
+    process = Processors(GenerationRules(fields, "the benchmark"), (), device).start(prompt, new + 1)
+    whole = torch.tensor([prompt], device=device)
+    theirs = (
+        logits_process.RepetitionPenaltyLogitsProcessor(1.1), logits_process.NoRepeatNGramLogitsProcessor(3)
+    )  # fmt: skip
+
+    def anew(generated: list[int]) -> torch.Tensor:
+        scores = logits[None].clone()
+        ids = torch.cat([whole, torch.tensor([generated], dtype=torch.long, device=device)], dim=-1)
+        for each in theirs:
+            scores = each(ids, scores)
+        return scores[0]
+
+    def taken(step: Callable[[list[int]], torch.Tensor]) -> float:
+        step(prompt[:1])
+        start = time.perf_counter()
+        best = [int(step(prompt[:length]).argmax()) for length in range(1, new + 1)]
+        assert len(best) == new
+        return 1000 * (time.perf_counter() - start) / new
+
+    assert torch.equal(anew(prompt[:1]), process(logits, prompt[:1]))
+    return {"kept": taken(lambda generated: process(logits, generated)), "whole text": taken(anew)}
+
+
 def options_asked() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -193,6 +229,8 @@ def main() -> int:
     is_met = True
     for case in cases(asked.short, asked.long, asked.new):
         is_met &= report(case, requests_of(case, asked.prompts), models, peer, asked)
+    found = ", ".join(f"{name} {each:.2f} ms" for name, each in penalties(asked.device).items())
+    print(f"\npenalties behind 32,000 tokens, for each new one: {found}")
     return 0 if is_met else 1
 
 
@@ -213,7 +251,8 @@ def report(
     print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens")
     is_met = True
     for name, arm in found.items():
-        flips = "" if name.startswith("generate") else f"{sum(map(str.__ne__, arm.answers, alone.answers))} differ"
+        differing = sum(ours != theirs for ours, theirs in zip(arm.answers, alone.answers, strict=True))
+        flips = "" if name.startswith("generate") else f"{differing} differ"
         print(f"{name:>20}: {arm.median:7.2f} s, {arm.median / alone.median:5.2f} of batch 1  {flips}")
         is_met &= asked.dtype != "float32" or not flips or flips.startswith("0 ")
     if f"batch {GOAL_BATCH}" in found and case.longest == asked.short and not case.has_ends:

@@ -23,6 +23,7 @@ from .._stopping import AnswerEnd, answer_end, end_ids
 from ..conversion import Loadable
 from ._batch import Batch, Row
 from ._choice import best_token
+from ._departures import departures
 from ._draw import Draw
 from ._faults import FAULTS, Fault
 from ._feeding import Feeding
@@ -39,11 +40,6 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["HuggingFaceModel"]
-
-# Between a token's logits over a cache and without one, relative to their spread: kernels add up in another order,
-# which in float32 costs some 1e-6 a layer, and in narrower formats some last places.
-ROUNDING = 1e-4
-ROUNDING_STEPS = 8
 
 
 class HuggingFaceModel:
@@ -207,25 +203,12 @@ class HuggingFaceModel:
             generated = self._decode(
                 request, self._cache.start(request.ids, self._prefill.kept), self._end(request)
             ).ids
-            return len(generated), sum(self._departs(request, generated))
+            process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+            departing = departures(self._feeding, process, self._end(request), request.ids.tolist(), generated)
+            return len(generated), sum(departing)
         except FAULTS as error:
             self._cache.clear()
             raise SampleError(Fault(error).reason) from error
-
-    def _departs(self, request: GenerationRequest, generated: list[int]) -> Iterator[bool]:
-        """Whether each generated token lies below the best one of a pass over the whole text before it."""
-        import torch
-
-        end, ids = self._end(request), request.ids.tolist()
-        rounding = max(ROUNDING, ROUNDING_STEPS * torch.finfo(self._model.dtype).eps)
-        with torch.inference_mode():
-            process = self._processors.start(ids, request.max_new_tokens)
-            for place, token in enumerate(generated):
-                logits = self._feeding.whole([*ids, *generated[:place]])
-                scores = process(logits, generated[:place])
-                best = best_token(scores, end.forbidden(place))
-                spread = float(logits.max() - logits.median())  # masked tokens have large negative ones
-                yield float(scores[best] - scores[token]) > rounding * spread
 
     def _first(self, ids: TokenIds, cached: int) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,)."""
