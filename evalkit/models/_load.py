@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evalkit.cards import Card
-from evalkit.errors import UnknownNameError
+from evalkit.errors import UnknownNameError, UserError
 from evalkit.plugins import load_plugin, plugin_names
 from evalkit.prompts import PromptTokenizer
 
@@ -52,11 +52,16 @@ def backend_name(given: str) -> str:
 
 
 def load_model(backend: str, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> ModelAdapter:
-    """The model of a card, loaded by that backend; `UnknownNameError` where there is no such backend."""
+    """The model of a card, loaded by that backend; `UnknownNameError` where there is no such backend.
+
+    A backend of another package that obeys the `sampling` of requests says so by an attribute, `can_sample = True`.
+    """
     backend = backend_name(backend)
     if backend in _BACKENDS:
         return _BACKENDS[backend](card, tokenizer, options)
     loader: Loader | None = load_plugin(GROUP, backend)
     if loader is None:
         raise UnknownNameError("backend", backend, backend_names())
+    if options.sampling is not None and not getattr(loader, "can_sample", False):
+        raise UserError(f"--temperature: the backend {backend} only decodes greedily; leave it out, or use another")
     return loader(card, tokenizer, options)

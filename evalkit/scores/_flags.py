@@ -85,7 +85,14 @@ def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str
 
 
 def decoding_label(manifest: Manifest) -> list[str]:
-    """What the label of a run says of its decoding: nothing where that was greedy, as every protocol asks."""
+    """What the label of a run says of its decoding: nothing where that was greedy, or drawn as was asked for.
+
+    Else which of the settings asked for were not in force, because a server does not take them.
+    """
     engine = manifest.environment.get("engine")
-    decoding = engine.get("decoding") if isinstance(engine, dict) else None
-    return [] if decoding in (None, GREEDY) else ["not-greedy"]
+    engine = engine if isinstance(engine, dict) else {}
+    asked = str(manifest.identity.get("sampling", GREEDY))
+    if asked == GREEDY:
+        return [] if engine.get("decoding") in (None, GREEDY) else ["not-greedy"]
+    names = [str(name).replace("_", "-") for name in engine.get("left_out") or ()]
+    return [f"without-{name}" for name in names if name in asked or name == "seed"]
