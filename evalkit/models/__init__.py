@@ -3,7 +3,7 @@
 from ._attention import check_attention
 from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
 from ._greedy import NextToken, answer_greedily
-from ._load import backend_name, backend_names, load_model
+from ._load import backend_name, backend_names, check_sampling, load_model
 from ._requests import PlannedRequests
 from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
@@ -41,6 +41,7 @@ __all__ = [
     "backend_names",
     "check_attention",
     "check_key_may_go",
+    "check_sampling",
     "end_ids",
     "endpoint_card",
     "endpoint_key",

@@ -51,8 +51,6 @@ class BackendOptions:
     """What a paid endpoint may charge, in the currency of its prices; None = no limit."""
     note: Callable[[str], None] = _ignore
     """Takes what the user should know while the backend works."""
-    sampling: Sampling | None = None
-    """What the run asks of its draws; None = greedy decoding."""
     rope_model: RopeModel | None = None
     """What the run's RoPE settings were computed from, to be held against the loaded model; None under `native`."""
 

@@ -10,8 +10,9 @@ from evalkit.plugins import load_plugin, plugin_names
 from evalkit.prompts import PromptTokenizer
 
 from ._base import BackendOptions, ModelAdapter
+from ._sampling import Sampling
 
-__all__ = ["backend_name", "backend_names", "load_model"]
+__all__ = ["backend_name", "backend_names", "check_sampling", "load_model"]
 
 
 GROUP = "evalkit.models"
@@ -52,16 +53,23 @@ def backend_name(given: str) -> str:
 
 
 def load_model(backend: str, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> ModelAdapter:
-    """The model of a card, loaded by that backend; `UnknownNameError` where there is no such backend.
-
-    A backend of another package that obeys the `sampling` of requests says so by an attribute, `can_sample = True`.
-    """
+    """The model of a card, loaded by that backend; `UnknownNameError` where there is no such backend."""
     backend = backend_name(backend)
     if backend in _BACKENDS:
         return _BACKENDS[backend](card, tokenizer, options)
     loader: Loader | None = load_plugin(GROUP, backend)
     if loader is None:
         raise UnknownNameError("backend", backend, backend_names())
-    if options.sampling is not None and not getattr(loader, "can_sample", False):
-        raise UserError(f"--temperature: the backend {backend} only decodes greedily; leave it out, or use another")
     return loader(card, tokenizer, options)
+
+
+def check_sampling(backend: str, sampling: Sampling | None) -> None:
+    """Raise `UserError` for draws of a backend that only decodes greedily, before anything is loaded.
+
+    A backend of another package that obeys the `sampling` of requests says so by an attribute, `can_sample = True`.
+    """
+    backend = backend_name(backend)
+    if sampling is None or backend in _BACKENDS:
+        return
+    if not getattr(load_plugin(GROUP, backend), "can_sample", False):
+        raise UserError(f"--temperature: the backend {backend} only decodes greedily; leave it out, or use another")

@@ -9,7 +9,15 @@ from typing import Any
 
 from evalkit.cards import weights_digest
 from evalkit.errors import RunConflictError
-from evalkit.models import Completion, ModelAdapter, PlannedRequests, check_attention, endpoint_key, load_model
+from evalkit.models import (
+    Completion,
+    ModelAdapter,
+    PlannedRequests,
+    check_attention,
+    check_sampling,
+    endpoint_key,
+    load_model,
+)
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request
@@ -81,6 +89,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
     """
     session.check_rope()
     check_attention(session.backend, session.settings.attention)
+    check_sampling(session.backend, session.sampling)
     for note in session.notes:
         monitor.note(note)
     for job in session.jobs:

@@ -102,7 +102,6 @@ class Session:
             trust_remote_code=settings.trust_remote_code,
             longest_sequence=longest_sequence,
             max_cost=settings.max_cost,
-            sampling=self.sampling,
             rope_model=rope_model(self.card, self.rope),
             note=note,
         )
