@@ -90,6 +90,10 @@ def as_begun(reasoning: Reasoning, settings: RunSettings, card: Card, folder: Pa
     """
     if reasoning.tags is None or settings.reasoning is not None or settings.max_reasoning_tokens is not None:
         return reasoning
+    out = settings.out
+    # As one of several models of a command, its runs lie in a folder of its name.
+    places = [folder] if out is None else [folder, out / card.name / folder.relative_to(out)]
+    folder = next(filter(has_manifest, places), folder)
     if not has_manifest(folder) or next(read_records_of_run(folder), None) is None:
         return reasoning
     begun = read_manifest(folder).identity

@@ -96,7 +96,8 @@ class ReplyReader:
         """As the local backends read an answer, who would have ended it at what the server was not told of."""
         # The end-of-text token is no text; it ended the answer where the server says so.
         ended = ids[-1:] if answer.finish == "stop" and self._is_ended_by_token(request, answer) else []
-        end = AnswerEnd(self._tokenizer, frozenset(ended), request.stop, request.stop_rule, watch)
+        # Stop strings are looked for in the finished text: a server's own tokenizer is asked for every decoding.
+        end = AnswerEnd(self._tokenizer, frozenset(ended), (), request.stop_rule, watch)
         watch.foresee(ids)
         taken: list[int] = []
         finish = self.finish(request, answer)
@@ -108,7 +109,9 @@ class ReplyReader:
             if end.is_spent(taken):
                 finish = "length"
                 break
-        parts = end.parts(taken)
+        whole = end.parts(taken)
+        parts = whole._replace(text=cut_at_stop(whole.text, request.stop))
+        finish = "stop" if len(parts.text) < len(whole.text) else finish
         return ReadAnswer(parts, finish, parts.lost_to or answer.lost_to)
 
     def _of_text(self, request: GenerationRequest, answer: Reply) -> ReadAnswer:
