@@ -37,8 +37,6 @@ def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
     settings, card = _found(settings)
     if settings.max_cost is not None and (card.endpoint is None or card.endpoint.prices is None):
         raise UserError("--max-cost needs prices: give them in the card (endpoint.prices)")
-    if settings.batch is not None and settings.backend != "hf":
-        raise UserError(f"--batch is for --backend hf, and this run has --backend {settings.backend}")
     return settings, card
 
 
@@ -46,12 +44,14 @@ def _found(settings: RunSettings) -> tuple[RunSettings, Card]:
     if is_address(settings.model):
         if settings.base_url is not None or settings.backend not in {None, "endpoint"}:
             raise UserError("a model named by its address is asked there: leave out --base-url and --backend")
+        _check_batch(settings, "endpoint")
         card = endpoint_card(_endpoint(settings.model, settings.engine))
         return replace(settings, backend="endpoint"), card
     card = load_card(settings.model)
     is_endpoint = card.weights is None or settings.base_url is not None
     backend = settings.backend or ("endpoint" if is_endpoint else "hf")
     settings = replace(settings, backend=backend)
+    _check_batch(settings, backend)
     if backend != "endpoint":
         if settings.base_url is not None:
             raise UserError(f"--base-url is for --backend endpoint, and this run has --backend {backend}")
@@ -62,6 +62,11 @@ def _found(settings: RunSettings) -> tuple[RunSettings, Card]:
     if card.tokenizer is None:
         card = _with_files(card, settings)
     return settings, card.model_copy(update={"endpoint": named_endpoint(_endpoint_of(card, settings))})
+
+
+def _check_batch(settings: RunSettings, backend: str) -> None:
+    if settings.batch is not None and backend != "hf":
+        raise UserError(f"--batch is for --backend hf, and this run has --backend {backend}")
 
 
 def _with_files(card: Card, settings: RunSettings) -> Card:

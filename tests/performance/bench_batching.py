@@ -1,6 +1,6 @@
 """Several answers decoded at once: against one at a time, and against transformers' `generate` with padding.
 
-    python tests/performance/bench_batching.py [--batches 1,2,4,8] [--repeats 3] [--dtype float32] [--device cpu]
+    python tests/performance/bench_batching.py [--batches 1,4,8] [--repeats 2] [--dtype float32] [--device cpu]
         [--threads 1] [--width 512] [--layers 8]
 
 A random Llama answers four sets of prompts: short or long ones, each of lengths that differ by a factor of three, with
@@ -192,12 +192,13 @@ def penalties(device: str, tokens: int = 32_000, vocabulary: int = 150_000, new:
 def options_asked() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", default="1,2,4,8")
+    parser.add_argument("--batches", default="1,4,8")
     parser.add_argument("--prompts", type=int, default=16)
     parser.add_argument("--short", type=int, default=120, help="tokens of the longest short prompt")
-    parser.add_argument("--long", type=int, default=1500, help="tokens of the longest long prompt")
+    parser.add_argument("--long", type=int, default=1000, help="tokens of the longest long prompt")
     parser.add_argument("--new", type=int, default=48, help="tokens of a long answer")
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--only", default="", help="only sets of prompts whose name begins so")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -228,6 +229,8 @@ def main() -> int:
     print(f"{hardware(asked.device, asked.dtype)}, {parameters / 1e6:.0f}M parameters")
     is_met = True
     for case in cases(asked.short, asked.long, asked.new):
+        if not case.name.startswith(asked.only):
+            continue
         is_met &= report(case, requests_of(case, asked.prompts), models, peer, asked)
     found = ", ".join(f"{name} {each:.2f} ms" for name, each in penalties(asked.device).items())
     print(f"\npenalties behind 32,000 tokens, for each new one: {found}")
@@ -248,7 +251,7 @@ def report(
     alone = found["batch 1"]
     tokens = sum(request.max_new_tokens for request in requests)
     lengths = f"{min(len(each.ids) for each in requests)} to {max(len(each.ids) for each in requests)} tokens"
-    print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens")
+    print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens", flush=True)
     is_met = True
     for name, arm in found.items():
         differing = sum(ours != theirs for ours, theirs in zip(arm.answers, alone.answers, strict=True))

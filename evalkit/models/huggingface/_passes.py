@@ -99,7 +99,6 @@ class RowPasses:
         from ._rows import RowAttention
 
         self._options = options
-
         self._attention: RowAttention = RowAttention(model)
         self._device = str(model.device.type)
         self._feeding = feeding

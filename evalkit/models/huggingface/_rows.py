@@ -44,8 +44,12 @@ class _RowsLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not typ
         return _States(keys), _States(values)
 
     def get_seq_length(self) -> int:
-        """Tokens of the longest row."""
-        return max(int(layer.get_seq_length()) for layer in self._layers)
+        """Refused: a class that counts positions by it would turn all rows alike."""
+        raise TypeError("rows of different lengths have no length in common")
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """What no mask is made of, since `_mask` makes none."""
+        return query_length, 0
 
 
 class RowsCache(Cache):  # type: ignore[misc]  # transformers is not typed
@@ -58,6 +62,10 @@ class RowsCache(Cache):  # type: ignore[misc]  # transformers is not typed
                 _trim(cache, tokens)
         layers = zip(*(cache.layers for cache in caches), strict=True)
         super().__init__(layers=[_RowsLayer(row_layers) for row_layers in layers])
+
+    def get_query_offset(self, *_: object, **__: object) -> int:
+        """What no mask is made of either."""
+        return 0
 
 
 def _trim(cache: Any, tokens: int) -> None:

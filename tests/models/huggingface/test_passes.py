@@ -37,6 +37,8 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "Mixtral, experts": ("Mixtral", EXPERTS | {"sliding_window": None}),
     "Gemma": ("Gemma", {"head_dim": 16}),
     "Olmo2": ("Olmo2", {}),
+    "Cohere, layers side by side": ("Cohere", {}),
+    "GPT-NeoX, a quarter of each head turned": ("GPTNeoX", {}),
 }  # fmt: skip
 
 
@@ -150,9 +152,18 @@ def attends_itself(folder: SaveModel) -> Path:
     return folder(kind="Falcon", num_kv_heads=1)
 
 
+def counts_by_the_cache(folder: SaveModel) -> Path:
+    """A model that asks its cache how long the text is, for all rows alike."""
+    return folder(kind="OPT", word_embed_proj_dim=32, ffn_dim=64)
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(forgets, "forget tokens"), (attends_itself, "no rows of different lengths")],
+    [
+        (forgets, "forget tokens"),
+        (attends_itself, "no rows of different lengths"),
+        (counts_by_the_cache, "OPTForCausalLM refuses rows"),
+    ],
 )
 def test_models_that_cannot_have_rows_answer_one_at_a_time_and_say_why(
     make: Callable[[SaveModel], Path], reason: str, save_model: SaveModel, load: Load, ask: Ask, target: Reference,
