@@ -98,6 +98,7 @@ class RunSettings:
         if not self.benchmarks:
             raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
         self.check_together()
+        self._check_sampling()
 
     def check_together(self) -> None:
         """Raise `UserError` for settings that exclude each other, whatever else will be said."""
@@ -105,7 +106,6 @@ class RunSettings:
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
         if self.samples is not None and self.limit is not None:
             raise UserError(f"{_flag('samples')} and {_flag('limit')} both choose samples; leave one out")
-        self._check_sampling()
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
