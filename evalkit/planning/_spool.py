@@ -47,6 +47,11 @@ class TokenSpool:
     def __len__(self) -> int:
         return len(self._ends)
 
+    @property
+    def size(self) -> int:
+        """Tokens stored, those of several draws once."""
+        return max(self._ends, default=0)
+
     def tokens(self, index: int) -> int:
         """Length of one prompt, in tokens."""
         return self._ends[index] - self._starts[index]
