@@ -37,6 +37,7 @@ from evalkit.rope import RopeSetting
 GOAL = 0.5
 GOAL_BATCH = 8
 VOCABULARY = 600
+SPREAD = 0.1  # of the random weights: with the usual 0.02 a model says one token again and again
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,13 @@ def hardware(device: str, dtype: str) -> str:
     )
 
 
+def words(count: int = 3000) -> str:
+    """Words drawn by chance, of which a tokenizer makes a whole vocabulary: else tokens without a text hide flips."""
+    draw = np.random.default_rng(2)
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    return " ".join("".join(draw.choice(letters, int(draw.integers(3, 9)))) for _ in range(count))
+
+
 def penalties(device: str, tokens: int = 32_000, vocabulary: int = 150_000, new: int = 20) -> dict[str, float]:
     """Milliseconds for each token of an answer behind so many others, by way of applying both penalties."""
     import torch
@@ -216,9 +224,10 @@ def main() -> int:
     torch.set_num_threads(asked.threads)
     batches = [int(each) for each in asked.batches.split(",")]
     sizes = {"hidden_size": asked.width, "intermediate_size": 3 * asked.width, "num_hidden_layers": asked.layers,
-             "num_attention_heads": asked.width // 64, "num_key_value_heads": max(1, asked.width // 128)}  # fmt: skip
+             "num_attention_heads": asked.width // 64, "num_key_value_heads": max(1, asked.width // 128),
+             "initializer_range": SPREAD}  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        make_model(Path(folder), iter(["the words of contexts and of answers " * 20]), **sizes)
+        make_model(Path(folder), iter([words()]), **sizes)
         card = load_card(folder)
         models = {
             batch: load_model("hf", card, load_tokenizer(card), BackendOptions(asked.dtype, asked.device, batch=batch))
@@ -251,7 +260,8 @@ def report(
     alone = found["batch 1"]
     tokens = sum(request.max_new_tokens for request in requests)
     lengths = f"{min(len(each.ids) for each in requests)} to {max(len(each.ids) for each in requests)} tokens"
-    print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens", flush=True)
+    kinds = len(set(map(str, alone.answers)))
+    print(f"\n{case.name}: {len(requests)} prompts of {lengths}, {tokens} new tokens, {kinds} different answers")
     is_met = True
     for name, arm in found.items():
         differing = sum(ours != theirs for ours, theirs in zip(arm.answers, alone.answers, strict=True))

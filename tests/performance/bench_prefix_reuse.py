@@ -31,7 +31,7 @@ DOCUMENTS, QUESTIONS = 2, 4
 VOCABULARY = 2000
 
 
-def make_model(folder: Path, texts: Iterator[str], **sizes: int) -> None:
+def make_model(folder: Path, texts: Iterator[str], **sizes: float) -> None:
     """Write a random Llama, of 27M parameters without `sizes`, and a BPE tokenizer trained on the texts."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
