@@ -97,6 +97,11 @@ def test_twenty_kills_change_no_record_and_no_score(start: Callable[[str], Any],
     assert {1: STEPS} == Counter(Counter(record[:2] for record in rough[0]).values())
 
 
+def _hear_ctrl_c() -> None:
+    """Jobs in the background of a shell ignore it, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_everything_and_says_how_to_go_on(
     toy: str, tiny_model: Path, evalkit: Command, bare: Path
 ) -> None:
@@ -105,7 +110,7 @@ def test_ctrl_c_keeps_everything_and_says_how_to_go_on(
     log, environment = bare / "run" / "samples.jsonl", {**os.environ, "TOY_SECONDS": "0.25"}
     command = [sys.executable, "-m", "evalkit", *arguments]
     with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=_hear_ctrl_c
     ) as process:
         while process.poll() is None and lines(log) < 3:
             time.sleep(0.005)
