@@ -38,7 +38,8 @@ class Sampling:
     @property
     def overrides(self) -> dict[str, Any]:
         """Name → value of what is set, as a label tells it."""
-        found = {"temperature": f"{self.temperature:g}", "top-p": self.top_p, "top-k": self.top_k}
+        heat = repr(float(self.temperature)).removesuffix(".0")
+        found = {"temperature": heat, "top-p": self.top_p, "top-k": self.top_k}
         return {name: value for name, value in found.items() if value is not None}
 
     def __str__(self) -> str:

@@ -13,12 +13,13 @@ from evalkit.files import user_path
 
 from ._flag import Flag, settings_of
 
-__all__ = ["BenchmarkOptions", "RunOptions", "RunSettings"]
+__all__ = ["MOST_DRAWS", "BenchmarkOptions", "RunOptions", "RunSettings"]
 
 MOST_SAMPLES = 10**9
 MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
 MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard
 MOST_DRAWS = 10_000
+"""Answers to one sample: more is a slip of the keyboard."""
 MOST_SEED = 2**63 - 1
 COLDEST, HOTTEST = 0.01, 100  # vLLM raises what is colder to that (SamplingParams), so two backends would differ
 COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers

@@ -174,3 +174,11 @@ def test_a_backend_that_only_decodes_greedily_is_refused(
     with pytest.raises(UserError, match="--temperature: the backend toy only decodes greedily"):
         start(Drawing(), **DRAWN)
     assert not (bare / "run").exists()
+
+
+@pytest.mark.parametrize(("said", "draws"), [(10**15, 10_000), (-3, 1), (True, 1), ("3", 1), (None, 1), (4, 4)])
+def test_a_manifest_of_others_is_taken_within_bounds(manifest: Callable[..., Any], said: object, draws: int) -> None:
+    """A number without end would be counted for ever."""
+    found = manifest().model_copy(update={"settings": {"samples_per_question": said}})
+
+    assert draws == found.draws

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalkit.models import ModelAdapter
 
 Load = Callable[..., "ModelAdapter"]
-RULES = [Sampling(1.0), Sampling(0.8, 0.9, 40)]
+RULES = [Sampling(2.0), Sampling(2.0, 0.95, 40)]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_draw_is_the_same_in_any_company(engine: ModelAdapter, prompt: TokenId
     """Alone, among others, and in another order."""
     together = texts(engine, prompt, rule, list(range(8)))
 
-    assert 6 <= len(set(together.values()))
+    assert 4 <= len(set(together.values()))
     assert together == texts(engine, prompt, rule, list(reversed(range(8))))
     assert together[5] == texts(engine, prompt, rule, [5])[5]
 

@@ -10,6 +10,7 @@ from evalkit.models import Completion
 from evalkit.planning import PlannedPrompt
 from evalkit.prompts import Ledger
 from evalkit.records import StoredRecord
+from evalkit.settings import MOST_DRAWS
 
 __all__ = ["DRAWS", "SCHEMA_VERSION", "LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
 
@@ -125,7 +126,7 @@ class Manifest(StoredRecord):
     def draws(self) -> int:
         """How many answers each sample has."""
         found = self.settings.get(DRAWS)
-        return found if isinstance(found, int) and found > 1 else 1
+        return max(1, min(found, MOST_DRAWS)) if isinstance(found, int) else 1
 
 
 def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str) -> SampleRecord:
