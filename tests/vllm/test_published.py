@@ -42,6 +42,9 @@ class OneCharacterEach:
     bos_token_id = eos_token_id = chat_template = None
     is_fast = False
 
+    def __len__(self) -> int:
+        return 1
+
     def decode(self, ids: Sequence[int], **_: object) -> str:
         """One Chinese character for each id."""
         return "".join(chr(0x4E00 + token) for token in ids)
