@@ -217,7 +217,9 @@ def test_the_latest_attempt_counts(tmp_path: Path, record: NewRecord) -> None:
 
     with RunStore(tmp_path) as store:
         assert (2, None) == (store.latest["toy/tales/1", 0, 0].attempt, store.latest["toy/tales/1", 0, 0].error)
-        assert [3, 2, 1] == [store.attempt(key) for key in (("toy/tales/1", 0), ("toy/tales/1", 1), ("toy/tales/2", 0))]
+        assert [3, 2, 1] == [
+            store.attempt(("toy/tales/" + index, step, 0)) for index, step in (("1", 0), ("1", 1), ("2", 0))
+        ]
 
 
 def test_a_store_that_is_not_open_takes_no_record(tmp_path: Path, record: NewRecord) -> None:
