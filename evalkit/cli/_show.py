@@ -65,7 +65,8 @@ def _is_wrong(each: LookedAt) -> bool:
 
 
 def _lines(each: LookedAt, *, is_full: bool) -> Iterator[str]:
-    yield f"{each.sample.id} · {_score(each)}"
+    draw = f" · draw {each.draw}" if each.draw else ""
+    yield f"{each.sample.id}{draw} · {_score(each)}"
     for step, record in enumerate(each.records):
         mark = f" {step + 1}" if len(each.records) > 1 else ""
         if step < len(each.questions):

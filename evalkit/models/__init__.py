@@ -4,8 +4,9 @@ from ._attention import check_attention
 from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
 from ._device_map import check_device_map
 from ._greedy import NextToken, answer_greedily
-from ._load import backend_name, backend_names, load_model
+from ._load import backend_name, backend_names, check_sampling, load_model
 from ._requests import PlannedRequests
+from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
 from ._stopping import AnswerEnd, answer_end, end_ids
 from ._thoughts import ThoughtRule
@@ -32,6 +33,7 @@ __all__ = [
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "Sampling",
     "ThoughtRule",
     "addressed",
     "answer_end",
@@ -41,6 +43,7 @@ __all__ = [
     "check_attention",
     "check_device_map",
     "check_key_may_go",
+    "check_sampling",
     "end_ids",
     "endpoint_card",
     "endpoint_key",

@@ -15,6 +15,7 @@ from evalkit.prompts import TokenIds
 from evalkit.rope import RopeModel, RopeSetting
 from evalkit.tasks import StopRule
 
+from ._sampling import Sampling
 from ._thoughts import ThoughtRule
 
 __all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
@@ -61,7 +62,7 @@ class BackendOptions:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One prompt to be answered greedily."""
+    """One prompt to be answered."""
 
     index: int
     """The caller's name for it; completions carry it back."""
@@ -75,6 +76,8 @@ class GenerationRequest:
     """How else the answer ends, and how it is read."""
     thoughts: ThoughtRule | None = None
     """How thoughts are told from the answer; None where everything generated is the answer."""
+    sampling: Sampling | None = None
+    """How the answer is drawn, with the seed of this draw; None = greedily."""
 
     @property
     def answer_tokens(self) -> int:
@@ -127,7 +130,7 @@ class ModelAdapter(Protocol):
         """What the backend really runs with and a reader of the run must know: dtype, device, window, threads."""
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
-        """Answer every request once, greedily, in any order, under one RoPE setting.
+        """Answer every request once, in any order, under one RoPE setting: greedily, or as its `sampling` says.
 
         A request that cannot be answered yields a completion with an error; only a fault of the whole backend raises.
         """

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evalkit.cards import Card
-from evalkit.errors import UnknownNameError
+from evalkit.errors import UnknownNameError, UserError
 from evalkit.plugins import load_plugin, plugin_names
 from evalkit.prompts import PromptTokenizer
 
 from ._base import BackendOptions, ModelAdapter
+from ._sampling import Sampling
 
-__all__ = ["backend_name", "backend_names", "load_model"]
+__all__ = ["backend_name", "backend_names", "check_sampling", "load_model"]
 
 
 GROUP = "evalkit.models"
@@ -60,3 +61,15 @@ def load_model(backend: str, card: Card, tokenizer: PromptTokenizer, options: Ba
     if loader is None:
         raise UnknownNameError("backend", backend, backend_names())
     return loader(card, tokenizer, options)
+
+
+def check_sampling(backend: str, sampling: Sampling | None) -> None:
+    """Raise `UserError` for draws of a backend that only decodes greedily, before anything is loaded.
+
+    A backend of another package that obeys the `sampling` of requests says so by an attribute, `can_sample = True`.
+    """
+    backend = backend_name(backend)
+    if sampling is None or backend in _BACKENDS:
+        return
+    if not getattr(load_plugin(GROUP, backend), "can_sample", False):
+        raise UserError(f"--temperature: the backend {backend} only decodes greedily; leave it out, or use another")

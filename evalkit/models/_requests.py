@@ -9,6 +9,7 @@ from typing import overload
 from evalkit.planning import Plan
 
 from ._base import GenerationRequest
+from ._sampling import Sampling
 from ._thoughts import ThoughtRule
 
 __all__ = ["PlannedRequests"]
@@ -23,12 +24,14 @@ class PlannedRequests(Sequence[GenerationRequest]):
         order: Sequence[int],
         model_stop: tuple[str, ...],
         thoughts: Mapping[str, ThoughtRule | None] = MappingProxyType({}),
+        sampling: Sampling | None = None,
     ) -> None:
-        """`thoughts` says by benchmark how they are told from answers."""
+        """`thoughts` says by benchmark how they are told from answers, `sampling` what the run asks of its draws."""
         self._plan = plan
         self._order = order
         self._model_stop = model_stop
         self._thoughts = thoughts
+        self._sampling = sampling
 
     def __len__(self) -> int:
         return len(self._order)
@@ -49,4 +52,6 @@ class PlannedRequests(Sequence[GenerationRequest]):
         # The model's first: an endpoint takes four, and without the end of a turn the model would talk to itself.
         stop = tuple(text for text in (*self._model_stop, *prompt.stop) if text)
         thoughts = self._thoughts.get(prompt.benchmark)
-        return GenerationRequest(index, self._plan.ids(index), prompt.max_new_tokens, stop, prompt.stop_rule, thoughts)
+        drawn = None if self._sampling is None else self._sampling.of_draw(prompt.digest, prompt.draw)
+        ids, limit = self._plan.ids(index), prompt.max_new_tokens
+        return GenerationRequest(index, ids, limit, stop, prompt.stop_rule, thoughts, drawn)

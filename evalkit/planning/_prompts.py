@@ -30,6 +30,7 @@ class _Kind(NamedTuple):
     stop: tuple[str, ...]
     rope: RopeSetting
     stop_rule: StopRule
+    draw: int
 
 
 class _Ledgers:
@@ -114,6 +115,17 @@ class PlannedPrompt:
         return self._kind.step
 
     @property
+    def draw(self) -> int:
+        """Which of the sample's draws it is for, from 0."""
+        return self._kind.draw
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Sample id, step and draw: what a record answers."""
+        kind = self._kind
+        return self.sample_id, kind.step, kind.draw
+
+    @property
     def tokens(self) -> int:
         """Prompt length, in tokens."""
         return self._table.tokens[self.index]
@@ -187,7 +199,8 @@ class PromptTable(Sequence[PlannedPrompt]):
 
     def append(self, benchmark: str, prompt: Prompt, rope: RopeSetting) -> None:
         """Add one prompt of a benchmark."""
-        kind = _Kind(benchmark, prompt.task, prompt.step, prompt.max_new_tokens, prompt.stop, rope, prompt.stop_rule)
+        limit, rule, draw = prompt.max_new_tokens, prompt.stop_rule, prompt.draw
+        kind = _Kind(benchmark, prompt.task, prompt.step, limit, prompt.stop, rope, rule, draw)
         if kind not in self._kinds:
             self._kinds[kind] = len(self._kinds)
             self._kind_list.append(kind)

@@ -24,30 +24,41 @@ class TokenSpool:
         with _room_for_prompts():
             self._file: IO[bytes] = tempfile.TemporaryFile(prefix="evalkit-spool-")  # noqa: SIM115
         self._release = weakref.finalize(self, self._file.close)
+        self._starts = array("q")
         self._ends = array("q")
+        self._last: TokenIds | None = None
         self._map: TokenIds | None = None
 
     def append(self, ids: TokenIds) -> int:
-        """Store one prompt; its index."""
+        """Store one prompt; its index. The same array again, as several draws have it, takes no room."""
+        if self._last is not None and ids is self._last:
+            self._starts.append(self._starts[-1])
+            self._ends.append(self._ends[-1])
+            return len(self._ends) - 1
         with _room_for_prompts():
             self._file.write(ids.astype(np.int32, copy=False).tobytes())
-        self._ends.append((self._ends[-1] if self._ends else 0) + len(ids))
+        start = self._ends[-1] if self._ends else 0
+        self._starts.append(start)
+        self._ends.append(start + len(ids))
+        self._last = ids
         self._map = None
         return len(self._ends) - 1
 
     def __len__(self) -> int:
         return len(self._ends)
 
+    @property
+    def size(self) -> int:
+        """Tokens stored, those of several draws once."""
+        return max(self._ends, default=0)
+
     def tokens(self, index: int) -> int:
         """Length of one prompt, in tokens."""
-        return self._ends[index] - self._start(index)
+        return self._ends[index] - self._starts[index]
 
     def __getitem__(self, index: int) -> TokenIds:
         """One prompt's ids: a view of the map, shape (tokens,), int32."""
-        return self._mapped()[self._start(index) : self._ends[index]]
-
-    def _start(self, index: int) -> int:
-        return self._ends[index - 1] if index else 0
+        return self._mapped()[self._starts[index] : self._ends[index]]
 
     def _mapped(self) -> TokenIds:
         if self._map is None:
@@ -60,7 +71,7 @@ class TokenSpool:
 
     def close(self) -> None:
         """Give the disk space back."""
-        self._map = None
+        self._map = self._last = None
         self._release()
 
     def __enter__(self) -> Self:

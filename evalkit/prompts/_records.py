@@ -89,6 +89,8 @@ class Prompt:
     """Why this sample cannot be run."""
     stop_rule: StopRule = field(default_factory=StopRule)
     """How the answer ends and is read."""
+    draw: int = 0
+    """Which of the sample's draws it is for, from 0."""
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
 from evalkit.printable import counted
-from evalkit.scores import BOUND, STARVED_REMEDY, BenchmarkScores, GroupScore, OverallScore, TaskScore, score_rows
+from evalkit.scores import (
+    BOUND,
+    STARVED_REMEDY,
+    BenchmarkScores,
+    DrawSpread,
+    GroupScore,
+    OverallScore,
+    TaskScore,
+    score_rows,
+)
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec
 
@@ -36,6 +45,7 @@ Score = TaskScore | GroupScore | OverallScore
 
 DECIMALS = 2
 _COUNTS = ("n", "failed", "expected", "cut", "starved")
+_DRAW_COLUMNS = ["spread", "lowest_draw", "highest_draw"]
 _IDENTITY = ("benchmark", "model", "protocol", "partial")
 
 
@@ -43,9 +53,14 @@ def score_frame(scores: BenchmarkScores, spec: BenchmarkSpec) -> pd.DataFrame:
     """One row per task, extra metric of a task, group and the overall score, each with model, protocol and counts."""
     import pandas as pd
 
-    rows = [{**row, "name": _row_name(row, scores, spec), **_flags(row, scores)} for row in score_rows(scores)]
+    rows = [
+        {**row, "name": _row_name(row, scores, spec), **_flags(row, scores), **_drawn(row, scores)}
+        for row in score_rows(scores)
+    ]
     columns = ["kind", "name", "score", "ci95_low", "ci95_high", "ci95_kind", "metric", "n", "failed", "expected"]
     columns += ["cut", "starved"]
+    if _draws(scores) > 1:
+        columns += _DRAW_COLUMNS
     frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_COUNTS, "Int64"))
     for name in reversed(_IDENTITY):
         frame.insert(0, name, getattr(scores, name))
@@ -58,6 +73,16 @@ def _flags(row: Mapping[str, Any], scores: BenchmarkScores) -> dict[str, int | N
     if task is None:
         return {"cut": None, "starved": None}
     return {"cut": task.cut, "starved": task.lost_to_reasoning}
+
+
+def _drawn(row: Mapping[str, Any], scores: BenchmarkScores) -> dict[str, float | None]:
+    """How far draws lie apart; empty where the row has one answer a sample."""
+    found: dict[str, Mapping[str, Score]] = {"task": scores.tasks, "group": scores.groups}
+    score = scores.overall if row["kind"] == "overall" else found.get(row["kind"], {}).get(row["task"])
+    draws = None if score is None else score.draws
+    return (
+        {} if draws is None else dict(zip(_DRAW_COLUMNS, (draws.spread, *(draws.range or (None, None))), strict=True))
+    )
 
 
 def _row_name(row: Mapping[str, Any], scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
@@ -84,7 +109,7 @@ def terminal_table(scores: BenchmarkScores, spec: BenchmarkSpec) -> Table:
     table = plain_table(caption(scores, spec))
     for heading, justify in zip(_HEADINGS, ("left", "left", "left", "left", "right"), strict=True):
         table.add_column(_aligned(heading, width) if heading == "score" else heading, justify=justify)  # type: ignore[arg-type]
-    for name in _extra_names(scores):
+    for name in _further_names(scores):
         table.add_column(name)
     for cells in tasks:
         table.add_row(cells[0], _aligned(cells[1], width), *cells[2:])
@@ -180,6 +205,26 @@ def starved_mark(all_scores: Sequence[BenchmarkScores]) -> str:
 _HEADINGS = ("task", "score", "95% interval", "metric", "samples")
 
 
+def _further_names(scores: BenchmarkScores) -> list[str]:
+    """Headings behind the counts: how far draws lie apart, and extra metrics."""
+    return [*([] if _draws(scores) == 1 else [f"spread of {_draws(scores)} draws"]), *_extra_names(scores)]
+
+
+def _draws(scores: BenchmarkScores) -> int:
+    """Most answers that any task draws for a sample."""
+    return max((task.draws.per_sample for task in scores.tasks.values() if task.draws is not None), default=1)
+
+
+def _draw_cells(scores: BenchmarkScores, draws: DrawSpread | None) -> list[str]:
+    """Standard deviation and range of the scores of whole draws; no cell where a run has one draw."""
+    if _draws(scores) == 1:
+        return []
+    if draws is None or draws.spread is None or draws.range is None:
+        return ["–"]
+    low, high = map(_number, draws.range)
+    return [f"± {_number(draws.spread)} ({low} – {high})"]
+
+
 def _extra_names(scores: BenchmarkScores) -> list[str]:
     """The extra metrics of any task, in the order they were asked for."""
     return list(dict.fromkeys(name for score in scores.tasks.values() for name in score.extra))
@@ -202,6 +247,7 @@ def _task_cells(scores: BenchmarkScores) -> list[list[str]]:
     return [
         [
             *(task, _number(score.score), _interval(score), score.metric, _coverage(score)),
+            *_draw_cells(scores, score.draws),
             *(_extra_cell(score, name) for name in names),
         ]
         for task, score in scores.tasks.items()
@@ -217,6 +263,7 @@ def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]
             _mean_interval(group),
             "mean",
             _members(scores, group.tasks),
+            *_draw_cells(scores, group.draws),
         )
         for name, group in scores.groups.items()
         if any(task in scores.tasks for task in group.tasks)
@@ -225,7 +272,8 @@ def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]
     if scores.overall.rule:
         mark = _partial_mark(scores, list(scores.tasks)) or ("PARTIAL" if scores.partial else "")
         number, interval = marked_number(scores.overall.score, mark), _mean_interval(scores.overall)
-        overall = [("overall", number, interval, scores.overall.rule, "")]
+        draws = _draw_cells(scores, scores.overall.draws)
+        overall = [("overall", number, interval, scores.overall.rule, "", *draws)]
     blanks = [""] * len(_extra_names(scores))
     return [[*cells, *blanks] for cells in [*groups, *overall]]
 
@@ -294,12 +342,14 @@ def score_ends(score: Score) -> str:
 
 def _coverage(score: TaskScore) -> str:
     text = f"{score.n}/{score.expected}" if score.expected is not None else f"{score.n}"
+    text += f" × {score.draws.per_sample}" if score.draws is not None else ""
     text += f", {score.failed} failed" if score.failed else ""
+    text += f", {counted(score.missing_draws, 'draw')} missing" if score.missing_draws else ""
     return f"{text}, {score.lost_to_reasoning} starved" if score.lost_to_reasoning else text
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
-    extra = _extra_names(scores)
+    extra = _further_names(scores)
     rule = " | ".join(["---", "---:", "---", "---", "---:", *["---"] * len(extra)])
     lines = [markdown_line(caption(scores, spec)), "", markdown_row([*_HEADINGS, *extra]), f"| {rule} |"]
     lines += [markdown_row(cells) for cells in _task_cells(scores)]
@@ -309,7 +359,7 @@ def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
 
 def _latex(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """A floating booktabs table whose caption says what it shows."""
-    extra = _extra_names(scores)
+    extra = _further_names(scores)
     means = [latex_row(cells) for cells in _mean_cells(scores, spec)]
     rules = [
         rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}",

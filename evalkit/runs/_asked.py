@@ -9,7 +9,7 @@ from evalkit.tasks import join_options
 
 from ._identity import environment
 from ._session import Job, Session
-from .folder import Manifest, has_manifest, read_manifest
+from .folder import DRAWS, Manifest, has_manifest, read_manifest
 
 __all__ = ["manifest_of"]
 
@@ -37,6 +37,7 @@ def manifest_of(session: Session, job: Job, weights: str) -> Manifest:
             "files": {
                 name: str(located.path.resolve()) for places in job.files.values() for name, located in places.items()
             },
+            **({DRAWS: job.draws} if job.draws > 1 else {}),
             "prefix_reuse": settings.is_reusing_prefixes,
             **({} if job.reasoning.thinking is None else {"thinking": str(job.reasoning.thinking)}),
         },

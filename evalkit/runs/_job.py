@@ -29,6 +29,7 @@ from evalkit.tasks import (
 
 from ._reasoning import Reasoning, as_begun, check_room, label_parts, reasoning_of
 from ._rotary import rope_facts
+from ._sampling import draws_of, sampling_identity, sampling_overrides
 from ._selection import Selection, asked_tasks, locate_tasks
 
 __all__ = ["Job", "make_job"]
@@ -68,6 +69,8 @@ class Job:
     """How thoughts are told from answers."""
     options: dict[str, str]
     """Every option of the benchmark with its value."""
+    draws: int
+    """Answers that each sample gets."""
     folder: Path
     """Run folder."""
     identity: dict[str, Any]
@@ -169,6 +172,7 @@ def make_job(
         builder=builder,
         reasoning=reasoning,
         options=options,
+        draws=draws_of(settings),
         folder=folder,
         identity={
             "benchmark": spec.name,
@@ -253,6 +257,7 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
         "max-new-tokens": settings.max_new_tokens,
         "max-reasoning-tokens": settings.max_reasoning_tokens,
         "reasoning": settings.reasoning,
+        **sampling_overrides(settings),
         "chat": settings.chat,
         "dtype": settings.dtype,
         "attention": None if settings.attention == "auto" else settings.attention,
@@ -300,8 +305,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         "rope": settings.rope,
         "rope_grid": settings.rope_grid,
         "rope_mode": "effective-base",
-        "sampling": "greedy",
-        "seed": 0,  # greedy decoding draws nothing
+        **sampling_identity(settings),
         "dtype": card.dtype,
         "quantization": card.engine.quantization,
         "backend": settings.backend,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.cards import weights_digest
@@ -16,6 +15,7 @@ from evalkit.models import (
     PlannedRequests,
     check_attention,
     check_device_map,
+    check_sampling,
     endpoint_key,
     load_model,
 )
@@ -72,7 +72,7 @@ class RunOutcome:
 
 
 def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
-    """The plan of the first step of every sample. Loads no model."""
+    """The plan of the first step of every draw of every sample. Loads no model."""
     session.check_rope()
     for note in session.notes if monitor else ():
         monitor.note(note)  # type: ignore[union-attr]
@@ -92,6 +92,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
     session.check_rope()
     check_attention(session.backend, session.settings.attention)
     check_device_map(session.settings.device_map)
+    check_sampling(session.backend, session.sampling)
     for note in session.notes:
         monitor.note(note)
     for job in session.jobs:
@@ -117,7 +118,7 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
         work = _Worker(session, stores, model, monitor, outcome)
         work.run(plan)
         for step in range(1, max(job.steps for job in session.jobs)):
-            prompts = _built(_next_requests(session, stores, step))
+            prompts = _next_prompts(session, stores, step)
             work.run(make_plan(told(prompts, monitor, f"building prompts of step {step + 1}", None), session.rope_of()))
         outcome.engine_info = model.engine_info
     return outcome
@@ -125,10 +126,11 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
 
 def _check_records(store: RunStore, job: Job) -> None:
     """Raise `DataError` for a record of no task or step of the job, which nothing would ever score."""
-    digest = read_manifest(store.folder).identity_digest if store.latest and has_manifest(store.folder) else ""
+    manifest = read_manifest(store.folder) if store.latest and has_manifest(store.folder) else None
+    digest, draws = ("", 1) if manifest is None else (manifest.identity_digest, manifest.draws)
 
     def reason(record: SampleRecord | Recorded) -> str | None:
-        return misfit(record, job.name, job.benchmark.spec.tasks, job.steps, digest)
+        return misfit(record, job.name, job.benchmark.spec.tasks, job.steps, digest, draws)
 
     if any(map(reason, store.latest.values())) and not conflict_with(store.folder, job.identity):
         raise misfit_refusal(store.folder, reason)
@@ -179,7 +181,7 @@ class _Worker:
         """Every prompt of the group gets one record: what the backend answered, or that it did not."""
         stop = self._session.card.stop
         thoughts = {job.name: job.reasoning.rule for job in self._session.jobs}
-        requests = PlannedRequests(plan, group.order, stop, thoughts)
+        requests = PlannedRequests(plan, group.order, stop, thoughts, self._session.sampling)
         unanswered = set(group.order)
         completions = self._model.adapter.generate(group.rope, requests)
         try:
@@ -208,7 +210,7 @@ class _Worker:
 
     def _is_done(self, prompt: PlannedPrompt) -> bool:
         """Whether the step has a finished record; one of another prompt or rotation is a conflict, never an answer."""
-        record = self._stores[prompt.benchmark].latest.get((prompt.sample_id, prompt.step))
+        record = self._stores[prompt.benchmark].latest.get(prompt.key)
         if record is None or record.error is not None:
             return False
         if record.prompt_sha256 != prompt.digest:
@@ -225,16 +227,16 @@ class _Worker:
 
     def _fail(self, prompt: PlannedPrompt) -> None:
         store = self._stores[prompt.benchmark]
-        earlier = store.latest.get((prompt.sample_id, prompt.step))
+        earlier = store.latest.get(prompt.key)
         self._outcome.failed += 1
         if earlier is None or earlier.error != prompt.error:  # the same refusal again is no news
             completion = Completion(prompt.index, finish_reason="error", error=prompt.error)
-            store.append(sample_record(prompt, completion, store.attempt((prompt.sample_id, prompt.step)), ""))
+            store.append(sample_record(prompt, completion, store.attempt(prompt.key), ""))
 
     def _record(self, plan: Plan, completion: Completion) -> None:
         prompt = plan.prompts[completion.index]
         store = self._stores[prompt.benchmark]
-        attempt = store.attempt((prompt.sample_id, prompt.step))
+        attempt = store.attempt(prompt.key)
         store.append(sample_record(prompt, completion, attempt, self._preview(plan, prompt)))
         is_failed = completion.error is not None
         computed = prompt.tokens - (completion.cached_tokens or 0)
@@ -310,19 +312,18 @@ def _weights(session: Session) -> str:
     return weights_digest(session.card, trust_remote_code=session.settings.trust_remote_code)
 
 
-def _next_requests(session: Session, stores: dict[str, RunStore], step: int) -> Iterator[tuple[Job, Request]]:
-    """What the samples whose earlier steps are all answered ask next."""
+def _next_prompts(session: Session, stores: dict[str, RunStore], step: int) -> Iterator[tuple[str, Prompt]]:
+    """What the draws whose earlier steps are all answered ask next; each goes on from its own answers."""
     for job in session.jobs:
-        store = stores[job.name]
-        for sample in job.all_samples() if step < job.steps else ():
-            answers = (store.answer((sample.id, earlier)) for earlier in range(step))
-            texts = [text for text in answers if text is not None]
-            request = job.benchmark.request(sample, job.protocol, texts) if len(texts) == step else None
-            if request is not None:
-                yield job, request
+        for draw in range(job.draws) if step < job.steps else ():
+            for prompt in job.builder.build(_next_requests(job, stores[job.name], step, draw)):
+                yield job.name, replace(prompt, draw=draw)
 
 
-def _built(requests: Iterable[tuple[Job, Request]]) -> Iterator[tuple[str, Prompt]]:
-    for job, members in itertools.groupby(requests, key=lambda pair: pair[0]):
-        for prompt in job.builder.build(request for _, request in members):
-            yield job.name, prompt
+def _next_requests(job: Job, store: RunStore, step: int, draw: int) -> Iterator[Request]:
+    for sample in job.all_samples():
+        answers = (store.answer((sample.id, earlier, draw)) for earlier in range(step))
+        texts = [text for text in answers if text is not None]
+        request = job.benchmark.request(sample, job.protocol, texts) if len(texts) == step else None
+        if request is not None:
+            yield request

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.cards import Card, ChatTemplate, check_base, contradictions, foreign_code, read_adapter, read_chat_args
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import BackendOptions, LiveCheck, backend_names, examine, key_notes, load_model
+from evalkit.models import BackendOptions, LiveCheck, Sampling, backend_names, examine, key_notes, load_model
 from evalkit.prompts import (
     Prompt,
     PromptTokenizer,
@@ -28,6 +28,7 @@ from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokeni
 from ._monitor import Monitor, tell
 from ._reasoning import argument_notes, thinking_notes
 from ._rotary import rope_model
+from ._sampling import sampling_of
 from ._selection import left_out, parse_samples
 
 __all__ = ["Job", "Session", "check_live", "of_several", "open_session", "with_overrides"]
@@ -59,6 +60,11 @@ class Session:
         return self.settings.backend or "hf"
 
     @property
+    def sampling(self) -> Sampling | None:
+        """How answers are drawn; None where the likeliest tokens are chosen."""
+        return sampling_of(self.settings)
+
+    @property
     def kv_bytes_per_token(self) -> int | None:
         """Bytes of keys and values that one token takes at 16 bits a number; None where the card lacks a fact."""
         return self.card.kv_bytes_per_token
@@ -72,16 +78,17 @@ class Session:
 
     @property
     def expected(self) -> int | None:
-        """Samples that the run asks, of all benchmarks; None where that cannot be known before they are read."""
-        counts = [job.expected for job in self.jobs]
+        """Prompts of the first step, of all benchmarks; None where that cannot be known before samples are read."""
+        counts = [None if job.expected is None else job.expected * job.draws for job in self.jobs]
         return None if None in counts else sum(filter(None, counts))
 
     def first_prompts(self) -> Iterator[tuple[str, Prompt]]:
-        """The prompt of the first step of every sample, with the name of its benchmark, streaming."""
+        """The prompt of the first step of every draw, with the name of its benchmark, streaming."""
         for job in self.jobs:
             requests = (job.benchmark.request(sample, job.protocol, ()) for sample in job.all_samples())
             for prompt in job.builder.build(request for request in requests if request is not None):
-                yield job.name, prompt
+                for draw in range(job.draws):
+                    yield job.name, replace(prompt, draw=draw) if draw else prompt
 
     def backend_options(self, *, longest_sequence: int, note: Callable[[str], None]) -> BackendOptions:
         """What the backend of this run is told; `note` takes what it says meanwhile."""

@@ -8,10 +8,12 @@ from ._look import LookedAt, look_at
 from ._records import (
     BenchmarkScores,
     BucketScore,
+    DrawSpread,
     ExtraScore,
     GroupScore,
     OverallScore,
     ScoreRow,
+    TaskDraws,
     TaskScore,
     TruncationScore,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "STARVED_REMEDY",
     "BenchmarkScores",
     "BucketScore",
+    "DrawSpread",
     "ExtraMetric",
     "ExtraMetrics",
     "ExtraScore",
@@ -55,6 +58,7 @@ __all__ = [
     "ScoreRow",
     "Spread",
     "TaskAnswers",
+    "TaskDraws",
     "TaskScore",
     "TruncationScore",
     "Verdict",

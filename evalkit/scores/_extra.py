@@ -15,6 +15,7 @@ from evalkit.errors import PluginError, UnknownNameError, UserError, one_line
 from evalkit.plugins import load_plugin, plugin_names
 from evalkit.tasks import Answer, Benchmark, Scorer
 
+from ._draws import rows_of_samples, values_of_samples
 from ._judgements import Judge, Judgements, check_score
 from ._records import BenchmarkScores, ExtraScore, ScoreRow, TaskScore
 from ._score import TaskAnswers, sample_axes
@@ -36,8 +37,8 @@ Replay = Callable[[str], Iterable[Answer]]
 
 
 def own_rows(scores: BenchmarkScores, rows: Iterable[ScoreRow]) -> list[ScoreRow]:
-    """The rows of the protocol's own scores, without those of extra metrics."""
-    return [row for row in rows if row.metric not in scores.tasks[row.task].extra]
+    """The rows of the protocol's own scores, without those of extra metrics; of several draws their mean."""
+    return rows_of_samples([row for row in rows if row.metric not in scores.tasks[row.task].extra])
 
 
 def read_metrics(metrics: ExtraMetrics) -> dict[str, ExtraMetric]:
@@ -68,7 +69,8 @@ class _Tally:
     """What one metric gave for one task."""
 
     scores: list[float] = field(default_factory=list)
-    clusters: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
     rows: list[ScoreRow] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -123,12 +125,13 @@ def _count(
     except UserError:  # a key that is not set, a file that cannot be written: wrong for every sample
         raise
     except Exception as error:  # the code of another package, and whatever its judge's server does
-        tally.errors.append(f"{answer.id}: " + one_line(f"{type(error).__name__}: {error}", 200))
+        tally.failed.add(answer.id)
+        tally.errors.append(f"{answer.name}: " + one_line(f"{type(error).__name__}: {error}", 200))
         return
     if score is not None:
         tally.scores.append(score)
-        tally.clusters.append(answer.document)
-        tally.rows.append(ScoreRow(answer.id, task, protocol, name, score, sample_axes(answer)))
+        tally.answers.append(answer)
+        tally.rows.append(ScoreRow(answer.id, task, protocol, name, score, sample_axes(answer), draw=answer.draw))
 
 
 def _score(name: str, metric: ExtraMetric, answer: Answer, kept: Judgements) -> float | None:
@@ -138,15 +141,16 @@ def _score(name: str, metric: ExtraMetric, answer: Answer, kept: Judgements) -> 
 
 
 def _extra_score(tally: _Tally, failed: int) -> ExtraScore:
-    columns = np.array(tally.scores, dtype=np.float64).reshape(-1, 1)
-    score = float(columns.mean()) if tally.scores else None
-    interval = cluster_interval(columns, tally.clusters, lambda means: means[0], score=score) if tally.scores else None
+    answers, values = values_of_samples(tally.answers, [(score,) for score in tally.scores])
+    columns, clusters = np.array(values, dtype=np.float64).reshape(-1, 1), [answer.document for answer in answers]
+    score = float(columns.mean()) if values else None
+    interval = cluster_interval(columns, clusters, lambda means: means[0], score=score) if values else None
     return ExtraScore(
         score=score,
-        n=len(tally.scores),
-        failed=failed + len(tally.errors),
+        n=len(values),
+        failed=failed + len(tally.failed),
         ci95=interval and (interval.low, interval.high),
         ci95_kind=interval and interval.kind,
-        clusters=len(set(tally.clusters)),
+        clusters=len(set(clusters)),
         errors=tally.errors[:SHOWN_ERRORS],
     )

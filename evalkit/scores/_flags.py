@@ -27,20 +27,20 @@ GREEDY = "greedy"
 
 @dataclass(frozen=True)
 class AnswerFlags:
-    """What is known of the last answers of a task's samples."""
+    """What is known of the last answers of a task's samples, which are told apart by their names."""
 
     cut: frozenset[str] = frozenset()
-    """Ids of samples whose answer ended at the generation limit."""
+    """Names of answers that ended at the generation limit."""
     reasoned_away: frozenset[str] = frozenset()
-    """Ids of samples whose answer is starved: empty because its tokens were thoughts."""
+    """Names of starved answers: empty because their tokens were thoughts."""
     refused: frozenset[str] = frozenset()
-    """Ids of samples whose answer is empty because the model refused."""
+    """Names of answers that are empty because the model refused."""
     doubtful: frozenset[str] = frozenset()
-    """Ids of samples of whose prompt the server read as many tokens as of prompts that it surely read in part."""
+    """Names of answers of whose prompt the server read as many tokens as of prompts that it surely read in part."""
 
 
 def flags_of(last: Mapping[str, SampleRecord], ceilings: frozenset[int]) -> AnswerFlags:
-    """The flags of a task from the last record of each answered sample and the ceilings of the run."""
+    """The flags of a task from the last record of each answer, by its name, and the ceilings of the run."""
     return AnswerFlags(
         doubtful=frozenset(name for name, record in last.items() if record.prompt_tokens in ceilings),
         cut=frozenset(name for name, record in last.items() if record.finish_reason == "length"),
@@ -59,7 +59,7 @@ def flag_counts(flags: AnswerFlags | None, answers: Sequence[Answer]) -> dict[st
     """The counts of a task score, over its scored answers; null where the outputs were made elsewhere."""
     if flags is None:
         return {}
-    ids = {answer.id for answer in answers}
+    ids = {answer.name for answer in answers}
     return {"cut": len(ids & flags.cut), "lost_to_reasoning": len(ids & flags.reasoned_away)}
 
 
@@ -67,7 +67,7 @@ def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str
     """What a reader of the score should know of them."""
     if flags is None or not answers:
         return []
-    ids, total = {answer.id for answer in answers}, len(answers)
+    ids, total = {answer.name for answer in answers}, len(answers)
     notes = []
     if lost := len(ids & flags.reasoned_away):
         remedy = f"; {STARVED_REMEDY}" if lost > MANY_STARVED * total else ""
@@ -85,7 +85,14 @@ def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str
 
 
 def decoding_label(manifest: Manifest) -> list[str]:
-    """What the label of a run says of its decoding: nothing where that was greedy, as every protocol asks."""
+    """What the label of a run says of its decoding: nothing where that was greedy, or drawn as was asked for.
+
+    Else which of the settings asked for were not in force, because a server does not take them.
+    """
     engine = manifest.environment.get("engine")
-    decoding = engine.get("decoding") if isinstance(engine, dict) else None
-    return [] if decoding in (None, GREEDY) else ["not-greedy"]
+    engine = engine if isinstance(engine, dict) else {}
+    asked = str(manifest.identity.get("sampling", GREEDY))
+    if asked == GREEDY:
+        return [] if engine.get("decoding") in (None, GREEDY) else ["not-greedy"]
+    names = [str(name).replace("_", "-") for name in engine.get("left_out") or ()]
+    return [f"without-{name}" for name in names if name in asked or name == "seed"]

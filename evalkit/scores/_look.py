@@ -22,7 +22,7 @@ HAYSTACK = "[haystack]"
 
 @dataclass(frozen=True)
 class LookedAt:
-    """One sample with all that a run folder tells of it."""
+    """One draw of one sample with all that a run folder tells of it."""
 
     sample: Sample
     """The sample: its fields and its targets."""
@@ -34,6 +34,11 @@ class LookedAt:
     """Metric and score, 0–100, as last scored; empty where the sample has no score."""
 
     @property
+    def draw(self) -> int:
+        """Which of the sample's draws it is, from 0."""
+        return self.records[0].draw if self.records else 0
+
+    @property
     def error(self) -> str | None:
         """Why there is no answer; None where there is one."""
         return next((record.error for record in self.records if record.error is not None), None)
@@ -42,6 +47,7 @@ class LookedAt:
         """The same as JSON: question and answer of each step, targets, scores and records."""
         return {
             "id": self.sample.id,
+            **({"draw": self.draw} if self.draw else {}),
             "questions": list(self.questions),
             "targets": list(self.sample.targets),
             "answers": [record.text for record in self.records],
@@ -58,8 +64,8 @@ def look_at(folder: Path, ids: Collection[str] = (), tasks: Collection[str] = ()
     Raises `UserError` for an id or a task that the run has no record of.
     """
     manifest = read_manifest(folder)
-    latest = {(record.id, record.step): record for record in read_records_of_run(folder)}
-    _check_ids(folder, ids, {name for name, _ in latest})
+    latest = {record.key: record for record in read_records_of_run(folder)}
+    _check_ids(folder, ids, {name for name, *_ in latest})
     benchmark = load_benchmark(str(manifest.settings["benchmark"]), manifest.settings.get("options") or {})
     answered = answered_tasks(folder, benchmark, manifest, latest)
     answered &= {task_of(name) for name in ids} or answered
@@ -69,7 +75,7 @@ def look_at(folder: Path, ids: Collection[str] = (), tasks: Collection[str] = ()
         for sample, records in recorded_samples(benchmark, task, manifest, latest):
             if not ids or sample.id in ids:
                 asked = _questions(benchmark, str(manifest.identity["protocol"]), sample, records)
-                yield LookedAt(sample, tuple(records), asked, tuple(scores.get(sample.id, ())))
+                yield LookedAt(sample, tuple(records), asked, tuple(scores.get((sample.id, records[0].draw), ())))
 
 
 def _check_ids(folder: Path, ids: Collection[str], known: Collection[str]) -> None:
@@ -100,15 +106,15 @@ def _questions(
     return tuple(asked)
 
 
-def _scores(folder: Path) -> dict[str, list[tuple[str, float | None]]]:
-    """Sample id → metrics and scores of `scores.jsonl`; empty where nothing was scored yet."""
-    found: dict[str, list[tuple[str, float | None]]] = {}
+def _scores(folder: Path) -> dict[tuple[str, int], list[tuple[str, float | None]]]:
+    """Sample id and draw → metrics and scores of `scores.jsonl`; empty where nothing was scored yet."""
+    found: dict[tuple[str, int], list[tuple[str, float | None]]] = {}
     path = folder / "scores.jsonl"
     try:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 row = json.loads(line)
-                found.setdefault(row["id"], []).append((row["metric"], row["score"]))
+                found.setdefault((row["id"], row.get("draw", 0)), []).append((row["metric"], row["score"]))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:

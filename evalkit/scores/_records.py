@@ -16,11 +16,13 @@ __all__ = [
     "MANY_STARVED",
     "BenchmarkScores",
     "BucketScore",
+    "DrawSpread",
     "EffectiveLength",
     "ExtraScore",
     "GroupScore",
     "OverallScore",
     "ScoreRow",
+    "TaskDraws",
     "TaskScore",
     "TruncationScore",
 ]
@@ -55,6 +57,30 @@ class ScoreRow:
     """Prompt tokens that the model was given."""
     evidence_kept: bool | None = None
     """Whether the needle or gold answer survived truncation; null where it never stood in the prompt verbatim."""
+    draw: int = 0
+    """Which of the sample's draws it is, from 0."""
+
+
+class DrawSpread(FrozenRecord):
+    """How far whole draws lie apart, where a run draws several answers to each sample."""
+
+    scores: list[float | None]
+    """Score of each draw, over the samples that have it; null where none has."""
+    spread: float | None
+    """Standard deviation of `scores`; null under two of them."""
+    range: tuple[float, float] | None
+    """The lowest and the highest of `scores`."""
+
+
+class TaskDraws(DrawSpread):
+    """The same of a task, with counts of answers."""
+
+    per_sample: int
+    """Answers that the run draws for a sample."""
+    answers: int
+    """Answers scored; a sample's value is the mean over those that it has."""
+    failed: int
+    """Answers that failed to run or that the protocol's scorer refuses."""
 
 
 class TruncationScore(FrozenRecord):
@@ -117,7 +143,7 @@ class TaskScore(FrozenRecord):
     n: int
     """Samples scored."""
     failed: int
-    """Samples that failed to run or that the protocol's scorer refuses; never scored."""
+    """Samples that failed to run or that the protocol's scorer refuses; never scored. Of several draws: all of them."""
     expected: int | None
     """Samples of the full task; null where its data is not published in full."""
     ci95: tuple[float, float] | None
@@ -127,14 +153,13 @@ class TaskScore(FrozenRecord):
     cluster_unit: str
     """`document` or `sample`."""
     empty: int
-    """Scored samples whose prediction is empty."""
+    """Scored answers that are empty."""
     ci95_kind: str | None = None
     """How `ci95` was made: `exact`, `cluster t`, or `bound`, wider and with less supposed; null without `ci95`."""
     cut: int | None = None
-    """Scored samples whose answer ended at the generation limit; null for outputs made elsewhere."""
+    """Scored answers that ended at the generation limit; null for outputs made elsewhere."""
     lost_to_reasoning: int | None = None
-    """Scored samples whose answer is *starved*: empty because its tokens were thoughts; null for outputs made
-    elsewhere."""
+    """Scored answers that are *starved*: empty because their tokens were thoughts; null for outputs made elsewhere."""
     columns: dict[str, float] | None = None
     """Means of the columns that the score combines, where it is made of several."""
     buckets: dict[str, BucketScore] | None = None
@@ -147,16 +172,28 @@ class TaskScore(FrozenRecord):
     """What truncation did; null for outputs made elsewhere."""
     extra: dict[str, ExtraScore] = {}
     """Extra metric → what it says; empty unless extra metrics were asked for."""
+    draws: TaskDraws | None = None
+    """What several draws of each sample gave; null where there is one answer a sample."""
+
+    @property
+    def answers(self) -> int:
+        """Answers scored: as many as samples, but where there are several draws of each."""
+        return self.n if self.draws is None else self.draws.answers
 
     @property
     def is_partial(self) -> bool:
-        """Whether samples of the full task are missing."""
-        return self.failed > 0 or self.n < (self.expected or 0)
+        """Whether samples of the full task are missing, or draws of any sample."""
+        return self.failed > 0 or self.n < (self.expected or 0) or self.missing_draws > 0
+
+    @property
+    def missing_draws(self) -> int:
+        """Answers that scored samples lack, because they failed or were not asked for yet."""
+        return 0 if self.draws is None else self.n * self.draws.per_sample - self.draws.answers
 
     @property
     def is_starved(self) -> bool:
         """Whether so many answers are starved that the score tells more of the limit than of the model."""
-        return (self.lost_to_reasoning or 0) > MANY_STARVED * self.n
+        return (self.lost_to_reasoning or 0) > MANY_STARVED * self.answers
 
 
 class GroupScore(FrozenRecord):
@@ -174,6 +211,8 @@ class GroupScore(FrozenRecord):
     """Length → mean of the members there, weighted as the score is; null where members have no common lengths."""
     effective_length: EffectiveLength | None = None
     """As for a task."""
+    draws: DrawSpread | None = None
+    """The means of whole draws; null where there is one answer a sample."""
 
 
 class OverallScore(FrozenRecord):
@@ -186,6 +225,8 @@ class OverallScore(FrozenRecord):
     ci95: tuple[float, float] | None = None
     """As for a group."""
     ci95_kind: str | None = None
+    """As for a group."""
+    draws: DrawSpread | None = None
     """As for a group."""
 
 
@@ -221,7 +262,9 @@ class BenchmarkScores(FrozenRecord):
     def starved(self) -> tuple[int, int] | None:
         """Starved answers, and all answers, of the tasks that have too many of them; None where no task has."""
         tasks = [task for task in self.tasks.values() if task.is_starved]
-        return (sum(task.lost_to_reasoning or 0 for task in tasks), sum(task.n for task in tasks)) if tasks else None
+        return (
+            (sum(task.lost_to_reasoning or 0 for task in tasks), sum(task.answers for task in tasks)) if tasks else None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The object of `scores.json`."""

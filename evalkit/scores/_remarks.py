@@ -22,8 +22,11 @@ def remarks_on(result: BenchmarkScores) -> Iterator[str]:
             are = "it is" if task.failed == 1 else "they are"
             failed = f"{counted(task.failed, 'sample')} failed or cannot be scored under {result.protocol}"
             yield f"{name}: {failed}; {are} left out"
-        if task.n and task.empty / task.n > EMPTY_SHARE:
-            yield f"{name}: {task.empty} of {task.n} predictions are empty"
+        if task.missing_draws:
+            draws = counted(task.missing_draws, "draw")
+            yield f"{name}: {draws} failed or not asked for yet; their samples are scored on the others"
+        if task.n and task.empty / task.answers > EMPTY_SHARE:
+            yield f"{name}: {task.empty} of {task.answers} predictions are empty"
         yield from (f"{name}: {line}" for line in task.notes)
         for metric, extra in task.extra.items():
             for line in extra.errors[:1]:

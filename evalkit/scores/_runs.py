@@ -51,7 +51,8 @@ __all__ = [
     "write_scores",
 ]
 
-Latest = dict[tuple[str, int], SampleRecord]
+Latest = dict[tuple[str, int, int], SampleRecord]
+"""Sample id, step and draw → last record."""
 
 
 def score_run(
@@ -74,7 +75,7 @@ def score_run(
     notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
     # Without thoughts, which no score reads and which may be a hundred times as long as answers.
     records = (record.model_copy(update={"reasoning": None}) for record in read_records_of_run(folder))
-    latest: Latest = {(record.id, record.step): record for record in records}
+    latest: Latest = {record.key: record for record in records}
     _check_rotation(folder, manifest, latest)
     tasks = _answers_of_tasks(folder, benchmark, manifest, latest)
     label = str(manifest.settings["label"])
@@ -113,7 +114,7 @@ def _answers_of_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, la
     answered, seen = answered_tasks(folder, benchmark, manifest, latest), set[str]()
     named = [task for task in benchmark.spec.tasks if task in answered]
     tasks = {task: _task_answers(benchmark, task, manifest, latest, seen) for task in named}
-    if any(record_id not in seen for record_id, _ in latest):
+    if any(record_id not in seen for record_id, *_ in latest):
         raise misfit_refusal(folder, lambda record: None if record.id in seen else _no_sample(record, benchmark))
     return tasks
 
@@ -123,7 +124,7 @@ def answered_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, lates
     reason = _misfit_by_name(benchmark, manifest)
     if any(map(reason, latest.values())):
         raise misfit_refusal(folder, reason)
-    return {task_of(record_id) for record_id, _ in latest}
+    return {task_of(record_id) for record_id, *_ in latest}
 
 
 def task_of(record_id: str) -> str:
@@ -138,7 +139,7 @@ def _no_sample(record: SampleRecord, benchmark: Benchmark) -> str:
 def _misfit_by_name(benchmark: Benchmark, manifest: Manifest) -> Callable[[SampleRecord], str | None]:
     spec = benchmark.spec
     steps = spec.protocol(str(manifest.identity["protocol"])).steps
-    return lambda record: misfit(record, spec.name, spec.tasks, steps, manifest.identity_digest)
+    return lambda record: misfit(record, spec.name, spec.tasks, steps, manifest.identity_digest, manifest.draws)
 
 
 def misfit_of_run(folder: Path) -> Callable[[SampleRecord], str | None]:
@@ -217,14 +218,16 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     answers: list[Answer] = []
     truncated, lost = set(), set()
     failures: list[Failure] = []
+    failed = set[str]()
     last_ledgers: dict[str, LedgerRecord] = {}
     last_records: dict[str, SampleRecord] = {}
     for answer, records in _answers(benchmark, task, manifest, latest, seen):
         if answer is None:
-            failures.append(next(Failure(record.id, record.error) for record in records if record.error is not None))
+            failures.append(next(_failure(record, record.error) for record in records if record.error is not None))
+            failed.add(records[0].id)
             continue
         answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
-        last_records[answer.id] = records[-1]
+        last_records[answer.name] = records[-1]
         ledgers = [record.ledger for record in records if record.ledger is not None]
         if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
             truncated.add(answer.id)
@@ -234,8 +237,9 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
             last_ledgers[answer.id] = ledgers[-1]
     return TaskAnswers(
         answers,
-        len(failures),
+        len(failed - {answer.id for answer in answers}),
         failures,
+        manifest.draws,
         is_altered=any(name in (manifest.settings.get("altered") or ()) for name in benchmark.files(task)),
         truncated=frozenset(truncated),
         evidence_lost=frozenset(lost),
@@ -248,7 +252,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
 def _answers(
     benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str] | None = None
 ) -> Iterator[tuple[Answer | None, list[SampleRecord]]]:
-    """The answers of a task in sample order, with their records; None for a sample that failed."""
+    """The answers of a task in sample order, draw after draw, with their records; None for one that failed."""
     protocol = str(manifest.identity["protocol"])
     for sample, records in recorded_samples(benchmark, task, manifest, latest, seen):
         if any(record.error is not None for record in records):
@@ -257,21 +261,31 @@ def _answers(
         texts = [record.text or "" for record in records]
         if len(texts) < benchmark.spec.protocol(protocol).steps and benchmark.request(sample, protocol, texts):
             continue  # a later step has not been asked yet
-        yield Answer(sample.id, sample.document, texts[-1], sample.targets, sample.metadata, sample.fields), records
+        targets, metadata, draw = sample.targets, sample.metadata, records[0].draw
+        yield Answer(sample.id, sample.document, texts[-1], targets, metadata, sample.fields, draw), records
 
 
 def recorded_samples(
     benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str] | None = None
 ) -> Iterator[tuple[Sample, list[SampleRecord]]]:
-    """The samples of a task that the run has records of, with those records in step order."""
+    """The samples of a task that the run has records of, once for each draw, with its records in step order."""
     files = _files(benchmark, task, manifest)
     for sample in benchmark.samples(task, str(manifest.identity["protocol"]), files):
         if seen is not None:
             seen.add(sample.id)
-        steps = itertools.takewhile(lambda key: key in latest, ((sample.id, step) for step in itertools.count()))
-        records = [latest[key] for key in steps]
-        if records:
-            yield sample, records
+        for draw in range(manifest.draws):
+            if records := list(_steps(latest, sample.id, draw)):
+                yield sample, records
+
+
+def _steps(latest: Latest, name: str, draw: int) -> Iterator[SampleRecord]:
+    """The records of one draw, up to the first step that has none."""
+    keys = ((name, step, draw) for step in itertools.count())
+    return (latest[key] for key in itertools.takewhile(latest.__contains__, keys))
+
+
+def _failure(record: SampleRecord, reason: str) -> Failure:
+    return Failure(f"{record.id} draw {record.draw}" if record.draw else record.id, reason)
 
 
 def _files(benchmark: Benchmark, task: str, manifest: Manifest) -> dict[str, Path]:

@@ -13,6 +13,7 @@ from evalkit.metrics import UnscorableError
 from evalkit.runs import LedgerRecord
 from evalkit.tasks import Answer, Benchmark, Scorer, expected_samples
 
+from ._draws import column_means, draws_of_task, point, values_of_samples, with_draws
 from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
@@ -30,11 +31,13 @@ class TaskAnswers:
     """All answers of one task, however they were made."""
 
     answers: Sequence[Answer]
-    """Answers in sample order."""
+    """Answers in sample order, those of one sample together."""
     failed: int = 0
     """Samples without an answer."""
     failures: Sequence[Failure] = ()
-    """Why those of `failed` have none, as far as it is known."""
+    """Why those of `failed` have none, as far as it is known; of several draws, why each one failed that did."""
+    draws: int = 1
+    """Answers that each sample should have."""
     unanswered: Sequence[Answer] = ()
     """Further samples without an answer, of which those count as failed that the protocol has; their text is empty."""
     notes: Sequence[str] = ()
@@ -60,8 +63,17 @@ class _Scored:
     """Columns of the answers that could be scored."""
 
     answers: list[Answer] = field(default_factory=list)
+    """The first answer of each sample."""
     rows: list[tuple[float, ...]] = field(default_factory=list)
+    """The columns of each sample, the means over its draws."""
+    drawn: list[Answer] = field(default_factory=list)
+    """All answers."""
+    drawn_rows: list[tuple[float, ...]] = field(default_factory=list)
+    """The columns of each."""
     refused: list[Failure] = field(default_factory=list)
+    """Answers that the scorer refuses."""
+    lost: int = 0
+    """Samples of which it refuses all answers."""
 
     @property
     def columns(self) -> NDArray[np.float64]:
@@ -101,6 +113,8 @@ def score_benchmark(
             if spread is not None:
                 spreads[task] = spread
     groups = group_scores(spec, protocol, scores, spreads)
+    overall = overall_score(spec, protocol, groups, scores, spreads)
+    groups, overall = with_draws(spec, protocol, scores, groups, overall)
     missing = [task for task in spec.tasks if spec.has_task(task, protocol) and task not in scores]
     result = BenchmarkScores(
         schema=1,
@@ -109,7 +123,7 @@ def score_benchmark(
         model=model,
         tasks=scores,
         groups=groups,
-        overall=overall_score(spec, protocol, groups, scores, spreads),
+        overall=overall,
         partial=bool(missing)
         or any(score.is_partial for score in scores.values())
         or any(tasks[task].is_altered for task in scores),
@@ -132,41 +146,49 @@ def _task_score(
     benchmark: Benchmark, task: str, protocol: str, scorer: Scorer, scored: _Scored, given: TaskAnswers
 ) -> TaskScore:
     has_rows = bool(scored.rows)
-    score = _point(scorer, scored.columns) if has_rows else None
+    score = point(scorer, scored.columns) if has_rows else None
     interval = cluster_interval(scored.columns, scored.clusters, scorer.combine, score=score) if has_rows else None
     buckets = _buckets(scorer, scored) if scorer.bucket is not None else None
     return TaskScore(
         score=score,
         metric=scorer.metric,
         n=len(scored.rows),
-        failed=given.failed + _missing(scorer, given) + len(scored.refused),
+        failed=given.failed + _missing(scorer, given) + scored.lost,
         expected=expected_samples(benchmark, task, protocol),
         ci95=interval and (interval.low, interval.high),
         ci95_kind=interval and interval.kind,
         clusters=len(set(scored.clusters)),
         cluster_unit=given.cluster_unit,
-        empty=sum(not answer.prediction.strip() for answer in scored.answers),
-        **flag_counts(given.flags, scored.answers),
+        empty=sum(not answer.prediction.strip() for answer in scored.drawn),
+        **flag_counts(given.flags, scored.drawn),
         columns=_column_means(scorer, scored) if has_rows and len(scorer.columns) > 1 else None,
         buckets=buckets,
         effective_length=effective_length(buckets, scorer.effective_at),
-        notes=_notes(scorer, scored, given) + flag_notes(given.flags, scored.answers),
+        notes=_notes(scorer, scored, given) + flag_notes(given.flags, scored.drawn),
         truncation=_truncation(scorer, scored, given) if given.has_ledger else None,
+        draws=draws_of_task(
+            scorer, scored.drawn, scored.drawn_rows, given.draws, len(given.failures) + len(scored.refused)
+        ),
     )
 
 
 def _scored(scorer: Scorer, answers: Sequence[Answer]) -> _Scored:
-    scored = _Scored()
+    scored, refused = _Scored(), list[Answer]()
     for answer in answers:
         if scorer.includes is not None and not scorer.includes(answer):
             continue
         try:
             row = scorer.score(answer)
         except UnscorableError as error:
-            scored.refused.append(Failure(answer.id, str(error)))
+            scored.refused.append(Failure(answer.name, str(error)))
+            refused.append(answer)
             continue
-        scored.answers.append(answer)
-        scored.rows.append(row)
+        scored.drawn.append(answer)
+        scored.drawn_rows.append(row)
+    has_draws = any(answer.draw for answer in answers)
+    scored.answers, scored.rows = values_of_samples(scored.drawn, scored.drawn_rows)
+    found = {answer.id for answer in scored.answers}
+    scored.lost = len({answer.id for answer in refused} - found) if has_draws else len(refused)
     return scored
 
 
@@ -175,21 +197,8 @@ def _missing(scorer: Scorer, given: TaskAnswers) -> int:
     return sum(scorer.includes is None or scorer.includes(answer) for answer in given.unanswered)
 
 
-def _means(columns: NDArray[np.float64]) -> list[float]:
-    """Mean of each column over the samples that enter it; NaN for a column without any."""
-    with np.errstate(invalid="ignore"):
-        is_there = ~np.isnan(columns)
-        means: list[float] = (np.where(is_there, columns, 0.0).sum(axis=0) / is_there.sum(axis=0)).tolist()
-    return means
-
-
-def _point(scorer: Scorer, columns: NDArray[np.float64]) -> float | None:
-    value = scorer.point(columns) if scorer.point is not None else scorer.combine(_means(columns))
-    return None if np.isnan(value) else float(value)
-
-
 def _column_means(scorer: Scorer, scored: _Scored) -> dict[str, float]:
-    means = dict(zip(scorer.columns, _means(scored.columns), strict=True))
+    means = dict(zip(scorer.columns, column_means(scored.columns), strict=True))
     return {name: mean for name, mean in means.items() if not np.isnan(mean)}
 
 
@@ -200,7 +209,7 @@ def _buckets(scorer: Scorer, scored: _Scored) -> dict[str, BucketScore]:
     buckets = {}
     for bucket in scorer.bucket_names:
         is_in = np.array([bucket in belongs for belongs in names], dtype=bool)
-        score = _point(scorer, scored.columns[is_in]) if is_in.any() else None
+        score = point(scorer, scored.columns[is_in]) if is_in.any() else None
         buckets[bucket] = BucketScore(score=score, n=int(is_in.sum()))
     return buckets
 
@@ -211,8 +220,8 @@ def _truncation(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> Truncati
     return TruncationScore(
         truncated=int(is_cut.sum()),
         evidence_lost=sum(answer.id in given.evidence_lost for answer in scored.answers),
-        score_truncated=_point(scorer, columns[is_cut]) if is_cut.any() else None,
-        score_whole=_point(scorer, columns[~is_cut]) if len(is_cut) and not is_cut.all() else None,
+        score_truncated=point(scorer, columns[is_cut]) if is_cut.any() else None,
+        score_whole=point(scorer, columns[~is_cut]) if len(is_cut) and not is_cut.all() else None,
     )
 
 
@@ -222,14 +231,14 @@ def _rows(
     places: Sequence[Mapping[str, Any]] = scorer.column_metadata or [{}] * len(scorer.columns)
     evidence: Sequence[int | None] = scorer.column_evidence or [None] * len(scorer.columns)
     rows = []
-    for answer, values in zip(scored.answers, scored.rows, strict=True):
+    for answer, values in zip(scored.drawn, scored.drawn_rows, strict=True):
         ledger, axes = ledgers.get(answer.id), sample_axes(answer)
         for name, value, place, needle in zip(scorer.columns, values, places, evidence, strict=True):
             score = None if np.isnan(value) else float(value)
             metric = scorer.metric if place else name  # columns of one metric at several places
             seen = _seen(ledger, needle)
             metadata = {**axes, **place, **_real_place(ledger, needle)}
-            rows.append(ScoreRow(answer.id, task, protocol, metric, score, metadata, *seen))
+            rows.append(ScoreRow(answer.id, task, protocol, metric, score, metadata, *seen, answer.draw))
     return rows
 
 
@@ -257,7 +266,7 @@ def _real_place(ledger: LedgerRecord | None, needle: int | None) -> dict[str, An
 def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:
     notes = ["the data is not the pinned one: a part of the benchmark, or altered"] if given.is_altered else []
     notes += given.notes
-    return notes + (scorer.notes(scored.answers) if scorer.notes is not None else [])
+    return notes + (scorer.notes(scored.drawn) if scorer.notes is not None else [])
 
 
 def sample_axes(answer: Answer) -> dict[str, Any]:

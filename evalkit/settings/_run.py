@@ -13,11 +13,15 @@ from evalkit.files import user_path
 
 from ._flag import Flag, settings_of
 
-__all__ = ["BenchmarkOptions", "RunOptions", "RunSettings"]
+__all__ = ["MOST_DRAWS", "BenchmarkOptions", "RunOptions", "RunSettings"]
 
 MOST_SAMPLES = 10**9
 MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
 MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard
+MOST_DRAWS = 10_000
+"""Answers to one sample: more is a slip of the keyboard."""
+MOST_SEED = 2**63 - 1
+COLDEST, HOTTEST = 0.01, 100  # vLLM raises what is colder to that (SamplingParams), so two backends would differ
 COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers
 REASONING = ("apart", "scored")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -47,6 +51,12 @@ class RunSettings:
     reasoning: Annotated[
         str | None, Flag("`apart` (thoughts are stored and not scored) or `scored`, instead of the protocol's.")
     ] = None
+    temperature: Annotated[float | None, Flag("Draw tokens at this temperature; 0 = greedy, the default.")] = None
+    top_p: Annotated[float | None, Flag("Draw from the likeliest tokens that hold this share of probability.")] = None
+    top_k: Annotated[int | None, Flag("Draw from so many of the likeliest tokens.")] = None
+    sampling_seed: Annotated[int | None, Flag("Seed of all draws; 0 by default.")] = None
+    samples_per_question: Annotated[int | None, Flag("Answers drawn for each sample.", metavar="K")] = None
+    """None = one."""
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
@@ -95,6 +105,7 @@ class RunSettings:
         if not self.benchmarks:
             raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
         self.check_together()
+        self._check_sampling()
 
     def check_together(self) -> None:
         """Raise `UserError` for settings that exclude each other, whatever else will be said."""
@@ -105,6 +116,21 @@ class RunSettings:
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
+
+    def _check_sampling(self) -> None:
+        """Raise `UserError` for settings of draws where nothing is drawn."""
+        if self.temperature:
+            return
+        if (self.samples_per_question or 1) > 1:
+            flag = _flag("samples_per_question")
+            raise UserError(
+                f"{flag} {self.samples_per_question}: greedy decoding gives the same answer each time; add "
+                f"{_flag('temperature')}, or leave {flag} out"
+            )
+        given = [name for name in ("top_p", "top_k", "sampling_seed") if getattr(self, name) is not None]
+        if given:
+            flags = ", ".join(map(_flag, given))
+            raise UserError(f"{flags}: greedy decoding draws nothing; add {_flag('temperature')}, or leave it out")
 
     def check_values(self) -> None:
         """Raise `UserError` for a value that is wrong by itself."""
@@ -120,6 +146,14 @@ class RunSettings:
             user_path(path)
         rule = f"must be greater than 1, and at most {COARSEST}"
         self._demand("rope_grid", lambda ratio: 1 < ratio <= COARSEST, rule)
+        rule = f"must be 0 (greedy), or from {COLDEST} to {HOTTEST}"
+        self._demand("temperature", lambda heat: heat == 0 or COLDEST <= heat <= HOTTEST, rule)
+        self._demand("top_p", lambda share: 0 < share <= 1, "must be greater than 0, and at most 1")
+        self._demand("top_k", lambda count: 1 <= count <= MOST_TOKENS, f"must be from 1 to {MOST_TOKENS:,}")
+        self._demand("sampling_seed", lambda seed: 0 <= seed <= MOST_SEED, "must be a whole number from 0 to 2**63 - 1")
+        self._demand(
+            "samples_per_question", lambda count: 1 <= count <= MOST_DRAWS, f"must be from 1 to {MOST_DRAWS:,}"
+        )
         self._demand("reasoning", REASONING.__contains__, f"must be {' or '.join(REASONING)}")
         self._demand("dtype", DTYPES.__contains__, f"must be one of {', '.join(DTYPES)}")
         self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
@@ -172,6 +206,11 @@ class RunOptions(TypedDict, total=False):
     max_new_tokens: int | None
     max_reasoning_tokens: int | None
     reasoning: str | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    sampling_seed: int | None
+    samples_per_question: int | None
     truncation: str | None
     rope: str
     rope_grid: float | None

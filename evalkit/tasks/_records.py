@@ -105,6 +105,13 @@ class Answer:
     """What scoring or grouping needs beyond the text, as in `Sample.metadata`."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """As in `Sample.fields`, for extra metrics on evalkit's own runs; empty elsewhere: documents are long."""
+    draw: int = 0
+    """Which of the sample's draws it is, from 0."""
+
+    @property
+    def name(self) -> str:
+        """The sample's id, and the draw where it is not the first: no two answers share it."""
+        return f"{self.id} draw {self.draw}" if self.draw else self.id
 
 
 def _first(means: Sequence[float]) -> float:

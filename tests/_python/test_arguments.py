@@ -137,7 +137,7 @@ def test_without_a_benchmark_the_call_is_shown() -> None:
         ({"batch_size": 8}, "batch_size= is no setting: the hf backend answers one prompt at a time"),
         ({"pretrained": "x"}, "the model is the first argument"),
         ({"torch_dtype": "float16"}, "dtype='bfloat16' says it"),
-        ({"temperature": 1.0}, "decoding is greedy"),
+        ({"do_sample": True}, "temperature= above 0 draws tokens"),
     ],
     ids=str,
 )

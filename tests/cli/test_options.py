@@ -24,8 +24,9 @@ FLAGS = [setting for setting in SETTINGS.values() if not setting.is_argument]
 OWN = {"config", "print_config", "json", "live", "name", "words", "help"}
 """Parameters that verbs have beside the flags; `words` are models and benchmarks."""
 VALUES = {"limit": "3", "max_seq_len": "3", "max_new_tokens": "3", "repeats": "3", "seed": "0", "rope_grid": "1.5",
-          "max_cost": "0.5", "dtype": "float32", "device_map": "auto", "engine": "a=b", "options": "a=b",
-          "chat_args": "a=b", "max_reasoning_tokens": "3", "reasoning": "scored", "batch": "4"}  # fmt: skip
+          "max_cost": "0.5", "dtype": "float32", "engine": "a=b", "options": "a=b", "chat_args": "a=b",
+          "device_map": "auto", "max_reasoning_tokens": "3", "reasoning": "scored", "batch": "4", "temperature": "0.7",
+          "top_p": "0.9", "top_k": "3", "sampling_seed": "3", "samples_per_question": "3"}  # fmt: skip
 
 
 def parameters(*verb: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 
 from evalkit.errors import UserError
 from evalkit.reports import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
-from evalkit.scores import BenchmarkScores, ExtraScore, GroupScore, OverallScore, TaskScore
+from evalkit.scores import BenchmarkScores, DrawSpread, ExtraScore, GroupScore, OverallScore, TaskDraws, TaskScore
 from evalkit.tasks import BenchmarkSpec
 
 
@@ -405,3 +405,29 @@ def test_protocols_go_below_each_other_for_a_narrow_terminal(limited: BenchmarkS
         -2:
     ]
     assert protocols_table([limited, other], spec).title == table.title
+
+
+def test_several_draws_are_told_beside_each_score(scores: BenchmarkScores, spec: BenchmarkSpec, tmp_path: Path) -> None:
+    """How many there are and how far they lie apart, in every format; what lacks draws is marked by a dash."""
+    spread = {"scores": [40.0, 50.0], "spread": 7.0711, "range": (40.0, 50.0)}
+    draws = TaskDraws(**spread, per_sample=2, answers=397, failed=3)
+    drawn = scores.model_copy(
+        update={
+            "tasks": {"task_1": task(draws=draws), "task_2": scores.tasks["task_2"]},
+            "groups": {**scores.groups, "one": scores.groups["one"].model_copy(update={"draws": DrawSpread(**spread)})},
+        }
+    )
+
+    lines = {line.split()[0]: " ".join(line.split()) for line in shown(terminal_table(drawn, spec)).splitlines()}
+    csv_path, markdown_path, latex_path = write_tables(tmp_path, drawn, spec)
+
+    assert lines["task_1"].endswith("200/200 × 2, 3 draws missing ± 7.07 (40.00 – 50.00)")
+    assert lines["task_2"].endswith("–")
+    assert "± 7.07 (40.00 – 50.00)" in lines["100%"]
+    assert "PARTIAL" in lines["100%"]
+    row = next(csv.DictReader(io.StringIO(csv_path.read_text("utf-8"))))
+    assert ("7.0711", "40.0", "50.0") == (row["spread"], row["lowest_draw"], row["highest_draw"])
+    for path in (markdown_path, latex_path):
+        assert "spread of 2 draws" in path.read_text("utf-8")
+    assert "spread" not in shown(terminal_table(scores, spec))
+    assert "spread" not in score_frame(scores, spec)

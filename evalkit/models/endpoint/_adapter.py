@@ -118,11 +118,12 @@ class EndpointModel:
         with_stop = next((request for request in requests if self._reader.stop_strings(request, is_vllm=False)), None)
         stop = [] if with_stop is None else self._stop(with_stop, is_vllm=server.is_vllm)
         if self._card.chat == "server":
-            found = probe_chat(self._endpoint, server, stop, self._card.chat_args)
+            found = probe_chat(self._endpoint, server, stop, self._card.chat_args, requests[0].sampling)
         else:
             # The beginning of a real prompt: short, and with the BOS that real prompts have.
             ids = [] if self._has_no_tokens else requests[0].ids[:PROBE_PROMPT_TOKENS].tolist()
-            found = probe_completions(self._endpoint, server, ids, self._text(ids) if ids else "a b c", stop)
+            text = self._text(ids) if ids else "a b c"
+            found = probe_completions(self._endpoint, server, ids, text, stop, requests[0].sampling)
         for note in found.notes:
             self._options.note(note)
         if not is_model_named(found.answers_as, server.model):
@@ -251,7 +252,8 @@ class EndpointModel:
         shape = self._abilities.shape
         is_vllm = bool(shape.extras)  # seen to understand its own fields
         own = self._reader.vllm_fields(request) if is_vllm else {}
-        fields = shape.fields(request.max_new_tokens, self._stop(request, is_vllm=is_vllm))
+        seed = 0 if request.sampling is None else request.sampling.seed
+        fields = shape.fields(request.max_new_tokens, self._stop(request, is_vllm=is_vllm), seed)
         return {"model": self._server.model, **prompt, **fields, **own}
 
     def _stop(self, request: GenerationRequest, *, is_vllm: bool) -> list[str]:

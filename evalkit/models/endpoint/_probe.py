@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evalkit.cards import Endpoint
 from evalkit.errors import UnknownNameError, UserError
 
+from .._sampling import Sampling
 from ._keys import without_key
 from .protocol import (
     MOST_TOKENS,
@@ -51,6 +52,11 @@ VLLM_FIELDS = {
 }
 
 
+# What servers call themselves that read `top_k` and `min_p` beside OpenAI's fields, with -1 and 0 for none: the
+# protocol of vLLM (CompletionRequest), of SGLang (ModelCard, CompletionRequest) and of llama.cpp's server (README).
+TAKE_TOP_K = frozenset({"vllm", "sglang", "llamacpp"})
+
+
 @dataclass(frozen=True)
 class Server:
     """What a server says of itself."""
@@ -63,6 +69,8 @@ class Server:
     """Whether it is vLLM, whose own fields it then understands."""
     is_tokenizing: bool
     """Whether it tokenises and detokenises for its users, as vLLM does."""
+    takes_top_k: bool = False
+    """Whether it is one of those that are known to take `top_k` and `min_p`."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ def find_server(endpoint: Endpoint) -> Server:
             model=model,
             window=window if type(window) is int and 0 < window < MOST_TOKENS else None,
             is_vllm=is_vllm,
+            takes_top_k=entry.get("owned_by") in TAKE_TOP_K,
             is_tokenizing=is_vllm and _is_tokenizing(line, endpoint, model),
         )
 
@@ -175,7 +184,12 @@ def _is_tokenizing(line: Line, endpoint: Endpoint, model: str) -> bool:
 
 
 def probe_completions(
-    endpoint: Endpoint, server: Server, ids: list[int], text: str, stop: Sequence[str] = ()
+    endpoint: Endpoint,
+    server: Server,
+    ids: list[int],
+    text: str,
+    stop: Sequence[str] = (),
+    sampling: Sampling | None = None,
 ) -> Abilities:
     """How `/completions` takes a prompt that is `ids`, and `text` where it takes no ids."""
     fields = VLLM_FIELDS if server.is_vllm else {}
@@ -183,7 +197,7 @@ def probe_completions(
     if ids:
         tries = [("ids", ids, fields), *([("ids", ids, {})] if fields else []), *tries]
     reasons: list[str] = []
-    shape = RequestShape()
+    shape = RequestShape(sampling=sampling, takes_top_k=server.takes_top_k)
     for transport, prompt, extras in tries:
         question = _Question("/completions", {"model": server.model, "prompt": prompt}, stop)
         try:
@@ -201,7 +215,11 @@ def probe_completions(
 
 
 def probe_chat(
-    endpoint: Endpoint, server: Server, stop: Sequence[str] = (), arguments: Mapping[str, Any] = MappingProxyType({})
+    endpoint: Endpoint,
+    server: Server,
+    stop: Sequence[str] = (),
+    arguments: Mapping[str, Any] = MappingProxyType({}),
+    sampling: Sampling | None = None,
 ) -> Abilities:
     """How `/chat/completions` takes messages. A model that thinks may answer the question with nothing.
 
@@ -213,7 +231,8 @@ def probe_chat(
     fields = {key: value for key, value in VLLM_FIELDS.items() if key != "add_special_tokens"} if server.is_vllm else {}
     question = _Question("/chat/completions", prompt, stop)
     try:
-        answer, shape = _settled(endpoint, question, RequestShape(endpoint.limit_field, fields))
+        begun = RequestShape(endpoint.limit_field, fields, sampling=sampling, takes_top_k=server.takes_top_k)
+        answer, shape = _settled(endpoint, question, begun)
     except RefusedError as error:
         reason = without_key(endpoint, str(error))
         what = "a plain question" if not arguments else "a question with chat_template_kwargs (--chat-arg)"
@@ -250,12 +269,18 @@ def _settled(endpoint: Endpoint, question: _Question, shape: RequestShape) -> tu
 
 def _left_out(endpoint: Endpoint, shape: RequestShape) -> tuple[str, ...]:
     """What the user should know of the fields that the server refused."""
+    drawn = "it draws at its own temperature"
+    greedy = "it decodes by its own default: answers are not greedy"
     meaning = {
-        "temperature": "it decodes by its own default: answers are not greedy, and a second run may differ",
+        "temperature": f"{greedy if shape.sampling is None else drawn}, and a second run may differ",
         "stop": "answers are cut at the stop strings here",
+        "seed": "the same draw may be another answer in a second run",
     }
+    unknown = set() if shape.takes_top_k else {"top_k"}
     return tuple(
-        f"{endpoint.base_url} refuses the field {name}, which is left out; {meaning[name]}" for name in shape.left_out
+        f"{endpoint.base_url} {'is not known to take' if name in unknown else 'refuses'} the field {name}, which is "
+        f"left out; {meaning.get(name, 'its own default is in force')}"
+        for name in shape.left_out
     )
 
 

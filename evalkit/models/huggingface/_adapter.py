@@ -25,6 +25,7 @@ from ._arithmetic import tokens_in_pass
 from ._batch import Batch, Row
 from ._choice import best_token
 from ._departures import departures
+from ._draw import Draw
 from ._faults import FAULTS, Fault
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
@@ -173,14 +174,15 @@ class HuggingFaceModel:
         return answer_end(request, self._tokenizer, self._eos_ids, stop)
 
     def _decode(self, request: GenerationRequest, cached: int, end: AnswerEnd) -> GreedyTokens:
-        """Greedy tokens after the prompt; the last one is never fed back."""
+        """The likeliest tokens after the prompt, or drawn ones; the last one is never fed back."""
         import torch
 
         process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
 
         def next_token(generated: list[int], forbidden: frozenset[int]) -> int:
             logits = self._next(request.ids, generated) if generated else self._first(request.ids, cached)
-            return best_token(process(logits, generated), forbidden)
+            draw = None if request.sampling is None else Draw(request.sampling, len(generated))
+            return best_token(process(logits, generated), forbidden, draw)
 
         with torch.inference_mode():
             answer = greedy_tokens(request.max_new_tokens, end, next_token)

@@ -19,6 +19,7 @@ from .._base import Completion, GenerationRequest
 from .._greedy import GreedyTokens
 from .._stopping import AnswerEnd
 from ._choice import NOT_FINITE, allowed, best_tokens
+from ._draw import Draw
 from ._faults import FAULTS, Fault
 from ._processors import Process
 from ._room import Room
@@ -123,7 +124,7 @@ class Batch:
         if len(row.generated) >= row.request.max_new_tokens:  # a limit of none
             yield self._completed(row, is_complete=False)
             return
-        found = _attempt(lambda: best_tokens([row.scores(self._passes.first(row))]))
+        found = _attempt(lambda: best_tokens([row.scores(self._passes.first(row))], _draws([row])))
         if not isinstance(found, Fault):
             yield from self._take([row], found)
             return
@@ -140,7 +141,7 @@ class Batch:
 
     def _advance(self, rows: list[Row]) -> Iterator[Completion]:
         """One token for each of the rows; they are under way again, waiting, or yielded as completions."""
-        found = _attempt(lambda: best_tokens(list(map(Row.scores, rows, self._passes.next(rows)))))
+        found = _attempt(lambda: best_tokens(list(map(Row.scores, rows, self._passes.next(rows))), _draws(rows)))
         if not isinstance(found, Fault):
             yield from self._take(rows, found)
             return
@@ -201,6 +202,11 @@ class Batch:
         return Completion(
             row.request.index, finish_reason="error", seconds=seconds, error=reason, is_of_prompt=is_of_prompt
         )
+
+
+def _draws(rows: Sequence[Row]) -> list[Draw]:
+    """The next draw of each row; none where a run chooses the likeliest tokens."""
+    return [Draw(row.request.sampling, len(row.generated)) for row in rows if row.request.sampling is not None]
 
 
 def _attempt(compute: Callable[[], list[int | None]]) -> list[int | None] | Fault:

@@ -17,6 +17,7 @@ from evalkit.rope import RopeSetting, Rotation
 
 from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules
+from .._sampling import Sampling
 from .._stopping import AnswerEnd, answer_end, end_ids
 from ._answers import Answer
 from ._configuration import configured_generation
@@ -199,7 +200,7 @@ class VllmModel:
         stop = [] if is_watched else self._stop(request)
         end = self._end(request)
         return SamplingParams(
-            temperature=0.0,  # greedy
+            **_drawn(request.sampling),
             repetition_penalty=self._rules.facts["repetition_penalty"],
             max_tokens=request.max_new_tokens,
             stop=stop,
@@ -209,3 +210,15 @@ class VllmModel:
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.DELTA if is_watched else RequestOutputKind.FINAL_ONLY,
         )
+
+
+def _drawn(sampling: Sampling | None) -> dict[str, Any]:
+    """How tokens are chosen, as `SamplingParams` names it; what is not asked for is off there by default."""
+    if sampling is None:
+        return {"temperature": 0.0}  # greedy
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p or 1.0,
+        "top_k": sampling.top_k or 0,  # 0 = all
+        "seed": sampling.seed,
+    }

@@ -3,11 +3,12 @@
 from ._log import LOG, Damage, Recorded, misfit, misfit_refusal, read_records_of_run, torn_line
 from ._manifest import MANIFEST, has_manifest, manifest_note, read_manifest, restore_manifest
 from ._place import check_place, holds_files, listed
-from ._records import LedgerRecord, Manifest, SampleRecord, sample_record
+from ._records import DRAWS, LedgerRecord, Manifest, SampleRecord, sample_record
 from ._repair import Repair, repair_run
 from ._store import RunStore, conflict_with
 
 __all__ = [
+    "DRAWS",
     "LOG",
     "MANIFEST",
     "Damage",

@@ -132,6 +132,13 @@ class Recorded(NamedTuple):
     """Digest of the identity of the run that asked."""
     place: int
     """Byte of the log where the record begins."""
+    draw: int = 0
+    """Draw of the sample."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Sample id, step and draw."""
+        return self.id, self.step, self.draw
 
     @property
     def prompt_sha256(self) -> str:
@@ -143,15 +150,22 @@ def recorded(record: SampleRecord, place: int) -> Recorded:
     """What is kept in memory of a record that begins at that byte."""
     digest = bytes.fromhex(record.prompt_sha256)
     shared = sys.intern(record.rope), sys.intern(record.identity_digest)  # the same in all records, or nearly
-    return Recorded(record.id, record.step, record.attempt, digest, shared[0], record.error, shared[1], place)
+    return Recorded(
+        record.id, record.step, record.attempt, digest, shared[0], record.error, shared[1], place, record.draw
+    )
 
 
 def misfit(
-    record: SampleRecord | Recorded, benchmark: str, tasks: Collection[str], steps: int, identity_digest: str
+    record: SampleRecord | Recorded,
+    benchmark: str,
+    tasks: Collection[str],
+    steps: int,
+    identity_digest: str,
+    draws: int = 1,
 ) -> str | None:
     """Why the record can be of no sample of the run; None where it may be.
 
-    `steps` is how many the protocol asks of a sample, `identity_digest` the manifest's.
+    `steps` is how many the protocol asks of a sample, `draws` how many the run draws, `identity_digest` the manifest's.
     """
     _, _, rest = record.id.partition("/")  # samples of a benchmark derived from another may carry the other's name
     task, _, index = rest.partition("/")
@@ -161,6 +175,8 @@ def misfit(
         return f"id {record.id[:80]!r} is of no task of {benchmark}"
     if record.step >= steps:
         return f"step {record.step} of {record.id[:80]!r}, but the protocol has {steps}"
+    if record.draw >= draws:
+        return f"draw {record.draw} of {record.id[:80]!r}, but the run draws {draws} a sample"
     if record.identity_digest and identity_digest and record.identity_digest != identity_digest:
         return f"{record.id[:80]!r} was answered for a run with another identity than that of run.json"
     return None

@@ -10,11 +10,16 @@ from evalkit.models import Completion
 from evalkit.planning import PlannedPrompt
 from evalkit.prompts import Ledger
 from evalkit.records import StoredRecord
+from evalkit.settings import MOST_DRAWS
 
-__all__ = ["SCHEMA_VERSION", "LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
+__all__ = ["DRAWS", "SCHEMA_VERSION", "LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
 
 SCHEMA_VERSION = 1
 """Shape of `run.json`; a higher number is a later release's, which may mean other things by the same names."""
+
+
+DRAWS = "samples_per_question"
+"""Name in a manifest's settings of how many draws a sample has, where it has several."""
 
 
 class LedgerRecord(StoredRecord):
@@ -49,6 +54,8 @@ class SampleRecord(StoredRecord):
     """`benchmark/task/index`."""
     step: int
     """Step of the sample, from 0."""
+    draw: int = 0
+    """Which of the sample's draws it belongs to, from 0."""
     attempt: int
     """1 for the first try; the latest attempt of a step counts."""
     prompt_sha256: str
@@ -88,9 +95,14 @@ class SampleRecord(StoredRecord):
         """A line that is neither an answer nor a failure was damaged or written by hand; it must never be graded."""
         if self.error is None and (self.text is None or self.finish_reason == "error"):
             raise ValueError("the record is neither an answer nor a failure")
-        if self.step < 0 or self.attempt < 0:
-            raise ValueError(f"step {self.step}, attempt {self.attempt}: neither can be negative")
+        if self.step < 0 or self.attempt < 0 or self.draw < 0:
+            raise ValueError(f"step {self.step}, draw {self.draw}, attempt {self.attempt}: none can be negative")
         return self
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Sample id, step and draw: what it answers."""
+        return self.id, self.step, self.draw
 
 
 class Manifest(StoredRecord):
@@ -110,6 +122,12 @@ class Manifest(StoredRecord):
     It stays when a later release writes the identity otherwise. Empty until a run of an older release goes on.
     """
 
+    @property
+    def draws(self) -> int:
+        """How many answers each sample has."""
+        found = self.settings.get(DRAWS)
+        return max(1, min(found, MOST_DRAWS)) if isinstance(found, int) else 1
+
 
 def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str) -> SampleRecord:
     """The record of one generated (or failed) step."""
@@ -118,6 +136,7 @@ def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, p
     return SampleRecord(
         id=prompt.sample_id,
         step=prompt.step,
+        draw=prompt.draw,
         attempt=attempt,
         prompt_sha256=prompt.digest,
         ledger=None if prompt.ledger is None else _ledger_record(prompt.ledger),

@@ -24,8 +24,8 @@ __all__ = ["Repair", "repair_run"]
 _ID = re.compile(rb'"id": ?"([^"\\]{1,200})"')
 _START, _END = b'{"id": "', re.compile(rb', "crc32": "[0-9a-f]{8}"\}')  # quotes in answers are escaped
 
-Key = tuple[str, int]
-"""Sample id and step."""
+Key = tuple[str, int, int]
+"""Sample id, step and draw."""
 
 Misfit = Callable[[SampleRecord], str | None]
 """From a record to why it is of no sample of the run; None where it is of one."""
@@ -108,7 +108,7 @@ def _verdicts(stream: BinaryIO, misfit: Misfit) -> Iterator[Damage | Key]:
             yield Damage(number, str(error), _id_of(line))
             continue
         reason = misfit(record)
-        yield Damage(number, reason, _id_of(line), is_foreign=True) if reason else (record.id, record.step)
+        yield Damage(number, reason, _id_of(line), is_foreign=True) if reason else record.key
 
 
 def _without_orphans(verdicts: list[Damage | Key]) -> Iterator[Damage | Key]:
@@ -116,8 +116,8 @@ def _without_orphans(verdicts: list[Damage | Key]) -> Iterator[Damage | Key]:
     there = {verdict for verdict in verdicts if not isinstance(verdict, Damage)}
     for number, verdict in enumerate(verdicts, start=1):
         if not isinstance(verdict, Damage):
-            name, step = verdict
-            if any((name, earlier) not in there for earlier in range(step)):
+            name, step, draw = verdict
+            if any((name, earlier, draw) not in there for earlier in range(step)):
                 yield Damage(number, f"step {step} without the steps before it", name)
                 continue
         yield verdict

@@ -26,7 +26,7 @@ from .._identity import moved_on_hub
 from ._log import LOG, Recorded, cut_torn_line, placed_records, read_records_of_run, record_at, record_line, recorded
 from ._manifest import has_manifest, manifest_note, read_manifest, restore_manifest, write_manifest
 from ._place import check_place
-from ._records import Manifest, SampleRecord
+from ._records import DRAWS, Manifest, SampleRecord
 
 __all__ = ["RunStore", "conflict_with", "run_lock"]
 
@@ -38,8 +38,8 @@ UNKNOWN_WHEN_ABSENT = {"rope_model"}
 MEANT_WHEN_ABSENT = {"reasoning": "scored"}
 """What runs did that were begun before they said so."""
 
-Key = tuple[str, int]
-"""Sample id and step."""
+Key = tuple[str, int, int]
+"""Sample id, step and draw."""
 
 
 LOCK = ".lock"
@@ -56,7 +56,7 @@ class RunStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.latest: dict[Key, Recorded] = {}
-        """Sample id and step → what its last record says."""
+        """Sample id, step and draw → what its last record says."""
         self._log = folder / LOG
         self._stream: BinaryIO | None = None
         self._synced = time.monotonic()
@@ -90,9 +90,7 @@ class RunStore:
             raise UserError(f"{self.folder}: its file system has no locks; choose another --out") from error
         except OSError as error:
             raise self._refusal(error) from error
-        self.latest = {
-            (record.id, record.step): recorded(record, place) for place, record in placed_records(self.folder)
-        }
+        self.latest = {record.key: recorded(record, place) for place, record in placed_records(self.folder)}
         self._notes = list(filter(None, [restore_manifest(self.folder), manifest_note(self.folder)]))
         self._is_open = True
 
@@ -181,7 +179,7 @@ class RunStore:
             raise UserError(
                 f"{self._log}: cannot store a record ({error.strerror}); finished records are kept, run again to go on"
             ) from error
-        self.latest[record.id, record.step] = recorded(record, place)
+        self.latest[record.key] = recorded(record, place)
 
     def answer(self, key: Key) -> str | None:
         """The last answer to a step, read from the log; None where it has none."""
@@ -274,16 +272,20 @@ def _continued(earlier: Manifest, now: Manifest) -> Manifest:
         update={
             "identity": _merged(earlier.identity, now.identity),
             "identity_digest": earlier.identity_digest,
-            "settings": {**now.settings, "files": files},
+            "settings": {**now.settings, **_most_draws(earlier, now), "files": files},
             "environment": {**now.environment, **({"engine": engine} if engine else {})},
         }
     )
 
 
-_FREE = {
-    "batch",
-    "pass_tokens",
-}  # of an engine's facts: follow free memory, and change no answer's meaning
+def _most_draws(earlier: Manifest, now: Manifest) -> dict[str, int]:
+    """The draws of a sample that any call asked for; nothing where no call asked for several."""
+    most = max(earlier.draws, now.draws)
+    return {DRAWS: most} if most > 1 else {}
+
+
+_FREE = {"batch", "pass_tokens"}
+"""Of an engine's facts those that follow free memory, and change no answer's meaning."""
 
 
 def _changes(old: dict[str, object], new: dict[str, object]) -> list[str]:

@@ -216,8 +216,10 @@ def test_the_latest_attempt_counts(tmp_path: Path, record: NewRecord) -> None:
     fill(tmp_path, [record(1, error="broke", text=None), record(1, attempt=2), record(1, step=1)])
 
     with RunStore(tmp_path) as store:
-        assert (2, None) == (store.latest["toy/tales/1", 0].attempt, store.latest["toy/tales/1", 0].error)
-        assert [3, 2, 1] == [store.attempt(key) for key in (("toy/tales/1", 0), ("toy/tales/1", 1), ("toy/tales/2", 0))]
+        assert (2, None) == (store.latest["toy/tales/1", 0, 0].attempt, store.latest["toy/tales/1", 0, 0].error)
+        assert [3, 2, 1] == [
+            store.attempt(("toy/tales/" + index, step, 0)) for index, step in (("1", 0), ("1", 1), ("2", 0))
+        ]
 
 
 def test_a_store_that_is_not_open_takes_no_record(tmp_path: Path, record: NewRecord) -> None:
@@ -387,7 +389,7 @@ def test_an_answer_is_read_back_from_the_log(
     with RunStore(tmp_path) as again:
         again.open_as(manifest())
         again.append(record(3, text="three"))
-        found = [again.answer((f"toy/tales/{index}", 0)) for index in (1, 2, 3, 4)]
+        found = [again.answer((f"toy/tales/{index}", 0, 0)) for index in (1, 2, 3, 4)]
 
     assert ["two — 二", None, "three", None] == found
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..._sampling import Sampling
 from ._meaning import RefusedError, load_json
 
 __all__ = ["RequestShape"]
@@ -20,6 +21,10 @@ REFUSING = frozenset({400, 422})
 # How a message names a field. `stop` is a plain word too, so it has to be quoted, or called a parameter or a sequence.
 SPELLINGS = {
     "temperature": re.compile(r"temperature", re.IGNORECASE),
+    "top_p": re.compile(r"\btop[_ -]?p\b", re.IGNORECASE),
+    "top_k": re.compile(r"\btop[_ -]?k\b", re.IGNORECASE),
+    "min_p": re.compile(r"\bmin[_ -]?p\b", re.IGNORECASE),
+    "seed": re.compile(r"\bseed\b", re.IGNORECASE),
     "stop": re.compile(
         r"['\"`]stop['\"`]|\bstop[_ ](sequences?|strings?|words?|parameters?)|(parameter|field|argument|key)s?:? stop\b"
         r"|\bstop (is|are) not",
@@ -32,6 +37,7 @@ NUMBER = r"\D{0,24}?(\d+)"
 AT_LEAST = re.compile(rf"(?:at least|or equal to|>=|≥|(?:no|not be) less than|minimum){NUMBER}", re.IGNORECASE)
 MORE_THAN = re.compile(rf"(?:greater than|larger than|more than|above|>){NUMBER}", re.IGNORECASE)
 TOO_SMALL = re.compile(r"too (small|low|short)|at least|greater|larger|minimum|below", re.IGNORECASE)
+SEEDS = 2**31  # a signed number of 32 bits: some servers take no larger one
 AMPLE = 1024  # tokens of a question whose limit is too small for a server that does not say what is enough
 
 
@@ -44,7 +50,13 @@ class RequestShape:
     extras: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the server's own that go with every request."""
     sends_temperature: bool = True
-    """Whether temperature 0 is asked for."""
+    """Whether the temperature is sent, 0 for greedy decoding."""
+    sampling: Sampling | None = None
+    """How answers are drawn; None = greedily."""
+    takes_top_k: bool = False
+    """Whether the server is known to take `top_k` and `min_p`, which the API does not have."""
+    refused: frozenset[str] = frozenset()
+    """Further fields of sampling that the server refused."""
     sends_stop: bool = True
     """Whether stop strings are sent; they end the answer here in any case."""
     least_limit: int = 1
@@ -53,19 +65,45 @@ class RequestShape:
     @property
     def decoding(self) -> str:
         """How answers are decoded, in words for the manifest."""
-        return "greedy" if self.sends_temperature else "server's default (temperature refused)"
+        if not self.sends_temperature:
+            return "server's default (temperature refused)"
+        return "greedy" if self.sampling is None else "sampled"
 
     @property
     def left_out(self) -> list[str]:
-        """Fields that the server refused."""
+        """Fields that the server refused, or of which it is not known that it takes them."""
         sent = {"temperature": self.sends_temperature, "stop": self.sends_stop}
-        return [name for name, is_sent in sent.items() if not is_sent]
+        left_out = [name for name, is_sent in sent.items() if not is_sent]
+        return left_out + [name for name in self.all_sampled if name not in self._sampled]
 
-    def fields(self, limit: int, stop: Sequence[str] = ()) -> dict[str, Any]:
-        """The fields beside model and prompt."""
+    @property
+    def all_sampled(self) -> dict[str, Any]:
+        """The fields of sampling beside temperature and seed, as all would be sent; what is not asked for is set off.
+
+        Else what a server or the model's generation configuration has as its default would be in force.
+        """
+        if self.sampling is None:
+            return {}
+        asked = {"top_p": self.sampling.top_p or 1.0, "seed": 0}
+        if self.takes_top_k:
+            return {**asked, "top_k": self.sampling.top_k or -1, "min_p": 0.0}
+        return asked if self.sampling.top_k is None else {**asked, "top_k": self.sampling.top_k}
+
+    @property
+    def _sampled(self) -> dict[str, Any]:
+        """Those that are sent."""
+        unknown = set() if self.takes_top_k else {"top_k"}
+        return {name: value for name, value in self.all_sampled.items() if name not in self.refused | unknown}
+
+    def fields(self, limit: int, stop: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+        """The fields beside model and prompt; `seed` is the draw's."""
+        sampled = self._sampled
+        heat = 0 if self.sampling is None else self.sampling.temperature
         return {
             self.limit_field: limit,
-            **({"temperature": 0} if self.sends_temperature else {}),
+            **({"temperature": heat} if self.sends_temperature else {}),
+            **sampled,
+            **({"seed": seed % SEEDS} if "seed" in sampled else {}),
             **self.extras,
             **({"stop": list(stop)} if stop and self.sends_stop else {}),
         }
@@ -79,6 +117,8 @@ class RequestShape:
             return replace(self, sends_temperature=False)
         if named == "stop":
             return replace(self, sends_stop=False)
+        if named in self.all_sampled:
+            return replace(self, refused=self.refused | {named})
         if named is None:
             return replace(self, extras={}) if self.extras else None
         least = _least(refusal.body.decode("utf-8", "replace"), int(sent[named]))
