@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from evalkit.errors import RunStoppedError
 from evalkit.models import Completion
@@ -67,3 +68,22 @@ def test_a_stopped_run_keeps_its_records_and_goes_on(start: Start, new_adapter: 
     assert 1 == len(str(caught.value).splitlines())
     assert AT_FIRST == len(records)
     assert (48, 0) == (outcome.finished, outcome.failed)
+
+
+@pytest.mark.parametrize("batch", ["1", "4"])
+def test_a_model_without_numbers_ends_in_one_line_and_exit_code_1(
+    batch: str, evalkit: Callable[..., Any], toy: str, save_model: Callable[..., Path], bare: Path
+) -> None:
+    """From weights that are not finite to the command's end."""
+    from safetensors.torch import load_file, save_file
+
+    folder = save_model()
+    path = folder / "model.safetensors"
+    save_file({**load_file(path), "model.norm.weight": torch.full((32,), torch.nan)}, path, metadata={"format": "pt"})
+
+    outcome = evalkit("run", folder, toy, "--backend", "hf", "--dtype", "float32", "--batch", batch, "--out", "run")
+
+    assert 1 == outcome.code, outcome
+    assert "5 samples in a row failed alike (RuntimeError: the model's logits are not finite" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert AT_FIRST == len(list(read_records_of_run(bare / "run")))
