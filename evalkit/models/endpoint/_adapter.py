@@ -54,7 +54,7 @@ class EndpointModel:
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
-        self._reader = ReplyReader(tokenizer)
+        self._reader = ReplyReader(tokenizer, is_formatted_there=card.chat == "server")
         self._watch = CeilingWatch(CountComparison(card, tokenizer, options.note).compare, options.note)
 
     @property

@@ -39,8 +39,10 @@ class ReadAnswer(NamedTuple):
 class ReplyReader:
     """Reads the answers to requests for one model."""
 
-    def __init__(self, tokenizer: PromptTokenizer) -> None:
+    def __init__(self, tokenizer: PromptTokenizer, *, is_formatted_there: bool = False) -> None:
+        """`is_formatted_there` = the server makes the prompts of messages, so nobody here sees how they end."""
         self._tokenizer = tokenizer
+        self._is_formatted_there = is_formatted_there
         self._has_tokens = tokenizer.unit == "tokens"
         self.is_asking_ids = False
         """Whether the server was asked for the ids of its tokens; those that nobody asked for mean nothing."""
@@ -134,7 +136,7 @@ class ReplyReader:
 
     def _is_open(self, request: GenerationRequest, tags: ReasoningTags) -> bool:
         """Whether the prompt ends inside thoughts; of one that the server formats nobody sees the end."""
-        if not self._has_tokens:
+        if not self._has_tokens or self._is_formatted_there:
             return False
         tail = request.ids[-TAIL_TOKENS:].tolist()
         return opens_thoughts(self._tokenizer.decode(tail, skip_special=False), tags)

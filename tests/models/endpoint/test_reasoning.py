@@ -28,7 +28,7 @@ CASES = [
 ]
 
 
-def asked(server: ScriptedServer, *, chat: str = "none", **fields: Any) -> Completion:
+def asked(server: ScriptedServer, *, chat: Any = "none", **fields: Any) -> Completion:
     """What is made of the server's answer to one question; 30 tokens for thoughts and 24 for the answer."""
     request = {"max_new_tokens": 54, "thoughts": ThoughtRule(TAGS, 30), **fields}
     card = Card(
@@ -77,6 +77,15 @@ def test_a_prompt_that_opens_thoughts_is_answered_with_thoughts(server: Scripted
     server.behaviour.says = lambda _: "The river"
 
     assert ("", "The river", "stop", "reasoning") == outcome(asked(server, prompt="So?<think>\n"))
+
+
+def test_a_question_that_ends_in_a_tag_opens_no_thoughts_in_chat(server: ScriptedServer) -> None:
+    """The server's format stands behind it, so the answer is one."""
+    server.behaviour.says = lambda _: "It opens thoughts."
+
+    done = asked(server, chat="server", prompt="What is <think>")
+
+    assert ("It opens thoughts.", None, "stop", None) == outcome(done)
 
 
 @pytest.mark.parametrize("owner", ["somebody", "vllm"])
