@@ -156,10 +156,11 @@ def test_an_opening_tag_of_several_tokens_fits_the_shortest_answer(wild_tokenize
     text = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>B"
 
     done = answered(tokenizer, text, limit=90 + limit, thoughts=rule)
-    alike = answered(tokenizer, "<|channel|> comes first of all", limit=90 + limit, thoughts=rule)
+    about = "<|channel|> comes first of all"
+    alike = answered(tokenizer, about, limit=90 + limit, thoughts=rule)
 
     assert ("B", "Hm.<|end|><|start|>assistant", None) == (done.text, done.reasoning, done.lost_to)
-    assert tokenizer.decode(tokenizer.encode("<|channel|> comes first of all")[:limit], skip_special=False) == alike.text
+    assert tokenizer.decode(tokenizer.encode(about)[:limit], skip_special=False) == alike.text
     assert "length" == alike.finish_reason
 
 
