@@ -117,7 +117,7 @@ def test_thoughts_that_are_scored_with_answers_are_told_of(server: ScriptedServe
 
     assert text == done.text
     assert (0 if text in {"Yes", "Write <think>x</think>"} else 1) == len(notes)
-    assert all(note.startswith("toy: its answers hold thoughts (<think>…</think>), which are scored") for note in notes)
+    assert all(note.startswith("toy: its answers hold thoughts (<think>…</think>), which are") for note in notes)
 
 
 @pytest.mark.parametrize("owner", ["somebody", "vllm"])
