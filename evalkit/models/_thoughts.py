@@ -166,6 +166,8 @@ class ThoughtWatch:
             return False
         if self._state is _State.THINKING:
             return len(generated) >= self._budget
+        if self._state is _State.START:  # blanks, or a part of the opening tag: whose tokens they are is not known yet
+            return len(generated) >= max(self._budget, self._answer_tokens)
         if self._state is _State.BLANK:
             return False  # the limit of both together ends it
         return len(generated) - (self._first or 0) >= self._answer_tokens
@@ -182,7 +184,8 @@ class ThoughtWatch:
             self.follow(generated)
         end = self._thoughts_end
         if end is None and self._state is not _State.THINKING:
-            return AnswerParts(self._tokenizer.decode(list(generated), skip_special=skip_special))
+            answered = list(generated if self._budget is None else generated[: self._answer_tokens])
+            return AnswerParts(self._tokenizer.decode(answered, skip_special=skip_special))
         if end is None:
             return AnswerParts("", self._thoughts(generated), len(generated), is_closed=False)
         answer = self._tokenizer.decode(list(generated[end:]), skip_special=skip_special)

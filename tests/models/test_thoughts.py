@@ -145,6 +145,32 @@ def test_tags_of_several_tokens_are_found_in_the_text(wild_tokenizer: Load) -> N
     assert ("Yes.", "", "stop", None) == outcome(direct)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_an_opening_tag_of_several_tokens_fits_the_shortest_answer(wild_tokenizer: Load, limit: int) -> None:
+    """Its tokens are those of the thoughts, also before it is complete; answers that only begin like it are no longer.
+
+    A limit of one token is that of questions whose answer is a letter.
+    """
+    tokenizer = wild_tokenizer("thoughts in channels")
+    rule = ThoughtRule(KNOWN_TAGS[-1], budget=90)
+    text = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>B"
+
+    done = answered(tokenizer, text, limit=90 + limit, thoughts=rule)
+    about = "<|channel|> comes first of all"
+    alike = answered(tokenizer, about, limit=90 + limit, thoughts=rule)
+
+    assert ("B", "Hm.<|end|><|start|>assistant", None) == (done.text, done.reasoning, done.lost_to)
+    assert tokenizer.decode(tokenizer.encode(about)[:limit], skip_special=False) == alike.text
+    assert "length" == alike.finish_reason
+
+
+def test_blanks_before_the_opening_tag_are_no_answer(thinker: PromptTokenizer) -> None:
+    """Where the answer may have one token alone."""
+    done = answered(thinker, "\n<think>Hm.</think>B", limit=41, thoughts=ThoughtRule(TAGS, budget=40))
+
+    assert ("B", "Hm.", None) == (done.text, done.reasoning, done.lost_to)
+
+
 PIECES = st.sampled_from(["<think>", "</think>", " ", "\n\n", "So", " river", "é", "12"])
 
 

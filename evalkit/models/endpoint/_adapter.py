@@ -28,6 +28,7 @@ from ._cost import CostLimit, OutOfMoneyError, RequestCost
 from ._keys import without_key_text
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
 from ._truncation import CeilingWatch
+from ._untold import UntoldThoughts
 from .protocol import Reply, TryAgainError, is_model_named
 from .transport import UNREADABLE, Client, Failure, run_in_thread
 
@@ -54,7 +55,8 @@ class EndpointModel:
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
-        self._reader = ReplyReader(tokenizer)
+        self._untold = UntoldThoughts(card.name, options.note)
+        self._reader = ReplyReader(tokenizer, is_formatted_there=card.chat == "server")
         self._watch = CeilingWatch(CountComparison(card, tokenizer, options.note).compare, options.note)
 
     @property
@@ -188,6 +190,8 @@ class EndpointModel:
                 is_of_prompt=outcome.is_of_prompt,
             )  # fmt: skip
         parts, finish, lost_to = self._reader.parts(request, outcome)
+        if request.thoughts is None:
+            self._untold.see(parts.text)
         thoughts = parts.reasoning
         return Completion(
             request.index,

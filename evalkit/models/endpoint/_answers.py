@@ -16,6 +16,7 @@ from .._base import GenerationRequest
 from .._stopping import AnswerEnd, cut_at_stop, watch_of
 from .._thoughts import TAIL_TOKENS, AnswerParts, ThoughtRule, ThoughtWatch
 from ._truncation import Sent, code_points
+from ._untold import tags_in
 from .protocol import Finish, RefusedError, Reply
 
 __all__ = ["CountComparison", "ReplyReader"]
@@ -39,8 +40,10 @@ class ReadAnswer(NamedTuple):
 class ReplyReader:
     """Reads the answers to requests for one model."""
 
-    def __init__(self, tokenizer: PromptTokenizer) -> None:
+    def __init__(self, tokenizer: PromptTokenizer, *, is_formatted_there: bool = False) -> None:
+        """`is_formatted_there` = the server makes the prompts of messages, so nobody here sees how they end."""
         self._tokenizer = tokenizer
+        self._is_formatted_there = is_formatted_there
         self._has_tokens = tokenizer.unit == "tokens"
         self.is_asking_ids = False
         """Whether the server was asked for the ids of its tokens; those that nobody asked for mean nothing."""
@@ -118,8 +121,10 @@ class ReplyReader:
         """What a text says: thoughts that the server parsed off, or those between tags in it."""
         rule, finish = request.thoughts or ThoughtRule(), self.finish(request, answer)
         text, reasoning, is_closed = answer.text, answer.reasoning, True
-        if rule.tags is not None and not (reasoning or "").strip():
-            reasoning, text, is_closed = split_reasoning(text, rule.tags, self._is_open(request, rule.tags))
+        # A budget says that the model thinks, so its thoughts are found where nothing named their tags.
+        tags = tags_in(text) if rule.tags is None and rule.budget is not None else rule.tags
+        if tags is not None and not (reasoning or "").strip():
+            reasoning, text, is_closed = split_reasoning(text, tags, self._is_open(request, tags))
         text = text.lstrip() if (reasoning or "").strip() else text
         ending = request.stop_rule.ends_at_token_of
         cut = cut_at_stop(text, [*request.stop, *([ending] if ending else [])])
@@ -134,7 +139,7 @@ class ReplyReader:
 
     def _is_open(self, request: GenerationRequest, tags: ReasoningTags) -> bool:
         """Whether the prompt ends inside thoughts; of one that the server formats nobody sees the end."""
-        if not self._has_tokens:
+        if not self._has_tokens or self._is_formatted_there:
             return False
         tail = request.ids[-TAIL_TOKENS:].tolist()
         return opens_thoughts(self._tokenizer.decode(tail, skip_special=False), tags)

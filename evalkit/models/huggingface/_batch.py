@@ -61,6 +61,12 @@ class Row:
         """Most tokens that it will hold."""
         return len(self.request.ids) + self.request.max_new_tokens
 
+    def ending(self) -> tuple[bool, bool]:
+        """Whether the answer is complete with its last token, and whether it is over, complete or not."""
+        is_complete = self.end.reached(self.generated)
+        is_full = len(self.generated) >= self.request.max_new_tokens
+        return is_complete, is_complete or is_full or self.end.is_spent(self.generated)
+
     def scores(self, logits: torch.Tensor) -> torch.Tensor:
         """What to choose the next token from."""
         return allowed(self.process(logits, self.generated), self.end.forbidden(len(self.generated)))
@@ -171,27 +177,33 @@ class Batch:
     def _take(self, rows: list[Row], tokens: Sequence[int | None]) -> Iterator[Completion]:
         """Give each row its token; those that it ends are yielded when all have theirs."""
         ended: list[tuple[Row, bool]] = []
-        broken: list[Row] = []
+        broken: list[tuple[Row, str]] = []
         for row, token in zip(rows, tokens, strict=True):
             if token is None:
-                broken.append(row)
+                broken.append((row, f"RuntimeError: {NOT_FINITE}"))
                 continue
             row.generated.append(token)
-            is_complete = row.end.reached(row.generated)
-            is_spent = len(row.generated) >= row.request.max_new_tokens or row.end.is_spent(row.generated)
-            if is_complete or is_spent:
+            try:
+                is_complete, is_over = row.ending()
+            except FAULTS as error:  # tokens that make no text
+                broken.append((row, Fault(error).reason))
+                continue
+            if is_over:
                 ended.append((row, is_complete))
             else:
                 self._rows.append(row)
         for row, is_complete in ended:
             yield self._completed(row, is_complete=is_complete)
-        for row in broken:
-            yield self._failed(row, f"RuntimeError: {NOT_FINITE}")
+        for row, reason in broken:
+            yield self._failed(row, reason)
 
     def _completed(self, row: Row, *, is_complete: bool) -> Completion:
         row.cache = None
         answer = GreedyTokens(row.generated, is_complete)
-        done = answer.completion(row.request, row.end, self._last, row.cached)
+        try:
+            done = answer.completion(row.request, row.end, self._last, row.cached)
+        except FAULTS as error:
+            return self._failed(row, Fault(error).reason)
         self._last = time.perf_counter()
         return done
 

@@ -59,10 +59,17 @@ class Processors:
         self._source = rules.source
 
     def start(self, prompt: Sequence[int], max_new_tokens: int) -> Process:
-        """What processes the logits behind one prompt."""
+        """What processes the logits behind one prompt; it asks for memory with the first logits that it is given."""
         if not self._fields:
             return lambda logits, _: logits
-        return self._process(self._fields, prompt, max_new_tokens)
+        made: list[Process] = []
+
+        def process(logits: torch.Tensor, generated: Sequence[int]) -> torch.Tensor:
+            if not made:
+                made.append(self._process(self._fields, prompt, max_new_tokens))
+            return made[0](logits, generated)
+
+        return process
 
     def check(self, vocabulary: int) -> None:
         """Refuse values that transformers refuses, before any prompt: of some it says so only when they are applied."""

@@ -28,14 +28,15 @@ CASES = [
 ]
 
 
-def asked(server: ScriptedServer, *, chat: str = "none", **fields: Any) -> Completion:
+def asked(server: ScriptedServer, *, chat: Any = "none", **fields: Any) -> Completion:
     """What is made of the server's answer to one question; 30 tokens for thoughts and 24 for the answer."""
     request = {"max_new_tokens": 54, "thoughts": ThoughtRule(TAGS, 30), **fields}
     card = Card(
         name="toy", title="Toy", context_length=4096, chat=chat, licence="none",
         chat_args=request.pop("chat_args", {}), endpoint=Endpoint(base_url=server.base_url, model="toy"),
     )  # fmt: skip
-    model = EndpointModel(card, PromptTokenizer(Bytes()), BackendOptions())
+    options = request.pop("options", BackendOptions())
+    model = EndpointModel(card, PromptTokenizer(Bytes()), options)
     ids = token_array(list(request.pop("prompt", "So?").encode()))
     (done,) = model.generate(RopeSetting("native"), [GenerationRequest(0, ids, **request)])
     return done
@@ -77,6 +78,46 @@ def test_a_prompt_that_opens_thoughts_is_answered_with_thoughts(server: Scripted
     server.behaviour.says = lambda _: "The river"
 
     assert ("", "The river", "stop", "reasoning") == outcome(asked(server, prompt="So?<think>\n"))
+
+
+def test_a_question_that_ends_in_a_tag_opens_no_thoughts_in_chat(server: ScriptedServer) -> None:
+    """The server's format stands behind it, so the answer is one."""
+    server.behaviour.says = lambda _: "It opens thoughts."
+
+    done = asked(server, chat="server", prompt="What is <think>")
+
+    assert ("It opens thoughts.", None, "stop", None) == outcome(done)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *[case[1:] for case in CASES],
+        ("[THINK]The river.[/THINK]By it.", ("By it.", "The river.", "stop", None)),
+        ("Write <think>x</think>", ("Write <think>x</think>", None, "stop", None)),
+    ],
+)
+def test_a_budget_is_for_thoughts_that_nobody_named_the_tags_of(
+    server: ScriptedServer, text: str, expected: tuple[str, ...]
+) -> None:
+    """A server that is known by its address only and parses nothing: the known tags are looked for."""
+    server.behaviour.says = lambda _: text
+
+    assert expected == outcome(asked(server, chat="server", thoughts=ThoughtRule(None, 30)))
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>Hm</think>Yes", "<think>Hm", "Hm</think>Yes", "Yes", "Write <think>x</think>"]
+)
+def test_thoughts_that_are_scored_with_answers_are_told_of(server: ScriptedServer, text: str) -> None:
+    """Once; without a budget nothing says that they are none of the answer."""
+    server.behaviour.says, notes = lambda _: text, list[str]()
+
+    done = asked(server, chat="server", thoughts=None, options=BackendOptions(note=notes.append))
+
+    assert text == done.text
+    assert (0 if text in {"Yes", "Write <think>x</think>"} else 1) == len(notes)
+    assert all(note.startswith("toy: its answers hold thoughts (<think>…</think>), which are") for note in notes)
 
 
 @pytest.mark.parametrize("owner", ["somebody", "vllm"])

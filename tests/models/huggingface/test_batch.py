@@ -278,3 +278,26 @@ def test_seconds_are_those_since_the_answer_before(passes: Passes) -> None:
 
     assert all(each.seconds > 0 for each in done)
     assert sum(each.seconds for each in done) <= passed
+
+
+@pytest.mark.parametrize("place", ["reached", "parts"])
+def test_tokens_that_make_no_text_fail_their_answer_only(
+    passes: Passes, tokenizer: PromptTokenizer, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it grows or when it ends; the others go on."""
+    requests = asked(4, 6, 5)
+    genuine = getattr(AnswerEnd, place)
+
+    def unreadable(end: AnswerEnd, generated: list[int]) -> object:
+        if generated[0] == 40 and len(generated) > 2:
+            raise ValueError("no such piece")
+        return genuine(end, generated)
+
+    monkeypatch.setattr(AnswerEnd, place, unreadable)
+
+    done = list(Batch(passes, room(3)).answers(requests))
+
+    assert {1: "ValueError: no such piece"} == {each.index: each.error for each in done if each.error is not None}
+    monkeypatch.undo()
+    whole = expected(tokenizer, requests)
+    assert {index: whole[index] for index in (0, 2)} == {each.index: each.text for each in done if each.error is None}

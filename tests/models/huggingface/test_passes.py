@@ -142,6 +142,35 @@ def test_lack_of_memory_in_the_middle_of_a_pass_changes_no_answer(
     assert ["out of memory with 6 answers at once: going on with 3"] == [each.partition(",")[0] for each in notes]
 
 
+def test_lack_of_memory_for_a_rows_own_rules_is_lack_of_memory(
+    save_model: SaveModel, load: Load, ask: Ask, prompts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A penalty keeps the prompt's tokens on the device: a row that has no room for them waits, and none is lost."""
+    import json
+
+    import torch
+
+    from evalkit.models.huggingface import _processors
+
+    folder = save_model()
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "repetition_penalty": 1.4}))
+    requests = ask(prompts, max_new_tokens=12)
+    expected = answers(load(folder, batch=1), requests)
+    model, genuine, asked = load(folder, batch=6), _processors.SeenTokens, []
+
+    def short(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) == 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return genuine(*arguments)
+
+    monkeypatch.setattr(_processors, "SeenTokens", short)
+
+    assert expected == answers(model, requests)
+    assert len(requests) + 1 == len(asked)
+
+
 def forgets(folder: SaveModel) -> Path:
     """A model whose layers drop old tokens."""
     return folder(kind="Mistral", sliding_window=16)
