@@ -17,7 +17,7 @@ from ._truncation import (
     require_room,
 )
 from .published import MarkedText
-from .reasoning import KNOWN_TAGS, Split, Thinking, find_tags, opens_thoughts, split_reasoning, thinking_of
+from .reasoning import KNOWN_TAGS, Split, Thinking, find_tags, names_tags, opens_thoughts, split_reasoning, thinking_of
 from .templates import TEMPLATE_DATE
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "kept_ranges",
     "leval_word_count",
     "load_tokenizer",
+    "names_tags",
     "opens_thoughts",
     "parse_messages",
     "parse_mode",

@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.cards import Card, ReasoningTags, chat_args_text, read_chat_args
 from evalkit.errors import UserError, one_line
 from evalkit.models import ThoughtRule
-from evalkit.prompts import ChatFormat, PromptTokenizer, Thinking, find_tags, thinking_of
+from evalkit.prompts import ChatFormat, PromptTokenizer, Thinking, find_tags, names_tags, thinking_of
 from evalkit.settings import RunSettings
 
 from .folder import has_manifest, read_manifest, read_records_of_run
@@ -70,8 +70,7 @@ def reasoning_of(
             )
         return Reasoning(is_scored=tags is not None)
     if tags is not None:
-        template = chat.template or tokenizer.chat_template or ""
-        is_named = card.reasoning is not None or tags.close in template or tags.open in template
+        is_named = card.reasoning is not None or names_tags(chat, tokenizer, tags)
         return Reasoning(ThoughtRule(tags, budget), thinking_of(chat, tokenizer, tags), is_named)
     if budget is None:
         return Reasoning()

@@ -11,7 +11,7 @@ from .._chat import ChatFormat
 from .._tokenizer import PromptTokenizer
 from ._known import KNOWN_TAGS
 
-__all__ = ["Thinking", "find_tags", "opens_thoughts", "thinking_of"]
+__all__ = ["Thinking", "find_tags", "names_tags", "opens_thoughts", "thinking_of"]
 
 
 class Thinking(StrEnum):
@@ -28,14 +28,24 @@ class Thinking(StrEnum):
 def find_tags(card: Card, tokenizer: PromptTokenizer, chat: ChatFormat) -> ReasoningTags | None:
     """The card's tags; else those that the chat template names, or that are tokens of the vocabulary; None for neither.
 
+    Of several that it names, those that its prompts end with, or that are one token each.
     Without a chat format nothing asks a model to think, and its tokens are no sign that it does.
     """
     if card.reasoning is not None or chat.kind == "none":
         return card.reasoning
+    named = [tags for tags in KNOWN_TAGS if names_tags(chat, tokenizer, tags)]
+    if len(named) > 1:  # a template may strip the tags of others from older turns: those that it writes are the model's
+        named.sort(
+            key=lambda tags: (thinking_of(chat, tokenizer, tags) is Thinking.FREE, not _are_tokens(tags, tokenizer))
+        )
+    return next(iter(named), None) or next((tags for tags in KNOWN_TAGS if _are_tokens(tags, tokenizer)), None)
+
+
+def names_tags(chat: ChatFormat, tokenizer: PromptTokenizer, tags: ReasoningTags) -> bool:
+    """Whether the chat template mentions either tag."""
     source = chat.template or tokenizer.chat_template or ""
     written = source.replace("\\u003c", "<").replace("\\u003e", ">")  # several templates are held as JSON
-    named = (tags for tags in KNOWN_TAGS if tags.close in written or tags.open in written)
-    return next(named, None) or next((tags for tags in KNOWN_TAGS if _are_tokens(tags, tokenizer)), None)
+    return tags.close in written or tags.open in written
 
 
 def _are_tokens(tags: ReasoningTags, tokenizer: PromptTokenizer) -> bool:

@@ -47,6 +47,18 @@ def test_tokens_alone_are_a_sign(wild_tokenizer: Load) -> None:
     assert THINK == find_tags(own, tokenizer, chat_format(own, tokenizer))
 
 
+@pytest.mark.parametrize("ending", ["<seed:think>\n", "<seed:think></seed:think>\n\n"])
+def test_the_tags_that_a_template_writes_are_the_models(wild_tokenizer: Load, ending: str) -> None:
+    """Others it only strips from what earlier models of the family said, or speaks of."""
+    tokenizer = wild_tokenizer("no bos")
+    text = "{% for each in messages %}{{ each.content.split('</think>')[-1] }}{% endfor %}{{ '" + ending + "' }}"
+    own = card(chat={"template": text.replace("\n", "\\n")})
+
+    found = find_tags(own, tokenizer, chat_format(own, tokenizer))
+
+    assert ("<seed:think>", "</seed:think>") == (found and found.open, found and found.close)
+
+
 def test_the_card_knows_best(wild_tokenizer: Load) -> None:
     """Its tags are in force with any chat format."""
     tokenizer, tags = wild_tokenizer("thoughts"), ReasoningTags(open="<r>", close="</r>")
