@@ -187,11 +187,11 @@ def _safetensors_case(rng: random.Random) -> bytes:
 
 
 def _safetensors(case: bytes, folder: Path) -> None:
-    from evalkit.models.huggingface._weights import _stored_formats
+    from evalkit.models.huggingface._stored import stored_tensors
 
     _written(folder, "config.json", json_bytes(seeds.CONFIG))
     _written(folder, "model.safetensors", case)
-    _stored_formats(folder)
+    stored_tensors(folder)
 
 
 def _pickled_weights(case: bytes, folder: Path) -> None:
