@@ -121,8 +121,12 @@ def _reasons(config: Mapping[str, Any]) -> Iterator[str]:
 
 def check_base(card: Card, adapter: Adapter) -> str | None:
     """Refuse an adapter of another model of the hub; what to say where the names do not tell, None where they do."""
-    base, ours = adapter.base, card.weights if card.is_on_hub else str(card.weights_path)
-    if base is None or card.weights is None or base.lower() == ours.lower():
+    base, ours = adapter.base, card.weights
+    if base is None or ours is None:
+        return None
+    if not card.is_on_hub:
+        ours = str(card.weights_path)  # a card beside its weights calls them `.`
+    if base.lower() == ours.lower():
         return None
     if card.is_on_hub and _HUB_ID.fullmatch(base):
         raise CardError(
