@@ -221,14 +221,17 @@ def plan_opened(session: Session, monitor: Monitor | None = None) -> PlanResult:
     conflicts = {job.name: conflict_with(job.folder, job.identity) for job in session.jobs}
     finished = {job.name: set() if conflicts[job.name] else _finished(job.folder) for job in session.jobs}
     done = frozenset(
-        prompt.index for prompt in made.prompts if (prompt.sample_id, prompt.digest) in finished[prompt.benchmark]
+        prompt.index
+        for prompt in made.prompts
+        if (prompt.sample_id, prompt.draw, prompt.digest) in finished[prompt.benchmark]
     )
     return PlanResult({job.name: plan_json(session, job, made, done, conflicts[job.name]) for job in session.jobs})
 
 
-def _finished(folder: Path) -> set[tuple[str, str]]:
-    """Sample id and prompt digest of the finished first steps in a run folder."""
-    return {(record.id, record.prompt_sha256) for record in read_records_of_run(folder) if record.error is None}
+def _finished(folder: Path) -> set[tuple[str, int, str]]:
+    """Sample id, draw and prompt digest of the finished steps in a run folder."""
+    records = read_records_of_run(folder)
+    return {(record.id, record.draw, record.prompt_sha256) for record in records if record.error is None}
 
 
 def score_predictions(

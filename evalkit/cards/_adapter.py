@@ -95,8 +95,11 @@ def read_adapter(path: str | Path) -> Adapter:
         raise CardError(f"{place}/{CONFIG}: r: expected a whole number from 1 on, found {shown(rank)}: get it again")
     if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not math.isfinite(alpha):
         raise CardError(f"{place}/{CONFIG}: lora_alpha: expected a number, found {shown(alpha)}: get it again")
+    stable = config.get("use_rslora")
+    if stable is not None and not isinstance(stable, bool):
+        raise CardError(f"{place}/{CONFIG}: use_rslora: expected true or false, found {shown(stable)}: get it again")
     base = config.get("base_model_name_or_path")
-    scale = alpha / (math.sqrt(rank) if config.get("use_rslora") is True else rank)
+    scale = alpha / (math.sqrt(rank) if stable else rank)
     return Adapter(folder, rank, scale, base if isinstance(base, str) and base else None)
 
 
@@ -108,7 +111,7 @@ def _reasons(config: Mapping[str, Any]) -> Iterator[str]:
     if config.get("bias", "none") != "none":
         yield f"bias {shown(config['bias'])} trains biases of the base, which is not computed here"
     beginning = config.get("init_lora_weights", True)
-    if not isinstance(beginning, bool) and beginning not in _PLAIN_BEGINNINGS:
+    if not isinstance(beginning, bool) and not (isinstance(beginning, str) and beginning in _PLAIN_BEGINNINGS):
         yield f"init_lora_weights {shown(beginning)} changes the base itself, which is not computed here"
     known = _HARMLESS | {"bias", "init_lora_weights"}
     for name in sorted(config.keys() - known):
@@ -119,7 +122,11 @@ def _reasons(config: Mapping[str, Any]) -> Iterator[str]:
 def check_base(card: Card, adapter: Adapter) -> str | None:
     """Refuse an adapter of another model of the hub; what to say where the names do not tell, None where they do."""
     base, ours = adapter.base, card.weights
-    if base is None or ours is None or base.lower() == ours.lower():
+    if base is None or ours is None:
+        return None
+    if not card.is_on_hub:
+        ours = str(card.weights_path)  # a card beside its weights calls them `.`
+    if base.lower() == ours.lower():
         return None
     if card.is_on_hub and _HUB_ID.fullmatch(base):
         raise CardError(
@@ -128,4 +135,5 @@ def check_base(card: Card, adapter: Adapter) -> str | None:
         )
     if base.rstrip("/").rpartition("/")[2].lower() in ours.lower():
         return None
-    return f"--adapter {adapter.folder}: trained on {shown(base)}, and the model is {ours}; its shapes fit"
+    named = f"--adapter {adapter.folder}: trained on {shown(base)}, and the model is {ours}"
+    return f"{named}; its shapes are compared on loading"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards import Card, check_base, read_adapter
+from evalkit.cards import Card, check_base, load_card, read_adapter
 from evalkit.errors import CardError
 from tests.adapters import save_adapter
 
@@ -54,6 +54,10 @@ def test_both_files_are_in_the_digest_and_its_beginning_in_the_label(tmp_path: P
         ({"rank_pattern": {"q_proj": 8}}, "rank_pattern"),
         ({"fan_in_fan_out": True}, "fan_in_fan_out"),
         ({"init_lora_weights": "pissa_niter_16"}, "pissa_niter_16"),
+        ({"init_lora_weights": {"a": 1}}, "init_lora_weights"),
+        ({"init_lora_weights": ["gaussian"]}, "init_lora_weights"),
+        ({"use_rslora": "yes"}, "use_rslora: expected"),
+        ({"use_rslora": 1}, "use_rslora: expected"),
         ({"a_field_of_next_year": 3}, "a_field_of_next_year"),
         ({"r": 0}, "r: expected"),
         ({"r": True}, "r: expected"),
@@ -106,3 +110,15 @@ def test_an_adapter_of_another_model_of_the_hub_is_refused(tmp_path: Path) -> No
     assert check_base(card("qwen/qwen2-7b"), adapter) is None
     assert check_base(card("/models/Qwen2-7B"), adapter) is None
     assert "trained on" in str(check_base(card("/models/mine"), adapter))
+
+
+def test_a_card_in_the_folder_of_its_weights_is_known_by_that_folder(tmp_path: Path) -> None:
+    """Such a card calls its weights `.`, which is no name to compare."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "card.yaml").write_text("name: m\ntitle: m\nweights: .\ncontext_length: 100\nlicence: none\n")
+    model = load_card(str(tmp_path / "mine" / "card.yaml"))
+    same = read_adapter(save_adapter(tmp_path / "a", SHAPES, base_model_name_or_path="trainer/of/mine"))
+    other = read_adapter(save_adapter(tmp_path / "b", SHAPES, base_model_name_or_path="Qwen/Qwen2-7B"))
+
+    assert check_base(model, same) is None
+    assert f"the model is {tmp_path / 'mine'}; its shapes are compared" in str(check_base(model, other))

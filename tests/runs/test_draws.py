@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from evalkit._api import plan_opened
 from evalkit.errors import DataError, RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
@@ -182,3 +183,13 @@ def test_a_manifest_of_others_is_taken_within_bounds(manifest: Callable[..., Any
     found = manifest().model_copy(update={"settings": {"samples_per_question": said}})
 
     assert draws == found.draws
+
+
+def test_a_plan_counts_draws_that_are_done(start: Start, toy: str, tiny_model: Path, bare: Path) -> None:
+    """A sample with two draws answered has the third to come, as the run itself says."""
+    start(Drawing(), **{**DRAWN, "samples_per_question": 2})
+
+    settings = RunSettings(str(tiny_model), (toy,), backend="toy", out=bare / "run", **DRAWN)
+    (counts,) = plan_opened(open_session(settings)).benchmarks.values()
+
+    assert (12, 8) == (counts["samples"], counts["done"])

@@ -60,7 +60,10 @@ def _pairs(place: str, names: list[str]) -> Iterator[_Pair]:
                 f"{place}: {shown(name)} is no A or B of a layer, so it is not computed here: merge it into its base "
                 "(peft: merge_and_unload) and run that folder"
             )
-        sides.setdefault(found["module"], {})[found["side"]] = name
+        of_layer = sides.setdefault(found["module"], {})
+        if found["side"] in of_layer:
+            raise CardError(f"{place}: {shown(name)} and {shown(of_layer[found['side']])} are the same: get it again")
+        of_layer[found["side"]] = name
     if not sides:
         raise CardError(f"{place}: adapter_model.safetensors holds no tensors: get it again")
     for module in sorted(sides):
@@ -82,6 +85,9 @@ def _weight(place: str, model: Any, pair: _Pair, file: Any, adapter: Adapter) ->
     weight: torch.Tensor | None = module.weight if isinstance(module, torch.nn.Linear) else None
     up, down = (tuple(file.get_slice(name).get_shape()) for name in (pair.up, pair.down))
     shape = None if weight is None else tuple(weight.shape)
+    for name in (pair.up, pair.down):
+        if not (stored := file.get_slice(name).get_dtype()).startswith(("F", "BF")):
+            raise CardError(f"{place}: {name} holds {stored}, and weights are floating-point numbers: get it again")
     if len(up) != 2 or len(down) != 2 or up[1] != down[0] or up[1] != adapter.rank:
         raise CardError(f"{place}: A and B of {pair.name} are {down} and {up}, of rank {adapter.rank}: get it again")
     if weight is None:

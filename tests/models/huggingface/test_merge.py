@@ -95,6 +95,30 @@ def test_tensors_that_are_no_a_or_b_are_refused(tiny_model: Path, tmp_path: Path
         merge_adapter(network(tiny_model), read_adapter(folder))
 
 
+def test_tensors_that_are_no_numbers_of_weights_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    """Cast, they would be another adapter."""
+    from safetensors.torch import load_file, save_file
+
+    path = save_adapter(tmp_path / "a", SHAPES) / "adapter_model.safetensors"
+    save_file({name: tensor.to(torch.int32) for name, tensor in load_file(path).items()}, path)
+
+    with pytest.raises(CardError, match="holds I32"):
+        merge_adapter(network(tiny_model), read_adapter(path.parent))
+
+
+def test_two_tensors_for_one_side_of_a_layer_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    """With and without peft's prefix: one of them would be dropped in silence."""
+    from safetensors.torch import load_file, save_file
+
+    path = save_adapter(tmp_path / "a", SHAPES) / "adapter_model.safetensors"
+    name = "model.layers.1.mlp.down_proj.lora_B.weight"
+    tensors = load_file(path)
+    save_file(tensors | {name: tensors[f"base_model.model.{name}"] * 2}, path)
+
+    with pytest.raises(CardError, match="are the same"):
+        merge_adapter(network(tiny_model), read_adapter(path.parent))
+
+
 def test_a_layer_with_one_side_alone_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     """A torn copy."""
     from safetensors.torch import load_file, save_file
