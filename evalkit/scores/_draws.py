@@ -49,13 +49,18 @@ def values_of_samples(answers: Sequence[Answer], rows: Sequence[Row]) -> tuple[l
 def draws_of_task(
     scorer: Scorer, answers: Sequence[Answer], rows: Sequence[Row], per_sample: int, failed: int
 ) -> TaskDraws | None:
-    """The scores of whole draws, each over the samples that have it; None where there is one answer a sample."""
+    """The scores of whole draws, None for a draw that lacks samples; None where there is one answer a sample."""
     if per_sample == 1:
         return None
     members: list[list[Row]] = [[] for _ in range(per_sample)]
     for answer, row in zip(answers, rows, strict=True):
         members[answer.draw].append(row)
-    scores = [point(scorer, np.array(each, dtype=np.float64)) if each else None for each in members]
+    samples = len({answer.id for answer in answers})
+    is_whole = [len(each) == samples > 0 for each in members]  # scores over other samples would differ by these
+    scores = [
+        point(scorer, np.array(each, dtype=np.float64)) if whole else None
+        for each, whole in zip(members, is_whole, strict=True)
+    ]
     return TaskDraws(**_spread(scores), per_sample=per_sample, answers=len(rows), failed=failed)
 
 

@@ -69,14 +69,18 @@ def test_the_interval_is_that_of_the_means(quiz: Quiz, answers: Answers) -> None
 
 
 def test_missing_draws_make_a_score_partial(quiz: Quiz, answers: Answers) -> None:
-    """The sample is scored on those that it has; it has failed only where it has none."""
+    """The sample is scored on those that it has; it has failed only where it has none.
+
+    A draw that lacks a sample has no score, because it would be one over other samples.
+    """
     result, _ = scored(quiz, a=TaskAnswers(drawn(answers, "y-n", "nyn"), draws=2))
 
     task = result.tasks["a"]
     assert (3, 0, 5, 1, True) == (task.n, task.failed, task.answers, task.missing_draws, task.is_partial)
     assert 50.0 == task.score
     assert task.draws is not None
-    assert [50.0, 100 / 3] == pytest.approx(task.draws.scores)
+    assert (None, pytest.approx(100 / 3)) == (task.draws.scores[0], task.draws.scores[1])
+    assert task.draws.spread is None
 
 
 def test_draws_that_the_scorer_refuses_fail_alone(quiz: Quiz, answers: Answers) -> None:
