@@ -7,14 +7,15 @@ loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from ._switch import AttentionSwitch
 
 __all__ = ["RowAttention", "RowsCache"]
 
@@ -75,25 +76,11 @@ def _trim(cache: Any, tokens: int) -> None:
             layer.crop(-surplus)
 
 
-class RowAttention:
+class RowAttention(AttentionSwitch):
     """Switches a model's sdpa attention to one that takes the states of rows, pass by pass."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        configs = (getattr(module, "config", None) for module in model.modules())
-        chosen = {id(each): each for each in configs if getattr(each, "_attn_implementation", None) == "sdpa"}
-        self._configs: list[Any] = list(chosen.values())
-
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Within it the model attends so."""
-        before = [config._attn_implementation for config in self._configs]
-        try:
-            for config in self._configs:
-                config._attn_implementation = NAME
-            yield
-        finally:
-            for config, name in zip(self._configs, before, strict=True):
-                config._attn_implementation = name
+        super().__init__(model, NAME)
 
 
 def _mask(*_: Any, **__: Any) -> None:

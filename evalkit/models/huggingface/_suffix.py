@@ -19,6 +19,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import causal_mask_function, sdpa_mask
 
+from ._switch import AttentionSwitch
+
 __all__ = ["MASKED", "SPLIT", "SuffixAttention"]
 
 NAME = "evalkit_suffix"
@@ -37,22 +39,14 @@ class SuffixAttention:
     """Switches a model's sdpa attention to one that needs no mask behind a prefix, pass by pass."""
 
     def __init__(self, model: torch.nn.Module) -> None:
-        configs = (getattr(module, "config", None) for module in model.modules())
-        chosen = {id(each): each for each in configs if getattr(each, "_attn_implementation", None) == "sdpa"}
-        self._configs: list[Any] = list(chosen.values())
+        self._switch = AttentionSwitch(model, NAME)
 
     @contextmanager
     def in_force(self) -> Iterator[set[str]]:
         """Within it the model attends so; yields the ways that its layers took, filled as they compute."""
-        before = [config._attn_implementation for config in self._configs]
         _ways.clear()
-        try:
-            for config in self._configs:
-                config._attn_implementation = NAME
+        with self._switch.in_force():
             yield _ways
-        finally:
-            for config, name in zip(self._configs, before, strict=True):
-                config._attn_implementation = name
 
 
 def _mask(*arguments: Any, **asked: Any) -> torch.Tensor | None:
