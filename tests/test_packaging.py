@@ -98,7 +98,7 @@ def test_an_installed_evalkit_works_in_any_folder(
 
 def test_published_scores_come_from_the_wheel(outside: dict[str, str], tmp_path: Path) -> None:
     """Tables that verdicts are held against."""
-    program = "from evalkit.reports import published; print(len(published('leval')), published('leval')[0].benchmark)"
+    program = "from evalkit.published import published; print(len(published('leval')), published('leval')[0].benchmark)"
 
     text = run(outside, tmp_path, "-c", program)
 

@@ -1,17 +1,9 @@
-"""Reports: tables, published scores."""
+"""Reports: tables and figures."""
 
 from ._model_files import check_table_file, write_model_tables
 from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
 from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
-from ._published import (
-    PublishedScore,
-    published,
-    published_benchmarks,
-    published_for,
-    published_groups,
-    published_sources,
-)
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from .heatmaps import (
     PALETTES,
@@ -51,7 +43,6 @@ __all__ = [
     "Panel",
     "Picture",
     "Places",
-    "PublishedScore",
     "ScoredRun",
     "Shown",
     "buckets_table",
@@ -78,11 +69,6 @@ __all__ = [
     "plan_table",
     "protocols_list",
     "protocols_table",
-    "published",
-    "published_benchmarks",
-    "published_for",
-    "published_groups",
-    "published_sources",
     "score_frame",
     "terminal_table",
     "write_cells",

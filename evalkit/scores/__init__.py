@@ -18,8 +18,9 @@ from ._records import (
     TruncationScore,
 )
 from ._remarks import remarks_on
-from ._runs import check_scores_place, misfit_of_run, read_scores, score_run, write_scores
-from ._score import TaskAnswers, score_benchmark, score_task
+from ._runs import check_scores_place, measure_run, misfit_of_run, read_scores, score_run, write_scores
+from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
+from ._values import Measured, TaskValues
 from .intervals import (
     BOUND,
     CLUSTER_T,
@@ -54,12 +55,14 @@ __all__ = [
     "Judge",
     "Judgements",
     "LookedAt",
+    "Measured",
     "OverallScore",
     "ScoreRow",
     "Spread",
     "TaskAnswers",
     "TaskDraws",
     "TaskScore",
+    "TaskValues",
     "TruncationScore",
     "Verdict",
     "beta_quantile",
@@ -71,6 +74,8 @@ __all__ = [
     "likely_command",
     "logit_interval",
     "look_at",
+    "measure_benchmark",
+    "measure_run",
     "misfit_of_run",
     "output_benchmark",
     "own_rows",

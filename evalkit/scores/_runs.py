@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ from ._failures import Failure
 from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
 from ._records import BenchmarkScores, ScoreRow
-from ._score import TaskAnswers, score_benchmark
+from ._score import TaskAnswers, measure_benchmark
+from ._values import Measured
 
 __all__ = [
     "answered_tasks",
     "check_scores_place",
+    "measure_run",
     "misfit_of_run",
     "read_scores",
     "recorded_samples",
@@ -65,6 +67,52 @@ def score_run(
 
     Rows of extra metrics stand behind the protocol's own.
     """
+    read = _read_run(folder, protocol, options)
+    measured = read.measure()
+    if not metrics:
+        return measured.scores, list(measured.rows)
+
+    def replay(task: str) -> Iterator[Answer]:
+        return (
+            answer for answer, _ in _answers(read.benchmark, task, read.manifest, read.latest) if answer is not None
+        )
+
+    kept = Judgements(folder / JUDGEMENTS)
+    scores, extra = with_extra(measured.scores, read.benchmark, read.protocol, read.tasks, metrics, replay, kept)
+    return scores, [*measured.rows, *extra]
+
+
+def measure_run(folder: Path, protocol: str | None = None, options: Mapping[str, str] | None = None) -> Measured:
+    """The same without extra metrics, and with the values of every sample that the scores are made of."""
+    return _read_run(folder, protocol, options).measure()
+
+
+@dataclass(frozen=True)
+class _ReadRun:
+    """The answers of a run folder and what scores of them are called."""
+
+    manifest: Manifest
+    benchmark: Benchmark
+    protocol: str
+    latest: Latest
+    tasks: dict[str, TaskAnswers]
+    label: str
+    notes: list[str]
+
+    def measure(self) -> Measured:
+        measured = measure_benchmark(
+            self.benchmark,
+            self.protocol,
+            self.tasks,
+            model=str(self.manifest.identity["model"]),
+            label=self.label,
+            notes=self.notes,
+        )
+        title = {"model_title": str(self.manifest.settings.get("title", ""))}
+        return replace(measured, scores=measured.scores.model_copy(update=title))
+
+
+def _read_run(folder: Path, protocol: str | None, options: Mapping[str, str] | None) -> _ReadRun:
     manifest = read_manifest(folder)
     if not (folder / LOG).is_file():  # every run makes it before its first answer: scores of nothing would replace
         raise DataError(f"{folder / LOG}: missing, though run.json is there: restore it, or run the evaluation again")
@@ -83,19 +131,9 @@ def score_run(
         label = f"{protocol} (run under {label})"
     named_options = [f"{name}-{value}" for name, value in (options or {}).items()]
     label = "+".join([label, *named_options, *decoding_label(manifest)])
-    model = str(manifest.identity["model"])
-    notes += _selection_notes(manifest)
-    scores, rows = score_benchmark(benchmark, protocol or ran_under, tasks, model=model, label=label, notes=notes)
-    scores = scores.model_copy(update={"model_title": str(manifest.settings.get("title", ""))})
-    if not metrics:
-        return scores, rows
-
-    def replay(task: str) -> Iterator[Answer]:
-        return (answer for answer, _ in _answers(benchmark, task, manifest, latest) if answer is not None)
-
-    kept = Judgements(folder / JUDGEMENTS)
-    scores, extra = with_extra(scores, benchmark, protocol or ran_under, tasks, metrics, replay, kept)
-    return scores, rows + extra
+    return _ReadRun(
+        manifest, benchmark, protocol or ran_under, latest, tasks, label, notes + _selection_notes(manifest)
+    )
 
 
 def _check_rotation(folder: Path, manifest: Manifest, latest: Latest) -> None:

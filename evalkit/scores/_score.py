@@ -18,9 +18,10 @@ from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
+from ._values import Measured, TaskValues
 from .intervals import Spread, cluster_interval, cluster_spread
 
-__all__ = ["TaskAnswers", "sample_axes", "score_benchmark", "score_task"]
+__all__ = ["TaskAnswers", "measure_benchmark", "sample_axes", "score_benchmark", "score_task"]
 
 AXES = ("length", "depth", "language", "needle", "needles", "repeat", "bucket")
 """Facts of a sample that tables and figures are drawn against."""
@@ -97,9 +98,24 @@ def score_benchmark(
     notes: Sequence[str] = (),
 ) -> tuple[BenchmarkScores, list[ScoreRow]]:
     """Scores of every task the protocol has, group means, the overall score, and the rows behind them."""
+    measured = measure_benchmark(benchmark, protocol, tasks, model=model, label=label, notes=notes)
+    return measured.scores, list(measured.rows)
+
+
+def measure_benchmark(
+    benchmark: Benchmark,
+    protocol: str,
+    tasks: Mapping[str, TaskAnswers],
+    *,
+    model: str,
+    label: str = "",
+    notes: Sequence[str] = (),
+) -> Measured:
+    """The same, with the values of every sample that the scores are made of."""
     spec = benchmark.spec
     scores: dict[str, TaskScore] = {}
     spreads: dict[str, Spread] = {}
+    values: dict[str, TaskValues] = {}
     rows: list[ScoreRow] = []
     failures: list[Failure] = []
     for task in spec.tasks:
@@ -109,6 +125,7 @@ def score_benchmark(
             scores[task] = _task_score(benchmark, task, protocol, scorer, scored, tasks[task])
             rows += _rows(task, protocol, scorer, scored, tasks[task].ledgers)
             failures += [*tasks[task].failures, *scored.refused]
+            values[task] = _values(task, scorer, scored, tasks[task], scores[task].score)
             spread = scored.spread(scorer.combine)
             if spread is not None:
                 spreads[task] = spread
@@ -131,7 +148,7 @@ def score_benchmark(
         missing=missing,
         notes=[*notes, *failure_notes(failures)],
     )
-    return result, rows
+    return Measured(result, rows, values, spec, protocol)
 
 
 def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswers) -> tuple[TaskScore, list[ScoreRow]]:
@@ -169,6 +186,23 @@ def _task_score(
         draws=draws_of_task(
             scorer, scored.drawn, scored.drawn_rows, given.draws, len(given.failures) + len(scored.refused)
         ),
+    )
+
+
+def _values(task: str, scorer: Scorer, scored: _Scored, given: TaskAnswers, score: float | None) -> TaskValues:
+    return TaskValues(
+        task=task,
+        metric=scorer.metric,
+        ids=tuple(answer.id for answer in scored.answers),
+        clusters=tuple(scored.clusters),
+        columns=scored.columns.reshape(len(scored.rows), len(scorer.columns)),
+        combine=scorer.combine,
+        score=score,
+        texts=tuple(answer.prediction for answer in scored.answers),
+        targets=tuple(answer.targets for answer in scored.answers),
+        axes=tuple(sample_axes(answer) for answer in scored.answers),
+        truncated=given.truncated if given.has_ledger else None,
+        cluster_unit=given.cluster_unit,
     )
 
 

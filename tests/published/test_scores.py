@@ -12,9 +12,9 @@ import pytest
 
 from evalkit.errors import DataError, UnknownNameError
 from evalkit.paths import shipped
-from evalkit.reports import _published
-from evalkit.reports._published import (
+from evalkit.published import (
     PublishedScore,
+    _scores,
     published,
     published_benchmarks,
     published_for,
@@ -69,13 +69,13 @@ def raw_rows() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder in place of the shipped scores."""
-    monkeypatch.setattr(_published, "shipped", lambda _name: tmp_path)
+    monkeypatch.setattr(_scores, "shipped", lambda _name: tmp_path)
     (tmp_path / "sources.yaml").write_text("here: {title: T, url: U, date: D, note: N}\n", "utf-8")
-    _published.published_sources.cache_clear()
-    _published._scores.cache_clear()
+    _scores.published_sources.cache_clear()
+    _scores._scores.cache_clear()
     yield tmp_path
-    _published.published_sources.cache_clear()
-    _published._scores.cache_clear()
+    _scores.published_sources.cache_clear()
+    _scores._scores.cache_clear()
 
 
 @pytest.mark.parametrize("target", MEANS, ids=lambda s: f"{s.benchmark}-{s.task}-{s.model}-{s.rope}")
