@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.machinery
 import io
 import re
 import sys
@@ -56,6 +57,7 @@ def trackers(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[Any]]]:
     calls: dict[str, list[Any]] = {"wandb": [], "mlflow": []}
     for name, heard in calls.items():
         module = types.ModuleType(name)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, None)  # asked for by libraries that look for trackers
         recorder = Recorder(heard)
         module.__dict__.update({each: getattr(recorder, each) for each in NAMES})
         monkeypatch.setitem(sys.modules, name, module)
