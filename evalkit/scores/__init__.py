@@ -3,6 +3,7 @@
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
 from ._flags import STARVED_REMEDY
 from ._frame import score_rows
+from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._look import LookedAt, look_at
 from ._records import (
@@ -18,7 +19,15 @@ from ._records import (
     TruncationScore,
 )
 from ._remarks import remarks_on
-from ._runs import check_scores_place, measure_run, misfit_of_run, read_scores, score_run, write_scores
+from ._runs import (
+    check_scores_place,
+    holds_scores_only,
+    measure_run,
+    misfit_of_run,
+    read_scores,
+    score_run,
+    write_scores,
+)
 from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
 from ._values import Measured, TaskValues
 from .intervals import (
@@ -71,6 +80,7 @@ __all__ = [
     "cluster_spread",
     "default_protocol",
     "find_outputs",
+    "holds_scores_only",
     "likely_command",
     "logit_interval",
     "look_at",
@@ -78,6 +88,7 @@ __all__ = [
     "measure_run",
     "misfit_of_run",
     "output_benchmark",
+    "overall_weights",
     "own_rows",
     "read_metrics",
     "read_outputs",
@@ -88,6 +99,7 @@ __all__ = [
     "score_run",
     "score_task",
     "t_quantile",
+    "task_weights",
     "with_extra",
     "write_scores",
 ]
