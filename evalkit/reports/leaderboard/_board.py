@@ -225,7 +225,7 @@ def rank_scores(
     scorings = dict.fromkeys(row.scoring for row in kept)
     rankings = [_rank(spec, name, [row for row in kept if row.scoring == name], chosen) for name in scorings]
     ordered = [_sorted(ranking, sort, spec, kept) for ranking in rankings]
-    odd = [line for row in kept for line in _odd_means(row)]
+    odd = [line for row in kept for line in _odd_means(row, spec)]
     return Leaderboard(benchmark, spec, tuple(ordered), (*notes, *odd))
 
 
@@ -338,11 +338,11 @@ def _last_if_none(value: float | None, each: Ranked) -> tuple[bool, float, float
     return (value is None, value or 0.0, -(overall or 0.0), each.row.name.casefold())
 
 
-def _odd_means(row: BoardRow) -> Iterable[str]:
-    """Printed means that are not the mean of the printed task scores, or that nothing can be held against."""
+def _odd_means(row: BoardRow, spec: BenchmarkSpec) -> Iterable[str]:
+    """Printed means that are not the mean of the printed task scores, or that a missing one leaves unchecked."""
     unchecked = []
     for name, mean in {**row.groups, OVERALL: row.overall}.items():
-        if mean.origin != "printed" or not row.tasks:
+        if mean.origin != "printed" or not row.tasks or name not in {*spec.groups, OVERALL}:
             continue
         note = f" ({row.notes[name]})" if name in row.notes else ""
         if mean.recomputed is None:
