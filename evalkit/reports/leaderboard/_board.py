@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalkit.errors import UnknownNameError
+from evalkit.published import published
 from evalkit.tasks import BenchmarkSpec, load_spec
 
 from .._model_table import ModelColumn
 from ._ranking import DIGITS, mean_rank, task_ranks
-from ._rows import OVERALL, BoardRow, Mean, benchmark_of, own_rows, published_rows
+from ._rows import OVERALL, BoardRow, Mean, Parts, own_rows, published_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class Leaderboard:
     @property
     def rule(self) -> str:
         """How the overall score is made of task scores, in words."""
-        return self.spec.overall if any(task in self.spec.tasks for task in self.tasks) else "mean over lengths"
+        return "mean over lengths" if self.parts == "length" else self.spec.overall
 
     @property
     def rows(self) -> list[Ranked]:
@@ -90,8 +91,12 @@ class Leaderboard:
     def tasks(self) -> list[str]:
         """Tasks, or context lengths, of any row: in the benchmark's order, lengths from short to long."""
         found = {task for each in self.rows for task in each.row.tasks}
-        others = sorted(found - set(self.spec.tasks), key=lambda name: (not name.isdigit(), len(name), name))
-        return [*(task for task in self.spec.tasks if task in found), *others]
+        return sorted(found, key=lambda name: _place(self.spec, name))
+
+    @property
+    def parts(self) -> Parts:
+        """What the scores are of."""
+        return parts_of(self.spec, self.tasks)
 
     @property
     def groups(self) -> list[str]:
@@ -231,10 +236,24 @@ def rank_scores(
 
 def load_rows(benchmark: str, runs: Sequence[ModelColumn]) -> tuple[BenchmarkSpec, list[BoardRow]]:
     """The benchmark's definition, its published rows and those of the runs."""
-    there = published_rows(benchmark)
-    spec = load_spec(benchmark_of(benchmark))
-    by_length = not any(task in spec.tasks for row in there for task in row.tasks)
-    return spec, [*there, *own_rows(benchmark, runs, by_length=by_length)]
+    published(benchmark)  # a name without published scores is refused as such
+    spec = load_spec(benchmark)
+    there = published_rows(spec)
+    parts = parts_of(spec, (task for row in there for task in row.tasks))
+    return spec, [*there, *own_rows(benchmark, runs, parts)]
+
+
+def parts_of(spec: BenchmarkSpec, names: Iterable[str]) -> Parts:
+    """What these names of scores are."""
+    kinds: set[Parts] = {"task" if name in spec.tasks else "length" if name.isdigit() else "range" for name in names}
+    return next((kind for kind in ("task", "length", "range") if kind in kinds), "task")
+
+
+def _place(spec: BenchmarkSpec, name: str) -> tuple[int, int, str]:
+    """Where a score stands: by the benchmark's order of tasks, by length, by range."""
+    task, _, bucket = name.partition(" ")
+    order = list(spec.tasks)
+    return order.index(task) if task in order else len(order), int(task) if task.isdigit() else 0, bucket
 
 
 def _kept(rows: Sequence[BoardRow], protocol: str | None, source: str | None) -> tuple[list[BoardRow], list[str]]:
@@ -266,7 +285,9 @@ def _rank(spec: BenchmarkSpec, scoring: str, rows: Sequence[BoardRow], chosen: S
     if len(whole) < 2:  # a rank among one is no rank
         alone = {row.key: "nobody to be ranked with" for row in whole}
         return Ranking(scoring, tasks, tuple(Ranked(row, {}, None, reasons[row.key] or alone[row.key]) for row in rows))
-    by_task = {task: task_ranks({row.key: row.tasks[task] for row in whole}) for task in tasks}
+    printed = [row.decimals for row in rows if row.decimals is not None]
+    digits = min(max(printed, default=DIGITS), DIGITS)
+    by_task = {task: task_ranks({row.key: row.tasks[task] for row in whole}, digits) for task in tasks}
     return Ranking(scoring, tasks, tuple(_ranked(row, reasons[row.key], by_task) for row in rows))
 
 
@@ -278,18 +299,24 @@ def _ranked(row: BoardRow, reason: str, by_task: dict[str, dict[str, float]]) ->
 
 
 def _ranked_tasks(spec: BenchmarkSpec, rows: Sequence[BoardRow], chosen: Sequence[str]) -> tuple[str, ...]:
-    """The tasks asked for; else those that all protocols of the rows have, or all published lengths of a grid."""
-    if chosen:
-        return tuple(chosen)
+    """The tasks asked for, else all, as far as every protocol of the rows has them; of grids all published lengths."""
     protocols = {row.base for row in rows if row.base in spec.protocols}
-    lengths = {task for row in rows for task in row.tasks if task not in spec.tasks and row.is_published}
-    if lengths or not protocols:
-        return tuple(sorted(lengths, key=lambda name: (len(name), name)))
-    return tuple(task for task in spec.tasks if all(spec.has_task(task, name) for name in protocols))
+    if chosen:
+        return tuple(task for task in chosen if task not in spec.tasks or _have(spec, protocols, task))
+    parts = {task for row in rows if row.is_published for task in row.tasks if task not in spec.tasks}
+    if parts or not protocols:
+        return tuple(sorted(parts, key=lambda name: _place(spec, name)))
+    return tuple(task for task in spec.tasks if _have(spec, protocols, task))
+
+
+def _have(spec: BenchmarkSpec, protocols: Iterable[str], task: str) -> bool:
+    return all(spec.has_task(task, name) for name in protocols)
 
 
 def _reason(row: BoardRow, tasks: Sequence[str]) -> str:
     """Why a row cannot be ranked over these tasks; empty where it can."""
+    if not tasks:
+        return "its protocol has none of these tasks"
     if missing := [task for task in tasks if task not in row.tasks]:
         named = ", ".join(missing[:MOST_NAMED]) + ("…" if len(missing) > MOST_NAMED else "")
         return f"no score for {len(missing)} of {len(tasks)} tasks ({named})"
@@ -356,4 +383,4 @@ def _odd_means(row: BoardRow, spec: BenchmarkSpec) -> Iterable[str]:
 def _tolerance(mean: Mean, row: BoardRow) -> float:
     """How far a printed mean may lie from that of its tasks: its last digit, which may be cut off, and theirs."""
     decimals = len(mean.printed.partition(".")[2])
-    return float(10.0**-decimals) + row.half_digit
+    return float(10.0**-decimals) + 0.5 * 10.0 ** -(row.decimals or 0)

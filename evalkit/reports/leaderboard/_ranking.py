@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 __all__ = ["DIGITS", "mean_rank", "task_ranks"]
 
 DIGITS = 2
-"""Digits that scores are compared by: tables print as many, and a run's further ones are no better than theirs."""
+"""Digits behind the point that tables print; further ones of a run decide nothing between it and a printed score."""
 
 
-def task_ranks(scores: Mapping[str, float]) -> dict[str, float]:
-    """Key → rank of its score, the highest 1; equal scores, to two digits, share the mean of their places."""
-    values = {key: round(score, DIGITS) for key, score in scores.items()}
+def task_ranks(scores: Mapping[str, float], digits: int = DIGITS) -> dict[str, float]:
+    """Key → rank of its score, the highest 1; scores equal to so many digits share the mean of their places."""
+    values = {key: round(score, digits) for key, score in scores.items()}
     ordered = sorted(values.values(), reverse=True)
     first = {value: place for place, value in reversed(list(enumerate(ordered, 1)))}
     return {key: first[value] + (ordered.count(value) - 1) / 2 for key, value in values.items()}

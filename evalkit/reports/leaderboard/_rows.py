@@ -7,7 +7,7 @@ printed, the benchmark's own rule makes it of the printed task scores.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,19 +15,18 @@ from typing import Literal, NamedTuple
 from evalkit.errors import DataError, UserError
 from evalkit.published import PublishedScore, published, published_groups
 from evalkit.scores import BenchmarkScores, overall_weights, task_weights
-from evalkit.tasks import BenchmarkSpec, load_spec
+from evalkit.tasks import BenchmarkSpec
 
 from .._model_table import ModelColumn
 from .._names import shown_model
 from .._tables import missing_samples
 
-__all__ = ["OVERALL", "BoardRow", "Mean", "benchmark_of", "own_rows", "published_rows"]
+__all__ = ["OVERALL", "BoardRow", "Mean", "Parts", "own_rows", "published_rows"]
 
 OVERALL = "overall"
 
-DEFINITIONS = {"needlebench": "needlebench-32k"}
-"""Published table → benchmark that was run, where their names differ: the heat map is of `needlebench_single_32k`."""
-
+Parts = Literal["task", "length", "range"]
+"""What the scores of a published table are of: tasks, lengths of a needle grid, or tasks in ranges of lengths."""
 Origin = Literal["printed", "computed", "run", ""]
 
 
@@ -76,8 +75,8 @@ class BoardRow:
     """The benchmark's one number."""
     flaws: Mapping[str, str]
     """Task → what is missing of it, such as `50/202, 2 failed`; whole ones are left out."""
-    half_digit: float = 0.0
-    """How far a printed task score may lie from the unrounded one; 0 of runs."""
+    decimals: int | None = None
+    """Digits behind the point that its task scores are printed with; None of runs."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Group, or `overall`, → what is odd about its printed mean."""
 
@@ -101,18 +100,14 @@ def base_protocol(label: str) -> str:
     return label.partition("+")[0].partition(" ")[0]
 
 
-def benchmark_of(table: str) -> str:
-    """The benchmark whose scores a published table holds."""
-    return DEFINITIONS.get(table, table)
-
-
-def published_rows(benchmark: str) -> list[BoardRow]:
+def published_rows(spec: BenchmarkSpec) -> list[BoardRow]:
     """The published models of a benchmark, as they first come in its table; `UnknownNameError` where there are none."""
-    scores = [*published(benchmark), *published_groups(benchmark)]
-    spec = load_spec(benchmark_of(benchmark))
-    kinds = _by_row(scores)
-    keys = _keys(list(kinds))
-    return [_published_row(keys[identity], members, spec) for identity, members in kinds.items()]
+    scores = [*published(spec.name), *published_groups(spec.name)]
+    members: dict[_Identity, list[PublishedScore]] = {}
+    for score in scores:
+        members.setdefault(_Identity(score.model, score.rope, score.protocol, score.setup), []).append(score)
+    names = _names(list(members))
+    return [_published_row(names[identity], scores, spec) for identity, scores in members.items()]
 
 
 class _Identity(NamedTuple):
@@ -124,49 +119,43 @@ class _Identity(NamedTuple):
     setup: str
 
 
-def _by_row(scores: Iterable[PublishedScore]) -> dict[_Identity, list[PublishedScore]]:
-    """The scores of each row. Means that a publication made of another one's task scores join these."""
-    found: dict[_Identity, list[PublishedScore]] = {}
-    for score in scores:
-        found.setdefault(_Identity(score.model, score.rope, score.protocol, _setup(score)), []).append(score)
-    for identity, members in list(found.items()):
-        if all(score.kind in ("group", "overall") for score in members):
-            others = [each for each in found if each[:3] == identity[:3] and each != identity]
-            if len(others) == 1:
-                found[others[0]] += found.pop(identity)
-    return found
+class _Names(NamedTuple):
+    """How a row is called."""
+
+    key: str
+    """By programs."""
+    name: str
+    """By people."""
 
 
-def _setup(score: PublishedScore) -> str:
-    return str(getattr(score, "setup", ""))
-
-
-def _keys(identities: Sequence[_Identity]) -> dict[_Identity, str]:
-    """A key for each row: the model's name for the first row of its native setting, and else what differs from it."""
-    keys: dict[_Identity, str] = {}
+def _names(identities: Sequence[_Identity]) -> dict[_Identity, _Names]:
+    """The model's name for the first row of its native setting, and else what differs from it, too."""
+    names: dict[_Identity, _Names] = {}
     for identity in identities:
-        rope = "" if identity.rope == "native" else f"+rope-{identity.rope}"
-        parts = (identity.model + rope, f"+{identity.protocol}", f"+{identity.setup}")
-        candidates = ("".join(parts[:1]), "".join(parts[:2]), "".join(parts))
-        keys[identity] = next((key for key in candidates if key not in keys.values()), candidates[-1])
-    return keys
+        rope = [] if identity.rope == "native" else [f"rope-{identity.rope}"]
+        taken = {each.key for each in names.values()}
+        forms: tuple[list[str], ...] = ([], [identity.protocol], [identity.protocol, identity.setup])
+        keys = ["+".join([identity.model, *rope, *form]) for form in forms]
+        chosen = next((index for index, key in enumerate(keys) if key not in taken), len(keys) - 1)
+        spoken = [identity.model, *(each.removeprefix("rope-") for each in rope), *forms[chosen]]
+        names[identity] = _Names(keys[chosen], " ".join(spoken))
+    return names
 
 
-def _published_row(key: str, members: Sequence[PublishedScore], spec: BenchmarkSpec) -> BoardRow:
+def _published_row(names: _Names, members: Sequence[PublishedScore], spec: BenchmarkSpec) -> BoardRow:
     first = members[0]
-    there = [score for score in members if score.kind in ("task", "length")]
-    tasks = {score.task: score.score for score in there}
+    there = [score for score in members if score.kind in ("task", "length", "range")]
+    tasks = {_part_name(score): score.score for score in there}
     if len(tasks) < len(there):
-        raise DataError(f"published scores of {first.benchmark}: {key}: a task has two scores; reinstall evalkit")
+        raise DataError(f"published scores of {first.benchmark}: {names.key}: a task has two scores; reinstall evalkit")
+    printed = {score.task: score for score in members if score.kind in ("group", "overall")}
     sources = tuple(dict.fromkeys(score.source for score in [*there, *members]))
-    printed = {(score.kind, score.task): score for score in members if score.kind in ("group", "overall")}
-    weights = {name: task_weights(spec, first.protocol, name) for name in spec.groups}
-    names = [*weights, *(name for kind, name in printed if kind == "group" and name not in weights)]
-    groups = {name: _mean(printed.get(("group", name)), tasks, weights.get(name, {})) for name in names}
-    whole = dict.fromkeys(tasks, 1.0) if _has_lengths(there) else overall_weights(spec, first.protocol)
+    weights = _weights(spec, first.protocol, there)
+    whole = weights.pop(OVERALL, {})
+    groups = [*weights, *(name for name in printed if name not in weights and name != OVERALL)]
     return BoardRow(
-        key=key,
-        name=f"{first.model} {first.rope}" if first.rope != "native" else first.model,
+        key=names.key,
+        name=names.name,
         model=first.model,
         rope=first.rope,
         protocol=first.protocol,
@@ -175,17 +164,26 @@ def _published_row(key: str, members: Sequence[PublishedScore], spec: BenchmarkS
         printed_in=frozenset(sources) | {score.also_in for score in members if score.also_in},
         folder=None,
         tasks=tasks,
-        counts={score.task: score.n for score in there},
-        groups={} if _has_lengths(there) else groups,
-        overall=_mean(printed.get(("overall", OVERALL)), tasks, whole),
+        counts={_part_name(score): score.n for score in there},
+        groups={name: _mean(printed.get(name), tasks, weights.get(name, {})) for name in groups},
+        overall=_mean(printed.get(OVERALL), tasks, whole),
         flaws={},
-        half_digit=0.5 * 10.0 ** -max((score.decimals for score in there), default=0),
+        decimals=max((score.decimals for score in there), default=None),
         notes={score.task: score.note for score in printed.values() if score.note},
     )
 
 
-def _has_lengths(scores: Iterable[PublishedScore]) -> bool:
-    return any(score.kind == "length" for score in scores)
+def _part_name(score: PublishedScore) -> str:
+    return f"{score.task} {score.bucket}" if score.bucket else score.task
+
+
+def _weights(spec: BenchmarkSpec, protocol: str, scores: Sequence[PublishedScore]) -> dict[str, dict[str, float]]:
+    """Group, and `overall`, → what its mean is made of. Lengths make the first group of a grid, equally."""
+    if not any(score.kind == "length" for score in scores):
+        groups = {name: task_weights(spec, protocol, name) for name in spec.groups}
+        return {**groups, OVERALL: overall_weights(spec, protocol)}
+    lengths = {score.task: 1.0 for score in scores if score.kind == "length"}
+    return {next(iter(spec.groups)): lengths, OVERALL: lengths if len(spec.groups) == 1 else {}}
 
 
 def scoring_of(spec: BenchmarkSpec, protocol: str) -> str:
@@ -205,20 +203,19 @@ def _weighted(tasks: Mapping[str, float], weights: Mapping[str, float]) -> float
     return math.fsum(tasks[task] * weight for task, weight in weights.items()) / math.fsum(weights.values())
 
 
-def own_rows(benchmark: str, columns: Sequence[ModelColumn], *, by_length: bool) -> list[BoardRow]:
-    """Runs as rows; `by_length` takes the lengths of a needle grid in place of its tasks.
+def own_rows(benchmark: str, columns: Sequence[ModelColumn], parts: Parts) -> list[BoardRow]:
+    """Runs as rows, their scores split as those of the published table.
 
     Raises `UserError` for a run of another benchmark.
     """
-    wanted = benchmark_of(benchmark)
     for column in columns:
-        if column.scores.benchmark != wanted:
+        if column.scores.benchmark != benchmark:
             raise UserError(
-                f"{column.folder}: a run of {column.scores.benchmark}, not of {wanted}; leave it out, or name the "
+                f"{column.folder}: a run of {column.scores.benchmark}, not of {benchmark}; leave it out, or name the "
                 "benchmark that it is of"
             )
     names = _own_names(columns)
-    return [_own_row(name, column, by_length) for name, column in zip(names, columns, strict=True)]
+    return [_own_row(name, column, parts) for name, column in zip(names, columns, strict=True)]
 
 
 def _own_names(columns: Sequence[ModelColumn]) -> list[str]:
@@ -233,9 +230,10 @@ def _own_names(columns: Sequence[ModelColumn]) -> list[str]:
     ]
 
 
-def _own_row(name: str, column: ModelColumn, by_length: bool) -> BoardRow:
+def _own_row(name: str, column: ModelColumn, kind: Parts) -> BoardRow:
     scores, rope = column.scores, column.identity.get("rope")
-    parts = _by_length(scores, column.spec) if by_length else _by_task(scores)
+    splits = {"task": _by_task, "length": _by_length, "range": _by_range}
+    parts = splits[kind](scores, column.spec)
     return BoardRow(
         key=name,
         name=name,
@@ -248,43 +246,46 @@ def _own_row(name: str, column: ModelColumn, by_length: bool) -> BoardRow:
         folder=column.folder,
         tasks={task: score for task, score in parts.scores.items() if score is not None},
         counts=parts.counts,
-        groups=parts.groups,
-        overall=_run_mean(parts.overall),
+        groups={group: _run_mean(score.score) for group, score in scores.groups.items()},
+        overall=_run_mean(scores.overall.score),
         flaws=parts.flaws,
     )
 
 
-class _Parts(NamedTuple):
+class _Split(NamedTuple):
     """What a run's scores are split into."""
 
     scores: dict[str, float | None]
     counts: dict[str, int]
-    groups: dict[str, Mean]
-    overall: float | None
     flaws: dict[str, str]
 
 
-def _by_task(scores: BenchmarkScores) -> _Parts:
-    return _Parts(
+def _by_task(scores: BenchmarkScores, spec: BenchmarkSpec) -> _Split:  # noqa: ARG001 - all splits are called alike
+    return _Split(
         {name: task.score for name, task in scores.tasks.items()},
         {name: task.n for name, task in scores.tasks.items()},
-        {name: _run_mean(group.score) for name, group in scores.groups.items()},
-        scores.overall.score,
         {task: text for task in scores.tasks if (text := _flaw(scores, task))},
     )
 
 
-def _by_length(scores: BenchmarkScores, spec: BenchmarkSpec) -> _Parts:
+def _by_length(scores: BenchmarkScores, spec: BenchmarkSpec) -> _Split:
     """The lengths of the group of a needle grid that is published by length, which is the first one."""
     group = scores.groups[next(iter(spec.groups))]
     buckets = group.buckets or {}
     flaw = "; ".join(dict.fromkeys(filter(None, (_flaw(scores, task) for task in group.tasks if task in scores.tasks))))
-    return _Parts(
+    return _Split(
         {length: bucket.score for length, bucket in buckets.items()},
         {length: bucket.n for length, bucket in buckets.items()},
-        {},
-        group.score,
         dict.fromkeys(buckets, flaw) if flaw else {},
+    )
+
+
+def _by_range(scores: BenchmarkScores, spec: BenchmarkSpec) -> _Split:  # noqa: ARG001 - all splits are called alike
+    cells = [(task, name, part) for task, score in scores.tasks.items() for name, part in (score.buckets or {}).items()]
+    return _Split(
+        {f"{task} {name}": part.score for task, name, part in cells},
+        {f"{task} {name}": part.n for task, name, part in cells},
+        {f"{task} {name}": text for task, name, _ in cells if (text := _flaw(scores, task))},
     )
 
 

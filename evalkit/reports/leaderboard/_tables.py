@@ -43,14 +43,12 @@ def board_tables(board: Leaderboard, room: int | None = None, *, by_task: bool =
 
 def _by_model_fitting(board: Leaderboard, ranking: Ranking, room: int | None) -> list[Table]:
     """One table, with as much as there is room for: whole headings, narrow ones, tasks in rows, no parts."""
-    parts = _parts(board, ranking)
-    titles = [_part_title(board, name) for name in parts]
-    whole = _by_model(board, ranking, parts, titles)
+    whole, turned = _whole(board, ranking), _by_task(board, ranking, ranking.rows)
     made = [
         _terminal(whole),
         _terminal(whole, NARROW),
-        _terminal(_by_task(board, ranking, ranking.rows), NARROW),
-        _terminal(_by_model(board, ranking, [], [])),
+        *(_terminal(turned), _terminal(turned, NARROW)),
+        _terminal(_by_model(board, ranking, [])),
     ]
     return [next((table for table in made if room is None or room_of(table) <= room), made[-1])]
 
@@ -98,34 +96,43 @@ def _heading_lines(heading: str, width: int) -> list[str]:
 def text_tables(board: Leaderboard, *, by_task: bool = False) -> list[TextTable]:
     """The board as tables for pages, the legend below the last."""
     texts = [
-        _by_task(board, ranking, ranking.rows) if by_task else _whole_by_model(board, ranking)
-        for ranking in board.rankings
+        _by_task(board, ranking, ranking.rows) if by_task else _whole(board, ranking) for ranking in board.rankings
     ]
     last = texts[-1]
     return [*texts[:-1], TextTable(last.title, last.headings, last.lines, last.names, last.rules, board_legend(board))]
 
 
-def _whole_by_model(board: Leaderboard, ranking: Ranking) -> TextTable:
+def _whole(board: Leaderboard, ranking: Ranking) -> TextTable:
+    """Models in rows; tasks where nothing else could be told of a model."""
     parts = _parts(board, ranking)
-    return _by_model(board, ranking, parts, [_part_title(board, name) for name in parts])
+    return _by_model(board, ranking, parts) if parts else _by_task(board, ranking, ranking.rows)
 
 
-def _by_model(board: Leaderboard, ranking: Ranking, parts: Sequence[str], titles: Sequence[str]) -> TextTable:
-    """A line for each model: mean rank, overall, then the parts named, under these titles."""
+def _by_model(board: Leaderboard, ranking: Ranking, parts: Sequence[str]) -> TextTable:
+    """A line for each model: mean rank and overall score, as far as any row has them, then the parts named."""
     letters = _letters(board)
     first = next((index for index, each in enumerate(ranking.rows) if each.mean_rank is None), None)
-    has_ranks = ranking.is_ranked
-    headings = ["model", FROM, *(["mean rank"] if has_ranks else []), "overall", *titles]
+    has_overall = _has_overall(ranking)
+    headings = [
+        *("model", FROM),
+        *(["mean rank"] if ranking.is_ranked else []),
+        *(["overall"] if has_overall else []),
+        *(_part_title(board, name) for name in parts),
+    ]
     lines = [
         [
             *(each.row.name, _from(each.row, letters)),
-            *([_rank(each)] if has_ranks else []),
-            _overall(each.row),
+            *([_rank(each)] if ranking.is_ranked else []),
+            *([_overall(each.row)] if has_overall else []),
             *(_group(board, each.row, name) for name in parts),
         ]
         for each in ranking.rows
     ]
     return TextTable(_title(board, ranking), headings, lines, 2, {first} if first else set(), ())
+
+
+def _has_overall(ranking: Ranking) -> bool:
+    return any(each.row.overall.score is not None for each in ranking.rows)
 
 
 def _by_task(board: Leaderboard, ranking: Ranking, rows: Sequence[Ranked]) -> TextTable:
@@ -137,7 +144,7 @@ def _by_task(board: Leaderboard, ranking: Ranking, rows: Sequence[Ranked]) -> Te
     lines += [
         [board.group_title(name), *(_group(board, each.row, name) for each in rows)] for name in _groups(board, ranking)
     ]
-    lines.append(["overall", *(_overall(each.row) for each in rows)])
+    lines += [["overall", *(_overall(each.row) for each in rows)]] if _has_overall(ranking) else []
     lines += [["mean rank", *map(_rank, rows)]] if ranking.is_ranked else []
     headings = ["task", *names]
     return TextTable(_title(board, ranking), headings, lines, 1, {len(tasks)}, ())
@@ -145,7 +152,7 @@ def _by_task(board: Leaderboard, ranking: Ranking, rows: Sequence[Ranked]) -> Te
 
 def _title(board: Leaderboard, ranking: Ranking) -> str:
     """Benchmark, scoring rules where there are several, and what the mean rank is over."""
-    kind = "lengths" if not set(ranking.tasks) & set(board.spec.tasks) else "tasks"
+    kind = {"task": "tasks", "length": "lengths", "range": "ranges of tasks"}[board.parts]
     rules = f" · {ranking.scoring} scoring" if len(board.rankings) > 1 else ""
     if not ranking.is_ranked:
         return f"{board.title}{rules}"
@@ -154,12 +161,13 @@ def _title(board: Leaderboard, ranking: Ranking) -> str:
 
 
 def _parts(board: Leaderboard, ranking: Ranking) -> list[str]:
-    """What stands behind the overall score of a model: group means; tasks or lengths where there are no several groups.
+    """What stands behind the overall score of a model: group means; without them, or of a needle grid, each score.
 
     Nothing where these are too many to be read side by side.
     """
-    tasks = _tasks(board, ranking)
-    return _groups(board, ranking) or (tasks if len(tasks) <= MOST_ACROSS else [])
+    groups, tasks = _groups(board, ranking), _tasks(board, ranking)
+    parts = groups if groups and board.parts == "task" else [*groups, *tasks]
+    return parts if len(parts) <= MOST_ACROSS else groups
 
 
 def _tasks(board: Leaderboard, ranking: Ranking) -> list[str]:
@@ -171,10 +179,9 @@ def _part_title(board: Leaderboard, name: str) -> str:
 
 
 def _groups(board: Leaderboard, ranking: Ranking) -> list[str]:
-    """The benchmark's groups that any row of the ranking has a mean of, where there are several."""
+    """The benchmark's groups that any row of the ranking has a mean of; none where it has only one."""
     there = [name for name in board.groups if any(_has(each.row, name) for each in ranking.rows)]
-    own = [name for name in there if name in board.spec.groups]
-    return own if len(own) > 1 else []
+    return [name for name in there if name in board.spec.groups] if len(board.spec.groups) > 1 else []
 
 
 def _has(row: BoardRow, group: str) -> bool:
