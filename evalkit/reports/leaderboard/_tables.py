@@ -31,7 +31,7 @@ FROM = "from"
 """Heading of the column of letters, in files; a terminal has none."""
 MOST_ACROSS = 12  # tasks or lengths beside a model
 NARROW = 8
-"""Columns of a heading that is broken into lines; names of models without hyphens and blanks stay longer."""
+"""Columns of a heading that is broken into lines; names of models are not cut, so they may be wider."""
 BREAKS = re.compile(r"(?<=[- ])")
 
 
@@ -74,7 +74,11 @@ def _terminal(text: TextTable, width: int | None = None) -> Table:
     table = plain_table(text.title)
     for index, heading in enumerate(text.headings):
         shown = "" if heading == FROM else heading
-        broken = shown if width is None else Text("\n".join(_heading_lines(printable(shown), width)))
+        broken = (
+            shown
+            if width is None
+            else Text("\n".join(_heading_lines(printable(shown), width, is_title=text.names > 1)))
+        )
         table.add_column(broken, justify="left" if index < text.names else "right")
     first = min(text.rules, default=len(text.lines))
     for index, line in enumerate(text.lines):
@@ -82,11 +86,11 @@ def _terminal(text: TextTable, width: int | None = None) -> Table:
     return table
 
 
-def _heading_lines(heading: str, width: int) -> list[str]:
-    """The heading broken behind hyphens and at blanks; longer words of letters alone are cut and dotted."""
+def _heading_lines(heading: str, width: int, *, is_title: bool) -> list[str]:
+    """The heading broken behind hyphens and at blanks; long words of titles, which nobody types, are cut and dotted."""
     lines = [""]
     for piece in BREAKS.split(heading):
-        word = f"{piece[: width - 2]}." if len(piece.strip()) > width and piece.strip().isalpha() else piece
+        word = f"{piece[: width - 2]}." if is_title and len(piece.strip()) > width else piece
         if lines[-1] and len((lines[-1] + word).rstrip()) > width:
             lines.append("")
         lines[-1] += word
