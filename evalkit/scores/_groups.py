@@ -61,19 +61,19 @@ def overall_score(
     )
 
 
-def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:
-    """Task → its share of the group's mean, through groups inside it; shares sum to 1."""
-    return _shared_out(spec, protocol, _present(spec, protocol, group))
+def _entering(spec: BenchmarkSpec) -> dict[str, float]:
+    """Group → weight, of the groups that enter the overall score."""
+    return {name: group.weight for name, group in spec.groups.items() if group.in_overall}
 
 
 def overall_weights(spec: BenchmarkSpec, protocol: str) -> dict[str, float]:
-    """Task → its share of the overall score, through the groups that enter it; shares sum to 1."""
+    """Task → its share of the overall score; shares sum to 1."""
     return _shared_out(spec, protocol, _entering(spec))
 
 
-def _entering(spec: BenchmarkSpec) -> dict[str, float]:
-    """Group → its weight in the overall score."""
-    return {name: group.weight for name, group in spec.groups.items() if group.in_overall}
+def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:
+    """Task → its share of the group's mean, through groups inside it; shares sum to 1."""
+    return _shared_out(spec, protocol, _present(spec, protocol, group))
 
 
 def _shared_out(spec: BenchmarkSpec, protocol: str, members: Mapping[str, float]) -> dict[str, float]:
