@@ -26,13 +26,14 @@ def leaderboard(
     ],
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUN]...", help="Run folders, and folders of `evalkit score --out`; not written to."),
+        typer.Argument(metavar="RUN", help="Run folders, and folders of `evalkit score --out`; not written to."),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only scores under this protocol.  [default: all]")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Published scores of this source only; the list below names it.")
+        str | None,
+        typer.Option(metavar="NAME", help="Published scores of this source only; the table names them below."),
     ] = None,
     task: Annotated[
         list[str] | None,
