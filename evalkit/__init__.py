@@ -11,9 +11,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit._api import EvaluationResult, PlanResult, evaluate, plan, score_predictions
+    from evalkit._api import EvaluationResult, PlanResult, evaluate, leaderboard, plan, score_predictions
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, EvalkitWarning, SampleError, UserError
+    from evalkit.reports import Leaderboard
     from evalkit.runs import Monitor
     from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.settings import RunOptions, RunSettings
@@ -24,6 +25,7 @@ __all__ = [
     "EvalkitError",
     "EvalkitWarning",
     "EvaluationResult",
+    "Leaderboard",
     "Monitor",
     "PlanResult",
     "RunOptions",
@@ -33,6 +35,7 @@ __all__ = [
     "UserError",
     "__version__",
     "evaluate",
+    "leaderboard",
     "load_card",
     "plan",
     "score_predictions",
@@ -46,6 +49,7 @@ _HOMES = {
     "EvalkitError": "errors",
     "EvalkitWarning": "errors",
     "EvaluationResult": "_api",
+    "Leaderboard": "reports",
     "Monitor": "runs",
     "PlanResult": "_api",
     "RunOptions": "settings",
@@ -54,6 +58,7 @@ _HOMES = {
     "TaskScore": "scores",
     "UserError": "errors",
     "evaluate": "_api",
+    "leaderboard": "_api",
     "load_card": "cards",
     "plan": "_api",
     "score_predictions": "_api",

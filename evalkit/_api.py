@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,12 +20,16 @@ from evalkit._python import (
 )
 from evalkit.errors import ReadOnlyError, UserError
 from evalkit.paths import cache_root
+from evalkit.published import published
 from evalkit.reports import (
+    Leaderboard,
     LengthAxis,
     Palette,
     Shown,
+    model_column,
     plan_json,
     plan_notes,
+    rank_scores,
     write_figures,
     write_heatmaps,
     write_parts,
@@ -55,11 +59,13 @@ from evalkit.scores import (
     check_scores_place,
     default_protocol,
     find_outputs,
+    holds_scores_only,
     misfit_of_run,
     output_benchmark,
     own_rows,
     read_metrics,
     read_outputs,
+    read_scores,
     remarks_on,
     score_benchmark,
     score_run,
@@ -73,6 +79,8 @@ __all__ = [
     "EvaluationResult",
     "PlanResult",
     "evaluate",
+    "leaderboard",
+    "make_leaderboard",
     "plan",
     "plan_opened",
     "repair",
@@ -330,3 +338,44 @@ def _score_outputs(
     kept = Judgements(cache_root() / JUDGEMENTS)
     scores, more = with_extra(scores, scored, name, read.tasks, extra, lambda task: read.tasks[task].answers, kept)
     return scores, [*rows, *more]
+
+
+def leaderboard(
+    benchmark: str,
+    *runs: str | Path,
+    protocol: str | None = None,
+    source: str | None = None,
+    tasks: Sequence[str] = (),
+    sort: str | None = None,
+) -> Leaderboard:
+    """Published scores of a benchmark and runs of it, ranked by the mean of their ranks over its tasks.
+
+    `runs` are run folders, which are scored again, and folders that `score_predictions(out=…)` wrote; nothing is
+    written there. `protocol` keeps the rows of one protocol, `source` the published ones of one source; `tasks` (or
+    groups) are what the mean rank is over, without them all tasks that every protocol shown has. `sort` is `mean-rank`,
+    `overall`, `model`, a task or a group. Raises `UserError` for names that are not there and runs of other benchmarks.
+    """
+    with python_words():
+        return make_leaderboard(
+            benchmark, [Path(run) for run in runs], protocol=protocol, source=source, tasks=tasks, sort=sort
+        )[0]
+
+
+def make_leaderboard(
+    benchmark: str,
+    runs: Sequence[Path],
+    *,
+    protocol: str | None = None,
+    source: str | None = None,
+    tasks: Sequence[str] = (),
+    sort: str | None = None,
+) -> tuple[Leaderboard, list[BenchmarkScores]]:
+    """What `leaderboard` does, and the scores of the runs, for callers who name settings by their flags."""
+    published(benchmark)  # an unknown name is said before runs are scored
+    twice = next((run for index, run in enumerate(runs) if run.resolve() in map(Path.resolve, runs[:index])), None)
+    if twice is not None:
+        raise UserError(f"{twice}: the run is named twice; leave one out")
+    scores = [read_scores(run) if holds_scores_only(run) else score_run(run)[0] for run in runs]
+    columns = [model_column(run, each) for run, each in zip(runs, scores, strict=True)]
+    board = rank_scores(benchmark, columns, protocol=protocol, source=source, tasks=tasks, sort=sort)
+    return board, scores

@@ -11,7 +11,7 @@ import typer
 
 from evalkit.errors import EvalkitError, RunStoppedError
 
-from . import _benchmarks, _cards, _data, _demo, _plan, _published, _repair, _report, _run, _score, _show
+from . import _benchmarks, _cards, _data, _demo, _leaderboard, _plan, _published, _repair, _report, _run, _score, _show
 from .terminal import note, say
 
 __all__ = ["app", "main"]
@@ -40,6 +40,7 @@ app.command("run")(_run.run)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
 app.command("report")(_report.report)
+app.command("leaderboard")(_leaderboard.leaderboard)
 app.command("repair")(_repair.repair)
 app.command("show")(_show.show)
 app.add_typer(_data.app, name="data")

@@ -82,10 +82,11 @@ def report(
 def _check_side_by_side(runs: list[Path], stem: Path | None, *, is_described: bool) -> None:
     """Raise where a figure of several runs is described but not asked for, or cannot be drawn of these."""
     from evalkit.errors import UserError
+    from evalkit.scores import holds_scores_only
 
     if stem is None and is_described:
         raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
-    if stem is not None and (outside := next(filter(_is_scores_only, runs), None)) is not None:
+    if stem is not None and (outside := next(filter(holds_scores_only, runs), None)) is not None:
         raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
 
 
@@ -100,9 +101,9 @@ class _Reported:
     def add(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> None:
         """Score a run again, print its table and rewrite its files; scores without a run are only read."""
         from evalkit.reports import model_column
-        from evalkit.scores import read_scores
+        from evalkit.scores import holds_scores_only, read_scores
 
-        if _is_scores_only(folder):
+        if holds_scores_only(folder):
             self.columns.append(model_column(folder, read_scores(folder)))
             return
         run = self._report(folder, out, axis, palette, metrics)
@@ -145,12 +146,6 @@ def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:
     if len(set(names)) < len(names):
         raise UserError(f"--out {out}: two of the runs have one name there; report them one by one")
     return {folder: out / name for folder, name in zip(runs, names, strict=True)}
-
-
-def _is_scores_only(folder: Path) -> bool:
-    """Whether a folder is one of `evalkit score --out`: scores of outputs made elsewhere, without the run."""
-    of_a_run = ("run.json", "run.copy.json", "samples.jsonl")
-    return (folder / "scores.json").is_file() and not any((folder / name).exists() for name in of_a_run)
 
 
 def note_escapes(runs: Mapping[Path, BenchmarkScores]) -> None:

@@ -1,10 +1,11 @@
 """Reports: tables and figures."""
 
-from ._model_files import check_table_file, write_model_tables
+from ._model_files import write_model_tables
 from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
 from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
+from ._text_table import check_table_file
 from .heatmaps import (
     PALETTES,
     HeatCell,
@@ -31,20 +32,38 @@ from .heatmaps import (
     write_figures,
     write_heatmaps,
 )
+from .leaderboard import (
+    BoardRow,
+    Leaderboard,
+    Mean,
+    Ranked,
+    Ranking,
+    board_legend,
+    board_tables,
+    rank_scores,
+    write_leaderboard,
+)
 
 __all__ = [
     "PALETTES",
+    "BoardRow",
     "HeatCell",
     "HeatGrid",
+    "Leaderboard",
     "LengthAxis",
+    "Mean",
     "ModelColumn",
     "ModelTable",
     "Palette",
     "Panel",
     "Picture",
     "Places",
+    "Ranked",
+    "Ranking",
     "ScoredRun",
     "Shown",
+    "board_legend",
+    "board_tables",
     "buckets_table",
     "caption",
     "check_table_file",
@@ -69,11 +88,13 @@ __all__ = [
     "plan_table",
     "protocols_list",
     "protocols_table",
+    "rank_scores",
     "score_frame",
     "terminal_table",
     "write_cells",
     "write_figures",
     "write_heatmaps",
+    "write_leaderboard",
     "write_model_tables",
     "write_parts",
     "write_tables",

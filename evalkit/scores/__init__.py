@@ -19,7 +19,15 @@ from ._records import (
     TruncationScore,
 )
 from ._remarks import remarks_on
-from ._runs import check_scores_place, measure_run, misfit_of_run, read_scores, score_run, write_scores
+from ._runs import (
+    check_scores_place,
+    holds_scores_only,
+    measure_run,
+    misfit_of_run,
+    read_scores,
+    score_run,
+    write_scores,
+)
 from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
 from ._values import Measured, TaskValues
 from .intervals import (
@@ -72,6 +80,7 @@ __all__ = [
     "cluster_spread",
     "default_protocol",
     "find_outputs",
+    "holds_scores_only",
     "likely_command",
     "logit_interval",
     "look_at",

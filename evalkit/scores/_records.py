@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "ALTERED",
     "MANY_STARVED",
     "BenchmarkScores",
     "BucketScore",
@@ -27,6 +28,8 @@ __all__ = [
     "TruncationScore",
 ]
 
+ALTERED = "the data is not the pinned one: a part of the benchmark, or altered"
+"""Note of a task whose samples are not the benchmark's."""
 MANY_STARVED = 0.01
 """Share of a task's answers that may be starved before every table of its score says so."""
 
@@ -184,6 +187,11 @@ class TaskScore(FrozenRecord):
     def is_partial(self) -> bool:
         """Whether samples of the full task are missing, or draws of any sample."""
         return self.failed > 0 or self.n < (self.expected or 0) or self.missing_draws > 0
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether its samples are not the benchmark's."""
+        return ALTERED in self.notes
 
     @property
     def missing_draws(self) -> int:

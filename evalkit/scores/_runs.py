@@ -44,6 +44,7 @@ from ._values import Measured
 __all__ = [
     "answered_tasks",
     "check_scores_place",
+    "holds_scores_only",
     "measure_run",
     "misfit_of_run",
     "read_scores",
@@ -214,6 +215,12 @@ def check_scores_place(folder: Path) -> None:
             f"{folder}: holds {listed(names)} and no scores of evalkit, so nothing is written there; "
             "give --out a new or empty folder"
         )
+
+
+def holds_scores_only(folder: Path) -> bool:
+    """Whether a folder is one of `evalkit score --out`: scores of outputs made elsewhere, without the run."""
+    of_a_run = (MANIFEST, "run.copy.json", LOG)
+    return (folder / "scores.json").is_file() and not any((folder / name).exists() for name in of_a_run)
 
 
 def _is_scores(path: Path) -> bool:

@@ -17,7 +17,7 @@ from ._draws import column_means, draws_of_task, point, values_of_samples, with_
 from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
-from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
+from ._records import ALTERED, BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
 from ._values import Measured, TaskValues
 from .intervals import Spread, cluster_interval, cluster_spread
 
@@ -298,7 +298,7 @@ def _real_place(ledger: LedgerRecord | None, needle: int | None) -> dict[str, An
 
 
 def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:
-    notes = ["the data is not the pinned one: a part of the benchmark, or altered"] if given.is_altered else []
+    notes = [ALTERED] if given.is_altered else []
     notes += given.notes
     return notes + (scorer.notes(scored.drawn) if scorer.notes is not None else [])
 

@@ -1,7 +1,7 @@
 """What a user sees: texts and tables made harmless to print, progress, and what libraries say."""
 
 from ._libraries import libraries_say
-from ._output import check_target, note, print_json, print_table, say
+from ._output import check_target, note, print_json, print_table, say, terminal_room
 from ._progress import ProgressMonitor, shown, shown_between
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "say",
     "shown",
     "shown_between",
+    "terminal_room",
 ]

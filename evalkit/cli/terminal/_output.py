@@ -18,7 +18,7 @@ from evalkit.printable import printable_json, printable_lines, safe_message
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["check_target", "note", "print_json", "print_table", "say"]
+__all__ = ["check_target", "note", "print_json", "print_table", "say", "terminal_room"]
 
 ENDLESS = 100_000  # columns of a table that goes to a file or pipe, where there is no terminal to fit
 
@@ -31,6 +31,13 @@ def note(message: str) -> None:
 def say(text: str = "", end: str = "\n") -> None:
     """Lines of an answer on standard output, at once."""
     print(printable_lines(text), end=end, flush=True)
+
+
+def terminal_room() -> int | None:
+    """Columns of the terminal that answers go to; None for a file or pipe, which has room for any table."""
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else None
 
 
 def print_table(table: Table, narrow: Callable[[], Table] | None = None) -> None:
