@@ -4,6 +4,15 @@ from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extr
 from ._flags import STARVED_REMEDY
 from ._frame import score_rows
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
+from ._kept import (
+    KeptOutputs,
+    holds_answers,
+    keep_answers,
+    keep_run,
+    measure_kept,
+    read_answers,
+    read_outputs_file,
+)
 from ._look import LookedAt, look_at
 from ._records import (
     BenchmarkScores,
@@ -54,6 +63,7 @@ __all__ = [
     "Interval",
     "Judge",
     "Judgements",
+    "KeptOutputs",
     "LookedAt",
     "Measured",
     "OverallScore",
@@ -71,16 +81,22 @@ __all__ = [
     "cluster_spread",
     "default_protocol",
     "find_outputs",
+    "holds_answers",
+    "keep_answers",
+    "keep_run",
     "likely_command",
     "logit_interval",
     "look_at",
     "measure_benchmark",
+    "measure_kept",
     "measure_run",
     "misfit_of_run",
     "output_benchmark",
     "own_rows",
+    "read_answers",
     "read_metrics",
     "read_outputs",
+    "read_outputs_file",
     "read_scores",
     "remarks_on",
     "score_benchmark",
