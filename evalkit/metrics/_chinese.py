@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -27,16 +26,14 @@ _WHITE = re.compile(r"(\r\n|\s)")
 @lru_cache(maxsize=4096)
 def words(text: str) -> tuple[str, ...]:
     """The words of the text in accurate mode with the hidden Markov model; white space and punctuation are words."""
-    return tuple(_cut(text))
-
-
-def _cut(text: str) -> Iterator[str]:
+    found: list[str] = []
     for number, block in enumerate(_WORD_SIGNS.split(text)):
         if number % 2:
-            yield from _cut_block(block)
+            found += _cut_block(block)
             continue
         for place, part in enumerate(_WHITE.split(block)):
-            yield from (part,) if place % 2 else part
+            found += (part,) if place % 2 else part
+    return tuple(found)
 
 
 @lru_cache(maxsize=65536)
@@ -59,9 +56,7 @@ class _Dictionary(NamedTuple):
     """jieba's dictionary."""
 
     weights: Mapping[str, float]
-    """Word → logarithm of its share of all words."""
-    beginnings: AbstractSet[str]
-    """What longer words begin with, from two characters on."""
+    """Word → logarithm of its share of all words, below 0; two or more characters that only begin words → 0."""
     unknown: float
     """Weight of a character that is no word."""
 
@@ -76,29 +71,27 @@ class _Segmenter:
 
     def cut_row(self, row: str) -> Iterable[str]:
         """The words of a row of single characters: themselves, where there is one or where the row is a word."""
-        return row if len(row) < 2 or row in self.dictionary.weights else self.guess(row)
+        return row if len(row) < 2 or self.dictionary.weights.get(row) else self.guess(row)
 
 
-def _word_ends(block: str, dictionary: _Dictionary) -> Iterator[int]:
+def _word_ends(block: str, dictionary: _Dictionary) -> list[int]:
     """Where the words of the likeliest sequence end; of several, the one whose first word is longest."""
-    weights, beginnings, unknown = dictionary
-    size = len(block)
+    look_up, size = dictionary.weights.get, len(block)
     best, ends = [0.0] * (size + 1), [0] * size
     for start in range(size - 1, -1, -1):
-        value, last = -math.inf, start + 1
-        for end in range(start + 1, size + 1):
-            word = block[start:end]
-            weight = weights.get(word)
-            if weight is not None and weight + best[end] >= value:
+        single = look_up(block[start])
+        value, last, end = -math.inf if single is None else single + best[start + 1], start + 1, start + 2
+        while end <= size and (weight := look_up(block[start:end])) is not None:
+            if weight and weight + best[end] >= value:
                 value, last = weight + best[end], end
-            if end - start > 1 and word not in beginnings:
-                break
-        best[start] = unknown + best[last] if value == -math.inf else value
+            end += 1
+        best[start] = dictionary.unknown + best[last] if value == -math.inf else value
         ends[start] = last
-    place = 0
+    found, place = [], 0
     while place < size:
         place = ends[place]
-        yield place
+        found.append(place)
+    return found
 
 
 @cache
@@ -119,13 +112,13 @@ def _segmenter() -> _Segmenter:
 def _read_dictionary(text: str) -> _Dictionary:
     """The dictionary from lines of word, count and part of speech."""
     fields = text.split()
-    counts = list(map(int, fields[1::3]))
+    names, counts = fields[::3], list(map(int, fields[1::3]))
     log_total = math.log(sum(counts))
     logs = {count: math.log(count) - log_total for count in set(counts) if count}  # most counts come often
-    weights = {word: logs[count] for word, count in zip(fields[::3], counts, strict=True) if count}
-    beginnings: set[str] = set()
-    longer, length = list(weights), 2
+    weights: dict[str, float] = {}
+    longer, length = names, 2
     while longer := [word for word in longer if len(word) > length]:
-        beginnings.update([word[:length] for word in longer])
+        weights |= dict.fromkeys([word[:length] for word in longer], 0.0)
         length += 1
-    return _Dictionary(weights, beginnings, math.log(1) - log_total)
+    weights |= {word: logs[count] for word, count in zip(names, counts, strict=True) if count}
+    return _Dictionary(weights, math.log(1) - log_total)
