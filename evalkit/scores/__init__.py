@@ -3,6 +3,7 @@
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
 from ._flags import STARVED_REMEDY
 from ._frame import score_rows
+from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._kept import (
     KeptOutputs,
@@ -92,6 +93,7 @@ __all__ = [
     "measure_run",
     "misfit_of_run",
     "output_benchmark",
+    "overall_weights",
     "own_rows",
     "read_answers",
     "read_metrics",
@@ -104,6 +106,7 @@ __all__ = [
     "score_run",
     "score_task",
     "t_quantile",
+    "task_weights",
     "with_extra",
     "write_scores",
 ]
