@@ -256,10 +256,7 @@ def names(sizes: Sequence[int]) -> tuple[str, ...]:
     return tuple(str(name) for name in np.repeat(np.arange(len(sizes)), sizes))
 
 
-SETTINGS = (
-    *((20, 3.0), (50, 3.0), (100, 1.0), (100, 3.0), (200, 2.0)),
-    *((500, 1.0), (500, 3.0), (1500, 1.0), (1500, 2.0)),
-)
+SETTINGS = ((20, 3.0), (50, 3.0), (100, 1.0), (100, 3.0), (200, 2.0), (500, 1.0), (500, 3.0), (1500, 1.0))
 """Samples and margin."""
 UNSTABLE = (0.01, 0.04, 0.1, 0.4)
 SIZES = (("1", 0.0), ("5", 0.0), ("20", 0.5), ("1-20", 0.5))
