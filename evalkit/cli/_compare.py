@@ -75,8 +75,11 @@ def _refuse_options(what: str, given: dict[str, object]) -> None:
 
     for name, value in given.items():
         if value:
-            raise UserError(f"{name}: not for a comparison with {what}; leave it out" if what != "two runs" else
-                            f"{name}: for a comparison with published scores; leave it out, or name `published`")
+            raise UserError(
+                f"{name}: not for a comparison with {what}; leave it out"
+                if what != "two runs"
+                else f"{name}: for a comparison with published scores; leave it out, or name `published`"
+            )
 
 
 def _print(comparison: Comparison, flips: int) -> None:
