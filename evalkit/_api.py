@@ -401,8 +401,8 @@ def compare_folders(
     """What `compare` does, for callers who name settings by their flags."""
     if out is not None:
         _check_comparison_place(Path(out))
-    sides = [read_side(Path(path), output_format, protocol, benchmark) for path in (left, right)]
-    comparison = compare_sides(*sides, common=common)
+    ours, theirs = (read_side(Path(path), output_format, protocol, benchmark) for path in (left, right))
+    comparison = compare_sides(ours, theirs, common)
     if out is not None:
         write_comparison(Path(out), comparison)
     return comparison

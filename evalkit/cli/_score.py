@@ -34,6 +34,7 @@ def score(
 ) -> int:
     """Score outputs that exist, made by evalkit or elsewhere."""
     from evalkit.errors import UserError
+
     from .terminal import check_target, print_json, shown
 
     check_target(json)
