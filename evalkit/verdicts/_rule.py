@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from evalkit.scores import t_quantile
 
-__all__ = ["Gap", "Judged", "Verdict", "holm", "judge"]
+__all__ = ["LEVEL", "NORMAL_95", "Gap", "Judged", "Verdict", "holm", "judge", "quantile_of"]
 
 LEVEL = 0.05
 """Chance of a wrong `held` at the margin, and of a wrong `differs` in a whole table."""
@@ -60,14 +60,15 @@ class Judged:
 
 def judge(gap: Gap, margin: float) -> Judged:
     """The verdict on one number: two one-sided tests at 5% each, one of equivalence, one of a least effect."""
-    size, quantile = abs(gap.difference), _quantile(gap.df)
+    size, quantile = abs(gap.difference), quantile_of(gap.df)
     low = max(size - gap.digits - quantile * gap.error, 0.0)
     bound = size + gap.digits + quantile * gap.error
     verdict = Verdict.HELD if bound <= margin else Verdict.DIFFERS if low > margin else Verdict.INCONCLUSIVE
     return Judged(verdict, low, bound, _p_beyond(size - gap.digits - margin, gap))
 
 
-def _quantile(df: float) -> float:
+def quantile_of(df: float) -> float:
+    """What the distribution of an error with so many degrees of freedom stays below with a probability of 0.95."""
     return NORMAL_95 if math.isinf(df) else t_quantile(1 - LEVEL, df)
 
 
