@@ -3,6 +3,7 @@
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
 from ._flags import STARVED_REMEDY
 from ._frame import score_rows
+from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._kept import (
     KeptOutputs,
@@ -28,7 +29,7 @@ from ._records import (
 )
 from ._remarks import remarks_on
 from ._runs import check_scores_place, measure_run, misfit_of_run, read_scores, score_run, write_scores
-from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
+from ._score import ALTERED, TaskAnswers, measure_benchmark, score_benchmark, score_task
 from ._values import Measured, TaskValues
 from .intervals import (
     BOUND,
@@ -46,6 +47,7 @@ from .intervals import (
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
 __all__ = [
+    "ALTERED",
     "BOUND",
     "CLUSTER_T",
     "COMBINED",
@@ -92,6 +94,7 @@ __all__ = [
     "measure_run",
     "misfit_of_run",
     "output_benchmark",
+    "overall_weights",
     "own_rows",
     "read_answers",
     "read_metrics",
@@ -104,6 +107,7 @@ __all__ = [
     "score_run",
     "score_task",
     "t_quantile",
+    "task_weights",
     "with_extra",
     "write_scores",
 ]

@@ -13,7 +13,7 @@ from evalkit.tasks import BenchmarkSpec
 from ._records import BucketScore, EffectiveLength, GroupScore, OverallScore, TaskScore
 from .intervals import Spread, mean_interval
 
-__all__ = ["effective_length", "group_scores", "overall_score"]
+__all__ = ["effective_length", "group_scores", "overall_score", "overall_weights", "task_weights"]
 
 Scored = TaskScore | GroupScore
 
@@ -50,15 +50,25 @@ def overall_score(
     spreads: Mapping[str, Spread],
 ) -> OverallScore:
     """The weighted mean of the groups that enter it."""
-    entering = {name: group.weight for name, group in spec.groups.items() if group.in_overall}
+    entering = _entering(spec)
     score = _mean([groups[name].score for name in entering], list(entering.values()))
-    interval = mean_interval(score, _shared_out(spec, protocol, entering), scores, spreads)
+    interval = mean_interval(score, overall_weights(spec, protocol), scores, spreads)
     return OverallScore(
         score=score,
         rule=spec.overall,
         ci95=interval and (interval.low, interval.high),
         ci95_kind=interval and interval.kind,
     )
+
+
+def _entering(spec: BenchmarkSpec) -> dict[str, float]:
+    """Group → weight, of the groups that enter the overall score."""
+    return {name: group.weight for name, group in spec.groups.items() if group.in_overall}
+
+
+def overall_weights(spec: BenchmarkSpec, protocol: str) -> dict[str, float]:
+    """Task → its share of the overall score; shares sum to 1."""
+    return _shared_out(spec, protocol, _entering(spec))
 
 
 def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:

@@ -1,7 +1,12 @@
 """Verdicts: two runs on the same samples, and whether a published number holds."""
 
+from ._ask import PUBLISHED, Question, against_published, ask
+from ._evidence import Mode
 from ._gaps import mean_gap, paired_gap, paired_spread, rerun_gap, unpaired_gap
+from ._knobs import IDENTITY, KnobPair, KnobState
 from ._noise import RunNoise, run_noise
+from ._published import NumberVerdict, PublishedComparison, compare_published, explain_published
+from ._rows import Target, choose_rows
 from ._rule import Gap, Judged, Verdict, holm, judge
 from ._settle import settle
 from ._sides import Side, read_side
@@ -9,15 +14,29 @@ from ._table import Decision, decide
 from ._tests import Lean, benjamini_hochberg, lean, mcnemar, resample, smallest_detectable, spread_interval
 
 __all__ = [
+    "IDENTITY",
+    "PUBLISHED",
     "Decision",
     "Gap",
     "Judged",
+    "KnobPair",
+    "KnobState",
     "Lean",
+    "Mode",
+    "NumberVerdict",
+    "PublishedComparison",
+    "Question",
     "RunNoise",
     "Side",
+    "Target",
     "Verdict",
+    "against_published",
+    "ask",
     "benjamini_hochberg",
+    "choose_rows",
+    "compare_published",
     "decide",
+    "explain_published",
     "holm",
     "judge",
     "lean",

@@ -127,7 +127,7 @@ class Evidence:
             return "its published answers lack this number"
         low, high = row.digits_range
         if not low - _ROUNDING <= other.score <= high + _ROUNDING:
-            return f"its published answers score {other.score:.4g}, not the printed {row.printed}, so they are left aside"
+            return f"its published answers score {other.score:.4f}, not the printed {row.printed}: left aside"
         if len(ours.ids) != len(whole.ids):
             return f"only {len(ours.ids)} of {len(whole.ids)} samples are among its published answers"
         gap = paired_gap(ours, other, low, high)

@@ -78,7 +78,7 @@ class KnobPair:
 
 def own_knobs(side: Side) -> Mapping[str, Knob]:
     """Every knob of a run as its manifest tells it; almost all unknown for outputs made elsewhere."""
-    known = dict(_of_outputs(side) if side.manifest is None else _of_manifest(side, side.manifest))
+    known = _OF_OUTPUTS if side.manifest is None else dict(_of_manifest(side, side.manifest))
     return {name: _knob(name, known.get(name, "")) for name in KNOBS}
 
 
@@ -86,9 +86,7 @@ def _knob(name: str, value: str) -> Knob:
     return Knob(name, value, "stated", "run.json") if value else Knob(name, "unknown", "unknown", "")
 
 
-def _of_outputs(side: Side) -> Iterator[tuple[str, str]]:
-    yield "runs", "1"
-    yield "digits", "unrounded"
+_OF_OUTPUTS = {"runs": "1", "digits": "unrounded"}
 
 
 def _of_manifest(side: Side, manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -142,7 +140,7 @@ def _state(ours: Knob, published: Knob) -> KnobState:
     if ours.name in COUNTED:
         return KnobState.SAME
     pair = ours.value.strip().casefold(), published.value.strip().casefold()
-    is_same = True if pair[0] == pair[1] else _RULES.get(ours.name, _texts)(*pair)
+    is_same = True if pair[0] == pair[1] else _RULES[ours.name](*pair)
     if is_same is None:
         return KnobState.UNKNOWN
     return KnobState.SAME if is_same else KnobState.DIFFERS
@@ -150,10 +148,6 @@ def _state(ours: Knob, published: Knob) -> KnobState:
 
 Rule = Callable[[str, str], bool | None]
 """Whether two values, which are not the same text, mean the same; None where that cannot be told."""
-
-
-def _texts(ours: str, theirs: str) -> bool | None:
-    return None
 
 
 def _revisions(ours: str, theirs: str) -> bool | None:
@@ -252,7 +246,8 @@ def pinned_differences(one: Mapping[str, Knob], other: Mapping[str, Knob], rows:
         for name in KNOBS
         if name not in COUNTED and all(row.knobs[name].basis != "unknown" for row in rows if name in row.knobs)
     ]
-    return [f"{name} ({one[name].value}, {other[name].value})" for name in pinned if one[name].value != other[name].value]
+    values = {name: (one[name].value, other[name].value) for name in pinned}
+    return [f"{name} ({mine}, {theirs})" for name, (mine, theirs) in values.items() if mine != theirs]
 
 
 def facts_of(manifest: Manifest) -> Mapping[str, Any]:
