@@ -21,7 +21,7 @@ from evalkit.runs import Manifest
 
 from ._sides import Side
 
-__all__ = ["IDENTITY", "KnobPair", "KnobState", "compare_knobs", "facts_of", "own_knobs", "pinned_differences"]
+__all__ = ["IDENTITY", "KnobPair", "KnobState", "compare_knobs", "facts_of", "own_knobs", "pinned_differences", "published_knobs"]
 
 IDENTITY = ("data", "prompt", "thinking")
 """Knobs that make two numbers answers to two questions: where one differs, no statistics help. (The metric is part of
@@ -125,6 +125,13 @@ def _revision(origin: Origin) -> str:
 
 def _template(digest: str) -> str:
     return f"model ({digest[:12]})" if len(digest) == 64 else digest
+
+
+def published_knobs(row: PublishedScore) -> Mapping[str, Knob]:
+    """The knobs of a published number; what its row says by its columns stands in for what its set-up leaves open."""
+    columns = {"rope": ("rope", row.rope), "prompt": ("protocol", row.protocol)}
+    known = {name: Knob(name, value, "inferred", f"column {column}") for name, (column, value) in columns.items()}
+    return {**known, **{name: knob for name, knob in row.knobs.items() if knob.basis != "unknown" or name not in known}}
 
 
 def compare_knobs(ours: Mapping[str, Knob], published: Mapping[str, Knob]) -> tuple[KnobPair, ...]:

@@ -19,7 +19,7 @@ from evalkit.scores import ALTERED, TaskScore, overall_weights, task_weights
 
 from ._evidence import Evidence, Found, Mode, gather
 from ._gaps import mean_gap
-from ._knobs import KnobPair, KnobState, compare_knobs, own_knobs
+from ._knobs import KnobPair, KnobState, compare_knobs, own_knobs, published_knobs
 from ._rows import Number, Target, numbers_of
 from ._rule import Judged, Verdict, judge
 from ._settle import settle
@@ -171,7 +171,7 @@ class PublishedComparison:
 
 def explain_published(side: Side, target: Target) -> tuple[KnobPair, ...]:
     """How the published numbers and ours were made, one pair for each knob."""
-    return compare_knobs(own_knobs(side), target.rows[0].knobs)
+    return compare_knobs(own_knobs(side), published_knobs(target.rows[0]))
 
 
 def compare_published(side: Side, target: Target, reruns: Sequence[Side] = ()) -> PublishedComparison:
@@ -266,7 +266,7 @@ class _Table:
 
     def _differing(self, row: PublishedScore) -> str:
         """Which knob makes them answers to two questions."""
-        pairs = compare_knobs(self.own, row.knobs)
+        pairs = compare_knobs(self.own, published_knobs(row))
         wrong = [pair for pair in pairs if pair.is_identity and pair.state is KnobState.DIFFERS]
         return "; ".join(
             f"{pair.name}: ours {pair.ours.value}, published {pair.published.value} ({pair.published.basis})"
