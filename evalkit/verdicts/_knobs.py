@@ -94,11 +94,11 @@ def _of_manifest(side: Side, manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "runs", str(manifest.draws)
     yield "digits", "unrounded"
     yield "data", _data(side, manifest)
-    yield "prompt", str(identity["protocol"])
+    yield "prompt", side.measured.spec.protocol(str(identity["protocol"])).prompts
     yield "truncation", str(identity.get("truncation") or "")
     window = identity.get("max_seq_len")
     yield "window", "none: every prompt is whole" if window is None else str(window)
-    yield "chat_template", _template(str(identity.get("template") or ""))
+    yield "chat_template", _template(str(identity.get("template") or ""), str(manifest.settings["label"]))
     yield "thinking", str(manifest.settings.get("thinking") or "none")
     yield "generation_limit", str(identity.get("max_new_tokens") or "protocol")
     yield "sampling", str(identity.get("sampling") or "greedy")
@@ -123,15 +123,19 @@ def _revision(origin: Origin) -> str:
     return origin.commit if isinstance(origin, GitOrigin) else origin.revision
 
 
-def _template(digest: str) -> str:
-    return f"model ({digest[:12]})" if len(digest) == 64 else digest
+def _template(digest: str, label: str) -> str:
+    """`none`, `server`, or whose template it is: the model's own, or one that was asked for."""
+    if len(digest) < 64:
+        return digest
+    return f"{'file' if '+chat-' in label and '+chat-tokenizer' not in label else 'tokenizer'} ({digest[:12]})"
 
 
 def published_knobs(row: PublishedScore) -> Mapping[str, Knob]:
     """The knobs of a published number; what its row says by its columns stands in for what its set-up leaves open."""
-    columns = {"rope": ("rope", row.rope), "prompt": ("protocol", row.protocol)}
-    known = {name: Knob(name, value, "inferred", f"column {column}") for name, (column, value) in columns.items()}
-    return {**known, **{name: knob for name, knob in row.knobs.items() if knob.basis != "unknown" or name not in known}}
+    stated = row.knobs.get("rope")
+    if stated is not None and stated.basis != "unknown":
+        return row.knobs
+    return {**row.knobs, "rope": Knob("rope", row.rope, "stated", "column rope")}
 
 
 def compare_knobs(ours: Mapping[str, Knob], published: Mapping[str, Knob]) -> tuple[KnobPair, ...]:
@@ -182,9 +186,10 @@ def _first_word(text: str) -> str:
     return re.split(r"[\s,;:(]", text, maxsplit=1)[0]
 
 
-def _protocols(ours: str, theirs: str) -> bool | None:
-    """A protocol is its prompts; Index's are OpenCompass's of an older release."""
-    return _first_word(ours) == _first_word(theirs) or None
+def _prompts(ours: str, theirs: str) -> bool | None:
+    """`opencompass` and `opencompass-0.2.6` are the same words wherever one protocol has them both."""
+    mine, other = _first_word(ours), _first_word(theirs)
+    return mine.startswith(other) or other.startswith(mine)
 
 
 def _numbers(ours: str, theirs: str) -> bool | None:
@@ -196,7 +201,7 @@ def _numbers(ours: str, theirs: str) -> bool | None:
 
 def _templates(ours: str, theirs: str) -> bool | None:
     kinds = [_first_word(text) for text in (ours, theirs)]
-    return kinds[0] == kinds[1] if set(kinds) <= {"none", "model", "server"} else None
+    return kinds[0] == kinds[1] if set(kinds) <= {"none", "tokenizer", "server"} else None
 
 
 def _thoughts(ours: str, theirs: str) -> bool | None:
@@ -233,7 +238,7 @@ def _engines(ours: str, theirs: str) -> bool | None:
 
 _RULES: Mapping[str, Rule] = {
     "data": _revisions,
-    "prompt": _protocols,
+    "prompt": _prompts,
     "truncation": _named([str(mode) for mode in TruncationMode]),
     "window": _numbers,
     "chat_template": _templates,

@@ -21,14 +21,16 @@ from ._evidence import Evidence, Found, Mode, gather
 from ._gaps import mean_gap
 from ._knobs import KnobPair, KnobState, compare_knobs, own_knobs, published_knobs
 from ._rows import Number, Target, numbers_of
-from ._rule import Judged, Verdict, judge
+from ._rule import LEVEL, Judged, Verdict, judge
 from ._settle import settle
 from ._sides import Side
-from ._table import decide
+from ._table import Decision, decide
 from ._tests import Lean, mcnemar
 
 __all__ = ["NumberVerdict", "PublishedComparison", "compare_published", "explain_published"]
 
+MEANS = ("group", "overall")
+"""Kinds of numbers that are means of tasks."""
 _PLACES = 4
 """Decimals of points in JSON."""
 
@@ -120,7 +122,7 @@ class PublishedComparison:
     @property
     def tasks(self) -> dict[str, NumberVerdict]:
         """Verdicts on tasks, ranges of lengths and lengths."""
-        return {one.name: one for one in self.numbers if one.kind not in ("group", "overall")}
+        return {one.name: one for one in self.numbers if one.kind not in MEANS}
 
     @property
     def groups(self) -> dict[str, NumberVerdict]:
@@ -240,7 +242,7 @@ class _Table:
         reason = self._obstacle(number)
         found = None
         if not reason:
-            found = self._mean(number) if row.kind in ("group", "overall") else self.evidence.of_row(row)
+            found = self._mean(number) if row.kind in MEANS else self.evidence.of_row(row)
             reason = found.reason if found else "too little is known of its samples"
         judged = judge(found.gap, row.margin) if found else None
         return _Judgement(number, found, judged, reason, found.lean if found else None)
@@ -255,7 +257,7 @@ class _Table:
             )
         if differing := self._differing(row):
             return differing
-        if row.kind in ("group", "overall"):
+        if row.kind in MEANS:
             return self._mean_obstacle(row)
         whole = [self._part_obstacle(task) for task in self._tasks_of(row)]
         if any(whole):
@@ -347,16 +349,36 @@ def _summed(leans: Sequence[Lean]) -> Lean:
 
 def _decided(judgements: Sequence[_Judgement]) -> Iterator[NumberVerdict]:
     """The verdicts, each table's `differs` corrected for how many numbers it has."""
-    decisions = {}
+    decisions: dict[str, Decision] = {}
     for family in dict.fromkeys(one.number.row.family for one in judgements):
         members = [one for one in judgements if one.number.row.family == family]
-        judged = {one.name: one.judged for one in members if one.judged is not None}
-        decisions |= decide(judged, {one.name: one.lean for one in members if one.lean is not None})
+        decisions |= _decided_table(members)
     for one in judgements:
         decision = decisions.get(one.name)
         verdict = Verdict.NOT_COMPARABLE if decision is None else decision.verdict
         reasons = [one.reason, "" if decision is None else decision.reason]
         yield _number_verdict(one, verdict, "; ".join(filter(None, reasons)))
+
+
+def _decided_table(members: Sequence[_Judgement]) -> dict[str, Decision]:
+    """The verdicts of one table's numbers that were compared.
+
+    Too few answers change in a task for their lean to show, but over the table it may: then none is held of whose
+    answers any went that way.
+    """
+    leans = {one.name: one.lean for one in members if one.lean is not None}
+    decisions = decide({one.name: one.judged for one in members if one.judged is not None}, leans)
+    table = _summed([one.lean for one in members if one.lean is not None and one.number.row.kind not in MEANS])
+    if table.p > LEVEL:
+        return decisions
+    way = "worse" if table.worse > table.better else "better"
+    leaning = Decision(
+        Verdict.INCONCLUSIVE,
+        "within the margin, but over the table the answers that changed lean one way "
+        f"({table.worse:,} worse, {table.better:,} better)",
+    )
+    moved = {name for name, lean in leans.items() if getattr(lean, way) and decisions[name].verdict is Verdict.HELD}
+    return {**decisions, **dict.fromkeys(moved, leaning)}
 
 
 def _number_verdict(one: _Judgement, verdict: Verdict, reason: str) -> NumberVerdict:
