@@ -24,7 +24,7 @@ class RunNoise:
     error: float
     """Standard deviation of one run's score: its 95% upper bound, so never 0."""
     df: float
-    """Degrees of freedom: infinite, because the error is a bound already."""
+    """Degrees of freedom: clusters × (runs − 1), because the design effect is estimated from as many sums."""
     flips: int | None
     """Samples that some runs have right and some wrong; None where scores lie between."""
     n: int
@@ -55,7 +55,7 @@ def run_noise(runs: Sequence[TaskValues]) -> RunNoise:
     rate = most * upper_rate(float(squares.sum()) / most / effect, samples / effect)
     return RunNoise(
         error=math.sqrt(effect * rate / (2 * samples)),
-        df=math.inf,
+        df=len(parts.clusters) * (count - 1),
         flips=int((squares > 0).sum()) if all(run.is_binary for run in runs) else None,
         n=samples,
         spread=Spread(

@@ -63,9 +63,10 @@ def sample_parts(runs: Sequence[TaskValues]) -> Parts:
     is_there = ~np.isnan(columns.sum(axis=0))
     columns = np.where(is_there, columns, 0.0)
     shares = _slopes(runs[0], columns, is_there) * len(is_there) / np.maximum(is_there.sum(axis=0), 1)
-    names, members = np.unique(np.asarray(runs[0].clusters), return_inverse=True)
+    places = {name: place for place, name in enumerate(dict.fromkeys(runs[0].clusters))}
+    members = np.array([places[name] for name in runs[0].clusters])
     most = float((is_there * np.abs(shares)).sum(axis=1).max(initial=0.0))
-    return Parts(columns @ shares, members, tuple(names.tolist()), max(TOP, float(columns.max(initial=0.0))) * most)
+    return Parts(columns @ shares, members, tuple(places), max(TOP, float(columns.max(initial=0.0))) * most)
 
 
 def _slopes(run: TaskValues, columns: Array, is_there: NDArray[np.bool_]) -> Array:
