@@ -152,14 +152,14 @@ def _check_given(given: Mapping[str, Any], stated: Mapping[str, Any], target: Ta
 
 def _variations(settings: RunSettings, count: int) -> Iterator[RunSettings]:
     """Settings of further runs, whose last bits, and so answers at near ties, may come out otherwise."""
-    if not 0 <= count <= MOST_RERUNS:
-        raise UserError(f"--reruns {count}: from 0 to {MOST_RERUNS}; more vary nothing new")
+    most = 1 if settings.backend == "vllm" and not settings.temperature else MOST_RERUNS
+    if not 0 <= count <= most:
+        raise UserError(f"--reruns {count}: from 0 to {most}; more vary nothing new")
     for number, varied in enumerate(_VARIED[:count], 1):
-        seed = {"sampling_seed": (settings.sampling_seed or 0) + number} if settings.temperature else {}
-        changes = dict(varied)
-        if settings.backend in {"vllm", "endpoint"}:
-            changes.pop("batch")  # these batch as requests come
-        yield replace(settings, **changes, **seed)
+        changes = {name: value for name, value in varied.items() if name != "batch" or settings.backend in (None, "hf")}
+        if settings.temperature:
+            changes["sampling_seed"] = (settings.sampling_seed or 0) + number
+        yield replace(settings, **changes)
 
 
 def _in_folder(attempt: Attempt, folder: Path) -> Attempt:

@@ -11,7 +11,21 @@ import typer
 
 from evalkit.errors import EvalkitError, RunStoppedError
 
-from . import _benchmarks, _cards, _data, _demo, _explain, _plan, _repair, _report, _reproduce, _run, _score, _show
+from . import (
+    _benchmarks,
+    _cards,
+    _data,
+    _demo,
+    _explain,
+    _plan,
+    _published,
+    _repair,
+    _report,
+    _reproduce,
+    _run,
+    _score,
+    _show,
+)
 from .terminal import note, say
 
 __all__ = ["app", "main"]
@@ -47,6 +61,7 @@ app.command("show")(_show.show)
 app.add_typer(_data.app, name="data")
 app.add_typer(_cards.app, name="cards")
 app.add_typer(_benchmarks.app, name="benchmarks")
+app.add_typer(_published.app, name="published")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -1,5 +1,7 @@
 """Published scores with their sources, and what is known of the runs behind them."""
 
+from ._check import PublishedCheck, check_published
+from ._finding import MEANINGS, Finding
 from ._margins import rule_margin
 from ._outputs import PinnedOutputs, pinned_outputs
 from ._records import KNOBS, Knob, PublishedScore, PublishedSource
@@ -16,10 +18,14 @@ from ._scores import (
 
 __all__ = [
     "KNOBS",
+    "MEANINGS",
+    "Finding",
     "Knob",
     "PinnedOutputs",
+    "PublishedCheck",
     "PublishedScore",
     "PublishedSource",
+    "check_published",
     "pinned_outputs",
     "published",
     "published_benchmarks",

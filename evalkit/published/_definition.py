@@ -12,7 +12,7 @@ from evalkit.errors import DataError, UnknownNameError, UserError
 from evalkit.tasks import BenchmarkSpec, load_spec
 
 from ._margins import rule_margin
-from ._records import PublishedScore
+from ._records import MEANS, PublishedScore
 
 __all__ = ["completed", "defined_samples", "definition", "least_samples"]
 
@@ -52,8 +52,9 @@ def _counts(score: PublishedScore) -> list[int | None]:
 
 def _members(spec: BenchmarkSpec, score: PublishedScore) -> list[str]:
     """The tasks behind a number."""
-    tasks = {"group": spec.members, "overall": lambda _name: list(spec.tasks)}.get(score.kind, lambda name: [name])
-    return [task for task in tasks(score.task) if spec.has_task(task, score.protocol)]
+    of_mean = spec.members(score.task) if score.kind == "group" else list(spec.tasks)
+    tasks = of_mean if score.kind in MEANS else [score.task]
+    return [task for task in tasks if spec.has_task(task, score.protocol)]
 
 
 def completed(score: PublishedScore, path: Path) -> PublishedScore:

@@ -45,11 +45,12 @@ NO_SETUP = Setup(MappingProxyType({name: unknown_knob(name) for name in KNOBS}),
 def read_setups(folder: Path) -> Mapping[str, Setup]:
     """The setups described in a folder, by id; empty where it has no `setups.yaml`. `DataError` for a damaged one."""
     path = folder / "setups.yaml"
-    return _read(path) if path.is_file() else {}
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path) -> Mapping[str, Setup]:
+def _read(path: Path, _written: int) -> Mapping[str, Setup]:
+    """The file's setups, read again when it was written again."""
     raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise DataError(f"{path}: expected a mapping from id to setup, found {shown(raw, 40)}")

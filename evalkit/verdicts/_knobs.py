@@ -21,7 +21,16 @@ from evalkit.runs import Manifest
 
 from ._sides import Side
 
-__all__ = ["IDENTITY", "KnobPair", "KnobState", "compare_knobs", "facts_of", "own_knobs", "pinned_differences", "published_knobs"]
+__all__ = [
+    "IDENTITY",
+    "KnobPair",
+    "KnobState",
+    "compare_knobs",
+    "facts_of",
+    "own_knobs",
+    "pinned_differences",
+    "published_knobs",
+]
 
 IDENTITY = ("data", "prompt", "thinking")
 """Knobs that make two numbers answers to two questions: where one differs, no statistics help. (The metric is part of
