@@ -1,10 +1,13 @@
 """Verdicts: two runs on the same samples, and whether a published number holds."""
 
 from ._ask import PUBLISHED, Question, against_published, ask
+from ._compare import compare_sides
+from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary, Slice, TaskComparison
 from ._evidence import Mode
 from ._gaps import mean_gap, paired_gap, paired_spread, rerun_gap, unpaired_gap
 from ._knobs import IDENTITY, KnobPair, KnobState
 from ._noise import RunNoise, run_noise
+from ._pairing import check_comparable, pair_sides
 from ._published import NumberVerdict, PublishedComparison, compare_published, explain_published
 from ._rows import Target, choose_rows
 from ._rule import Gap, Judged, Verdict, holm, judge
@@ -16,7 +19,10 @@ from ._tests import Lean, benjamini_hochberg, lean, mcnemar, resample, smallest_
 __all__ = [
     "IDENTITY",
     "PUBLISHED",
+    "Comparison",
     "Decision",
+    "Difference",
+    "Flip",
     "Gap",
     "Judged",
     "KnobPair",
@@ -24,17 +30,23 @@ __all__ = [
     "Lean",
     "Mode",
     "NumberVerdict",
+    "PairedScore",
     "PublishedComparison",
     "Question",
     "RunNoise",
     "Side",
+    "SideSummary",
+    "Slice",
     "Target",
+    "TaskComparison",
     "Verdict",
     "against_published",
     "ask",
     "benjamini_hochberg",
+    "check_comparable",
     "choose_rows",
     "compare_published",
+    "compare_sides",
     "decide",
     "explain_published",
     "holm",
@@ -42,6 +54,7 @@ __all__ = [
     "lean",
     "mcnemar",
     "mean_gap",
+    "pair_sides",
     "paired_gap",
     "paired_spread",
     "read_side",
