@@ -43,7 +43,7 @@ _HEX = re.compile(r"\b[0-9a-f]{7,64}\b")
 _DTYPES = {"fp32": "float32", "float": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"}
 _ENGINES = {"transformers": "hf", "huggingface": "hf", "api": "endpoint", "hosted": "endpoint"}
 _NO_THOUGHTS = ("none", "off", "closed", "no")
-_GREEDY = re.compile(r"greedy|temperature (is |= ?)?0(\.0)?\b(?!\.\d)|do_sample ?= ?false", re.IGNORECASE)
+_GREEDY = re.compile(r"greedy|temperature (is |= ?)?0(\.0)?\b(?!\.\d)|do_sample(=| = | )false", re.IGNORECASE)
 
 
 class KnobState(StrEnum):
@@ -221,10 +221,10 @@ def _thoughts(ours: str, theirs: str) -> bool | None:
 
 def _draws(ours: str, theirs: str) -> bool | None:
     is_greedy = [bool(_GREEDY.search(text)) for text in (ours, theirs)]
+    numbers = [[*map(float, re.findall(r"\d+(?:\.\d+)?", text))] for text in (ours, theirs)]
     if any(is_greedy):
-        return all(is_greedy)
-    numbers = [re.findall(r"\d+(?:\.\d+)?", text) for text in (ours, theirs)]
-    return [*map(float, numbers[0])] == [*map(float, numbers[1])] if all(numbers) else None
+        return True if all(is_greedy) else False if any(numbers) else None
+    return numbers[0] == numbers[1] if all(numbers) else None
 
 
 def _dtypes(ours: str, theirs: str) -> bool | None:
