@@ -68,10 +68,10 @@ def _looked_at(done: PublishedCheck) -> str:
     looked = done.checked
     numbers, means, pairs = (counted(int(looked[key]), key[:-1]) for key in ("numbers", "means", "pairs"))
     return (
-        f"{numbers}: {looked['arithmetic']} held against the scores that their samples can have, {means} computed again; "
-        f"{counted(len(done.findings), 'finding')}.\n"
-        f"{pairs} in one row of a table: {looked['equal_unrelated']} are equal though of different models; chance would "
-        f"make {looked['equal_unrelated_expected']} if numbers were spread evenly."
+        f"{numbers}: {looked['arithmetic']} held against the scores that their samples can have, "
+        f"{means} computed again; {counted(len(done.findings), 'finding')}.\n"
+        f"{pairs} in one row of a table: {looked['equal_unrelated']} are equal though of different models; "
+        f"chance would make {looked['equal_unrelated_expected']} if numbers were spread evenly."
     )
 
 

@@ -29,9 +29,11 @@ class PublishedCheck:
     findings: Sequence[Finding]
     """In the order of the rows."""
     checked: Mapping[str, float]
-    """How much was looked at: `numbers`; of these `arithmetic`, which can only have certain values; `means` computed
-    again; `pairs` of numbers in one row of a table, of which `equal_unrelated` are equal in columns of different models,
-    where `equal_unrelated_expected` would be by chance."""
+    """How much was looked at.
+
+    `numbers`; `arithmetic` of them, which can only have certain values; `means` computed again; `pairs` of numbers in
+    one row of a table, of which `equal_unrelated` are equal in columns of different models, where
+    `equal_unrelated_expected` would be by chance."""
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` writes."""
