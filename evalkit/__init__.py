@@ -11,17 +11,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit._api import EvaluationResult, PlanResult, evaluate, plan, score_predictions
+    from evalkit._api import EvaluationResult, PlanResult, compare, evaluate, plan, score_predictions
     from evalkit._reproduce import reproduce
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, EvalkitWarning, SampleError, UserError
     from evalkit.runs import Monitor
     from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.settings import RunOptions, RunSettings
+    from evalkit.verdicts import Comparison
 
 __all__ = [
     "BenchmarkScores",
     "Card",
+    "Comparison",
     "EvalkitError",
     "EvalkitWarning",
     "EvaluationResult",
@@ -33,6 +35,7 @@ __all__ = [
     "TaskScore",
     "UserError",
     "__version__",
+    "compare",
     "evaluate",
     "load_card",
     "plan",
@@ -45,6 +48,7 @@ __version__ = version("evalkit")
 _HOMES = {
     "BenchmarkScores": "scores",
     "Card": "cards",
+    "Comparison": "verdicts",
     "EvalkitError": "errors",
     "EvalkitWarning": "errors",
     "EvaluationResult": "_api",
@@ -55,6 +59,7 @@ _HOMES = {
     "SampleError": "errors",
     "TaskScore": "scores",
     "UserError": "errors",
+    "compare": "_api",
     "evaluate": "_api",
     "load_card": "cards",
     "plan": "_api",

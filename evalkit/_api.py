@@ -26,6 +26,7 @@ from evalkit.reports import (
     Shown,
     plan_json,
     plan_notes,
+    write_comparison,
     write_figures,
     write_heatmaps,
     write_parts,
@@ -38,6 +39,8 @@ from evalkit.runs import (
     Session,
     conflict_with,
     execute,
+    holds_files,
+    listed,
     open_session,
     plan_session,
     read_manifest,
@@ -68,10 +71,14 @@ from evalkit.scores import (
 )
 from evalkit.settings import RunOptions, RunSettings, read_settings
 from evalkit.tasks import BenchmarkSpec, load_benchmark, load_spec
+from evalkit.verdicts import Comparison, compare_sides, read_side
 
 __all__ = [
+    "Comparison",
     "EvaluationResult",
     "PlanResult",
+    "compare",
+    "compare_folders",
     "evaluate",
     "plan",
     "plan_opened",
@@ -330,3 +337,52 @@ def _score_outputs(
     kept = Judgements(cache_root() / JUDGEMENTS)
     scores, more = with_extra(scores, scored, name, read.tasks, extra, lambda task: read.tasks[task].answers, kept)
     return scores, [*rows, *more]
+
+
+def compare(
+    left: str | Path,
+    right: str | Path,
+    output_format: str | None = None,
+    *,
+    protocol: str | None = None,
+    benchmark: str | None = None,
+    common: bool = False,
+    out: str | Path | None = None,
+) -> Comparison:
+    """Two runs on the same samples: differences left − right in points, how sure they are, and where they lie.
+
+    Each side is a run folder, a folder that `evalkit score --out` wrote, or a folder of outputs in `output_format`
+    (`leval`, …), and is scored again under `protocol`. Samples that one side lacks raise a `UserError`, unless the
+    `common` ones are asked for. `out` is a new or empty folder for `comparison.json` and tables.
+    """
+    with python_words():
+        return compare_folders(
+            left, right, output_format, protocol=protocol, benchmark=benchmark, common=common, out=out
+        )
+
+
+def compare_folders(
+    left: str | Path,
+    right: str | Path,
+    output_format: str | None = None,
+    *,
+    protocol: str | None = None,
+    benchmark: str | None = None,
+    common: bool = False,
+    out: str | Path | None = None,
+) -> Comparison:
+    """What `compare` does, for callers who name settings by their flags."""
+    if out is not None:
+        _check_comparison_place(Path(out))
+    sides = [read_side(Path(path), output_format, protocol, benchmark) for path in (left, right)]
+    comparison = compare_sides(*sides, common=common)
+    if out is not None:
+        write_comparison(Path(out), comparison)
+    return comparison
+
+
+def _check_comparison_place(folder: Path) -> None:
+    """Raise `UserError` for a folder that holds anything but a comparison."""
+    names = holds_files(folder) if folder.is_dir() else []
+    if names and "comparison.json" not in names:
+        raise UserError(f"{folder}: holds {listed(names)} and no comparison; give --out a new or empty folder")

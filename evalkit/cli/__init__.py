@@ -14,6 +14,7 @@ from evalkit.errors import EvalkitError, RunStoppedError
 from . import (
     _benchmarks,
     _cards,
+    _compare,
     _data,
     _demo,
     _explain,
@@ -53,6 +54,7 @@ app.command("demo")(_demo.demo)
 app.command("run")(_run.run)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
+app.command("compare")(_compare.compare)
 app.command("explain")(_explain.explain)
 app.command("reproduce")(_reproduce.reproduce)
 app.command("report")(_report.report)

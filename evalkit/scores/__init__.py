@@ -43,6 +43,7 @@ from .intervals import (
     cluster_spread,
     logit_interval,
     t_quantile,
+    two_sided_p,
 )
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
@@ -108,6 +109,7 @@ __all__ = [
     "score_task",
     "t_quantile",
     "task_weights",
+    "two_sided_p",
     "with_extra",
     "write_scores",
 ]

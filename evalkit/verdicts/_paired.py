@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.scores import Spread, TaskValues, t_quantile
+from evalkit.scores import Spread, TaskValues, t_quantile, two_sided_p
 
 from ._comparison import PairedScore, TaskComparison
 from ._gaps import mean_gap, paired_spread
@@ -119,6 +119,4 @@ def _p(ours: TaskValues, theirs: TaskValues, spread: Spread | None, difference: 
 
 
 def _p_of_t(difference: float, error: float, df: float) -> float:
-    from scipy.special import stdtr  # takes longer to import than all else here
-
-    return float(2 * stdtr(df, -abs(difference) / error))
+    return two_sided_p(difference / error, df)

@@ -24,6 +24,8 @@ __all__ = ["slices_of"]
 
 MOST_VALUES = 25
 """Values of an axis up to which each is a part of its own: NeedleBench's depths are 21."""
+LEAST_KNOWN = 0.5
+"""Share of the samples whose place on an axis must be known: parts of a few tasks would stand for all."""
 QUARTILES = (0.25, 0.5, 0.75)
 
 Paired = Mapping[str, tuple[TaskValues, TaskValues]]
@@ -107,7 +109,7 @@ def _joined(tasks: Sequence[TaskValues]) -> TaskValues:
 def _some(values: TaskValues, places: Sequence[int]) -> TaskValues:
     return TaskValues(
         **{
-            **vars_of(values),
+            **_fields(values),
             "ids": tuple(values.ids[place] for place in places),
             "clusters": tuple(values.clusters[place] for place in places),
             "columns": values.columns[np.array(places, dtype=np.intp)],
@@ -116,7 +118,7 @@ def _some(values: TaskValues, places: Sequence[int]) -> TaskValues:
     )
 
 
-def vars_of(values: TaskValues) -> dict[str, Any]:
+def _fields(values: TaskValues) -> dict[str, Any]:
     """The fields of a task's values, without what was computed of them."""
     return {name: getattr(values, name) for name in TaskValues.__dataclass_fields__}
 
@@ -177,10 +179,11 @@ def _by_quartile(tokens: Sequence[int | None]) -> Label:
 
 
 def _parts(pool: _Pool, label: Label) -> Iterator[tuple[str, list[int]]]:
-    """Name → places of its samples, in the order of the axis; nothing where there is one part."""
+    """Name → places of its samples, in the order of the axis; nothing where there is one part, or too little known."""
     members: dict[Any, list[int]] = {}
     for place in range(len(pool.left.ids)):
         if (key := label(place)) is not None:
             members.setdefault(key, []).append(place)
-    if len(members) > 1:
+    known = sum(map(len, members.values()))
+    if len(members) > 1 and known >= LEAST_KNOWN * len(pool.left.ids):
         yield from ((key[1], members[key]) for key in sorted(members))
