@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalkit._api import EvaluationResult, PlanResult, compare, evaluate, plan, score_predictions
+    from evalkit._reproduce import reproduce
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, EvalkitWarning, SampleError, UserError
     from evalkit.runs import Monitor
@@ -38,6 +39,7 @@ __all__ = [
     "evaluate",
     "load_card",
     "plan",
+    "reproduce",
     "score_predictions",
 ]
 
@@ -61,6 +63,7 @@ _HOMES = {
     "evaluate": "_api",
     "load_card": "cards",
     "plan": "_api",
+    "reproduce": "_reproduce",
     "score_predictions": "_api",
 }
 

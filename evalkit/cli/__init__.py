@@ -11,7 +11,22 @@ import typer
 
 from evalkit.errors import EvalkitError, RunStoppedError
 
-from . import _benchmarks, _cards, _compare, _data, _demo, _plan, _repair, _report, _run, _score, _show
+from . import (
+    _benchmarks,
+    _cards,
+    _compare,
+    _data,
+    _demo,
+    _explain,
+    _plan,
+    _published,
+    _repair,
+    _report,
+    _reproduce,
+    _run,
+    _score,
+    _show,
+)
 from .terminal import note, say
 
 __all__ = ["app", "main"]
@@ -40,12 +55,15 @@ app.command("run")(_run.run)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
 app.command("compare")(_compare.compare)
+app.command("explain")(_explain.explain)
+app.command("reproduce")(_reproduce.reproduce)
 app.command("report")(_report.report)
 app.command("repair")(_repair.repair)
 app.command("show")(_show.show)
 app.add_typer(_data.app, name="data")
 app.add_typer(_cards.app, name="cards")
 app.add_typer(_benchmarks.app, name="benchmarks")
+app.add_typer(_published.app, name="published")
 
 
 def _print_version(is_asked: bool) -> None:

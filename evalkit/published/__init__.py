@@ -1,21 +1,39 @@
 """Published scores with their sources, and what is known of the runs behind them."""
 
+from ._check import PublishedCheck, check_published
+from ._finding import MEANINGS, Finding
+from ._margins import rule_margin
+from ._outputs import PinnedOutputs, pinned_outputs
+from ._records import KNOBS, Knob, PublishedScore, PublishedSource
 from ._scores import (
-    PublishedScore,
-    PublishedSource,
     published,
     published_benchmarks,
+    published_files,
     published_for,
     published_groups,
+    published_models,
     published_sources,
+    read_published_file,
 )
 
 __all__ = [
+    "KNOBS",
+    "MEANINGS",
+    "Finding",
+    "Knob",
+    "PinnedOutputs",
+    "PublishedCheck",
     "PublishedScore",
     "PublishedSource",
+    "check_published",
+    "pinned_outputs",
     "published",
     "published_benchmarks",
+    "published_files",
     "published_for",
     "published_groups",
+    "published_models",
     "published_sources",
+    "read_published_file",
+    "rule_margin",
 ]

@@ -31,7 +31,7 @@ from ._records import (
 )
 from ._remarks import remarks_on
 from ._runs import check_scores_place, measure_run, misfit_of_run, read_scores, score_run, write_scores
-from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
+from ._score import ALTERED, TaskAnswers, measure_benchmark, score_benchmark, score_task
 from ._values import Measured, TaskValues
 from .intervals import (
     BOUND,
@@ -50,6 +50,7 @@ from .intervals import (
 from .outputs import FORMATS, default_protocol, find_outputs, likely_command, output_benchmark, read_outputs
 
 __all__ = [
+    "ALTERED",
     "BOUND",
     "CLUSTER_T",
     "COMBINED",

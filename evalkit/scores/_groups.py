@@ -50,9 +50,9 @@ def overall_score(
     spreads: Mapping[str, Spread],
 ) -> OverallScore:
     """The weighted mean of the groups that enter it."""
-    entering = {name: group.weight for name, group in spec.groups.items() if group.in_overall}
+    entering = _entering(spec)
     score = _mean([groups[name].score for name in entering], list(entering.values()))
-    interval = mean_interval(score, _shared_out(spec, protocol, entering), scores, spreads)
+    interval = mean_interval(score, overall_weights(spec, protocol), scores, spreads)
     return OverallScore(
         score=score,
         rule=spec.overall,
@@ -61,15 +61,19 @@ def overall_score(
     )
 
 
-def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:
-    """Task → its share of the group's mean, through groups inside it; shares sum to 1."""
-    return _shared_out(spec, protocol, _present(spec, protocol, group))
+def _entering(spec: BenchmarkSpec) -> dict[str, float]:
+    """Group → weight, of the groups that enter the overall score."""
+    return {name: group.weight for name, group in spec.groups.items() if group.in_overall}
 
 
 def overall_weights(spec: BenchmarkSpec, protocol: str) -> dict[str, float]:
-    """Task → its share of the overall score; shares sum to 1. Empty where the benchmark has none."""
-    entering = {name: group.weight for name, group in spec.groups.items() if group.in_overall}
-    return _shared_out(spec, protocol, entering) if spec.overall else {}
+    """Task → its share of the overall score; shares sum to 1."""
+    return _shared_out(spec, protocol, _entering(spec))
+
+
+def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:
+    """Task → its share of the group's mean, through groups inside it; shares sum to 1."""
+    return _shared_out(spec, protocol, _present(spec, protocol, group))
 
 
 def _shared_out(spec: BenchmarkSpec, protocol: str, members: Mapping[str, float]) -> dict[str, float]:

@@ -21,7 +21,10 @@ from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, Truncat
 from ._values import Measured, TaskValues
 from .intervals import Spread, cluster_interval, cluster_spread
 
-__all__ = ["TaskAnswers", "measure_benchmark", "sample_axes", "score_benchmark", "score_task"]
+__all__ = ["ALTERED", "TaskAnswers", "measure_benchmark", "sample_axes", "score_benchmark", "score_task"]
+
+ALTERED = "the data is not the pinned one: a part of the benchmark, or altered"
+"""Note on the score of a task whose data has another digest."""
 
 AXES = ("length", "depth", "language", "needle", "needles", "repeat", "bucket")
 """Facts of a sample that tables and figures are drawn against."""
@@ -298,7 +301,7 @@ def _real_place(ledger: LedgerRecord | None, needle: int | None) -> dict[str, An
 
 
 def _notes(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[str]:
-    notes = ["the data is not the pinned one: a part of the benchmark, or altered"] if given.is_altered else []
+    notes = [ALTERED] if given.is_altered else []
     notes += given.notes
     return notes + (scorer.notes(scored.drawn) if scorer.notes is not None else [])
 

@@ -1,10 +1,15 @@
 """Verdicts: two runs on the same samples, and whether a published number holds."""
 
+from ._ask import PUBLISHED, Question, against_published, ask
 from ._compare import compare_sides
 from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary, Slice, TaskComparison
+from ._evidence import Mode
 from ._gaps import mean_gap, paired_gap, paired_spread, rerun_gap, unpaired_gap
+from ._knobs import IDENTITY, KnobPair, KnobState
 from ._noise import RunNoise, run_noise
 from ._pairing import check_comparable, pair_sides
+from ._published import NumberVerdict, PublishedComparison, compare_published, explain_published
+from ._rows import Target, choose_rows
 from ._rule import Gap, Judged, Verdict, holm, judge
 from ._settle import settle
 from ._sides import Side, read_side
@@ -12,24 +17,38 @@ from ._table import Decision, decide
 from ._tests import Lean, benjamini_hochberg, lean, mcnemar, resample, smallest_detectable, spread_interval
 
 __all__ = [
+    "IDENTITY",
+    "PUBLISHED",
     "Comparison",
     "Decision",
     "Difference",
     "Flip",
     "Gap",
     "Judged",
+    "KnobPair",
+    "KnobState",
     "Lean",
+    "Mode",
+    "NumberVerdict",
     "PairedScore",
+    "PublishedComparison",
+    "Question",
     "RunNoise",
     "Side",
     "SideSummary",
     "Slice",
+    "Target",
     "TaskComparison",
     "Verdict",
+    "against_published",
+    "ask",
     "benjamini_hochberg",
     "check_comparable",
+    "choose_rows",
+    "compare_published",
     "compare_sides",
     "decide",
+    "explain_published",
     "holm",
     "judge",
     "lean",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from pydantic import ValidationError
 import evalkit.data
 from evalkit.data import GitOrigin, Source, locate, source, sources
 from evalkit.errors import UnknownNameError
+from evalkit.tasks import load_spec
+
+PREDICTIONS = ["leval_predictions", "longbench_predictions", "longbench_e_predictions"]
 
 
-@pytest.mark.parametrize("name", ["leval", "leval_predictions", "opencompass"])
+@pytest.mark.parametrize("name", ["leval", "leval_predictions", "longbench_predictions", "opencompass"])
 def test_a_source_is_found_by_name(name: str) -> None:
     """The listing of that name ships with the package."""
     assert name == source(name).name
@@ -40,6 +44,16 @@ def test_only_the_two_known_files_have_no_digest(listed: Source) -> None:
     assert loose == ({"Exam/codeU.jsonl", "Generation/narrative_qa.jsonl"} if listed.name == "leval" else set())
 
 
+def test_the_longbench_outputs_are_complete() -> None:
+    """Two models answered all 21 tasks of LongBench, one 11 tasks of LongBench-E, with the records that tasks have."""
+    folders = Counter(file.path.split("/")[0] for name in PREDICTIONS[1:] for file in source(name).files)
+    expected = {name: task.expected["official"] for name, task in load_spec("longbench").tasks.items()}
+    records = {Path(file.path).stem: file.records for file in source("longbench_predictions").files}
+
+    assert {"llama3-8b-instruct": 21, "llama2-7b-chat-4k": 21, "llama3-8b-inst_longbench_e": 11} == folders
+    assert expected == records
+
+
 def test_l_eval_has_its_twenty_tasks() -> None:
     """Seven closed-ended and thirteen open-ended tasks."""
     folders = [file.path.split("/")[0] for file in source("leval").files]
@@ -62,7 +76,7 @@ def test_the_public_names_are_sorted_and_exist() -> None:
     assert public == set(evalkit.data.__all__)
 
 
-@pytest.mark.parametrize("name", ["leval", "leval_predictions"])
+@pytest.mark.parametrize("name", ["leval", *PREDICTIONS])
 def test_files_at_hand_are_the_pinned_ones(name: str) -> None:
     """Every listed file that EVALKIT_DATA holds has the pinned digest, size and number of records."""
     root = os.environ.get("EVALKIT_DATA", "")

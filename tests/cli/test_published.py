@@ -1,0 +1,85 @@
+"""`evalkit published`: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from evalkit.cli import app
+from evalkit.errors import DataError, UnknownNameError
+
+RUNNER = CliRunner()
+
+
+def run(*words: str) -> str:
+    """What the command prints; its error is raised."""
+    result = RUNNER.invoke(app, ["published", *words], catch_exceptions=False)
+    assert 0 == result.exit_code, result.output
+    return result.output
+
+
+def test_the_check_names_table_row_and_reason() -> None:
+    """A line for each finding, and how much was looked at."""
+    output = run("check")
+
+    line = next(line for line in output.splitlines() if "72.93" in line)
+    assert "leval.csv:26" in line
+    assert "opencompass-long-context" in line
+    assert "next to it are 72.862 and 73.234" in line
+    assert "587 numbers: 69 held against" in output
+
+
+def test_the_check_writes_json_alone() -> None:
+    """`--json -` prints the object and nothing else."""
+    value = json.loads(run("check", "--json", "-"))
+
+    assert {"findings", "checked"} == set(value)
+    assert ("leval", "tpo", "gpt-4", "impossible") in {
+        (row["benchmark"], row["task"], row["model"], row["kind"]) for row in value["findings"]
+    }
+
+
+def test_a_users_file_is_checked_alike(tmp_path: Path) -> None:
+    """The same questions are asked of a file by its path."""
+    path = tmp_path / "own.csv"
+    path.write_text("benchmark,kind,task,model,score\nlongbench-v2,overall,overall,m,64.5\n", "utf-8")
+
+    output = run("check", str(path))
+
+    assert "a mean of at least 2 runs can read so" in output
+    assert "1 number: 1 held against" in output
+
+
+def test_a_bad_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    """File, line and column of the first mistake."""
+    path = tmp_path / "own.csv"
+    path.write_text("benchmark,kind,task,model,score\nlevall,task,tpo,m,64.5\n", "utf-8")
+
+    with pytest.raises(DataError, match=r"own\.csv:2: benchmark: unknown benchmark 'levall': did you mean 'leval'"):
+        run("check", str(path))
+
+
+def test_the_list_has_every_benchmark() -> None:
+    """Benchmarks with their models and sources."""
+    output = run("list")
+
+    assert "needle-xverse-256k" in output
+    assert "longbench-predictions" in output
+
+
+def test_a_model_is_shown_with_its_knobs() -> None:
+    """Its numbers, and how they were made."""
+    output = run("show", "xverse-13b-256k")
+
+    assert "99.67" in output
+    assert "truncated:2" in output
+    assert "neither needles nor texts are published" in output
+
+
+def test_an_unknown_model_names_the_nearest() -> None:
+    """A misspelt model is answered with the right one."""
+    with pytest.raises(UnknownNameError, match="did you mean 'gpt-4'"):
+        run("show", "gpt4")
