@@ -71,7 +71,7 @@ def main() -> int:
     runs = [(control(), *whole_command(asked.sides)) for _ in range(asked.repeats)]
     plain, spent, clock = (statistics.median(column) for column in zip(*runs, strict=True))
     print(
-        f"control {plain:.2f} s CPU; compare {spent:.2f} s CPU ({spent / plain:.1f} controls), {clock:.2f} s on the clock"
+        f"control {plain:.2f} s CPU; compare {spent:.2f} s CPU ({spent / plain:.1f} controls), {clock:.2f} s in all"
     )
     sides = []
     for path in asked.sides:

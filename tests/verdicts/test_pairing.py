@@ -42,7 +42,7 @@ def test_other_gold_answers_under_the_same_ids_are_told_by_content() -> None:
 
 def test_samples_that_cannot_be_told_apart_are_left_out() -> None:
     """Two of one gold answer may be either."""
-    with pytest.raises(UserError, match="2 samples only in l .*2 samples only in r"):
+    with pytest.raises(UserError, match=r"2 samples only in l .*2 samples only in r"):
         pair_sides(side([1, 2, 3], "aab", "l"), side([4, 5, 6], "baa", "r"))
 
     ours, theirs = pair_sides(side([1, 2, 3], "aab"), side([4, 5, 6], "baa"), common=True)["trec"]
