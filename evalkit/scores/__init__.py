@@ -5,6 +5,7 @@ from ._flags import STARVED_REMEDY
 from ._frame import score_rows
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._look import LookedAt, look_at
+from ._near_ties import NEAR_TIE, NearTie, near_ties
 from ._records import (
     BenchmarkScores,
     BucketScore,
@@ -43,6 +44,7 @@ __all__ = [
     "EXACT",
     "FORMATS",
     "JUDGEMENTS",
+    "NEAR_TIE",
     "STARVED_REMEDY",
     "BenchmarkScores",
     "BucketScore",
@@ -56,6 +58,7 @@ __all__ = [
     "Judgements",
     "LookedAt",
     "Measured",
+    "NearTie",
     "OverallScore",
     "ScoreRow",
     "Spread",
@@ -77,6 +80,7 @@ __all__ = [
     "measure_benchmark",
     "measure_run",
     "misfit_of_run",
+    "near_ties",
     "output_benchmark",
     "own_rows",
     "read_metrics",
