@@ -3,7 +3,17 @@
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
 from ._flags import STARVED_REMEDY
 from ._frame import score_rows
+from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
+from ._kept import (
+    KeptOutputs,
+    holds_answers,
+    keep_answers,
+    keep_run,
+    measure_kept,
+    read_answers,
+    read_outputs_file,
+)
 from ._look import LookedAt, look_at
 from ._near_ties import NEAR_TIE, NearTie, near_ties
 from ._records import (
@@ -56,6 +66,7 @@ __all__ = [
     "Interval",
     "Judge",
     "Judgements",
+    "KeptOutputs",
     "LookedAt",
     "Measured",
     "NearTie",
@@ -74,17 +85,24 @@ __all__ = [
     "cluster_spread",
     "default_protocol",
     "find_outputs",
+    "holds_answers",
+    "keep_answers",
+    "keep_run",
     "likely_command",
     "logit_interval",
     "look_at",
     "measure_benchmark",
+    "measure_kept",
     "measure_run",
     "misfit_of_run",
     "near_ties",
     "output_benchmark",
+    "overall_weights",
     "own_rows",
+    "read_answers",
     "read_metrics",
     "read_outputs",
+    "read_outputs_file",
     "read_scores",
     "remarks_on",
     "score_benchmark",
@@ -92,6 +110,7 @@ __all__ = [
     "score_run",
     "score_task",
     "t_quantile",
+    "task_weights",
     "with_extra",
     "write_scores",
 ]

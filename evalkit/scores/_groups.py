@@ -13,7 +13,7 @@ from evalkit.tasks import BenchmarkSpec
 from ._records import BucketScore, EffectiveLength, GroupScore, OverallScore, TaskScore
 from .intervals import Spread, mean_interval
 
-__all__ = ["effective_length", "group_scores", "overall_score"]
+__all__ = ["effective_length", "group_scores", "overall_score", "overall_weights", "task_weights"]
 
 Scored = TaskScore | GroupScore
 
@@ -64,6 +64,12 @@ def overall_score(
 def task_weights(spec: BenchmarkSpec, protocol: str, group: str) -> dict[str, float]:
     """Task → its share of the group's mean, through groups inside it; shares sum to 1."""
     return _shared_out(spec, protocol, _present(spec, protocol, group))
+
+
+def overall_weights(spec: BenchmarkSpec, protocol: str) -> dict[str, float]:
+    """Task → its share of the overall score; shares sum to 1. Empty where the benchmark has none."""
+    entering = {name: group.weight for name, group in spec.groups.items() if group.in_overall}
+    return _shared_out(spec, protocol, entering) if spec.overall else {}
 
 
 def _shared_out(spec: BenchmarkSpec, protocol: str, members: Mapping[str, float]) -> dict[str, float]:
