@@ -16,8 +16,16 @@ from evalkit.tasks import Answer
 
 __all__ = ["NEAR_TIE", "NearTie", "closest_call", "margins_of", "near_tie_of", "near_ties", "tie_counts"]
 
-NEAR_TIE = 0.0
+NEAR_TIE = 0.25
 """PLACEHOLDER"""
+
+NEAR_TIES: Mapping[str, float] = {"float32": 0.001, "float16": NEAR_TIE / 8, "bfloat16": NEAR_TIE}
+"""By the number format in which two runs are computed, the coarser of both."""
+
+
+def near_tie_of(*dtypes: str | None) -> float:
+    """The threshold between runs in these number formats; one that is not known counts as the coarsest."""
+    return max((NEAR_TIES.get(str(dtype), NEAR_TIE) for dtype in dtypes), default=NEAR_TIE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ EMPTY_SHARE = 0.05  # more empty predictions than this are more often a broken r
 
 
 def remarks_on(result: BenchmarkScores) -> Iterator[str]:
-    """One line each for tasks skipped, fragile answers, samples left out, empty answers, quirks that touched samples, failed metrics."""
+    """One line each for tasks skipped, fragile answers, samples left out, empty answers, quirks that touched samples,
+    failed metrics."""
     if result.skipped:
         yield f"protocol {result.protocol} does not have {', '.join(result.skipped)}: skipped"
     yield from _fragile(result)
@@ -36,9 +37,11 @@ def remarks_on(result: BenchmarkScores) -> Iterator[str]:
 
 
 def _fragile(result: BenchmarkScores) -> Iterator[str]:
-    fragile, known = (sum(getattr(task, name) or 0 for task in result.tasks.values()) for name in ("fragile", "margins"))
+    """How many answers another way of computing may change, over all tasks."""
+    fragile = sum(task.fragile or 0 for task in result.tasks.values())
+    known = sum(task.margins or 0 for task in result.tasks.values())
+    answers = sum(task.answers for task in result.tasks.values())
     if fragile:
-        answers = sum(task.answers for task in result.tasks.values())
         unknown = "" if known == answers else f", and of {answers - known} more nothing is known"
         yield (
             f"{fragile} of {known} answers are fragile: two tokens lay within {NEAR_TIE:g} nats, so another kernel, "

@@ -3,6 +3,7 @@
 from ._compare import compare_sides
 from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary, Slice, TaskComparison
 from ._gaps import mean_gap, paired_gap, paired_spread, rerun_gap, unpaired_gap
+from ._near_ties import NearTieFlips, near_tie_flips
 from ._noise import RunNoise, run_noise
 from ._pairing import check_comparable, pair_sides
 from ._rule import Gap, Judged, Verdict, holm, judge
@@ -19,6 +20,7 @@ __all__ = [
     "Gap",
     "Judged",
     "Lean",
+    "NearTieFlips",
     "PairedScore",
     "RunNoise",
     "Side",
@@ -35,6 +37,7 @@ __all__ = [
     "lean",
     "mcnemar",
     "mean_gap",
+    "near_tie_flips",
     "pair_sides",
     "paired_gap",
     "paired_spread",

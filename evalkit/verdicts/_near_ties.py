@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from evalkit.printable import counted
+from evalkit.records import FrozenRecord
+from evalkit.runs import Manifest
 from evalkit.scores import TaskValues, near_tie_of
 
 __all__ = ["NearTieFlips", "near_tie_flips"]
 
 
-@dataclass(frozen=True)
-class NearTieFlips:
+class NearTieFlips(FrozenRecord):
     """Two runs' answers, told apart by whether either run was nearly undecided anywhere in them."""
 
     flips: int
@@ -27,19 +27,25 @@ class NearTieFlips:
     threshold: float
     """Gap below which two tokens count as a near tie, in nats."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The object of `near_ties`."""
-        return asdict(self)
+    def __str__(self) -> str:
+        """For people, in one line."""
+        if not self.flips:
+            return f"no answer differs; {self.fragile} are fragile: two tokens lay within {self.threshold:g} nats"
+        rest = self.flips - self.began_at_near_tie
+        others = f"; rounding alone does not explain the other {rest}" if rest else ""
+        return (
+            f"{counted(self.flips, 'answer')} differ, {self.began_at_near_tie} of them with two tokens within "
+            f"{self.threshold:g} nats in either run{others}; of {self.fragile} such answers {self.fragile_not_flipped} "
+            "are the same"
+        )
 
 
-def near_tie_flips(
-    pairs: Iterable[tuple[TaskValues, TaskValues]], dtypes: Iterable[str | None] = ()
-) -> NearTieFlips | None:
+def near_tie_flips(pairs: Iterable[tuple[TaskValues, TaskValues]], *runs: Manifest | None) -> NearTieFlips | None:
     """The count over tasks whose samples stand in one order; None where neither run knows the tie of any sample.
 
-    `dtypes` are the number formats of the runs, which set the threshold. A flip is another text of the first draw.
+    The coarser number format of the runs sets the threshold. A flip is another text of the sample's first answer.
     """
-    threshold = near_tie_of(*dtypes)
+    threshold = near_tie_of(*map(_dtype, runs))
     found = [each for ours, theirs in pairs for each in _samples(ours, theirs)]
     if all(margin is None for _, margin in found):
         return None
@@ -53,7 +59,14 @@ def near_tie_flips(
     )
 
 
-def _samples(ours: TaskValues, theirs: TaskValues) -> Iterable[tuple[bool, float | None]]:
+def _dtype(run: Manifest | None) -> str | None:
+    """The number format that a run computed in; None where nobody says."""
+    engine = None if run is None else run.environment.get("engine")
+    found = engine.get("dtype") if isinstance(engine, dict) else None
+    return None if found is None else str(found)
+
+
+def _samples(ours: TaskValues, theirs: TaskValues) -> Iterator[tuple[bool, float | None]]:
     """Of each sample whether the answers differ, and the smaller margin of both sides, as far as it is known."""
     for place, (left, right) in enumerate(zip(ours.texts, theirs.texts, strict=True)):
         margins = [margin for side in (ours, theirs) if side.margins and (margin := side.margins[place]) is not None]

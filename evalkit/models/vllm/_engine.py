@@ -27,8 +27,8 @@ def start_engine(
 ) -> Any:
     """A `vllm.LLM` that serves the longest prompt under `rope`; a `UserError` says why where it cannot.
 
-    `tells_scores`: asked for the best tokens' scores, it tells the logits that greedy decoding compares, after penalties
-    and masks. Not where tokens are drawn: vLLM then leaves out its fastest sampler.
+    `tells_scores`: asked for the best tokens' scores, it tells the logits that greedy decoding compares, behind
+    penalties and masks. Not where tokens are drawn: vLLM then leaves out its fastest sampler.
     """
     prepare_environment()
     vllm = import_vllm()
