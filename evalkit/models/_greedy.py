@@ -28,7 +28,7 @@ class Choice(NamedTuple):
 
 
 NextToken = Callable[[list[int], frozenset[int]], int | Choice]
-"""The likeliest token behind those generated so far, the second argument's excepted; with its gap where that is known."""
+"""The likeliest token behind those generated so far, the second argument's excepted; with its gap if that is known."""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from ._kept import (
     read_outputs_file,
 )
 from ._look import LookedAt, look_at
-from ._near_ties import NEAR_TIE, NearTie, near_ties
+from ._near_ties import NEAR_TIE, NEAR_TIES, NearTie, near_tie_of, near_ties
 from ._records import (
     BenchmarkScores,
     BucketScore,
@@ -55,6 +55,7 @@ __all__ = [
     "FORMATS",
     "JUDGEMENTS",
     "NEAR_TIE",
+    "NEAR_TIES",
     "STARVED_REMEDY",
     "BenchmarkScores",
     "BucketScore",
@@ -95,6 +96,7 @@ __all__ = [
     "measure_kept",
     "measure_run",
     "misfit_of_run",
+    "near_tie_of",
     "near_ties",
     "output_benchmark",
     "overall_weights",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from evalkit.runs import SampleRecord
-from evalkit.scores import NEAR_TIE, NearTie, TaskAnswers, remarks_on, score_benchmark
+from evalkit.scores import NEAR_TIE, NEAR_TIES, NearTie, TaskAnswers, near_tie_of, remarks_on, score_benchmark
 from evalkit.scores._flags import AnswerFlags
-from evalkit.scores._near_ties import NEAR_TIES, closest_call, near_tie_of
+from evalkit.scores._near_ties import closest_call
 from evalkit.tasks import Answer
 
 Quiz = Callable[..., Any]
