@@ -70,9 +70,7 @@ def main() -> int:
     whole_command(asked.sides)  # compiles what is imported
     runs = [(control(), *whole_command(asked.sides)) for _ in range(asked.repeats)]
     plain, spent, clock = (statistics.median(column) for column in zip(*runs, strict=True))
-    print(
-        f"control {plain:.2f} s CPU; compare {spent:.2f} s CPU ({spent / plain:.1f} controls), {clock:.2f} s in all"
-    )
+    print(f"control {plain:.2f} s CPU; compare {spent:.2f} s CPU ({spent / plain:.1f} controls), {clock:.2f} s in all")
     sides = []
     for path in asked.sides:
         seconds = timed(lambda path=path: sides.append(read_side(path, "longbench", "official")))  # type: ignore[misc]
