@@ -11,17 +11,20 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit._api import EvaluationResult, PlanResult, evaluate, leaderboard, plan, score_predictions
+    from evalkit._api import EvaluationResult, PlanResult, compare, evaluate, leaderboard, plan, score_predictions
+    from evalkit._reproduce import reproduce
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, EvalkitWarning, SampleError, UserError
     from evalkit.reports import Leaderboard
     from evalkit.runs import Monitor
     from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.settings import RunOptions, RunSettings
+    from evalkit.verdicts import Comparison
 
 __all__ = [
     "BenchmarkScores",
     "Card",
+    "Comparison",
     "EvalkitError",
     "EvalkitWarning",
     "EvaluationResult",
@@ -34,10 +37,12 @@ __all__ = [
     "TaskScore",
     "UserError",
     "__version__",
+    "compare",
     "evaluate",
     "leaderboard",
     "load_card",
     "plan",
+    "reproduce",
     "score_predictions",
 ]
 
@@ -46,6 +51,7 @@ __version__ = version("evalkit")
 _HOMES = {
     "BenchmarkScores": "scores",
     "Card": "cards",
+    "Comparison": "verdicts",
     "EvalkitError": "errors",
     "EvalkitWarning": "errors",
     "EvaluationResult": "_api",
@@ -57,10 +63,12 @@ _HOMES = {
     "SampleError": "errors",
     "TaskScore": "scores",
     "UserError": "errors",
+    "compare": "_api",
     "evaluate": "_api",
     "leaderboard": "_api",
     "load_card": "cards",
     "plan": "_api",
+    "reproduce": "_reproduce",
     "score_predictions": "_api",
 }
 

@@ -11,7 +11,23 @@ import typer
 
 from evalkit.errors import EvalkitError, RunStoppedError
 
-from . import _benchmarks, _cards, _data, _demo, _leaderboard, _plan, _published, _repair, _report, _run, _score, _show
+from . import (
+    _benchmarks,
+    _cards,
+    _compare,
+    _data,
+    _demo,
+    _explain,
+    _leaderboard,
+    _plan,
+    _published,
+    _repair,
+    _report,
+    _reproduce,
+    _run,
+    _score,
+    _show,
+)
 from .terminal import note, say
 
 __all__ = ["app", "main"]
@@ -39,6 +55,9 @@ app.command("demo")(_demo.demo)
 app.command("run")(_run.run)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
+app.command("compare")(_compare.compare)
+app.command("explain")(_explain.explain)
+app.command("reproduce")(_reproduce.reproduce)
 app.command("report")(_report.report)
 app.command("leaderboard")(_leaderboard.leaderboard)
 app.command("repair")(_repair.repair)

@@ -118,14 +118,39 @@ def _common_words(predicted: _Text, expected: _Text, recursion_calls: int | None
     """How many words lie on a longest common subsequence of any sentence pair; None where a walk is too deep."""
     shared = predicted.vocabulary & expected.vocabulary
     missing = set(shared)
+    longest = max(len(other.words) for other in expected.sentences)
     for sentence in predicted.sentences:
-        columns = Columns.of(sentence.words)
-        for other in expected.sentences:
-            could_be_deep = recursion_calls is not None and len(other.words) + len(sentence.words) > recursion_calls
-            if not could_be_deep and missing.isdisjoint(sentence.vocabulary & other.vocabulary):
-                continue  # a pair that cannot add a word
-            alignment = align(other.words, columns)
-            if recursion_calls is not None and alignment.steps >= recursion_calls:
+        wanted = missing & sentence.vocabulary
+        could_be_deep = recursion_calls is not None and longest + len(sentence.words) > recursion_calls
+        if wanted or could_be_deep:
+            found = _found_words(sentence, expected.sentences, wanted, recursion_calls if could_be_deep else None)
+            if found is None:
                 return None
-            missing.difference_update(sentence.words[position] for position in alignment.positions)
+            missing -= found
     return len(shared) - len(missing)
+
+
+def _found_words(
+    sentence: _Sentence, others: Sequence[_Sentence], wanted: set[str], recursion_calls: int | None
+) -> set[str] | None:
+    """The words of a sentence on a longest common subsequence with any of the others, at least those that are wanted.
+
+    None where a walk is too deep.
+    """
+    found: set[str] = set()
+    columns: Columns | None = None
+    for other in others:
+        could_be_deep = recursion_calls is not None and len(other.words) + len(sentence.words) > recursion_calls
+        if not could_be_deep:
+            if wanted.isdisjoint(other.vocabulary):
+                continue  # a pair that cannot add a word
+            if len(common := sentence.vocabulary & other.vocabulary) == 1:
+                wanted, found = wanted - common, found | common
+                continue
+        columns = columns or Columns.of(sentence.words)
+        alignment = align(other.words, columns)
+        if recursion_calls is not None and alignment.steps >= recursion_calls:
+            return None
+        matched = {sentence.words[position] for position in alignment.positions}
+        wanted, found = wanted - matched, found | matched
+    return found

@@ -1,5 +1,12 @@
 """Reports: tables and figures."""
 
+from ._comparison import (
+    comparison_footer,
+    comparison_table,
+    comparison_title,
+    slices_table,
+    write_comparison,
+)
 from ._model_files import write_model_tables
 from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
 from ._parts import buckets_table, part_frame, write_parts
@@ -69,6 +76,9 @@ __all__ = [
     "check_table_file",
     "combine",
     "compare_heatmaps",
+    "comparison_footer",
+    "comparison_table",
+    "comparison_title",
     "draw_heatmap",
     "draw_side_by_side",
     "figure_of_run",
@@ -90,8 +100,10 @@ __all__ = [
     "protocols_table",
     "rank_scores",
     "score_frame",
+    "slices_table",
     "terminal_table",
     "write_cells",
+    "write_comparison",
     "write_figures",
     "write_heatmaps",
     "write_leaderboard",

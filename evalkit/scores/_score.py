@@ -17,11 +17,14 @@ from ._draws import column_means, draws_of_task, point, values_of_samples, with_
 from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
+from ._near_ties import margins_of
 from ._records import ALTERED, BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
 from ._values import Measured, TaskValues
 from .intervals import Spread, cluster_interval, cluster_spread
 
 __all__ = ["TaskAnswers", "measure_benchmark", "sample_axes", "score_benchmark", "score_task"]
+
+"""Note on the score of a task whose data has another digest."""
 
 AXES = ("length", "depth", "language", "needle", "needles", "repeat", "bucket")
 """Facts of a sample that tables and figures are drawn against."""
@@ -203,6 +206,7 @@ def _values(task: str, scorer: Scorer, scored: _Scored, given: TaskAnswers, scor
         axes=tuple(sample_axes(answer) for answer in scored.answers),
         truncated=given.truncated if given.has_ledger else None,
         cluster_unit=given.cluster_unit,
+        margins=() if given.flags is None else margins_of(given.flags.ties, scored.drawn, scored.answers),
     )
 
 

@@ -13,10 +13,12 @@ from enum import StrEnum
 
 from evalkit.scores import t_quantile
 
-__all__ = ["Gap", "Judged", "Verdict", "holm", "judge"]
+__all__ = ["LEVEL", "NORMAL_95", "Gap", "Judged", "Verdict", "holm", "judge", "quantile_of"]
 
 LEVEL = 0.05
 """Chance of a wrong `held` at the margin, and of a wrong `differs` in a whole table."""
+BISECTIONS = 50
+"""Halvings of a gap that find its lower bound to a billionth of a point."""
 NORMAL_95 = 1.6448536269514722
 """The value that a standard normal variable stays below with a probability of 0.95."""
 
@@ -59,26 +61,49 @@ class Judged:
 
 
 def judge(gap: Gap, margin: float) -> Judged:
-    """The verdict on one number: two one-sided tests at 5% each, one of equivalence, one of a least effect."""
-    size, quantile = abs(gap.difference), _quantile(gap.df)
-    low = max(size - gap.digits - quantile * gap.error, 0.0)
-    bound = size + gap.digits + quantile * gap.error
-    verdict = Verdict.HELD if bound <= margin else Verdict.DIFFERS if low > margin else Verdict.INCONCLUSIVE
-    return Judged(verdict, low, bound, _p_beyond(size - gap.digits - margin, gap))
+    """The verdict on one number: a test of equivalence and a test of a least effect, at 5% each.
+
+    A gap may come out large in either direction, so the second counts both tails. Where the margin is a few errors
+    wide, the other one weighs nothing; where it is small, this is the two-sided test of a difference.
+    """
+    size = abs(gap.difference)
+    bound = size + gap.digits + quantile_of(gap.df) * gap.error
+    p_differs = _p_beyond(margin, gap)
+    verdict = Verdict.HELD if bound <= margin else Verdict.DIFFERS if p_differs <= LEVEL else Verdict.INCONCLUSIVE
+    return Judged(verdict, _least(gap), bound, p_differs)
 
 
-def _quantile(df: float) -> float:
+def quantile_of(df: float) -> float:
+    """What the distribution of an error with so many degrees of freedom stays below with a probability of 0.95."""
     return NORMAL_95 if math.isinf(df) else t_quantile(1 - LEVEL, df)
 
 
-def _p_beyond(excess: float, gap: Gap) -> float:
-    """p value of the hypothesis that the true gap is within the margin, of which the seen one lies `excess` beyond."""
-    if not gap.error:
-        return 0.0 if excess > 0 else 1.0
-    from scipy.special import ndtr, stdtr  # takes longer to import than all else here
+def _least(gap: Gap) -> float:
+    """The margin that the gap lies beyond with 95% confidence, 0 if none."""
+    low, high = 0.0, max(abs(gap.difference) - gap.digits, 0.0)
+    if not gap.error or _p_beyond(0.0, gap) > LEVEL:
+        return 0.0 if gap.error else high
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _p_beyond(middle, gap) > LEVEL else (middle, high)
+    return low
 
-    ratio = excess / gap.error
-    return float(ndtr(-ratio) if math.isinf(gap.df) else stdtr(gap.df, -ratio))
+
+def _p_beyond(margin: float, gap: Gap) -> float:
+    """p value of the hypothesis that the true gap is within the margin."""
+    seen = abs(gap.difference) - gap.digits
+    if not gap.error:
+        return 0.0 if seen > margin else 1.0
+    return min(_tail((seen - margin) / gap.error, gap.df) + _tail((seen + margin) / gap.error, gap.df), 1.0)
+
+
+def _tail(ratio: float, df: float) -> float:
+    """Probability that an error's ratio is larger."""
+    if math.isinf(df):
+        return math.erfc(ratio / math.sqrt(2)) / 2
+    from scipy.special import stdtr  # takes longer to import than all else here
+
+    return float(stdtr(df, -ratio))
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:

@@ -1,25 +1,34 @@
-"""The two sides of a comparison: run folders, scores of outputs made elsewhere, and folders of such outputs."""
+"""The two sides of a comparison: run folders, scores of outputs made elsewhere, and folders of such outputs.
+
+Whatever a folder's `scores.json` says, a side is scored again from its answers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalkit.errors import UserError
-from evalkit.runs import Manifest, read_manifest
+from evalkit.errors import DataError, RunConflictError, UserError
+from evalkit.files import user_path
+from evalkit.runs import Manifest, is_being_written, read_manifest
 from evalkit.scores import (
+    BenchmarkScores,
     Measured,
-    default_protocol,
-    find_outputs,
-    measure_benchmark,
+    answers_of_outputs,
+    holds_answers,
+    likely_command,
     measure_run,
-    output_benchmark,
-    read_outputs,
+    read_answers,
+    read_outputs_file,
+    read_scores,
+    run_of_scores,
 )
-from evalkit.tasks import load_benchmark
 
 __all__ = ["Side", "read_side"]
+
+CLOSE = 5e-9
+"""Points within which a stored score is the one computed again."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +43,85 @@ class Side:
     """What the run was; None for outputs made elsewhere."""
     notes: Sequence[str] = ()
     """What a reader should know of how it was read."""
+    run: Path | None = None
+    """The run folder that holds its records; None for outputs made elsewhere."""
 
 
 def read_side(
     path: Path, output_format: str | None = None, protocol: str | None = None, benchmark: str | None = None
 ) -> Side:
-    """A run folder or, in the format named, a folder of outputs made elsewhere, scored under a protocol.
+    """A run folder, a folder of `evalkit score --out` or, in the format named, outputs made elsewhere; scored again.
 
-    `output_format` is for folders that are not evalkit's own. Raises `UserError` for what is neither.
+    `output_format` and `benchmark` are for folders that are not evalkit's own. Raises `UserError` for what is none of
+    them, and `RunConflictError` for a run that is still being written.
     """
-    if (path / "run.json").exists():
-        return Side(str(path), measure_run(path, protocol), read_manifest(path))
-    if output_format is None:
-        raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); name the --format of its outputs")
-    return Side(str(path), _measure_outputs(path, output_format, protocol, benchmark), None)
+    folder = user_path(path)
+    if any((folder / name).exists() for name in ("run.json", "run.copy.json")):
+        return _of_run(path, folder, protocol)
+    if holds_answers(folder):
+        return _of_scores(path, folder, protocol)
+    if output_format in (None, "evalkit"):
+        raise UserError(f"{path}: {_advice(folder)}")
+    return Side(str(path), answers_of_outputs(path, output_format, protocol, benchmark=benchmark).measure(), None)
 
 
-def _measure_outputs(path: Path, output_format: str, protocol: str | None, benchmark: str | None) -> Measured:
-    folder = find_outputs(path, output_format)
-    scored = load_benchmark(benchmark or output_benchmark(folder, output_format))
-    name = protocol or default_protocol(scored.spec, output_format)
-    read = read_outputs(folder, scored, output_format)
-    return measure_benchmark(scored, name, read.tasks, model=folder.resolve().name, label=name, notes=read.notes)
+def _advice(folder: Path) -> str:
+    """Why a folder without run and format cannot be read, and what to do."""
+    if not folder.exists():
+        return "no such folder; outputs below EVALKIT_DATA need their --format"
+    if (folder / "scores.json").is_file():
+        return "holds scores without the answers they are of; score the outputs again with --out"
+    command = likely_command(folder)
+    _, mark, output_format = command.rpartition("--format ")
+    named = f"name the format of its outputs: --format {output_format if mark else 'FORMAT'}"
+    return f"not a run folder of evalkit (it has no run.json); {named}"
+
+
+def _of_run(path: Path, run: Path, protocol: str | None) -> Side:
+    if is_being_written(run):
+        raise RunConflictError(f"{run}: a run is still being written there: compare it when it has ended")
+    measured = measure_run(run, protocol)
+    return Side(str(path), measured, read_manifest(run), tuple(_strange_scores(run, measured.scores)), run)
+
+
+def _of_scores(path: Path, folder: Path, protocol: str | None) -> Side:
+    run = run_of_scores(folder)
+    if run is not None:
+        kept = read_outputs_file(folder)
+        return replace(_of_run(run, run, protocol or kept.protocol), name=str(path))
+    measured = read_answers(folder, protocol).measure()
+    return Side(str(path), measured, None, tuple(_strange_scores(folder, measured.scores)))
+
+
+def _strange_scores(folder: Path, found: BenchmarkScores) -> Iterator[str]:
+    """A note where `scores.json` says other numbers under this protocol than the answers give."""
+    path = folder / "scores.json"
+    if not path.is_file():
+        return
+    try:
+        stored = read_scores(folder)
+    except DataError as error:
+        yield f"{error}; the scores here are made from the answers"
+        return
+    if stored.protocol != found.protocol:
+        return
+    differing = [line for line in _differences(stored, found) if line]
+    if differing:
+        more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
+        yield f"{path}: says {differing[0]}{more}; the answers count, the file was edited or is of another release"
+
+
+def _differences(stored: BenchmarkScores, found: BenchmarkScores) -> Iterator[str]:
+    """`hotpotqa 99.00, its answers give 44.86`, for every score that is not the one computed again."""
+    for kind in ("tasks", "groups"):
+        then, now = getattr(stored, kind), getattr(found, kind)
+        for name in then.keys() | now.keys():
+            yield _difference(name, *(each[name].score if name in each else None for each in (then, now)))
+    yield _difference("overall", stored.overall.score, found.overall.score)
+
+
+def _difference(name: str, then: float | None, now: float | None) -> str:
+    if then == now or (then is not None and now is not None and abs(then - now) < CLOSE):
+        return ""
+    said, given = ("none" if each is None else f"{each:.2f}" for each in (then, now))
+    return f"{name} {said}, its answers give {given}"

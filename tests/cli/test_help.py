@@ -34,7 +34,10 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    ["run", "plan", "score", "report", "leaderboard", "repair", "data", "cards", "benchmarks"],
+    [
+        *("run", "plan", "score", "compare", "explain", "reproduce", "report", "leaderboard", "published", "repair"),
+        *("data", "cards", "benchmarks"),
+    ],
 )
 def test_every_verb_has_help_with_a_sentence(evalkit: Command, verb: str) -> None:
     """Exit code 0, nothing on standard error."""

@@ -5,7 +5,7 @@ from ._manifest import MANIFEST, has_manifest, manifest_note, read_manifest, res
 from ._place import check_place, holds_files, listed
 from ._records import DRAWS, LedgerRecord, Manifest, SampleRecord, sample_record
 from ._repair import Repair, repair_run
-from ._store import RunStore, conflict_with
+from ._store import RunStore, conflict_with, is_being_written
 
 __all__ = [
     "DRAWS",
@@ -22,6 +22,7 @@ __all__ = [
     "conflict_with",
     "has_manifest",
     "holds_files",
+    "is_being_written",
     "listed",
     "manifest_note",
     "misfit",

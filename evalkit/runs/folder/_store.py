@@ -28,7 +28,7 @@ from ._manifest import has_manifest, manifest_note, read_manifest, restore_manif
 from ._place import check_place
 from ._records import DRAWS, Manifest, SampleRecord
 
-__all__ = ["RunStore", "conflict_with", "run_lock"]
+__all__ = ["RunStore", "conflict_with", "is_being_written", "run_lock"]
 
 FSYNC_SECONDS = 5.0
 
@@ -48,6 +48,21 @@ LOCK = ".lock"
 def run_lock(folder: Path) -> filelock.BaseFileLock:
     """The lock that every writer of a run folder holds; the operating system frees it when its owner dies."""
     return filelock.FileLock(folder / LOCK, timeout=0)
+
+
+def is_being_written(folder: Path) -> bool:
+    """Whether a live process writes to a run folder. Changes nothing there."""
+    if not (folder / LOCK).is_file():
+        return False
+    lock = run_lock(folder)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return True
+    except (OSError, NotImplementedError):  # read-only, or a file system without locks: nobody writes under one
+        return False
+    lock.release()
+    return False
 
 
 class RunStore:

@@ -2,7 +2,7 @@
 
 from ._group_interval import COMBINED, mean_interval
 from ._interval import BOUND, CLUSTER_T, EXACT, Interval, Spread, cluster_interval, cluster_spread, logit_interval
-from ._quantiles import beta_quantile, t_quantile
+from ._quantiles import beta_quantile, t_quantile, two_sided_p
 
 __all__ = [
     "BOUND",
@@ -17,4 +17,5 @@ __all__ = [
     "logit_interval",
     "mean_interval",
     "t_quantile",
+    "two_sided_p",
 ]

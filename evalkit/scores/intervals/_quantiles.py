@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-__all__ = ["beta_quantile", "t_quantile"]
+__all__ = ["beta_quantile", "t_quantile", "two_sided_p"]
 
 STEPS = 500  # of the continued fraction; it converges in about the root of the larger parameter
 SMALLEST = 1e-300  # stands for zero where the fraction divides
@@ -24,6 +24,11 @@ def t_quantile(probability: float, df: float) -> float:
     # P(|T| > t) = I_x(df/2, 1/2) with x = df / (df + t²)
     x = beta_quantile(2 * (1 - probability), df / 2, 0.5)
     return math.sqrt(df * (1 - x) / x)
+
+
+def two_sided_p(statistic: float, df: float) -> float:
+    """How likely Student's t with `df` degrees of freedom lies as far from 0, on either side, as `statistic`."""
+    return _beta_cdf(df / (df + statistic * statistic), df / 2, 0.5)
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,7 @@ from evalkit.errors import DataError
 
 from .._records import Answer, Scorer
 
-__all__ = ["BUCKETS", "Rules", "bucket_of", "make_scorer"]
+__all__ = ["BUCKETS", "Rules", "bucket_of", "make_scorer", "range_of"]
 
 BUCKETS = ("0-4k", "4-8k", "8k+")
 """Length ranges of LongBench-E."""
@@ -73,6 +73,11 @@ def bucket_of(answer: Answer) -> str:
     length = answer.metadata.get("length")
     if not isinstance(length, int):
         raise DataError(f"{answer.id}: no 'length' with the answer; scores by length need it in every record")
+    return range_of(length)
+
+
+def range_of(length: int) -> str:
+    """The length range of a document of so many words (Chinese: characters)."""
     return BUCKETS[sum(length >= end for end in BUCKET_ENDS)]  # 4,000 words belong to 4-8k, as in scorer_e
 
 

@@ -1,0 +1,61 @@
+"""What would settle a verdict is computed, or said to be beyond reach."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from evalkit.verdicts import Verdict, judge, rerun_gap, run_noise, settle, unpaired_gap
+
+from .made import made_values, right
+
+
+def test_samples_that_settle_do() -> None:
+    """With as many as it says, and the same difference and spread, the verdict is no longer inconclusive."""
+    gap = unpaired_gap(made_values(right(141, 200)), 69.95, 70.05, 200)
+    said = settle(gap, 2.0, 200)
+
+    needed = int(re.findall(r"[\d,]+", said)[0].replace(",", ""))
+
+    assert "samples would settle it" in said
+    for n, expected in ((needed, Verdict.HELD), (needed * 0.9, Verdict.INCONCLUSIVE)):
+        scaled = type(gap)(gap.difference, gap.error * math.sqrt(200 / n), gap.df, gap.digits)
+        assert expected is judge(scaled, 2.0).verdict
+
+
+def test_runs_that_settle_do() -> None:
+    """More runs of one's own leave the noise of the published one."""
+    runs = [made_values(right(count, 500)) for count in (351, 354)]
+    noise = run_noise(runs)
+    gap = rerun_gap(runs, 69.95, 70.05, 1)
+    assert Verdict.INCONCLUSIVE is judge(gap, 1.3).verdict
+
+    said = settle(gap, 1.3, 500, noise, 1)
+
+    needed = int(re.findall(r"[\d,]+", said)[0])
+    assert needed > 2
+    for count, expected in ((needed, Verdict.HELD), (needed - 1, Verdict.INCONCLUSIVE)):
+        error = noise.error * math.sqrt(1 + 1 / count)
+        assert expected is judge(type(gap)(gap.difference, error, gap.df, gap.digits), 1.3).verdict
+
+
+def test_a_single_noisy_published_run_cannot_be_settled() -> None:
+    """20 of 200 answers flip: the published run alone moves by ±3, whatever is run again."""
+    runs = [made_values(right(140, 200)), made_values([*right(0, 10), *right(140, 190)])]
+    noise = run_noise(runs)
+
+    said = settle(rerun_gap(runs, 69.95, 70.05, None), 2.0, 200, noise)
+
+    assert "cannot be settled: the noise of a single published run alone is ±" in said
+    floor = float(said.split("±")[1])
+    assert 1.645 * noise.error + 0.05 == pytest.approx(floor, abs=0.1)
+
+
+def test_a_difference_at_the_margin_stays_there() -> None:
+    """Neither samples nor reruns move what the printed digits hide."""
+    ours = made_values(right(144, 200))
+
+    assert "at the margin" in settle(unpaired_gap(ours, 69.5, 70.5, 200), 2.0, 200)
+    assert "nearer to the margin" in settle(rerun_gap([ours, ours], 69.95, 70.05, 1), 2.0, 200, run_noise([ours, ours]))
