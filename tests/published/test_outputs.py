@@ -12,7 +12,9 @@ from evalkit.data import source
 from evalkit.errors import DataError, UserError
 from evalkit.published import pinned_outputs, published, published_benchmarks
 
-SCORES = [score for name in published_benchmarks() for score in published(name)]
+ALL = [score for name in published_benchmarks() for score in published(name)]
+SCORES = [score for score in ALL if not score.outputs.startswith("evalkit/")]
+"""Those whose answers, if any, are in a pinned source."""
 NAMED = sorted({score.outputs for score in SCORES if score.outputs})
 
 
@@ -44,6 +46,15 @@ def test_outputs_at_hand_are_found() -> None:
     assert NAMED == sorted(found)
     assert {("leval", "official"), ("longbench", "official")} == {(f.format, f.protocol) for f in found.values() if f}
     assert all(outputs and outputs.folder.is_dir() for outputs in found.values())
+
+
+def test_answers_that_ship_are_always_at_hand(nothing_here: Path) -> None:  # noqa: ARG001
+    """Those of the embedded model need no data; a folder that does not ship is a slip in the file."""
+    shipped = [score for score in ALL if score not in SCORES]
+
+    assert {"evalkit"} == {outputs.format for score in shipped if (outputs := pinned_outputs(score))}
+    with pytest.raises(DataError, match="does not ship with evalkit"):
+        pinned_outputs(replace(shipped[0], outputs="evalkit/nowhere"))
 
 
 def test_a_number_without_outputs_has_none() -> None:
