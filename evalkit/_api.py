@@ -54,23 +54,27 @@ from evalkit.scores import (
     ExtraMetric,
     ExtraMetrics,
     Judgements,
+    KeptAnswers,
+    KeptOutputs,
     ScoreRow,
+    answers_of_outputs,
     check_scores_place,
-    default_protocol,
-    find_outputs,
+    holds_answers,
+    keep_answers,
+    keep_run,
     misfit_of_run,
-    output_benchmark,
     own_rows,
+    read_answers,
     read_metrics,
-    read_outputs,
+    read_outputs_file,
     remarks_on,
-    score_benchmark,
+    run_of_scores,
     score_run,
     with_extra,
     write_scores,
 )
 from evalkit.settings import RunOptions, RunSettings, read_settings
-from evalkit.tasks import BenchmarkSpec, load_benchmark, load_spec
+from evalkit.tasks import BenchmarkSpec, load_spec
 from evalkit.verdicts import Comparison, compare_sides, read_side
 
 __all__ = [
@@ -152,6 +156,8 @@ def report_run(
     tell(monitor, f"writing tables and figures of {folder.name}")
     try:
         _write_report(folder, out or folder, scores, rows, palette, axis)
+        if out is not None:
+            keep_run(out, _origin_of_run(folder, protocol, {}), folder)
     except ReadOnlyError as error:
         if unwritten is None:
             raise
@@ -170,6 +176,20 @@ def _write_report(
     write_parts(folder, scores)
     own = own_rows(scores, rows)
     write_figures(folder, scores, own, spec, palette, axis, run=run)
+
+
+def _origin_of_run(run: Path, protocol: str | None, options: Mapping[str, str]) -> KeptOutputs:
+    """Where the scores of a run come from, for the folder that they are written to."""
+    manifest = read_manifest(run)
+    return KeptOutputs(
+        schema=1,
+        format="evalkit",
+        place=str(run),
+        benchmark=str(manifest.settings["benchmark"]),
+        protocol=protocol or str(manifest.identity["protocol"]),
+        options=dict(options),
+        model=str(manifest.identity["model"]),
+    )
 
 
 def repair(folder: str | Path) -> Repair:
@@ -196,7 +216,9 @@ def repair(folder: str | Path) -> Repair:
 
 
 def spec_of_run(folder: Path) -> BenchmarkSpec:
-    """The definition of the benchmark that a run folder holds: a shipped one, or the user's own YAML file."""
+    """The definition of the benchmark that a folder of a run or of scores holds: a shipped one, or the user's file."""
+    if holds_answers(folder):
+        return load_spec(read_outputs_file(folder).benchmark)
     return load_spec(str(read_manifest(folder).settings["benchmark"]))
 
 
@@ -289,54 +311,59 @@ def score_files(
 ) -> BenchmarkScores:
     """What `score_predictions` does, for callers who name settings by their flags."""
     extra = read_metrics(metrics)
+    target = None if out is None else Path(out)
+    if target is not None:
+        check_scores_place(target)
+    if output_format != "evalkit":
+        scored = answers_of_outputs(
+            path, output_format, protocol, benchmark=benchmark, ignore_unknown=ignore_unknown, options=options
+        )
+        return _score_answers(scored, extra, target)
+    folder = Path(path)
+    if not holds_answers(folder):
+        return _score_run(folder, protocol, options or {}, extra, target)
+    if (run := run_of_scores(folder)) is not None:
+        kept = read_outputs_file(folder)
+        return _score_run(run, protocol or kept.protocol, {**kept.options, **(options or {})}, extra, target)
+    return _score_answers(read_answers(folder, protocol, options), extra, target)
+
+
+def _score_run(
+    run: Path, protocol: str | None, options: Mapping[str, str], extra: Mapping[str, ExtraMetric], out: Path | None
+) -> BenchmarkScores:
+    """Scores of a run, written to `out` where there is one."""
+    scores, rows = score_run(run, protocol, options, extra)
     if out is not None:
-        check_scores_place(Path(out))
-    if output_format == "evalkit":
-        scores, rows = score_run(Path(path), protocol, options, extra)
-        if out is not None:
-            _write_report(Path(path), Path(out), scores, rows, "published", "nominal")
-        return scores
-    scores, rows = _score_outputs(path, output_format, protocol, benchmark, ignore_unknown, options, extra)
-    if out is not None:
-        _write_outputs(Path(out), scores, rows, load_spec(scores.benchmark))
+        _write_report(run, out, scores, rows, "published", "nominal")
+        keep_run(out, _origin_of_run(run, protocol, options), run)
     return scores
 
 
-def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], spec: BenchmarkSpec) -> None:
-    """Scores, tables and heatmaps of outputs made elsewhere."""
+def _score_answers(scored: KeptAnswers, extra: Mapping[str, ExtraMetric], out: Path | None) -> BenchmarkScores:
+    """Scores of outputs made elsewhere, written to `out` where there is one."""
+    measured = scored.measure()
+    scores, rows, tasks = measured.scores, list(measured.rows), scored.tasks
+    if extra:
+        kept, name = Judgements(cache_root() / JUDGEMENTS), scored.origin.protocol
+        scores, more = with_extra(scores, scored.benchmark, name, tasks, extra, lambda task: tasks[task].answers, kept)
+        rows += more
+    if out is not None:
+        _write_outputs(out, scores, rows, scored)
+    return scores
+
+
+def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], scored: KeptAnswers) -> None:
+    """Scores, tables and heatmaps of outputs made elsewhere, and the answers, so that they can be scored again."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror}): name another folder") from error
+    spec = scored.benchmark.spec
     write_scores(folder, scores, rows)
+    keep_answers(folder, scored)
     write_tables(folder, scores, spec)
     write_parts(folder, scores)
     write_heatmaps(folder, Shown(scores, rows, spec, {}))
-
-
-def _score_outputs(
-    path: str | Path,
-    output_format: str,
-    protocol: str | None,
-    benchmark: str | None,
-    ignore_unknown: bool,
-    options: Mapping[str, str] | None,
-    extra: Mapping[str, ExtraMetric],
-) -> tuple[BenchmarkScores, list[ScoreRow]]:
-    """Scores and rows of outputs made elsewhere."""
-    folder = find_outputs(Path(path), output_format)
-    scored = load_benchmark(benchmark or output_benchmark(folder, output_format), options)
-    name = protocol or default_protocol(scored.spec, output_format)
-    scored.spec.protocol(name)
-    read = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
-    label = "+".join([name, *(f"{option}-{value}" for option, value in (options or {}).items())])
-    model = folder.resolve().name
-    scores, rows = score_benchmark(scored, name, read.tasks, model=model, label=label, notes=read.notes)
-    if not extra:
-        return scores, rows
-    kept = Judgements(cache_root() / JUDGEMENTS)
-    scores, more = with_extra(scores, scored, name, read.tasks, extra, lambda task: read.tasks[task].answers, kept)
-    return scores, [*rows, *more]
 
 
 def compare(
@@ -374,8 +401,8 @@ def compare_folders(
     """What `compare` does, for callers who name settings by their flags."""
     if out is not None:
         _check_comparison_place(Path(out))
-    sides = [read_side(Path(path), output_format, protocol, benchmark) for path in (left, right)]
-    comparison = compare_sides(*sides, common=common)
+    ours, theirs = (read_side(Path(path), output_format, protocol, benchmark) for path in (left, right))
+    comparison = compare_sides(ours, theirs, common)
     if out is not None:
         write_comparison(Path(out), comparison)
     return comparison

@@ -49,9 +49,16 @@ def compare(
 
         _refuse_options("published scores", {"--common": common, "--flips": flips, "--out": out})
         return compare_published(
-            left, right, model=model, rerun=rerun or [], output_format=output_format, protocol=protocol, json=json
+            left,
+            right,
+            model=model,
+            rerun=rerun or [],
+            output_format=output_format,
+            protocol=protocol,
+            json=json,
+            benchmark=benchmark,
         )
-    _refuse_options("two runs", {"--rerun": rerun, "--model": model})
+    _refuse_options("another run", {"--rerun": rerun, "--model": model})
     from evalkit._api import compare_folders
 
     with shown(f"comparing {left.name} and {Path(right).name}"):
@@ -73,10 +80,9 @@ def _refuse_options(what: str, given: dict[str, object]) -> None:
     """Raise `UserError` for options of the other kind of comparison."""
     from evalkit.errors import UserError
 
-    for name, value in given.items():
-        if value:
-            raise UserError(f"{name}: not for a comparison with {what}; leave it out" if what != "two runs" else
-                            f"{name}: for a comparison with published scores; leave it out, or name `published`")
+    name = next((name for name, value in given.items() if value), None)
+    if name is not None:
+        raise UserError(f"{name}: not for a comparison with {what}; leave it out")
 
 
 def _print(comparison: Comparison, flips: int) -> None:

@@ -34,7 +34,6 @@ def score(
 ) -> int:
     """Score outputs that exist, made by evalkit or elsewhere."""
     from evalkit.errors import UserError
-    from evalkit.reports import length_label, lengths_of_run
 
     from .terminal import check_target, print_json, shown
 
@@ -56,8 +55,19 @@ def score(
     warn(*scores.values())
     if json != "-":
         results, spec = list(scores.values()), _spec(path, output_format, benchmark)
-        _print(results, spec, lengths_of_run(path) if output_format == "evalkit" else length_label(spec, "nominal"))
+        _print(results, spec, _lengths(path, output_format, spec))
     return 1 if any(_has_failed(task) for result in scores.values() for task in result.tasks.values()) else 0
+
+
+def _lengths(path: Path, output_format: str, spec: BenchmarkSpec) -> str:
+    """What the lengths of parts count, for people."""
+    from evalkit.reports import length_label, lengths_of_run
+    from evalkit.scores import holds_answers, run_of_scores
+
+    run = path if output_format == "evalkit" else None
+    if run is not None and holds_answers(run):
+        run = run_of_scores(run)
+    return length_label(spec, "nominal") if run is None else lengths_of_run(run)
 
 
 def _print(results: list[BenchmarkScores], spec: BenchmarkSpec, lengths: str) -> None:
@@ -99,10 +109,11 @@ def _all_protocols(
 ) -> dict[str, BenchmarkScores]:
     """Protocol name → scores: the one asked for, or every one of the benchmark."""
     from evalkit._api import report_run, score_files
+    from evalkit.scores import holds_answers
 
     if output_format == "evalkit":
         _check_run_folder(path)
-    if output_format == "evalkit" and protocol is None and not options:
+    if output_format == "evalkit" and protocol is None and not options and not holds_answers(path):
         return {"": report_run(path, metrics=metrics, out=out, unwritten=unwritten_in(out or path))[0]}
     names = [protocol] if protocol != "all" else list(_spec(path, output_format, benchmark).protocols)
     return {
@@ -124,10 +135,10 @@ def _check_run_folder(path: Path) -> None:
     """Say which format to name for outputs made elsewhere, and what had to be rebuilt of a run."""
     from evalkit.errors import UserError
     from evalkit.files import user_path
-    from evalkit.scores import FORMATS, likely_command
+    from evalkit.scores import FORMATS, holds_answers, likely_command
 
     restore(path)
-    if path.exists() and not (user_path(path) / "run.json").exists():
+    if path.exists() and not (user_path(path) / "run.json").exists() and not holds_answers(path):
         named = ", ".join(name for name in FORMATS if name != "evalkit")
         advice = likely_command(path) or f"outputs made elsewhere are scored with --format ({named})"
         raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")

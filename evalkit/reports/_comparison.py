@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_footer", "comparison_table", "comparison_title", "slices_table", "write_comparison"]
 
-HEADINGS = ("task", "n", "left", "right", "difference", "95% interval", "p", "won/lost/tied", "detects")
-SLICE_HEADINGS = ("part", "", "n", "left", "right", "difference", "95% interval", "p")
+HEADINGS = ("task", "n", "left", "right", "diff.", "95% interval", "p", "won/lost/tied", "detects")
+SLICE_HEADINGS = ("part", "", "n", "left", "right", "diff.", "95% interval", "p")
 OWN = ("task", "group")
 """Axes whose parts stand in the first table."""
 
@@ -65,37 +65,43 @@ def slices_table(comparison: Comparison) -> Table | None:
 def comparison_footer(comparison: Comparison) -> list[str]:
     """What the signs and columns of the tables mean."""
     lines = [
-        "difference: left − right, in points; the interval and p are of the difference, on the same samples",
+        "diff.: left − right, in points; the interval and p are of the difference, on the same samples",
         "detects: the smallest true difference that so many samples show four times in five",
     ]
-    if any(task.mcnemar_p is not None for task in comparison.tasks.values()):
+    if _is_binary(comparison):
         lines.append("McNemar: exact p of right and wrong answers, each sample by itself, whatever its document")
     if comparison.slices:
         kept = sum(part.flagged for part in comparison.slices)
         lines.append(
-            f"* {kept} of {counted(len(comparison.slices), 'part')} stand out (Benjamini and Hochberg at 10%): a flag "
-            "where to look, no verdict; parts that share documents or haystacks rise and fall together"
+            f"* {kept} of {counted(len(comparison.slices), 'part')} stand out (Benjamini and Hochberg at 10%): flags "
+            "of where to look, no verdicts"
         )
+        lines.append("  parts that share documents or haystacks are positively dependent: they rise and fall together")
     return lines
 
 
+def _is_binary(comparison: Comparison) -> bool:
+    """Whether all answers are right or wrong, so that McNemar's test has a column."""
+    return all(task.mcnemar_p is not None for task in comparison.tasks.values())
+
+
 def _headings(comparison: Comparison) -> list[str]:
-    has_mcnemar = any(task.mcnemar_p is not None for task in comparison.tasks.values())
-    return [name for heading in HEADINGS for name in ((heading, "McNemar") if heading == "p" and has_mcnemar else (heading,))]
+    place = HEADINGS.index("p") + 1
+    return [*HEADINGS[:place], *(["McNemar"] if _is_binary(comparison) else []), *HEADINGS[place:]]
 
 
 def _task_rows(comparison: Comparison) -> list[list[str]]:
-    flags = _flags(comparison.slices, "task")
-    has_mcnemar = "McNemar" in _headings(comparison)
-    return [
-        _cells(name, task, name in flags, [_p(task.mcnemar_p)] if has_mcnemar else [], f"{task.wins}/{task.losses}/{task.ties}")
-        for name, task in comparison.tasks.items()
-    ]
+    flags, is_binary = _flags(comparison.slices, "task"), _is_binary(comparison)
+    rows = []
+    for name, task in comparison.tasks.items():
+        counts = f"{task.wins}/{task.losses}/{task.ties}"
+        rows.append(_cells(name, task, name in flags, [_p(task.mcnemar_p)] if is_binary else [], counts))
+    return rows
 
 
 def _mean_rows(comparison: Comparison) -> list[list[str]]:
     flags = _flags(comparison.slices, "group")
-    blank = [""] if "McNemar" in _headings(comparison) else []
+    blank = [""] if _is_binary(comparison) else []
     rows = [
         _cells(comparison.group_titles[name], group, name in flags, blank, "")
         for name, group in comparison.groups.items()
@@ -153,7 +159,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
     """`comparison.json` and `tables/comparison.csv`, `.md` and `.tex` below `folder`; their paths."""
     paths = [folder / "comparison.json"]
     paths += [folder / "tables" / f"comparison.{suffix}" for suffix in ("csv", "md", "tex")]
-    texts = [json_text(comparison.to_json()), csv_text(comparison.to_pandas()), _markdown(comparison), _latex(comparison)]
+    texts = [json_text(comparison.to_json()), csv_text(comparison.to_pandas())]
+    texts += [_markdown(comparison), _latex(comparison)]
     for path, text in zip(paths, texts, strict=True):
         write_text(path, text)
     return paths

@@ -6,13 +6,15 @@ from ._frame import score_rows
 from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
 from ._kept import (
+    KeptAnswers,
     KeptOutputs,
+    answers_of_outputs,
     holds_answers,
     keep_answers,
     keep_run,
-    measure_kept,
     read_answers,
     read_outputs_file,
+    run_of_scores,
 )
 from ._look import LookedAt, look_at
 from ._records import (
@@ -66,6 +68,7 @@ __all__ = [
     "Interval",
     "Judge",
     "Judgements",
+    "KeptAnswers",
     "KeptOutputs",
     "LookedAt",
     "Measured",
@@ -78,6 +81,7 @@ __all__ = [
     "TaskValues",
     "TruncationScore",
     "Verdict",
+    "answers_of_outputs",
     "beta_quantile",
     "check_scores_place",
     "cluster_interval",
@@ -91,7 +95,6 @@ __all__ = [
     "logit_interval",
     "look_at",
     "measure_benchmark",
-    "measure_kept",
     "measure_run",
     "misfit_of_run",
     "output_benchmark",
@@ -103,6 +106,7 @@ __all__ = [
     "read_outputs_file",
     "read_scores",
     "remarks_on",
+    "run_of_scores",
     "score_benchmark",
     "score_rows",
     "score_run",

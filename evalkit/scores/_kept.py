@@ -10,37 +10,36 @@ Scores of a run keep no answers: they name the run, whose records say more.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from evalkit.errors import DataError, UserError, one_line
-from evalkit.files import json_text, replace_bytes, sha256_of, write_text
+from evalkit.errors import DataError, one_line
+from evalkit.files import cannot_write, json_text, replace_bytes, sha256_of, write_text
 from evalkit.lines import CHECKSUM, checked_line, checksum_of, is_intact
 from evalkit.records import StoredRecord
 from evalkit.runs import MANIFEST
 from evalkit.tasks import Answer, Benchmark, load_benchmark
 
-from ._runs import measure_run
 from ._score import TaskAnswers, measure_benchmark
 from ._values import Measured
+from .outputs import default_protocol, find_outputs, output_benchmark, read_outputs
 
 __all__ = [
-    "ANSWERS",
-    "OUTPUTS",
     "KeptAnswers",
     "KeptOutputs",
-    "KeptTask",
+    "answers_of_outputs",
     "holds_answers",
     "keep_answers",
     "keep_run",
-    "measure_kept",
     "read_answers",
     "read_outputs_file",
+    "run_of_scores",
 ]
 
 OUTPUTS = "outputs.json"
@@ -92,14 +91,51 @@ class KeptOutputs(StoredRecord):
 
 @dataclass(frozen=True)
 class KeptAnswers:
-    """The answers of a folder of scores."""
+    """Answers made elsewhere, read from their files or from a folder of scores, and how they are scored."""
 
-    kept: KeptOutputs
-    """Where they came from."""
+    origin: KeptOutputs
+    """Where they came from, under the protocol and the options that score them now."""
     benchmark: Benchmark
-    """Their benchmark, with the options of the folder or those asked for."""
+    """Their benchmark."""
     tasks: Mapping[str, TaskAnswers]
     """Task → answers."""
+
+    def measure(self) -> Measured:
+        """Their scores, with the samples behind them."""
+        origin = self.origin
+        label = "+".join([origin.protocol, *(f"{name}-{value}" for name, value in origin.options.items())])
+        return measure_benchmark(
+            self.benchmark, origin.protocol, self.tasks, model=origin.model, label=label, notes=origin.notes
+        )
+
+
+def answers_of_outputs(
+    path: str | Path,
+    output_format: str,
+    protocol: str | None = None,
+    *,
+    benchmark: str | None = None,
+    ignore_unknown: bool = False,
+    options: Mapping[str, str] | None = None,
+) -> KeptAnswers:
+    """The answers in a folder of outputs made elsewhere, which may be below `EVALKIT_DATA` or the cache."""
+    folder = find_outputs(Path(path), output_format)
+    named = benchmark or output_benchmark(folder, output_format)
+    scored = load_benchmark(named, options)
+    protocol = protocol or default_protocol(scored.spec, output_format)
+    scored.spec.protocol(protocol)
+    read = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
+    origin = KeptOutputs(
+        schema=1,
+        format=output_format,
+        place=str(path),
+        benchmark=str(Path(named).resolve()) if Path(named).is_file() else named,
+        protocol=protocol,
+        options=dict(options or {}),
+        model=folder.resolve().name,
+        notes=read.notes,
+    )
+    return KeptAnswers(origin, scored, read.tasks)
 
 
 def holds_answers(folder: Path) -> bool:
@@ -107,15 +143,16 @@ def holds_answers(folder: Path) -> bool:
     return (folder / OUTPUTS).is_file() and not (folder / MANIFEST).exists()
 
 
-def keep_answers(folder: Path, origin: KeptOutputs, tasks: Mapping[str, TaskAnswers]) -> None:
+def keep_answers(folder: Path, scored: KeptAnswers) -> None:
     """Write the answers of outputs made elsewhere, and where they came from."""
-    lines = b"".join(_lines(tasks))
+    lines = b"".join(_lines(scored.tasks))
     try:
         replace_bytes(folder / ANSWERS, lines)
     except OSError as error:
-        raise UserError(f"{folder / ANSWERS}: cannot be written ({error.strerror}); choose another folder") from error
-    known = {task: _known(given) for task, given in tasks.items()}
-    _write(folder, origin.model_copy(update={"tasks": known, "answers_sha256": sha256_of(folder / ANSWERS)}))
+        raise cannot_write(folder / ANSWERS, error) from error
+    known = {task: _known(given) for task, given in scored.tasks.items()}
+    digest = hashlib.sha256(lines).hexdigest()
+    _write(folder, scored.origin.model_copy(update={"tasks": known, "answers_sha256": digest}))
 
 
 def keep_run(folder: Path, origin: KeptOutputs, run: Path) -> None:
@@ -177,29 +214,36 @@ def read_outputs_file(folder: Path) -> KeptOutputs:
     return kept
 
 
-def read_answers(folder: Path, options: Mapping[str, str] | None = None) -> KeptAnswers:
-    """The answers of a folder of scores; `DataError` where they are not those that were scored."""
+def read_answers(folder: Path, protocol: str | None = None, options: Mapping[str, str] | None = None) -> KeptAnswers:
+    """The answers of a folder of scores; `DataError` where they are not those that were scored.
+
+    To be scored as they were, or under another protocol or with other options.
+    """
     kept = read_outputs_file(folder)
-    benchmark = load_benchmark(kept.benchmark, {**kept.options, **(options or {})})
+    used = {**kept.options, **(options or {})}
+    benchmark = load_benchmark(kept.benchmark, used)
+    benchmark.spec.protocol(protocol or kept.protocol)
     answers: dict[str, list[Answer]] = {task: [] for task in kept.tasks}
     unanswered: dict[str, list[Answer]] = {task: [] for task in kept.tasks}
     for task, answer, is_answered in _read_lines(folder / ANSWERS):
         (answers if is_answered else unanswered).setdefault(task, []).append(answer)
     if sha256_of(folder / ANSWERS) != kept.answers_sha256:
-        raise DataError(f"{folder / ANSWERS}: not the answers that were scored: lines are missing; {REMEDY}")
-    tasks = {
-        task: TaskAnswers(
-            answers[task],
-            known.failed,
-            draws=known.draws,
-            unanswered=unanswered[task],
-            notes=known.notes,
-            is_altered=known.is_altered,
-            cluster_unit=known.cluster_unit,
-        )
-        for task, known in kept.tasks.items()
-    }
-    return KeptAnswers(kept, benchmark, tasks)
+        raise DataError(f"{folder / ANSWERS}: not the lines that were scored: some are missing; {REMEDY}")
+    tasks = {task: _given(known, answers[task], unanswered[task]) for task, known in kept.tasks.items()}
+    origin = kept.model_copy(update={"protocol": protocol or kept.protocol, "options": used})
+    return KeptAnswers(origin, benchmark, tasks)
+
+
+def _given(known: KeptTask, answers: Sequence[Answer], unanswered: Sequence[Answer]) -> TaskAnswers:
+    return TaskAnswers(
+        answers,
+        known.failed,
+        draws=known.draws,
+        unanswered=unanswered,
+        notes=known.notes,
+        is_altered=known.is_altered,
+        cluster_unit=known.cluster_unit,
+    )
 
 
 def _read_lines(path: Path) -> Iterator[tuple[str, Answer, bool]]:
@@ -225,19 +269,11 @@ def _read_line(line: bytes, place: str) -> tuple[str, Answer, bool]:
         raise DataError(f"{place}: no answer of evalkit ({one_line(error, 80)}); {REMEDY}") from error
 
 
-def measure_kept(folder: Path, protocol: str | None = None, options: Mapping[str, str] | None = None) -> Measured:
-    """The scores of a folder of scores, made again from its answers or from the run that it names.
-
-    Under its own protocol and options, or others. `DataError` where the run is gone.
-    """
+def run_of_scores(folder: Path) -> Path | None:
+    """The run that a folder of scores is of; None where it holds its answers itself. `DataError` where it is gone."""
     kept = read_outputs_file(folder)
-    if kept.run is not None:
-        if not (Path(kept.run) / MANIFEST).exists():
-            raise DataError(f"{folder}: scores of the run {kept.run}, which is not there any more: name the run itself")
-        return measure_run(Path(kept.run), protocol or kept.protocol, {**kept.options, **(options or {})})
-    read = read_answers(folder, options)
-    name = protocol or kept.protocol
-    read.benchmark.spec.protocol(name)
-    used = {**kept.options, **(options or {})}
-    label = "+".join([name, *(f"{option}-{value}" for option, value in used.items())])
-    return measure_benchmark(read.benchmark, name, read.tasks, model=kept.model, label=label, notes=kept.notes)
+    if kept.run is None:
+        return None
+    if not (Path(kept.run) / MANIFEST).exists():
+        raise DataError(f"{folder}: scores of the run {kept.run}, which is not there any more: name the run itself")
+    return Path(kept.run)

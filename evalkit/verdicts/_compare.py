@@ -118,7 +118,8 @@ def _coverage(side: Side) -> Iterator[str]:
     """What of the benchmark a side lacks."""
     scores = side.measured.scores
     if scores.missing:
-        yield f"{side.name}: without {counted(len(scores.missing), 'task')} of {scores.benchmark} ({_named(scores.missing)})"
+        tasks = f"{counted(len(scores.missing), 'task')} of {scores.benchmark} ({_named(scores.missing)})"
+        yield f"{side.name}: without {tasks}"
     short = {name: score for name, score in scores.tasks.items() if score.is_partial}
     if short:
         first = [f"{name} {_count(score)}" for name, score in short.items()][:NAMED]

@@ -209,7 +209,9 @@ class Comparison(FrozenRecord):
 
     def _repr_html_(self) -> str:
         """The table of `to_pandas` for notebooks; every text is escaped."""
-        table: str = self.to_pandas().to_html(index=False, escape=True, na_rep="–", border=0, float_format="{:.2f}".format)
+        table: str = self.to_pandas().to_html(
+            index=False, escape=True, na_rep="–", border=0, float_format="{:.2f}".format
+        )
         return f"<p>{html.escape(repr(self).strip('<>'))}</p>{table}"
 
 

@@ -62,6 +62,8 @@ def compare_mean(
     """The weighted mean of tasks; None where one of them was not compared."""
     if not weights or any(task not in scores for task in weights):
         return None
+    if len(weights) == 1:
+        return PairedScore(**scores[next(iter(weights))].model_dump(include=set(PairedScore.model_fields)))
     left, right = (math.fsum(weights[task] * getattr(scores[task], side) for task in weights) for side in _SIDES)
     given: dict[str, Any] = {"n": sum(scores[task].n for task in weights), "left": left, "right": right}
     difference = left - right
@@ -71,8 +73,8 @@ def compare_mean(
         return PairedScore(**given, difference=difference, **_NOTHING, p=None)
     gaps = {task: Gap(each.difference, each.se or 0.0, each.df or 1.0, 0.0) for task, each in known.items()}
     gap = mean_gap(difference, 0.0, 0.0, gaps, weights, spreads)
-    if not gap.error:
-        return PairedScore(**given, difference=difference, **_NOTHING, p=1.0 if abs(difference) < SAME else None)
+    if not gap.error:  # every task's samples differ alike: from zero no interval says how surely
+        return PairedScore(**given, difference=difference, **_alike(difference))
     reach = t_quantile(0.975, gap.df) * gap.error
     return PairedScore(
         **given,
@@ -83,6 +85,12 @@ def compare_mean(
         smallest_detectable=smallest_detectable(gap.error),
         p=_p_of_t(difference, gap.error, gap.df),
     )
+
+
+def _alike(difference: float) -> dict[str, Any]:
+    if abs(difference) > SAME:
+        return {**_NOTHING, "p": None}
+    return {**_NOTHING, "ci95": (difference, difference), "se": 0.0, "p": 1.0}
 
 
 _SIDES = ("left", "right")

@@ -153,8 +153,11 @@ def _aligned(ours: TaskValues, theirs: TaskValues, matched: _Matched) -> tuple[T
     mine = _taken(ours, [place for place, _ in matched.places])
     other = _taken(theirs, [place for _, place in matched.places])
     known = other if (mine.cluster_unit, other.cluster_unit) == ("sample", "document") else mine
-    same = {"clusters": known.clusters, "cluster_unit": known.cluster_unit}
-    return replace(mine, **same), replace(other, ids=mine.ids, **same)
+    clusters, unit = known.clusters, known.cluster_unit
+    return (
+        replace(mine, clusters=clusters, cluster_unit=unit),
+        replace(other, ids=mine.ids, clusters=clusters, cluster_unit=unit),
+    )
 
 
 def _taken(values: TaskValues, places: Sequence[int]) -> TaskValues:

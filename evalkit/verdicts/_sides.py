@@ -6,7 +6,7 @@ Whatever a folder's `scores.json` says, a side is scored again from its answers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalkit.errors import DataError, RunConflictError, UserError
@@ -15,19 +15,15 @@ from evalkit.runs import Manifest, is_being_written, read_manifest
 from evalkit.scores import (
     BenchmarkScores,
     Measured,
-    default_protocol,
-    find_outputs,
+    answers_of_outputs,
     holds_answers,
     likely_command,
-    measure_benchmark,
-    measure_kept,
     measure_run,
-    output_benchmark,
-    read_outputs,
+    read_answers,
     read_outputs_file,
     read_scores,
+    run_of_scores,
 )
-from evalkit.tasks import load_benchmark
 
 __all__ = ["Side", "read_side"]
 
@@ -60,13 +56,13 @@ def read_side(
     them, and `RunConflictError` for a run that is still being written.
     """
     folder = user_path(path)
-    if (folder / "run.json").exists():
-        return _of_run(path, folder, folder, protocol)
+    if any((folder / name).exists() for name in ("run.json", "run.copy.json")):
+        return _of_run(path, folder, protocol)
     if holds_answers(folder):
         return _of_scores(path, folder, protocol)
     if output_format in (None, "evalkit"):
         raise UserError(f"{path}: {_advice(folder)}")
-    return Side(str(path), _measure_outputs(path, str(output_format), protocol, benchmark), None)
+    return Side(str(path), answers_of_outputs(path, output_format, protocol, benchmark=benchmark).measure(), None)
 
 
 def _advice(folder: Path) -> str:
@@ -81,30 +77,20 @@ def _advice(folder: Path) -> str:
     return f"not a run folder of evalkit (it has no run.json); {named}"
 
 
-def _of_run(path: Path, folder: Path, run: Path, protocol: str | None) -> Side:
+def _of_run(path: Path, run: Path, protocol: str | None) -> Side:
     if is_being_written(run):
         raise RunConflictError(f"{run}: a run is still being written there: compare it when it has ended")
     measured = measure_run(run, protocol)
-    return Side(str(path), measured, read_manifest(run), tuple(_strange_scores(folder, measured.scores)), run)
+    return Side(str(path), measured, read_manifest(run), tuple(_strange_scores(run, measured.scores)), run)
 
 
 def _of_scores(path: Path, folder: Path, protocol: str | None) -> Side:
-    kept = read_outputs_file(folder)
-    run = None if kept.run is None else Path(kept.run)
-    if run is not None and is_being_written(run):
-        raise RunConflictError(f"{run}: a run is still being written there: compare it when it has ended")
-    measured = measure_kept(folder, protocol)
-    notes = tuple(_strange_scores(folder, measured.scores))
-    return Side(str(path), measured, None if run is None else read_manifest(run), notes, run)
-
-
-def _measure_outputs(path: Path, output_format: str, protocol: str | None, benchmark: str | None) -> Measured:
-    folder = find_outputs(path, output_format)
-    scored = load_benchmark(benchmark or output_benchmark(folder, output_format))
-    name = protocol or default_protocol(scored.spec, output_format)
-    scored.spec.protocol(name)
-    read = read_outputs(folder, scored, output_format)
-    return measure_benchmark(scored, name, read.tasks, model=folder.resolve().name, label=name, notes=read.notes)
+    run = run_of_scores(folder)
+    if run is not None:
+        kept = read_outputs_file(folder)
+        return replace(_of_run(run, run, protocol or kept.protocol), name=str(path))
+    measured = read_answers(folder, protocol).measure()
+    return Side(str(path), measured, None, tuple(_strange_scores(folder, measured.scores)))
 
 
 def _strange_scores(folder: Path, found: BenchmarkScores) -> Iterator[str]:

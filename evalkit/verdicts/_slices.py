@@ -6,6 +6,7 @@ procedure at 10% keeps over all of them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -165,7 +166,7 @@ def _by_quartile(tokens: Sequence[int | None]) -> Label:
     if not len(known):
         return lambda _: None
     ends = [int(np.quantile(known, share, method="inverted_cdf")) for share in QUARTILES]
-    names = [f"≤ {ends[0]:,}", *(f"{low + 1:,}–{high:,}" for low, high in zip(ends, ends[1:], strict=False))]
+    names = [f"≤ {ends[0]:,}", *(f"{low + 1:,}–{high:,}" for low, high in itertools.pairwise(ends))]
     names.append(f"> {ends[-1]:,}")
 
     def label(place: int) -> tuple[int, str] | None:

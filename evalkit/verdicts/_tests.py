@@ -64,7 +64,8 @@ def mcnemar(wins: int, losses: int) -> float:
     for count in range(1, min(wins, losses) + 1):
         ways = ways * (answers - count + 1) // count
         total += ways
-    return min(1.0, 2 * total / 2**answers)
+    chance: float = 2 * total / 2**answers
+    return min(1.0, chance)
 
 
 def benjamini_hochberg(p_values: Sequence[float], level: float = FALSE_FLAGS) -> list[bool]:
