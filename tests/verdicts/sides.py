@@ -28,7 +28,10 @@ def made_side(
     groups: Mapping[str, Sequence[str]] | None = None,
     **changes: Any,
 ) -> Side:
-    """A side with these scores by sample; `groups` names the tasks of means, `changes` are fields of every task's score, such as `failed`."""
+    """A side with these scores by sample.
+
+    `groups` names the tasks of means, `changes` are fields of every task's score, such as `failed`.
+    """
     values = {task: _values(task, points, lengths) for task, points in tasks.items()}
     scores = {task: _score(each, changes) for task, each in values.items()}
     found = BenchmarkScores(
@@ -58,16 +61,16 @@ def _group(members: Sequence[str], scores: Mapping[str, TaskScore]) -> GroupScor
 def _score(values: TaskValues, changes: Mapping[str, Any]) -> TaskScore:
     n = len(values.ids)
     fields = {"n": n, "failed": 0, "expected": n, "notes": [], **changes}
-    return TaskScore(
-        score=values.score, metric="m", ci95=None, clusters=n, cluster_unit="sample", empty=0, **fields
-    )
+    return TaskScore(score=values.score, metric="m", ci95=None, clusters=n, cluster_unit="sample", empty=0, **fields)
 
 
 def made_row(task: str, printed: str, *, knobs: Mapping[str, str] | None = None, **changes: Any) -> PublishedScore:
     """A published number of model `m`; `knobs` that are not given are unknown, but for rounding to its digits."""
     decimals = len(printed.partition(".")[2])
     stated = {"digits": f"rounded:{decimals}", **(knobs or {})}
-    known = {name: Knob(name, stated.get(name, "unknown"), "stated" if name in stated else "unknown", "") for name in KNOBS}
+    known = {
+        name: Knob(name, stated.get(name, "unknown"), "stated" if name in stated else "unknown", "") for name in KNOBS
+    }
     row = PublishedScore(
         benchmark="longbench",
         kind="task",

@@ -65,7 +65,7 @@ def test_answers_that_are_the_published_ones_hold_to_within_rounding(answers: An
 
 
 def test_answers_that_lean_over_the_whole_table_are_not_held(answers: Any) -> None:
-    """Two answers of a task are too few to lean, eight of four tasks are not; where none changed, the number is held."""
+    """Two answers of a task are too few to lean, eight of four tasks are not; where none changed, it is held."""
     tasks = ("trec", "lsht", "hotpotqa", "musique")
     theirs = made_side({task: right(140, 200) for task in (*tasks, "qasper")})
     answers(theirs)
@@ -173,7 +173,10 @@ def test_an_identity_knob_that_differs_stands_in_the_way_and_others_do_not() -> 
     number = single(side, row)
     other = single(side, made_row("trec", "68.5", knobs={"dtype": "float16"}))
 
-    assert (Verdict.NOT_COMPARABLE, "prompt: ours official, published lemma (stated)") == (number.verdict, number.reason)
+    assert (Verdict.NOT_COMPARABLE, "prompt: ours official, published lemma (stated)") == (
+        number.verdict,
+        number.reason,
+    )
     assert Verdict.INCONCLUSIVE == other.verdict
 
 
@@ -207,9 +210,7 @@ def test_a_table_of_which_a_part_was_run_is_not_held(answers: Any) -> None:
 
 def test_a_length_of_a_grid_is_held_against_its_own_samples() -> None:
     """Of a grid of two lengths, each number has half of the samples."""
-    side = made_side(
-        {"single": [100.0, 0.0] * 90}, benchmark="needle", protocol="keyword", lengths=(2048, 4096)
-    )
+    side = made_side({"single": [100.0, 0.0] * 90}, benchmark="needle", protocol="keyword", lengths=(2048, 4096))
     rows = [
         made_row(str(length), printed, benchmark="needle", kind="length", protocol="keyword", n=90)
         for length, printed in ((2048, "100"), (4096, "0"))
