@@ -10,7 +10,8 @@ import pytest
 
 from evalkit.data import source
 from evalkit.errors import DataError, UserError
-from evalkit.published import pinned_outputs, published, published_benchmarks
+from evalkit.published import PublishedScore, pinned_outputs, published, published_benchmarks
+from evalkit.verdicts import read_side
 
 ALL = [score for name in published_benchmarks() for score in published(name)]
 SCORES = [score for score in ALL if not score.outputs.startswith("evalkit/")]
@@ -90,3 +91,21 @@ def test_outputs_that_no_source_has_are_an_error(outputs: str) -> None:
 
     with pytest.raises(UserError, match=r"has no folder|unknown data source"):
         pinned_outputs(score)
+
+
+def test_the_answers_of_the_embedded_model_give_its_table() -> None:
+    """Every number of its card's table is what its answers score, to the printed digit."""
+    rows = [score for score in ALL if score.benchmark == "needle"]
+
+    found = [buckets_of(score)[score.task] for score in rows]
+
+    assert [score.printed for score in rows] == [f"{value:.1f}" for value in found]
+    assert 12 == len(rows)
+
+
+def buckets_of(score: PublishedScore) -> dict[str, float | None]:
+    """Length → score of the answers behind a number of a grid."""
+    outputs = pinned_outputs(score)
+    assert outputs is not None
+    buckets = read_side(outputs.folder).measured.scores.tasks["single"].buckets or {}
+    return {length: bucket.score for length, bucket in buckets.items()}
