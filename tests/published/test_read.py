@@ -144,6 +144,7 @@ def test_a_mistake_in_another_column_is_named(read: Read, column: str, value: st
         (f"{HEADER},scor", r"own\.csv:1: unknown column 'scor': did you mean 'score'"),
         (f"{HEADER},score", r"own\.csv:1: column 'score' is given twice"),
         ("", r"own\.csv:1: column 'benchmark' is missing"),
+        ('benchmark,"kind"s', r"own\.csv:1: ',' expected after"),
     ],
 )
 def test_a_wrong_first_line_is_named(write: Write, header: str, message: str) -> None:

@@ -103,7 +103,7 @@ def rows(benchmark: str) -> list[PublishedScore]:
 
 
 def test_every_number_of_every_table_is_a_row(seeds: dict[str, str]) -> None:
-    """Those of the report and of the page; a number that two of them print stands in one row, with the digits of both."""
+    """Those of report and page; a number that two of them print stands in one row, with the digits of both."""
     found = [cell for text in seeds.values() for cell in cells(text)]
     scores = {
         (each.benchmark, each.task, each.model, each.rope, printed)
