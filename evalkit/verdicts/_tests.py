@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from evalkit.scores import Spread, TaskValues, t_quantile
 from evalkit.seeds import content_seed
 
-from ._parts import same_samples, sample_parts
+from ._parts import moves_of, sample_parts
+from ._rule import LEVEL
 
 __all__ = [
     "Lean",
@@ -43,6 +44,11 @@ class Lean:
     p: float
     """Exact two-sided sign test; 1 where nothing changed."""
 
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether the test says so at 5%, or all went one way, be they too few for it to say so."""
+        return self.p <= LEVEL or (self.worse == 0) != (self.better == 0)
+
 
 def lean(ours: TaskValues, theirs: TaskValues) -> Lean:
     """Counts the samples whose score differs, and tests whether they lean to one side.
@@ -50,9 +56,8 @@ def lean(ours: TaskValues, theirs: TaskValues) -> Lean:
     Samples of one document count singly: where they move together the test finds a lean too often, which can only keep
     a number from being called held.
     """
-    same_samples([ours, theirs])
-    moves = ours.points - theirs.points
-    worse, better = int((moves < -1e-9).sum()), int((moves > 1e-9).sum())
+    moves = moves_of(ours, theirs)
+    worse, better = int((moves < 0).sum()), int((moves > 0).sum())
     return Lean(worse, better, mcnemar(worse, better))
 
 
