@@ -114,6 +114,14 @@ def _outcome(record: SampleRecord) -> str:
     ends = {"length": "cut at the generation limit", "stop": "ended by itself"}
     parts = [ends.get(record.finish_reason, record.finish_reason), f"{record.output_tokens} tokens"]
     parts += [f"{record.reasoning_tokens} of them thoughts"] if record.reasoning_tokens else []
+    parts += [_margin(record.margin, record.margin_token)] if record.margin is not None else []
     parts += [f"lost to {record.lost_to}"] if record.lost_to is not None else []
     parts += [f"attempt {record.attempt}"] if record.attempt > 1 else []
     return ", ".join(parts)
+
+
+def _margin(margin: float, token: int | None) -> str:
+    from evalkit.scores import NEAR_TIE
+
+    fragile = " (fragile)" if margin < NEAR_TIE else ""
+    return f"nearest tie {margin:.3g} nats at token {token}{fragile}"

@@ -43,17 +43,23 @@ class Alignment(NamedTuple):
 
 def align(rows: Sequence[Hashable], columns: Columns) -> Alignment:
     """The longest common subsequence that a backtrace finds when it leaves a column on every tie."""
-    matches = [columns.places.get(token, 0) for token in rows]
+    places = columns.places
+    numbers = [number for number, token in enumerate(rows, 1) if token in places]  # one-based, like the table
+    matches = [places[rows[number - 1]] for number in numbers]
     growth = _growth(matches, columns.width)
     positions: list[int] = []
-    row, column = len(rows), columns.width  # one-based, like the table
+    row, column, last = len(rows), columns.width, len(numbers) - 1
     while row and column:
         # Every cell from here down to the next match or growth bit is a step to the left.
-        match = matches[row - 1]
-        column = ((match | growth[row - 1]) & ((1 << column) - 1)).bit_length()
+        is_matched = last >= 0 and numbers[last] == row
+        match, grown = matches[last] if is_matched else 0, growth[last] if last >= 0 else 0
+        column = ((match | grown) & ((1 << column) - 1)).bit_length()
         if not column:
             break
-        row -= 1
+        if not is_matched:  # nothing grows in the rows from here down to the next that matches anything
+            row = numbers[last]
+            continue
+        row, last = row - 1, last - 1
         if match >> (column - 1) & 1:
             column -= 1
             positions.append(column)
@@ -61,13 +67,12 @@ def align(rows: Sequence[Hashable], columns: Columns) -> Alignment:
 
 
 def _growth(matches: Sequence[int], width: int) -> list[int]:
-    """Per row: the bits of the columns where the table of lengths grows."""
+    """Per row that matches anything: the bits of the columns where the table of lengths grows."""
     full = (1 << width) - 1
     flat = full  # where it does not
     growth = []
     for match in matches:
-        if match:
-            hit = flat & match
-            flat = ((flat + hit) | (flat - hit)) & full
+        hit = flat & match
+        flat = ((flat + hit) | (flat - hit)) & full
         growth.append(full ^ flat)
     return growth

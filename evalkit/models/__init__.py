@@ -3,7 +3,7 @@
 from ._attention import check_attention
 from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
 from ._device_map import check_device_map
-from ._greedy import NextToken, answer_greedily
+from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
 from ._requests import PlannedRequests
 from ._sampling import Sampling
@@ -27,6 +27,7 @@ __all__ = [
     "UNKNOWN_WINDOW",
     "AnswerEnd",
     "BackendOptions",
+    "Choice",
     "Completion",
     "GenerationRequest",
     "LiveCheck",

@@ -109,6 +109,11 @@ class Completion:
     """Those of `output_tokens` that were thoughts, tags included; None where nobody counted."""
     reasoning: str | None = None
     """The thoughts, which are no part of the answer; None where there are none."""
+    margin: float | None = None
+    """Smallest gap between the log-probabilities of the best and the second-best token, in nats, over the tokens
+    generated, thoughts and the one that ends the answer included; None where the backend does not say, and of draws."""
+    margin_token: int | None = None
+    """Index among the tokens generated, thoughts included, at which that gap was first; None without `margin`."""
     lost_to: Literal["reasoning", "refusal"] | None = None
     """What the generated tokens were where the answer is empty: thoughts (the answer is *starved*), or a refusal; None
     where neither shows."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from evalkit.errors import SampleError
@@ -12,10 +14,36 @@ from evalkit.prompts import PromptTokenizer
 from ._base import Completion, GenerationRequest
 from ._stopping import AnswerEnd, answer_end
 
-__all__ = ["GreedyTokens", "NextToken", "answer_greedily", "greedy_tokens"]
+__all__ = ["Choice", "ClosestCall", "GreedyTokens", "NextToken", "answer_greedily", "greedy_tokens"]
 
-NextToken = Callable[[list[int], frozenset[int]], int]
-"""The likeliest token behind those generated so far, the second argument's excepted."""
+
+class Choice(NamedTuple):
+    """A token, and how clear it was."""
+
+    token: int
+    """The token."""
+    gap: float | None = None
+    """By how much its logit, as decoding compares them, is above the second best, which is the difference of their
+    log-probabilities in nats; infinite where no other token was allowed, None where nobody tells."""
+
+
+NextToken = Callable[[list[int], frozenset[int]], int | Choice]
+"""The likeliest token behind those generated so far, the second argument's excepted; with its gap if that is known."""
+
+
+@dataclass(slots=True)
+class ClosestCall:
+    """The smallest gap met so far in one answer; tokens without an alternative do not count."""
+
+    margin: float | None = None
+    """The gap, in nats; None where no token had one."""
+    token: int | None = None
+    """Index of its token among those generated; of equal gaps the first."""
+
+    def take(self, gap: float | None, token: int) -> None:
+        """Take note of the gap of one more token."""
+        if gap is not None and math.isfinite(gap) and (self.margin is None or gap < self.margin):
+            self.margin, self.token = gap, token
 
 
 def answer_greedily(
@@ -43,6 +71,8 @@ class GreedyTokens(NamedTuple):
     """All tokens, the one that ended the answer included."""
     is_complete: bool
     """Whether the answer ended by itself, not at the generation limit."""
+    closest: ClosestCall
+    """Where another token was nearly as likely."""
 
     def completion(
         self, request: GenerationRequest, end: AnswerEnd, start: float, cached_tokens: int = 0
@@ -54,6 +84,8 @@ class GreedyTokens(NamedTuple):
             text=parts.text,
             reasoning=parts.reasoning,
             reasoning_tokens=parts.reasoning_tokens,
+            margin=self.closest.margin,
+            margin_token=self.closest.token,
             lost_to=parts.lost_to,
             output_tokens=len(self.ids),
             finish_reason="stop" if self.is_complete else "length",
@@ -65,10 +97,14 @@ class GreedyTokens(NamedTuple):
 def greedy_tokens(max_new_tokens: int, end: AnswerEnd, next_token: NextToken) -> GreedyTokens:
     """Tokens up to the end of the answer or the limit, of all or of thoughts or answer alone, one after the other."""
     generated: list[int] = []
+    closest = ClosestCall()
     while len(generated) < max_new_tokens:
-        generated.append(next_token(generated, end.forbidden(len(generated))))
+        found = next_token(generated, end.forbidden(len(generated)))
+        choice = found if isinstance(found, Choice) else Choice(found)
+        closest.take(choice.gap, len(generated))
+        generated.append(choice.token)
         if end.reached(generated):
-            return GreedyTokens(generated, is_complete=True)
+            return GreedyTokens(generated, is_complete=True, closest=closest)
         if end.is_spent(generated):
             break
-    return GreedyTokens(generated, is_complete=False)
+    return GreedyTokens(generated, is_complete=False, closest=closest)

@@ -18,6 +18,7 @@ from ._kept import (
     run_of_scores,
 )
 from ._look import LookedAt, look_at
+from ._near_ties import NEAR_TIE, NEAR_TIES, NearTie, near_tie_of, near_ties
 from ._records import (
     BenchmarkScores,
     BucketScore,
@@ -58,6 +59,8 @@ __all__ = [
     "EXACT",
     "FORMATS",
     "JUDGEMENTS",
+    "NEAR_TIE",
+    "NEAR_TIES",
     "STARVED_REMEDY",
     "BenchmarkScores",
     "BucketScore",
@@ -73,6 +76,7 @@ __all__ = [
     "KeptOutputs",
     "LookedAt",
     "Measured",
+    "NearTie",
     "OverallScore",
     "ScoreRow",
     "Spread",
@@ -99,6 +103,8 @@ __all__ = [
     "measure_benchmark",
     "measure_run",
     "misfit_of_run",
+    "near_tie_of",
+    "near_ties",
     "output_benchmark",
     "overall_weights",
     "own_rows",

@@ -7,13 +7,15 @@ many of them say more about the limit than about the model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from evalkit.models import READ_IN_PART
 from evalkit.runs import Manifest, SampleRecord
 from evalkit.tasks import Answer
 
+from ._near_ties import NearTie, tie_counts
 from ._records import MANY_STARVED
 
 __all__ = ["STARVED_REMEDY", "AnswerFlags", "ceilings_of", "decoding_label", "flag_counts", "flag_notes", "flags_of"]
@@ -37,11 +39,16 @@ class AnswerFlags:
     """Names of answers that are empty because the model refused."""
     doubtful: frozenset[str] = frozenset()
     """Names of answers of whose prompt the server read as many tokens as of prompts that it surely read in part."""
+    ties: Mapping[str, NearTie] = field(default_factory=dict)
+    """Name of an answer → its nearest tie, over the steps of its sample, where it is known."""
 
 
-def flags_of(last: Mapping[str, SampleRecord], ceilings: frozenset[int]) -> AnswerFlags:
-    """The flags of a task from the last record of each answer, by its name, and the ceilings of the run."""
+def flags_of(
+    last: Mapping[str, SampleRecord], ceilings: frozenset[int], ties: Mapping[str, NearTie] = MappingProxyType({})
+) -> AnswerFlags:
+    """The flags of a task from the last record of each answer, by its name, the run's ceilings and each nearest tie."""
     return AnswerFlags(
+        ties=ties,
         doubtful=frozenset(name for name, record in last.items() if record.prompt_tokens in ceilings),
         cut=frozenset(name for name, record in last.items() if record.finish_reason == "length"),
         reasoned_away=frozenset(name for name, record in last.items() if record.lost_to == "reasoning"),
@@ -60,7 +67,8 @@ def flag_counts(flags: AnswerFlags | None, answers: Sequence[Answer]) -> dict[st
     if flags is None:
         return {}
     ids = {answer.name for answer in answers}
-    return {"cut": len(ids & flags.cut), "lost_to_reasoning": len(ids & flags.reasoned_away)}
+    counts = {"cut": len(ids & flags.cut), "lost_to_reasoning": len(ids & flags.reasoned_away)}
+    return counts | tie_counts(flags.ties, ids)
 
 
 def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str]:

@@ -160,6 +160,11 @@ class TaskScore(FrozenRecord):
     """Scored answers that ended at the generation limit; null for outputs made elsewhere."""
     lost_to_reasoning: int | None = None
     """Scored answers that are *starved*: empty because their tokens were thoughts; null for outputs made elsewhere."""
+    fragile: int | None = None
+    """Scored answers that decoding nearly made otherwise (`NEAR_TIE`): the estimate of what another kernel, batch or
+    number format would change; null where no margin is known."""
+    margins: int | None = None
+    """Scored answers whose margin is known, of which `fragile` counts; null where none is."""
     columns: dict[str, float] | None = None
     """Means of the columns that the score combines, where it is made of several."""
     buckets: dict[str, BucketScore] | None = None

@@ -37,6 +37,7 @@ from ._extra import ExtraMetric, with_extra
 from ._failures import Failure
 from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
+from ._near_ties import NearTie, closest_call
 from ._records import BenchmarkScores, ScoreRow
 from ._score import TaskAnswers, measure_benchmark
 from ._values import Measured
@@ -260,6 +261,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     failed = set[str]()
     last_ledgers: dict[str, LedgerRecord] = {}
     last_records: dict[str, SampleRecord] = {}
+    ties: dict[str, NearTie] = {}
     for answer, records in _answers(benchmark, task, manifest, latest, seen):
         if answer is None:
             failures.append(next(_failure(record, record.error) for record in records if record.error is not None))
@@ -267,6 +269,8 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
             continue
         answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
         last_records[answer.name] = records[-1]
+        if (tie := closest_call(records)) is not None:
+            ties[answer.name] = tie
         ledgers = [record.ledger for record in records if record.ledger is not None]
         if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
             truncated.add(answer.id)
@@ -284,7 +288,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         evidence_lost=frozenset(lost),
         ledgers=last_ledgers,
         has_ledger=True,
-        flags=flags_of(last_records, ceilings_of(latest.values())),
+        flags=flags_of(last_records, ceilings_of(latest.values()), ties),
     )
 
 

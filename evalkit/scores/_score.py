@@ -17,6 +17,7 @@ from ._draws import column_means, draws_of_task, point, values_of_samples, with_
 from ._failures import Failure, failure_notes
 from ._flags import AnswerFlags, flag_counts, flag_notes
 from ._groups import effective_length, group_scores, overall_score
+from ._near_ties import margins_of
 from ._records import BenchmarkScores, BucketScore, ScoreRow, TaskScore, TruncationScore
 from ._values import Measured, TaskValues
 from .intervals import Spread, cluster_interval, cluster_spread
@@ -206,6 +207,7 @@ def _values(task: str, scorer: Scorer, scored: _Scored, given: TaskAnswers, scor
         axes=tuple(sample_axes(answer) for answer in scored.answers),
         truncated=given.truncated if given.has_ledger else None,
         cluster_unit=given.cluster_unit,
+        margins=() if given.flags is None else margins_of(given.flags.ties, scored.drawn, scored.answers),
     )
 
 

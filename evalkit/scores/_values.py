@@ -45,6 +45,9 @@ class TaskValues:
     """Ids of samples whose prompt was shortened; None for outputs made elsewhere."""
     cluster_unit: str
     """`document` or `sample`."""
+    margins: tuple[float | None, ...] = ()
+    """Nearest tie of the answers to each sample, over steps and draws, in nats, None where it is not known; empty for
+    outputs made elsewhere."""
 
     @cached_property
     def points(self) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary,
 from ._evidence import Mode
 from ._gaps import mean_gap, paired_gap, paired_spread, rerun_gap, unpaired_gap
 from ._knobs import IDENTITY, KnobPair, KnobState
+from ._near_ties import NearTieFlips, near_tie_flips
 from ._noise import RunNoise, run_noise
 from ._pairing import check_comparable, pair_sides
 from ._published import NumberVerdict, PublishedComparison, compare_published, explain_published
@@ -29,6 +30,7 @@ __all__ = [
     "KnobState",
     "Lean",
     "Mode",
+    "NearTieFlips",
     "NumberVerdict",
     "PairedScore",
     "PublishedComparison",
@@ -54,6 +56,7 @@ __all__ = [
     "lean",
     "mcnemar",
     "mean_gap",
+    "near_tie_flips",
     "pair_sides",
     "paired_gap",
     "paired_spread",

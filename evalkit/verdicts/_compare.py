@@ -11,6 +11,7 @@ from evalkit.scores import BenchmarkScores, TaskScore, TaskValues, overall_weigh
 
 from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary, TaskComparison
 from ._identity import differences, identity_notes
+from ._near_ties import near_tie_flips
 from ._paired import SAME, compare_mean, compare_task
 from ._pairing import Pairs, pair
 from ._sides import Side
@@ -33,6 +34,7 @@ def compare_sides(left: Side, right: Side, common: bool = False) -> Comparison:
     overall = compare_mean(pairs.tasks, tasks, overall_weights(spec, protocol)) if spec.overall else None
     rows = left.measured.rows if left.manifest is not None else right.measured.rows
     differs = differences(left, right)
+    near = near_tie_flips(pairs.tasks.values(), left.manifest, right.manifest)
     return Comparison(
         schema=1,
         left=_summary(left, pairs.only_left),
@@ -49,7 +51,8 @@ def compare_sides(left: Side, right: Side, common: bool = False) -> Comparison:
         overall=overall,
         slices=slices_of(pairs.tasks, rows, spec, tasks, groups),
         flips=_flips(pairs.tasks),
-        notes=list(_notes(left, right, pairs, tasks, differs)),
+        near_ties=near,
+        notes=[*_notes(left, right, pairs, tasks, differs), *([] if near is None else [str(near)])],
     )
 
 

@@ -10,6 +10,8 @@ from pydantic import Field
 from evalkit.printable import counted
 from evalkit.records import FrozenRecord
 
+from ._near_ties import NearTieFlips
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -166,6 +168,8 @@ class Comparison(FrozenRecord):
     """Parts of the samples."""
     flips: list[Flip]
     """Samples whose score differs, the largest differences first."""
+    near_ties: NearTieFlips | None
+    """How many answers differ, and how many of them where a run was nearly undecided; null where no run tells."""
     notes: list[str]
     """What a reader should know."""
 

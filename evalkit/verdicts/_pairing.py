@@ -173,4 +173,5 @@ def _taken(values: TaskValues, places: Sequence[int]) -> TaskValues:
         texts=tuple(values.texts[place] for place in places),
         targets=tuple(values.targets[place] for place in places),
         axes=tuple(values.axes[place] for place in places),
+        margins=tuple(values.margins[place] for place in places) if values.margins else (),
     )

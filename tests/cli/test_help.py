@@ -32,7 +32,7 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
     assert "evalkit.cli" in imported
 
 
-@pytest.mark.parametrize("verb", ["run", "plan", "score", "report", "repair", "data", "cards", "benchmarks"])
+@pytest.mark.parametrize("verb", ["run", "plan", "score", "compare", "report", "repair", "data", "cards", "benchmarks"])
 def test_every_verb_has_help_with_a_sentence(evalkit: Command, verb: str) -> None:
     """Exit code 0, nothing on standard error."""
     done = evalkit(verb, "--help")

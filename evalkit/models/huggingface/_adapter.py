@@ -18,7 +18,7 @@ from evalkit.rope import RopeSetting, Rotation
 
 from .._base import BackendOptions, Completion, GenerationRequest
 from .._generation import GenerationRules, check_other_file, read_rules
-from .._greedy import GreedyTokens, greedy_tokens
+from .._greedy import Choice, GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, answer_end, end_ids
 from ..conversion import Loadable
 from ._arithmetic import tokens_in_pass
@@ -179,7 +179,7 @@ class HuggingFaceModel:
 
         process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
 
-        def next_token(generated: list[int], forbidden: frozenset[int]) -> int:
+        def next_token(generated: list[int], forbidden: frozenset[int]) -> Choice:
             logits = self._next(request.ids, generated) if generated else self._first(request.ids, cached)
             draw = None if request.sampling is None else Draw(request.sampling, len(generated))
             return best_token(process(logits, generated), forbidden, draw)

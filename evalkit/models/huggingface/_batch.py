@@ -16,7 +16,7 @@ import numpy as np
 from evalkit.prompts import TokenIds, token_array
 
 from .._base import Completion, GenerationRequest
-from .._greedy import GreedyTokens
+from .._greedy import Choice, ClosestCall, GreedyTokens
 from .._stopping import AnswerEnd
 from ._choice import NOT_FINITE, allowed, best_tokens
 from ._draw import Draw
@@ -44,6 +44,8 @@ class Row:
     """Why it cannot be computed."""
     generated: list[int] = field(default_factory=list)
     """Tokens so far; the last one was not fed yet."""
+    closest: ClosestCall = field(default_factory=ClosestCall)
+    """Where among them another token was nearly as likely."""
     cached: int = 0
     """Prompt tokens that were taken from the moving cache."""
     cache: Any = None
@@ -66,6 +68,11 @@ class Row:
         is_complete = self.end.reached(self.generated)
         is_full = len(self.generated) >= self.request.max_new_tokens
         return is_complete, is_complete or is_full or self.end.is_spent(self.generated)
+
+    def take(self, choice: Choice) -> None:
+        """Add a token."""
+        self.closest.take(choice.gap, len(self.generated))
+        self.generated.append(choice.token)
 
     def scores(self, logits: torch.Tensor) -> torch.Tensor:
         """What to choose the next token from."""
@@ -174,15 +181,15 @@ class Batch:
             row.cache = None
         self._waiting = rows[kept:] + self._waiting
 
-    def _take(self, rows: list[Row], tokens: Sequence[int | None]) -> Iterator[Completion]:
+    def _take(self, rows: list[Row], choices: Sequence[Choice | None]) -> Iterator[Completion]:
         """Give each row its token; those that it ends are yielded when all have theirs."""
         ended: list[tuple[Row, bool]] = []
         broken: list[tuple[Row, str]] = []
-        for row, token in zip(rows, tokens, strict=True):
-            if token is None:
+        for row, choice in zip(rows, choices, strict=True):
+            if choice is None:
                 broken.append((row, f"RuntimeError: {NOT_FINITE}"))
                 continue
-            row.generated.append(token)
+            row.take(choice)
             try:
                 is_complete, is_over = row.ending()
             except FAULTS as error:  # tokens that make no text
@@ -199,7 +206,7 @@ class Batch:
 
     def _completed(self, row: Row, *, is_complete: bool) -> Completion:
         row.cache = None
-        answer = GreedyTokens(row.generated, is_complete)
+        answer = GreedyTokens(row.generated, is_complete, row.closest)
         try:
             done = answer.completion(row.request, row.end, self._last, row.cached)
         except FAULTS as error:
@@ -221,7 +228,7 @@ def _draws(rows: Sequence[Row]) -> list[Draw]:
     return [Draw(row.request.sampling, len(row.generated)) for row in rows if row.request.sampling is not None]
 
 
-def _attempt(compute: Callable[[], list[int | None]]) -> list[int | None] | Fault:
+def _attempt(compute: Callable[[], list[Choice | None]]) -> list[Choice | None] | Fault:
     """What it gives, or how it failed; the traceback, which holds on to the memory of the pass, is dropped."""
     try:
         return compute()

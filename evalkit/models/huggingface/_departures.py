@@ -28,6 +28,6 @@ def departures(
         for place, token in enumerate(generated):
             logits = feeding.whole([*ids, *generated[:place]])
             scores = process(logits, generated[:place])
-            best = best_token(scores, end.forbidden(place))
+            best = best_token(scores, end.forbidden(place)).token
             spread = float(logits.max() - logits.median())  # masked tokens have large negative ones
             yield float(scores[best] - scores[token]) > rounding * spread

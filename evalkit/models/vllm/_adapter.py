@@ -33,6 +33,8 @@ __all__ = ["VllmModel"]
 # (28 bytes a token in Python) do not pile up in memory. Admission is first come, first served either way.
 LOOK_AHEAD = 2
 
+BEST_TWO = {"logprobs": 2, "flat_logprobs": True}  # flat: no object for each token
+
 
 class VllmModel:
     """A causal language model run by vLLM inside this process or its workers."""
@@ -47,6 +49,7 @@ class VllmModel:
         self._rules = GenerationRules()
         self._loaded: Loaded | None = None
         self._engine: Any = None
+        self._tells_scores = False
         self._in_force: RopeSetting | None = None
         self._facts: dict[str, Any] = {}
 
@@ -62,7 +65,7 @@ class VllmModel:
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
         """Answer the requests, given in trie order, each as soon as it is finished."""
-        self._switch(within_length(rope, self._card, requests))
+        self._switch(within_length(rope, self._card, requests), is_greedy=all(map(_is_greedy, requests[:1])))
         waiting = iter(deepest_first(requests))
         under_way: dict[str, Answer] = {}
         last = time.perf_counter()
@@ -115,13 +118,14 @@ class VllmModel:
         self._engine.llm_engine.engine_core.shutdown()
         self._engine = None
 
-    def _switch(self, rope: RopeSetting) -> None:
+    def _switch(self, rope: RopeSetting, *, is_greedy: bool) -> None:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
         if self._engine is None or self._loaded is None:
             configured, self._rules = configured_generation(self._card)
             self._eos_ids = end_ids(configured, self._tokenizer)
             self._loaded = find_loaded(self._card, self._options)
-            self._engine = start_engine(self._card, self._loaded, self._options, rope)
+            self._tells_scores = is_greedy
+            self._engine = start_engine(self._card, self._loaded, self._options, rope, tells_scores=is_greedy)
         elif rope == self._in_force:
             self._engine.reset_prefix_cache()
             return
@@ -201,6 +205,7 @@ class VllmModel:
         end = self._end(request)
         return SamplingParams(
             **_drawn(request.sampling),
+            **(BEST_TWO if self._tells_scores and _is_greedy(request) else {}),
             repetition_penalty=self._rules.facts["repetition_penalty"],
             max_tokens=request.max_new_tokens,
             stop=stop,
@@ -210,6 +215,11 @@ class VllmModel:
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.DELTA if is_watched else RequestOutputKind.FINAL_ONLY,
         )
+
+
+def _is_greedy(request: GenerationRequest) -> bool:
+    """Whether its tokens are the likeliest ones."""
+    return request.sampling is None
 
 
 def _drawn(sampling: Sampling | None) -> dict[str, Any]:

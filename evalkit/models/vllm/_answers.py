@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._base import Completion, FinishReason, GenerationRequest
+from .._greedy import ClosestCall
 from .._stopping import AnswerEnd
 
-__all__ = ["Answer"]
+__all__ = ["Answer", "gaps_of"]
 
 
 @dataclass(slots=True)
@@ -23,18 +24,23 @@ class Answer:
     """Whether the engine shows every token, because only evalkit knows where the answer ends."""
     generated: list[int] = field(default_factory=list)
     """Tokens so far, the one that ended the answer included."""
+    closest: ClosestCall = field(default_factory=ClosestCall)
+    """Where among them another token was nearly as likely, as far as the engine tells."""
 
     def take(self, output: Any) -> bool:
         """Add the tokens of an output (all of them, or the next ones); whether the answer is complete."""
         new = output.outputs[0].token_ids
-        if not self.is_watched:
-            self.generated.extend(new)
-            return bool(output.finished)
-        for token in new:
+        gaps = gaps_of(output.outputs[0].logprobs, len(new))
+        for token, gap in zip(new, gaps, strict=True):
+            self.closest.take(gap, len(self.generated))
             self.generated.append(token)
-            if self.end.reached(self.generated) or self.end.is_spent(self.generated):
+            if self.is_watched and self._is_over():
                 return True
         return bool(output.finished)
+
+    def _is_over(self) -> bool:
+        """Whether the last token ends the answer, or the budget of thoughts or answer."""
+        return self.end.reached(self.generated) or self.end.is_spent(self.generated)
 
     def completion(self, output: Any, seconds: float) -> Completion:
         """The complete answer, of the output that completed it."""
@@ -53,6 +59,8 @@ class Answer:
             text=parts.text,
             reasoning=parts.reasoning,
             reasoning_tokens=parts.reasoning_tokens,
+            margin=self.closest.margin,
+            margin_token=self.closest.token,
             lost_to=parts.lost_to,
             output_tokens=len(self.generated),
             finish_reason=finish,
@@ -60,3 +68,13 @@ class Answer:
             cached_tokens=output.num_cached_tokens,
             prompt_tokens=len(output.prompt_token_ids),
         )
+
+
+def gaps_of(scores: Any, count: int) -> list[float | None]:
+    """By how much the best of each position's tokens is above the second, in nats; None where the engine tells none.
+
+    `scores` are vLLM's `FlatLogprobs`: for each position the chosen token's, then those of the best two in order.
+    """
+    if scores is None:
+        return [None] * count
+    return [scores.logprobs[start + 1] - scores.logprobs[start + 2] for start in scores.start_indices]

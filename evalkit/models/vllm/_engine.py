@@ -22,12 +22,20 @@ LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # vllm 0.27 to 0.32, `confi
 DEFAULT_WINDOW = 4096  # where neither the plan nor the card says what is needed
 
 
-def start_engine(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSetting) -> Any:
-    """A `vllm.LLM` that serves the longest prompt under `rope`; a `UserError` says why where it cannot."""
+def start_engine(
+    card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSetting, *, tells_scores: bool = False
+) -> Any:
+    """A `vllm.LLM` that serves the longest prompt under `rope`; a `UserError` says why where it cannot.
+
+    `tells_scores`: asked for the best tokens' scores, it tells the logits that greedy decoding compares, behind
+    penalties and masks. Not where tokens are drawn: vLLM then leaves out its fastest sampler.
+    """
     prepare_environment()
     vllm = import_vllm()
     window = options.longest_sequence or card.context_length or DEFAULT_WINDOW
     arguments = _arguments(card, loaded, options, rope, window)
+    if tells_scores:
+        arguments["logprobs_mode"] = "processed_logits"
     check_memory(card, loaded, window)
     try:
         with secrets_hidden():  # its workers are processes of their own

@@ -22,6 +22,9 @@ DRAWS = "samples_per_question"
 """Name in a manifest's settings of how many draws a sample has, where it has several."""
 
 
+MARGIN_DIGITS = 5  # of what a float32 has: gaps of large logits have fewer
+
+
 class LedgerRecord(StoredRecord):
     """What truncation did to the prompt."""
 
@@ -78,6 +81,11 @@ class SampleRecord(StoredRecord):
     """Generated tokens that were thoughts, as the backend or a server counted them; null where nobody did."""
     reasoning: str | None = None
     """The model's thoughts, which are never scored; null where it had none, or a server keeps them."""
+    margin: float | None = None
+    """Smallest gap between the log-probabilities of the best and the second-best token, in nats, over the tokens that
+    were generated greedily; null where the backend did not say, and of draws."""
+    margin_token: int | None = None
+    """Index among the generated tokens, thoughts included, at which that gap was first."""
     lost_to: str | None = None
     """What took the tokens of an empty answer: `reasoning` (the answer is *starved*) or `refusal`; null for every other
     answer."""
@@ -148,6 +156,8 @@ def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, p
         prompt_tokens=completion.prompt_tokens,
         reasoning_tokens=completion.reasoning_tokens,
         reasoning=None if is_failed or thoughts is None else _storable(thoughts),
+        margin=None if completion.margin is None else float(f"{completion.margin:.{MARGIN_DIGITS}g}"),
+        margin_token=completion.margin_token,
         lost_to=completion.lost_to,
         error=completion.error,
         rope=prompt.rope.key,

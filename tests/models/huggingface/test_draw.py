@@ -119,7 +119,7 @@ def test_forbidden_tokens_are_never_drawn() -> None:
     scores = logits(1, 5)[0]
     best = int(scores.argmax())
 
-    found = {best_token(scores, frozenset({best}), Draw(Sampling(1.0, top_k=1), place)) for place in range(20)}
+    found = {best_token(scores, frozenset({best}), Draw(Sampling(1.0, top_k=1), place)).token for place in range(20)}
 
     assert {int(scores.topk(2).indices[1])} == found
 

@@ -23,14 +23,20 @@ def answer(tokenizer: PromptTokenizer, *stop: str, is_watched: bool = True) -> A
     return Answer(request, AnswerEnd(tokenizer, frozenset({END}), stop), is_watched)
 
 
-def output(*ids: int, reason: str | None = None) -> Any:
-    """What vLLM shows of a step: those ids, and why the answer ended if it did."""
+def output(*ids: int, reason: str | None = None, scores: Any = None) -> Any:
+    """What vLLM shows of a step: those ids, why the answer ended if it did, and the scores of the best tokens."""
     return SimpleNamespace(
         finished=reason is not None,
-        outputs=[SimpleNamespace(token_ids=list(ids), finish_reason=reason)],
+        outputs=[SimpleNamespace(token_ids=list(ids), finish_reason=reason, logprobs=scores)],
         num_cached_tokens=2,
         prompt_token_ids=[1, 2, 3],
     )
+
+
+def flat(*pairs: tuple[float, float]) -> Any:
+    """Scores of the best two tokens at each place, as vLLM lays them out: the chosen token's stands before them."""
+    scores = [score for best, second in pairs for score in (best, best, second)]
+    return SimpleNamespace(logprobs=scores, start_indices=[3 * place for place in range(len(pairs))])
 
 
 def test_a_watched_answer_ends_with_the_token_that_completes_a_stop_string(tokenizer: PromptTokenizer) -> None:
@@ -104,3 +110,31 @@ def test_thoughts_are_followed_as_they_come(wild_tokenizer: Callable[..., Prompt
     assert ("", 12, "length", "reasoning") == (
         starved.text, starved.output_tokens, starved.finish_reason, starved.lost_to,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_the_closest_call_is_that_of_the_tokens_of_the_answer(is_watched: bool, tokenizer: PromptTokenizer) -> None:
+    """Counted from the first token; one without an alternative is none, and where the engine tells nothing there is
+    none."""
+    found, silent = answer(tokenizer, "###", is_watched=is_watched), answer(tokenizer, "###", is_watched=is_watched)
+    scores = flat((4.0, float("-inf")), (4.0, 3.5), (2.0, 1.75), (9.0, 8.75))
+
+    found.take(output(30, 31, 32, END, reason="stop", scores=scores))
+    silent.take(output(30, 31, 32, END, reason="stop"))
+
+    made, untold = found.completion(output(reason="stop"), 0.0), silent.completion(output(reason="stop"), 0.0)
+    assert (0.25, 2) == (made.margin, made.margin_token)
+    assert (None, None) == (untold.margin, untold.margin_token)
+
+
+def test_tokens_behind_the_end_of_an_answer_are_no_part_of_its_closest_call(tokenizer: PromptTokenizer) -> None:
+    """They came with the token that ended it."""
+    ids = tokenizer.encode("one ### three")
+    ended = next(n for n in range(1, len(ids) + 1) if "###" in tokenizer.decode(ids[:n], skip_special=False))
+    assert ended < len(ids)
+    scores = flat(*[(2.0, 1.0)] * ended, *[(2.0, 2.0)] * (len(ids) - ended))
+    found = answer(tokenizer, "###")
+
+    assert found.take(output(*ids, scores=scores))
+
+    assert (1.0, 0) == (found.closest.margin, found.closest.token)
