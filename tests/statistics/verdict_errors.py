@@ -1,6 +1,6 @@
 """How often a verdict is wrong where the truth is known: a simulation of published runs and of our own.
 
-Run by hand: `python tests/statistics/verdict_errors.py [REPLICATES [PREFIX]]` (1,000 by default; some ten minutes), for
+Run by hand: `python tests/statistics/verdict_errors.py [REPLICATES [PREFIX]]` (1,000 by default; half an hour), for
 all worlds or those whose name begins so. The true gap lies at the margin itself, where both errors are likeliest.
 For each kind of world, the worst share of false `held` and of false `differs` over all its settings, and which they
 were. A seed for each setting, so the table is the same again.
