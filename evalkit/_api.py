@@ -81,7 +81,7 @@ from evalkit.scores import (
 )
 from evalkit.settings import RunOptions, RunSettings, read_settings
 from evalkit.tasks import BenchmarkSpec, load_spec
-from evalkit.verdicts import Comparison, compare_sides, read_side
+from evalkit.verdicts import PUBLISHED, Comparison, PublishedComparison, against_published, compare_sides, read_side
 
 __all__ = [
     "Comparison",
@@ -424,14 +424,34 @@ def compare(
     benchmark: str | None = None,
     common: bool = False,
     out: str | Path | None = None,
-) -> Comparison:
+    model: str | None = None,
+    reruns: Sequence[str | Path] = (),
+) -> Comparison | PublishedComparison:
     """Two runs on the same samples: differences left − right in points, how sure they are, and where they lie.
 
     Each side is a run folder, a folder that `evalkit score --out` wrote, or a folder of outputs in `output_format`
     (`leval`, …), and is scored again under `protocol`. Samples that one side lacks raise a `UserError`, unless the
     `common` ones are asked for. `out` is a new or empty folder for `comparison.json` and tables.
+
+    With "published" or a CSV file on the right, the left side is held against published numbers, and a
+    `PublishedComparison` comes back: `model` is the published name where the run's is another one, `reruns` are
+    further runs of the left side.
     """
     with python_words():
+        if str(right) == PUBLISHED or str(right).lower().endswith(".csv"):
+            if common or out is not None:
+                raise UserError("common= and out= are for two runs; leave them out")
+            return against_published(
+                Path(left),
+                str(right),
+                reruns=[Path(each) for each in reruns],
+                model=model,
+                output_format=output_format,
+                protocol=protocol,
+                benchmark=benchmark,
+            )
+        if model is not None or reruns:
+            raise UserError("model= and reruns= are for published scores; leave them out")
         return compare_folders(
             left, right, output_format, protocol=protocol, benchmark=benchmark, common=common, out=out
         )

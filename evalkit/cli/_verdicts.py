@@ -127,6 +127,8 @@ def knob_lines(pairs: Sequence[KnobPair]) -> Iterator[str]:
         yield f"differs: {'; '.join(values)}"
     if unknown:
         yield f"with {len(unknown)} unknown{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}"
+    if not differing and not unknown:
+        yield "both were made alike, as far as all knobs tell"
 
 
 def knobs_table(pairs: Sequence[KnobPair], title: str) -> Table:

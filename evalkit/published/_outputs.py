@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evalkit.data import MissingFileError, locate, source
 from evalkit.errors import DataError
+from evalkit.paths import shipped
 
 from ._definition import definition
 from ._records import PublishedScore
@@ -17,13 +18,17 @@ _FORMATS = {"leval": "leval", "longbench": "longbench", "longbench-v2": "longben
 """Kind of benchmark → format of outputs that its own code writes."""
 
 
+SHIPPED = "evalkit"
+"""What stands for the source of answers that ship with evalkit; the folder is one of its own."""
+
+
 class PinnedOutputs(NamedTuple):
     """A folder of outputs that can be scored again."""
 
     folder: Path
     """Where its files lie."""
     format: str
-    """Format of `evalkit score --format`."""
+    """Format of `evalkit score --format`; `evalkit` for answers as evalkit keeps them beside scores."""
     protocol: str
     """Protocol that the number was scored under."""
 
@@ -36,6 +41,8 @@ def pinned_outputs(score: PublishedScore) -> PinnedOutputs | None:
     if not score.outputs:
         return None
     name, _, folder = score.outputs.partition("/")
+    if name == SHIPPED:
+        return _shipped(score, folder)
     listed = source(name)
     paths = [file.path for file in listed.files if file.path.startswith(f"{folder}/")]
     if not paths:
@@ -50,3 +57,11 @@ def pinned_outputs(score: PublishedScore) -> PinnedOutputs | None:
     if kind not in _FORMATS:
         raise DataError(f"{score.where}: outputs: those of {score.benchmark} cannot be read")
     return PinnedOutputs(folders.pop(), _FORMATS[kind], score.protocol)
+
+
+def _shipped(score: PublishedScore, folder: str) -> PinnedOutputs:
+    """Answers that ship with evalkit, whose file carries its digest."""
+    place = shipped(folder)
+    if not place.is_dir():
+        raise DataError(f"{score.where}: outputs: {folder!r} does not ship with evalkit")
+    return PinnedOutputs(place, "evalkit", score.protocol)

@@ -26,6 +26,7 @@ from evalkit.records import StoredRecord
 from evalkit.runs import MANIFEST
 from evalkit.tasks import Answer, Benchmark, load_benchmark
 
+from ._runs import read_run_answers
 from ._score import TaskAnswers, measure_benchmark
 from ._values import Measured
 from .outputs import default_protocol, find_outputs, output_benchmark, read_outputs
@@ -34,6 +35,7 @@ __all__ = [
     "KeptAnswers",
     "KeptOutputs",
     "answers_of_outputs",
+    "answers_of_run",
     "holds_answers",
     "keep_answers",
     "keep_run",
@@ -153,6 +155,22 @@ def keep_answers(folder: Path, scored: KeptAnswers) -> None:
     known = {task: _known(given) for task, given in scored.tasks.items()}
     digest = hashlib.sha256(lines).hexdigest()
     _write(folder, scored.origin.model_copy(update={"tasks": known, "answers_sha256": digest}))
+
+
+def answers_of_run(run: Path) -> KeptAnswers:
+    """The answers of a run folder without how they were made, to be kept where no run folder shall be."""
+    read = read_run_answers(run, None, None)
+    options = {name: str(value) for name, value in (read.manifest.settings.get("options") or {}).items()}
+    origin = KeptOutputs(
+        schema=1,
+        format="evalkit",
+        place=run.name,
+        benchmark=read.benchmark.spec.name,
+        protocol=read.protocol,
+        options=options,
+        model=str(read.manifest.identity["model"]),
+    )
+    return KeptAnswers(origin, read.benchmark, read.tasks)
 
 
 def keep_run(folder: Path, origin: KeptOutputs, run: Path) -> None:

@@ -48,6 +48,7 @@ __all__ = [
     "holds_scores_only",
     "measure_run",
     "misfit_of_run",
+    "read_run_answers",
     "read_scores",
     "recorded_samples",
     "score_run",
@@ -69,7 +70,7 @@ def score_run(
 
     Rows of extra metrics stand behind the protocol's own.
     """
-    read = _read_run(folder, protocol, options)
+    read = read_run_answers(folder, protocol, options)
     measured = read.measure()
     if not metrics:
         return measured.scores, list(measured.rows)
@@ -86,7 +87,7 @@ def score_run(
 
 def measure_run(folder: Path, protocol: str | None = None, options: Mapping[str, str] | None = None) -> Measured:
     """The same without extra metrics, and with the values of every sample that the scores are made of."""
-    return _read_run(folder, protocol, options).measure()
+    return read_run_answers(folder, protocol, options).measure()
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class _ReadRun:
         return replace(measured, scores=measured.scores.model_copy(update=title))
 
 
-def _read_run(folder: Path, protocol: str | None, options: Mapping[str, str] | None) -> _ReadRun:
+def read_run_answers(folder: Path, protocol: str | None, options: Mapping[str, str] | None) -> _ReadRun:
     manifest = read_manifest(folder)
     if not (folder / LOG).is_file():  # every run makes it before its first answer: scores of nothing would replace
         raise DataError(f"{folder / LOG}: missing, though run.json is there: restore it, or run the evaluation again")

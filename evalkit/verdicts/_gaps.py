@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,12 +47,15 @@ def paired_spread(ours: TaskValues, theirs: TaskValues) -> Spread | None:
 def paired_gap(ours: TaskValues, theirs: TaskValues, printed_low: float, printed_high: float) -> Gap:
     """From the published answers: only where the two differ is there any doubt.
 
-    The unrounded published score lies from `printed_low` to `printed_high`. Where `paired_spread` cannot tell, the
-    error is infinite, unless all samples are alike.
+    The unrounded published score lies from `printed_low` to `printed_high`. The error is the larger of those over
+    clusters and over single samples, because flips of one document may cancel. Where `paired_spread` cannot tell, it is
+    infinite, unless all samples are alike.
     """
     spread = paired_spread(ours, theirs)
     if spread is not None:
-        return _gap(score_of(ours), printed_low, printed_high, spread.error, spread.df)
+        singly = paired_spread(replace(ours, clusters=ours.ids), theirs)
+        error = max(spread.error, singly.error if singly is not None else 0.0)
+        return _gap(score_of(ours), printed_low, printed_high, error, spread.df)
     is_alike = bool(np.array_equal(ours.columns, theirs.columns, equal_nan=True))
     return _gap(score_of(ours), printed_low, printed_high, 0.0 if is_alike else math.inf, math.inf)
 

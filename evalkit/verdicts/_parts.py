@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evalkit.scores import TaskValues
 
-__all__ = ["Parts", "same_samples", "sample_parts", "score_of"]
+__all__ = ["Parts", "moves_of", "same_samples", "sample_parts", "score_of"]
 
 STEP = 1e-3
 """Points by which a column mean is moved to see how much the score follows."""
@@ -67,6 +67,16 @@ def sample_parts(runs: Sequence[TaskValues]) -> Parts:
     members = np.array([places[name] for name in runs[0].clusters])
     most = float((is_there * np.abs(shares)).sum(axis=1).max(initial=0.0))
     return Parts(columns @ shares, members, tuple(places), max(TOP, float(columns.max(initial=0.0))) * most)
+
+
+def moves_of(ours: TaskValues, theirs: TaskValues) -> Array:
+    """What each sample adds to our score, less what it adds to theirs, shape (samples,); exactly 0 where it is equal.
+
+    Unlike `TaskValues.points` it sees a column that moves while a geometric mean stays 0.
+    """
+    first, second = sample_parts([ours, theirs]).values
+    moves: Array = np.where(np.abs(first - second) > 1e-9, first - second, 0.0)
+    return moves
 
 
 def _slopes(run: TaskValues, columns: Array, is_there: NDArray[np.bool_]) -> Array:

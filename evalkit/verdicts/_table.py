@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ._rule import LEVEL, Judged, Verdict, holm
+from ._rule import Judged, Verdict, holm
 from ._tests import Lean
 
 __all__ = ["Decision", "decide"]
@@ -36,7 +36,7 @@ def _decision(judged: Judged, is_kept: bool, count: int, lean: Lean | None) -> D
         return Decision(
             Verdict.INCONCLUSIVE, f"differs by its own test, but not once {count} numbers are tested (Holm)"
         )
-    if judged.verdict is Verdict.HELD and lean is not None and lean.p <= LEVEL:
+    if judged.verdict is Verdict.HELD and lean is not None and lean.is_one_sided:
         return Decision(
             Verdict.INCONCLUSIVE,
             "within the margin, but the answers that changed lean one way "

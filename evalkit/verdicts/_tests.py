@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from evalkit.scores import Spread, TaskValues, t_quantile
 from evalkit.seeds import content_seed
 
-from ._parts import same_samples, sample_parts
+from ._parts import moves_of, sample_parts
+from ._rule import LEVEL
 
 __all__ = [
     "Lean",
@@ -43,6 +44,11 @@ class Lean:
     p: float
     """Exact two-sided sign test; 1 where nothing changed."""
 
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether the test says so at 5%, or all went one way, be they too few for it to say so."""
+        return self.p <= LEVEL or (self.worse == 0) != (self.better == 0)
+
 
 def lean(ours: TaskValues, theirs: TaskValues) -> Lean:
     """Counts the samples whose score differs, and tests whether they lean to one side.
@@ -50,30 +56,25 @@ def lean(ours: TaskValues, theirs: TaskValues) -> Lean:
     Samples of one document count singly: where they move together the test finds a lean too often, which can only keep
     a number from being called held.
     """
-    same_samples([ours, theirs])
-    moves = ours.points - theirs.points
-    worse, better = int((moves < -1e-9).sum()), int((moves > 1e-9).sum())
+    moves = moves_of(ours, theirs)
+    worse, better = int((moves < 0).sum()), int((moves > 0).sum())
     return Lean(worse, better, mcnemar(worse, better))
 
 
 def mcnemar(wins: int, losses: int) -> float:
     """Exact two-sided p value of McNemar's test: `wins` and `losses` are samples that one of the two has right."""
-    # Whole numbers, because `scipy.stats.binomtest`, which tests hold this against, takes two seconds to import.
-    answers = wins + losses
-    ways = total = 1
-    for count in range(1, min(wins, losses) + 1):
-        ways = ways * (answers - count + 1) // count
-        total += ways
-    chance: float = 2 * total / 2**answers
-    return min(1.0, chance)
+    from scipy.special import bdtr  # takes longer to import than all else here
+
+    return min(2 * float(bdtr(min(wins, losses), wins + losses, 0.5)), 1.0)
 
 
 def benjamini_hochberg(p_values: Sequence[float], level: float = FALSE_FLAGS) -> list[bool]:
     """Which are flagged so that a share of `level` of the flags is false at most (Benjamini and Hochberg 1995)."""
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    below = [place for place, index in enumerate(order, 1) if p_values[index] <= place * level / len(order)]
-    flagged = set(order[: max(below, default=0)])
-    return [index in flagged for index in range(len(order))]
+    if not p_values:
+        return []
+    from scipy.stats import false_discovery_control
+
+    return [bool(adjusted <= level) for adjusted in false_discovery_control(p_values)]
 
 
 def smallest_detectable(error: float) -> float:

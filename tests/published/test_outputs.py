@@ -10,9 +10,12 @@ import pytest
 
 from evalkit.data import source
 from evalkit.errors import DataError, UserError
-from evalkit.published import pinned_outputs, published, published_benchmarks
+from evalkit.published import PublishedScore, pinned_outputs, published, published_benchmarks
+from evalkit.verdicts import read_side
 
-SCORES = [score for name in published_benchmarks() for score in published(name)]
+ALL = [score for name in published_benchmarks() for score in published(name)]
+SCORES = [score for score in ALL if not score.outputs.startswith("evalkit/")]
+"""Those whose answers, if any, are in a pinned source."""
 NAMED = sorted({score.outputs for score in SCORES if score.outputs})
 
 
@@ -44,6 +47,15 @@ def test_outputs_at_hand_are_found() -> None:
     assert NAMED == sorted(found)
     assert {("leval", "official"), ("longbench", "official")} == {(f.format, f.protocol) for f in found.values() if f}
     assert all(outputs and outputs.folder.is_dir() for outputs in found.values())
+
+
+def test_answers_that_ship_are_always_at_hand(nothing_here: Path) -> None:  # noqa: ARG001
+    """Those of the embedded model need no data; a folder that does not ship is a slip in the file."""
+    shipped = [score for score in ALL if score not in SCORES]
+
+    assert {"evalkit"} == {outputs.format for score in shipped if (outputs := pinned_outputs(score))}
+    with pytest.raises(DataError, match="does not ship with evalkit"):
+        pinned_outputs(replace(shipped[0], outputs="evalkit/nowhere"))
 
 
 def test_a_number_without_outputs_has_none() -> None:
@@ -79,3 +91,21 @@ def test_outputs_that_no_source_has_are_an_error(outputs: str) -> None:
 
     with pytest.raises(UserError, match=r"has no folder|unknown data source"):
         pinned_outputs(score)
+
+
+def test_the_answers_of_the_embedded_model_give_its_table() -> None:
+    """Every number of its card's table is what its answers score, to the printed digit."""
+    rows = [score for score in ALL if score.benchmark == "needle"]
+
+    found = [buckets_of(score)[score.task] for score in rows]
+
+    assert [score.printed for score in rows] == [f"{value:.1f}" for value in found]
+    assert 12 == len(rows)
+
+
+def buckets_of(score: PublishedScore) -> dict[str, float | None]:
+    """Length → score of the answers behind a number of a grid."""
+    outputs = pinned_outputs(score)
+    assert outputs is not None
+    buckets = read_side(outputs.folder).measured.scores.tasks["single"].buckets or {}
+    return {length: bucket.score for length, bucket in buckets.items()}

@@ -28,7 +28,10 @@ def made_side(
     groups: Mapping[str, Sequence[str]] | None = None,
     **changes: Any,
 ) -> Side:
-    """A side with these scores by sample; `groups` names the tasks of means, `changes` are fields of every task's score, such as `failed`."""
+    """A side with these scores by sample.
+
+    `groups` names the tasks of means, `changes` are fields of every task's score, such as `failed`.
+    """
     values = {task: _values(task, points, lengths) for task, points in tasks.items()}
     scores = {task: _score(each, changes) for task, each in values.items()}
     found = BenchmarkScores(

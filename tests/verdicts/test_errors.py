@@ -10,7 +10,7 @@ from tests.statistics.verdict_errors import World, measure, paired_coverage, ver
 NAMES = (
     "R binary 0.7, single samples, runs 2, n 200, unstable 0.1, margin 2, size 1, together 0",
     "R binary 0.7, documents, runs 3, n 100, unstable 0.4, margin 3, size 20, together 0.5",
-    "R f1, documents, runs 2, n 200, unstable 0.4, margin 2, size 1-20, together 0.5",
+    "R f1, documents, runs 2, n 200, unstable 0.4, margin 2, size 20, together 0.5",
     "R geometric, single samples, runs 2, n 100, unstable 0.4, margin 1, size 1, together 0",
     "P binary 0.7, single samples, runs 1, n 200, unstable 0.04, margin 2, size 1, together 0",
     "P rouge, documents, runs 1, n 100, unstable 0.4, margin 1, size 5, together 0",

@@ -44,6 +44,21 @@ def test_a_paired_error_is_that_of_the_flips() -> None:
     assert 199 == gap.df
 
 
+def test_flips_of_one_document_that_cancel_are_not_nothing() -> None:
+    """One worse and one better in one document of ten: as in single samples."""
+    clusters = [str(place // 10) for place in range(100)]
+    theirs, ours = ([1, 0, *[1] * 98], [0, 1, *[1] * 98])
+
+    shared, single = (
+        paired_gap(made_values(100.0 * np.array(ours), names), made_values(100.0 * np.array(theirs), names), 99.0, 99.0)
+        for names in (clusters, None)
+    )
+
+    assert 1.42 == pytest.approx(shared.error, abs=0.005)
+    assert single.error == shared.error
+    assert 9 == shared.df
+
+
 def test_combined_columns_are_compared_by_their_scores() -> None:
     """The jackknife of both scores at once, not of a mean of columns; nothing pairs samples of another run."""
     generator = np.random.default_rng(4)

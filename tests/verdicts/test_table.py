@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from evalkit.verdicts import Decision, Gap, Lean, Verdict, decide, judge
+import pytest
+
+from evalkit.verdicts import Decision, Gap, Lean, Verdict, decide, judge, mcnemar
 
 
 def test_a_difference_among_many_must_be_clearer() -> None:
@@ -29,6 +31,14 @@ def test_answers_that_lean_are_not_held() -> None:
     assert "lean one way (10 worse, 0 better)" in found["held"].reason
     assert Verdict.DIFFERS is found["differs"].verdict
     assert Verdict.HELD is decide({"held": held}, {"held": Lean(5, 1, 0.22)})["held"].verdict
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "expected"), [(1, 0, True), (0, 5, True), (9, 1, True), (7, 1, False), (0, 0, False)]
+)
+def test_few_answers_lean_when_they_all_went_one_way(worse: int, better: int, expected: bool) -> None:
+    """Five of five are p = 0.06: a test alone would let every twentieth answer of 100 be spoilt."""
+    assert expected == Lean(worse, better, mcnemar(worse, better)).is_one_sided
 
 
 def test_an_empty_table_has_no_verdicts() -> None:

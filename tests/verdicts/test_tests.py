@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -23,6 +24,17 @@ def test_equal_answers_do_not_lean() -> None:
 
     assert Lean(0, 0, 1.0) == lean(ours, made_values(ours.points + 1e-12))
     assert 1.0 == mcnemar(0, 0)
+
+
+def test_a_column_that_moves_leans_even_where_the_samples_mean_stays_nothing() -> None:
+    """ROUGE-2 of 0 keeps a sample's geometric mean at 0, not what it adds to the score's columns."""
+    theirs, ours = ([[30.0, 0.0], [40.0, 10.0], [50.0, 20.0]], [[10.0, 0.0], [40.0, 10.0], [50.0, 20.0]])
+
+    found = lean(
+        *(made_values(columns, combine=lambda means: math.sqrt(means[0] * means[1])) for columns in (ours, theirs))
+    )
+
+    assert (1, 0) == (found.worse, found.better)
 
 
 def test_swapping_sides_is_the_sign_test_where_all_moves_are_flips() -> None:
