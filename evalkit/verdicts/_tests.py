@@ -46,8 +46,8 @@ class Lean:
 
     @property
     def is_one_sided(self) -> bool:
-        """Whether the test says so at 5%, or all went one way, be they too few for it to say so."""
-        return self.p <= LEVEL or (self.worse == 0) != (self.better == 0)
+        """Whether the test says so at 5%."""
+        return self.p <= LEVEL
 
 
 def lean(ours: TaskValues, theirs: TaskValues) -> Lean:
