@@ -1,6 +1,6 @@
 """Quantiles of Student's t and of the beta distribution.
 
-scipy is no dependency, and importing it takes longer than scoring a benchmark; tests hold these lines against it.
+Importing scipy takes longer than scoring a benchmark; tests hold these lines against it.
 """
 
 from __future__ import annotations
