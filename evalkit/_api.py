@@ -12,6 +12,9 @@ from evalkit._python import (
     CallMonitor,
     EvaluationResult,
     PlanResult,
+    check_list,
+    check_names,
+    check_places,
     check_predictions,
     loose_options,
     python_words,
@@ -399,7 +402,7 @@ def leaderboard(
     `overall`, `model`, a task or a group. Raises `UserError` for names that are not there and runs of other benchmarks.
     """
     with python_words():
-        check_names(benchmark=benchmark, protocol=protocol, source=source, sort=sort)
+        check_names(benchmark=benchmark or "", protocol=protocol, source=source, sort=sort)
         check_list("tasks", tasks)
         for run in runs:
             check_places(runs=run)

@@ -151,8 +151,12 @@ def _check_given(given: Mapping[str, Any], stated: Mapping[str, Any], target: Ta
     """Raise for a setting that contradicts the published set-up."""
     flags = settings_of(RunSettings)
     knobs = target.rows[0].knobs
+    if given.get("adapter") is not None:
+        raise UserError(
+            f"{flags['adapter'].flag}: with an adapter it is another model than the published one; leave it out"
+        )
     for name, value in given.items():
-        if name in _FREE or name == "options":
+        if name in _FREE or name == "options" or (name == "temperature" and value == 0):
             continue
         knob = knobs.get(_KNOB_OF.get(name, name))
         known = knob if knob is not None and knob.basis != "unknown" else None

@@ -170,7 +170,7 @@ def check_predictions(path: object, output_format: object) -> None:
 def check_places(**given: object) -> None:
     """Raise a `UserError` where an argument that is a folder or file is no path, or names none."""
     for name, value in given.items():
-        if not isinstance(value, str | Path) or not str(value).strip() or not str(value).isprintable():
+        if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
             what = "no path" if isinstance(value, str | Path) else _shown(value)
             raise UserError(f"{name}: {what}; pass the path of a folder or file, one an argument")
 
