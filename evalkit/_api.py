@@ -354,8 +354,10 @@ def _score_run(
     """Scores of a run, written to `out` where there is one."""
     scores, rows = score_run(run, protocol, options, extra)
     if out is not None:
+        origin = _origin_of_run(run, protocol, options)
+        _refuse_other_answers(out, origin)
         _write_report(run, out, scores, rows, "published", "nominal")
-        keep_run(out, _origin_of_run(run, protocol, options), run)
+        keep_run(out, origin, run)
     return scores
 
 
@@ -372,8 +374,22 @@ def _score_answers(scored: KeptAnswers, extra: Mapping[str, ExtraMetric], out: P
     return scores
 
 
+def _refuse_other_answers(folder: Path, origin: KeptOutputs) -> None:
+    """Raise `UserError` where a folder keeps the answers of something else, which may be the only ones left."""
+    if not holds_answers(folder):
+        return
+    kept = read_outputs_file(folder)
+    if kept.run is None and (kept.format, kept.benchmark, kept.model) != (
+        origin.format, origin.benchmark, origin.model,
+    ):  # fmt: skip
+        raise UserError(
+            f"{folder}: keeps the answers of {kept.model} to {kept.benchmark}, which would be lost; name another folder"
+        )
+
+
 def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], scored: KeptAnswers) -> None:
     """Scores, tables and heatmaps of outputs made elsewhere, and the answers, so that they can be scored again."""
+    _refuse_other_answers(folder, scored.origin)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -267,7 +267,7 @@ def test_a_file_of_ones_own_called_comparison_is_kept(
     assert content == (bare / "c" / "comparison.json").read_text()
 
 
-@pytest.mark.parametrize("name", ["a/answers.jsonl", "a/outputs.json", "a/scores.json", "mine.csv"])
+@pytest.mark.parametrize("name", ["a/answers.jsonl", "a/outputs.json", "a/scores.json", "mine.csv", "left/trec.jsonl"])
 def test_json_never_takes_the_place_of_answers(outputs: Outputs, evalkit: Command, bare: Path, name: str) -> None:
     """Nor of a table; JSON that was written before is written anew."""
     evalkit("score", outputs("left", [1]), "--format", "longbench", "--out", "a")
@@ -290,3 +290,17 @@ def test_options_that_contradict_the_folder_are_refused(outputs: Outputs, evalki
     assert (2, 2) == (other.code, unknown.code)
     assert "x.csv: of longbench, not of leval; leave the benchmark out" in other.err
     assert "unknown benchmark 'levall'" in unknown.err
+
+
+def test_scores_do_not_take_the_place_of_the_answers_of_others(outputs: Outputs, evalkit: Command, bare: Path) -> None:
+    """They may be the only ones left; the same answers are scored there anew."""
+    words = ("--format", "longbench", "--out", "a")
+    first = evalkit("score", outputs("left", [1]), *words)
+    before = (bare / "a" / "answers.jsonl").read_bytes()
+
+    other = evalkit("score", outputs("right", [2]), *words)
+
+    assert (0, 2) == (first.code, other.code)
+    assert "a: keeps the answers of left to longbench, which would be lost; name another folder" in other.err
+    assert before == (bare / "a" / "answers.jsonl").read_bytes()
+    assert 0 == evalkit("score", bare / "left", *words).code

@@ -99,6 +99,8 @@ def _is_precious(path: Path) -> bool:
     """Whether a file is one of a run or of scores, or nothing that `--json` wrote: no slip may cost these."""
     if path.name in _RECORDS and any((path.parent / name).exists() for name in ("run.json", "outputs.json")):
         return True
+    if path.suffix == ".jsonl":
+        return True
     try:
         with path.open("rb") as stream:
             start = stream.read(1)
