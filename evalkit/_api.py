@@ -12,6 +12,9 @@ from evalkit._python import (
     CallMonitor,
     EvaluationResult,
     PlanResult,
+    check_list,
+    check_names,
+    check_places,
     check_predictions,
     loose_options,
     python_words,
@@ -26,6 +29,7 @@ from evalkit.reports import (
     LengthAxis,
     Palette,
     Shown,
+    is_comparison,
     model_column,
     plan_json,
     plan_notes,
@@ -81,7 +85,14 @@ from evalkit.scores import (
 )
 from evalkit.settings import RunOptions, RunSettings, read_settings
 from evalkit.tasks import BenchmarkSpec, load_spec
-from evalkit.verdicts import PUBLISHED, Comparison, PublishedComparison, against_published, compare_sides, read_side
+from evalkit.verdicts import (
+    Comparison,
+    PublishedComparison,
+    against_published,
+    compare_sides,
+    names_numbers,
+    read_side,
+)
 
 __all__ = [
     "Comparison",
@@ -99,6 +110,7 @@ __all__ = [
     "run_session",
     "score_files",
     "score_predictions",
+    "scores_of_folder",
     "spec_of_run",
 ]
 
@@ -342,8 +354,10 @@ def _score_run(
     """Scores of a run, written to `out` where there is one."""
     scores, rows = score_run(run, protocol, options, extra)
     if out is not None:
+        origin = _origin_of_run(run, protocol, options)
+        _refuse_other_answers(out, origin)
         _write_report(run, out, scores, rows, "published", "nominal")
-        keep_run(out, _origin_of_run(run, protocol, options), run)
+        keep_run(out, origin, run)
     return scores
 
 
@@ -360,8 +374,22 @@ def _score_answers(scored: KeptAnswers, extra: Mapping[str, ExtraMetric], out: P
     return scores
 
 
+def _refuse_other_answers(folder: Path, origin: KeptOutputs) -> None:
+    """Raise `UserError` where a folder keeps the answers of something else, which may be the only ones left."""
+    if not holds_answers(folder):
+        return
+    kept = read_outputs_file(folder)
+    if kept.run is None and (kept.format, kept.benchmark, kept.model) != (
+        origin.format, origin.benchmark, origin.model,
+    ):  # fmt: skip
+        raise UserError(
+            f"{folder}: keeps the answers of {kept.model} to {kept.benchmark}, which would be lost; name another folder"
+        )
+
+
 def _write_outputs(folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], scored: KeptAnswers) -> None:
     """Scores, tables and heatmaps of outputs made elsewhere, and the answers, so that they can be scored again."""
+    _refuse_other_answers(folder, scored.origin)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -390,6 +418,12 @@ def leaderboard(
     `overall`, `model`, a task or a group. Raises `UserError` for names that are not there and runs of other benchmarks.
     """
     with python_words():
+        check_names(benchmark=benchmark or "", protocol=protocol, source=source, sort=sort)
+        check_list("tasks", tasks)
+        for run in runs:
+            check_places(runs=run)
+        for task in tasks:
+            check_names(tasks=task)
         return make_leaderboard(
             benchmark, [Path(run) for run in runs], protocol=protocol, source=source, tasks=tasks, sort=sort
         )[0]
@@ -409,10 +443,29 @@ def make_leaderboard(
     twice = next((run for index, run in enumerate(runs) if run.resolve() in map(Path.resolve, runs[:index])), None)
     if twice is not None:
         raise UserError(f"{twice}: the run is named twice; leave one out")
-    scores = [read_scores(run) if holds_scores_only(run) else score_run(run)[0] for run in runs]
+    scores = [scores_of_folder(run) if holds_scores_only(run) else score_run(run)[0] for run in runs]
     columns = [model_column(run, each) for run, each in zip(runs, scores, strict=True)]
     board = rank_scores(benchmark, columns, protocol=protocol, source=source, tasks=tasks, sort=sort)
     return board, scores
+
+
+def scores_of_folder(folder: Path) -> BenchmarkScores:
+    """The scores of a folder of `evalkit score --out`: made from its answers, or from the run they are of.
+
+    Folders without answers, of older releases, and scores of a run that is gone are taken as they stand; the notes say
+    where they are, and where `scores.json` says other numbers than the answers give.
+    """
+    if not holds_answers(folder):
+        return read_scores(folder)
+    if (run := read_outputs_file(folder).run) is not None and not Path(run).exists():
+        stored = read_scores(folder)
+        return _with_notes(stored, [f"{folder}: scores as they stand there: the run {run} is not there any more"])
+    side = read_side(folder)
+    return _with_notes(side.measured.scores, side.notes)
+
+
+def _with_notes(scores: BenchmarkScores, notes: Sequence[str]) -> BenchmarkScores:
+    return scores.model_copy(update={"notes": [*scores.notes, *notes]}) if notes else scores
 
 
 def compare(
@@ -438,7 +491,12 @@ def compare(
     further runs of the left side.
     """
     with python_words():
-        if str(right) == PUBLISHED or str(right).lower().endswith(".csv"):
+        check_places(left=left, right=right, **({} if out is None else {"out": out}))
+        check_names(output_format=output_format, protocol=protocol, benchmark=benchmark, model=model)
+        check_list("reruns", reruns)
+        for each in reruns:
+            check_places(reruns=each)
+        if names_numbers(str(right)):
             if common or out is not None:
                 raise UserError("common= and out= are for two runs; leave them out")
             return against_published(
@@ -480,5 +538,5 @@ def compare_folders(
 def _check_comparison_place(folder: Path) -> None:
     """Raise `UserError` for a folder that holds anything but a comparison."""
     names = holds_files(folder) if folder.is_dir() else []
-    if names and "comparison.json" not in names:
+    if names and not is_comparison(folder):
         raise UserError(f"{folder}: holds {listed(names)} and no comparison; give --out a new or empty folder")

@@ -36,6 +36,17 @@ _FREE = frozenset(
 """Settings that do not touch what a source pins, or that choose among what is published."""
 
 
+_KNOB_OF = {
+    **dict.fromkeys(("temperature", "top_p", "top_k", "sampling_seed", "samples_per_question"), "sampling"),
+    **dict.fromkeys(("max_new_tokens", "max_reasoning_tokens"), "generation_limit"),
+    **dict.fromkeys(("chat", "chat_args"), "chat_template"),
+    **dict.fromkeys(("rope_grid", "rope_replaces_native"), "rope"),
+    "max_seq_len": "window",
+    "reasoning": "thinking",
+}
+"""The knob that says what a setting was in the published run, where it is called otherwise."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One published table column, and the run that should give it."""
@@ -140,10 +151,15 @@ def _check_given(given: Mapping[str, Any], stated: Mapping[str, Any], target: Ta
     """Raise for a setting that contradicts the published set-up."""
     flags = settings_of(RunSettings)
     knobs = target.rows[0].knobs
+    if given.get("adapter") is not None:
+        raise UserError(
+            f"{flags['adapter'].flag}: with an adapter it is another model than the published one; leave it out"
+        )
     for name, value in given.items():
-        known = knobs[name] if name in knobs and knobs[name].basis != "unknown" else None
-        if name in _FREE or name == "options":
+        if name in _FREE or name == "options" or (name == "temperature" and value == 0):
             continue
+        knob = knobs.get(_KNOB_OF.get(name, name))
+        known = knob if knob is not None and knob.basis != "unknown" else None
         if name in stated and str(stated[name]) != str(value):
             raise UserError(f"{flags[name].flag} {value}: the published run had {stated[name]}; leave it out")
         if name not in stated and known is not None and known.value != str(value):
@@ -202,6 +218,8 @@ def reproduce(
     that do not touch the published set-up. The same call again continues. Raises `UserError` for wrong input.
     """
     with python_words():
+        if reruns is not None and (isinstance(reruns, bool) or not isinstance(reruns, int)):
+            raise UserError(f"reruns={reruns!r:.40}: a whole number is meant")
         named = benchmarks or published_benchmarks()[:1]  # a call names one at least; none stands for all
         settings = read_call(model, named, options, "reproduce")
         given = {name: getattr(settings, name) for name in options}

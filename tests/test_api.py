@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import evalkit
-from evalkit import EvalkitWarning, EvaluationResult, UserError
+from evalkit import EvalkitWarning, EvaluationResult, UserError, compare, leaderboard, reproduce
 from evalkit.paths import cache_root
 from evalkit.scores import Judge, Verdict
 from evalkit.tasks import Answer
@@ -90,6 +90,46 @@ def test_wrong_input_raises_user_errors(evaluate: Evaluate) -> None:
     """One class to catch."""
     with pytest.raises(UserError, match=r"^limit=0: must be"):
         evaluate(limit=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda: compare(None, "x"), "left: None; pass the path of a folder or file"),  # type: ignore[arg-type]
+        (lambda: compare("x", ["y"]), "right: a list"),  # type: ignore[arg-type]
+        (lambda: compare("x", "\0"), "right: no path"),
+        (lambda: compare("x", "y", out=""), "out: no path"),
+        (lambda: compare("x", "y", protocol=3), "protocol: an int; pass a name"),  # type: ignore[arg-type]
+        (lambda: compare("x", "published", reruns="run"), r"reruns: a str; pass a list: reruns=\["),
+        (lambda: compare("x", "published", model=""), "model: an empty text"),
+        (lambda: leaderboard(None), "benchmark: "),  # type: ignore[arg-type]
+        (lambda: leaderboard("leval", ["run"]), "runs: a list"),  # type: ignore[arg-type]
+        (lambda: leaderboard("leval", tasks="tpo"), r"tasks: a str; pass a list: tasks=\["),
+        (lambda: leaderboard("leval", sort=3), "sort: an int"),  # type: ignore[arg-type]
+        (lambda: reproduce("needle-tiny", "needle", reruns="x"), "reruns='x'"),  # type: ignore[arg-type]
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(call: Callable[[], object], problem: str) -> None:
+    """With what they are and what to pass, before anything is read."""
+    with pytest.raises(UserError, match=problem):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ({"temperature": 1.0}, "temperature=1.0: the published run had greedy"),
+        ({"max_new_tokens": 3}, "max_new_tokens=3: the published run had"),
+        ({"max_seq_len": 300}, "max_seq_len=300: the published run had"),
+        ({"chat": "none"}, "chat=none: the published run had"),
+        ({"adapter": "x"}, "another model than the published one"),
+    ],
+)
+def test_settings_that_contradict_a_published_run_are_refused(bare: Path, option: dict[str, Any], problem: str) -> None:
+    """Whatever the source calls them; nothing is run."""
+    with pytest.raises(UserError, match=problem):
+        reproduce("needle-tiny", "needle", rope="dynamic:2", **option)
+    assert not list(bare.glob("results/*"))
 
 
 def test_a_plan_costs_nothing_and_says_what_a_run_would(toy: str, tiny_model: Path, bare: Path) -> None:

@@ -1,6 +1,6 @@
 """What a caller from Python meets: results as objects, arguments checked, errors in Python's words, progress."""
 
-from ._arguments import check_predictions, loose_options, read_call
+from ._arguments import check_list, check_names, check_places, check_predictions, loose_options, read_call
 from ._results import EvaluationResult, PlanResult
 from ._watching import CallMonitor, warn_of, watching
 from ._wording import in_python, python_words
@@ -9,6 +9,9 @@ __all__ = [
     "CallMonitor",
     "EvaluationResult",
     "PlanResult",
+    "check_list",
+    "check_names",
+    "check_places",
     "check_predictions",
     "in_python",
     "loose_options",

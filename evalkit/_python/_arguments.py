@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.errors import UserError
 from evalkit.settings import RunSettings, read_settings, settings_of
 
-__all__ = ["check_predictions", "loose_options", "read_call"]
+__all__ = ["check_list", "check_names", "check_places", "check_predictions", "loose_options", "read_call"]
 
 _SAVED = "save it with save_pretrained('my-model') and name the folder: './my-model'"
 _MOST_CHARACTERS = 4096  # no path or name is longer
@@ -165,3 +165,25 @@ def check_predictions(path: object, output_format: object) -> None:
         )
     if not isinstance(output_format, str):
         raise UserError(f"output_format: {_shown(output_format)}; pass a format's name, such as 'leval' or 'evalkit'")
+
+
+def check_places(**given: object) -> None:
+    """Raise a `UserError` where an argument that is a folder or file is no path, or names none."""
+    for name, value in given.items():
+        if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+            what = "no path" if isinstance(value, str | Path) else _shown(value)
+            raise UserError(f"{name}: {what}; pass the path of a folder or file, one an argument")
+
+
+def check_names(**given: object) -> None:
+    """Raise a `UserError` where an argument that is a name, or None for none, is no text or an empty one."""
+    for name, value in given.items():
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            what = "an empty text" if isinstance(value, str) else _shown(value)
+            raise UserError(f"{name}: {what}; pass a name, or leave it out")
+
+
+def check_list(name: str, value: object) -> None:
+    """Raise a `UserError` for what is no list: a text would be taken letter by letter."""
+    if not isinstance(value, list | tuple):
+        raise UserError(f"{name}: {_shown(value)}; pass a list: {name}=[…]")

@@ -13,7 +13,6 @@ from . import _options as o
 if TYPE_CHECKING:
     from evalkit.verdicts import Comparison, Flip
 
-PUBLISHED = "published"
 LONG = 400  # characters of an answer or gold answer; of a longer one both ends are shown
 
 
@@ -41,10 +40,12 @@ def compare(
     json: o.Json = None,
 ) -> int:
     """Compare two runs on the same samples, or a run with published scores."""
+    from evalkit.verdicts import names_numbers
+
     from .terminal import check_target, note, print_json, shown
 
     check_target(json)
-    if right == PUBLISHED or right.lower().endswith(".csv"):
+    if names_numbers(right):
         from ._verdicts import compare_published
 
         _refuse_options("published scores", {"--common": common, "--flips": flips, "--out": out})

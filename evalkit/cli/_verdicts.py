@@ -74,10 +74,9 @@ def _table(compared: PublishedComparison) -> Table:
 
     rope = "" if compared.rope == "native" else f" · RoPE {compared.rope}"
     sources = ", ".join(dict.fromkeys(one.source for one in compared.numbers if one.source))
+    sources = sources or ("own file" if compared.numbers else "no number of this run")
     table = listing(_HEADINGS, texts=_HEADINGS[-1:], numbers=_NUMBERS)
-    table.title = (
-        f"{compared.benchmark} · {compared.model}{rope} · {compared.protocol} · published: {sources or 'own file'}"
-    )
+    table.title = f"{compared.benchmark} · {compared.model}{rope} · {compared.protocol} · published: {sources}"
     for one in compared.numbers:
         table.add_row(*_cells(one))
     return table
@@ -113,9 +112,9 @@ def _table_line(compared: PublishedComparison) -> str:
     counts: dict[str, int] = {}
     for one in compared.numbers:
         counts[str(one.verdict)] = counts.get(str(one.verdict), 0) + 1
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    lacking = f", {len(compared.absent)} not in this run" if compared.absent else ""
-    return f"the table: {compared.table_verdict} ({counted}{lacking})"
+    counted = [f"{count} {verdict}" for verdict, count in counts.items()]
+    counted += [f"{len(compared.absent)} not in this run"] if compared.absent else []
+    return f"the table: {compared.table_verdict} ({', '.join(counted)})"
 
 
 def knob_lines(pairs: Sequence[KnobPair]) -> Iterator[str]:

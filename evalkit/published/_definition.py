@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
-from evalkit.errors import DataError, UnknownNameError, UserError
+from evalkit.errors import DataError, UnknownNameError, UserError, shown
+from evalkit.rope import parse_rope
 from evalkit.tasks import BenchmarkSpec, load_spec
 
 from ._margins import rule_margin
@@ -85,8 +87,12 @@ def _named(score: PublishedScore, spec: BenchmarkSpec, where: str) -> PublishedS
         raise DataError(f"{where}: task: {_unknown(f'group of {spec.name}', score.task, spec.groups)}")
     if score.kind == "overall" and score.task != "overall":
         raise DataError(f"{where}: task: expected overall, as the kind says, found {score.task!r}")
-    if score.kind == "length" and not score.task.isdecimal():
-        raise DataError(f"{where}: task: expected a length in tokens, found {score.task!r}")
+    if score.kind == "length" and not re.fullmatch("[1-9][0-9]{0,11}", score.task):
+        raise DataError(f"{where}: task: expected a length in tokens, found {shown(score.task, 40)}")
+    try:
+        parse_rope(score.rope)
+    except UserError as error:
+        raise DataError(f"{where}: rope: {error}") from None
     return _task_named(score, spec, where) if score.kind in ("task", "range") else score
 
 

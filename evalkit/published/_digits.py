@@ -18,7 +18,7 @@ __all__ = ["UNKNOWN", "is_digits", "kept_decimals", "printed_range", "printed_un
 UNKNOWN = "unknown"
 MOST_DECIMALS = 12  # a float of 0 to 100 has no more to tell
 
-_STEP = re.compile(r"(rounded|truncated):(\d{1,2})")
+_STEP = re.compile(r"(rounded|truncated):([0-9]{1,2})")
 
 
 def is_digits(value: str) -> bool:

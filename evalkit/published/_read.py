@@ -34,7 +34,7 @@ KNOB_COLUMNS = tuple(name for name in KNOBS if name not in COLUMNS)
 NO_SCORE = "-"
 
 LARGEST_FILE = 2**24  # bytes; the largest that ships has 50,000
-_NUMBER = re.compile(r"\d{1,3}(\.\d{1,12})?")
+_NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,12})?")
 _ALSO = re.compile(r"([^:]+)(?:: *(\S+))?")
 
 
@@ -66,7 +66,16 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 raise DataError(f"{path}:{reader.line_num}: expected {len(columns)} columns, as in line 1")
             yield reader.line_num, {**dict.fromkeys(COLUMNS, ""), **row}
     except csv.Error as error:
-        raise DataError(f"{path}:{max(reader.line_num, 1)}: {error}") from None
+        raise DataError(f"{path}:{max(reader.reader.line_num, 1)}: {_fault(error)}") from None
+
+
+def _fault(error: csv.Error) -> str:
+    """What is wrong with the file, and what to do."""
+    if "unexpected end" in str(error):
+        return 'a quotation mark is opened and never closed; close it, or write "" for one inside a text'
+    if "field larger" in str(error):
+        return f"a field of more than {csv.field_size_limit():,} characters; shorten it, or close its quotation mark"
+    return f"{error}; write it as CSV with commas"
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
@@ -119,7 +128,7 @@ def _check_number(text: str, where: str, expected: str) -> None:
 
 
 def _whole(text: str, where: str) -> int | None:
-    if not re.fullmatch(r"\d{0,12}", text):
+    if not re.fullmatch(r"[0-9]{0,12}", text):
         raise DataError(f"{where}: expected a whole number or nothing, found {shown(text, 40)}")
     if text and not int(text):
         raise DataError(f"{where}: expected at least one sample, found 0")

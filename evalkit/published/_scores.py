@@ -14,10 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-
 from evalkit.errors import DataError, UnknownNameError, one_line
 from evalkit.paths import shipped
+from evalkit.reading import read_yaml
 
 from ._definition import completed
 from ._read import Surroundings, read_scores
@@ -86,14 +85,29 @@ def read_published_file(path: Path) -> tuple[PublishedScore, ...]:
     known = published_sources() if is_ours else _sources(listed, "correct it") if listed.is_file() else None
     sources = None if known is None else frozenset(known)
     around = Surroundings(read_setups(path.parent), sources)
-    return tuple(completed(score, path) for score in read_scores(path, around))
+    scores = tuple(completed(score, path) for score in read_scores(path, around))
+    _refuse_doubles(scores, path)
+    return scores
+
+
+def _refuse_doubles(scores: tuple[PublishedScore, ...], path: Path) -> None:
+    """Raise `DataError` where one source prints a number twice: a table would count it twice."""
+    seen: dict[tuple[str, ...], str] = {}
+    for score in scores:
+        key = (score.benchmark, score.kind, score.task, score.bucket, score.model, score.rope, score.protocol)
+        earlier = seen.setdefault((*key, score.source), score.where)
+        if earlier != score.where:
+            raise DataError(
+                f"{path.parent / score.where}: {score.task} of {score.model} stands in line "
+                f"{earlier.rpartition(':')[2]} too; leave one out, or name their sources in that column"
+            )
 
 
 def _sources(path: Path, advice: str) -> Mapping[str, PublishedSource]:
+    entries = read_yaml(path)
     try:
-        entries = yaml.safe_load(path.read_text("utf-8"))
         return MappingProxyType({key: PublishedSource(id=key, **entry) for key, entry in entries.items()})
-    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError) as error:
+    except (AttributeError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as published sources ({one_line(error)}): {advice}") from None
 
 

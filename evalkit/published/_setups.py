@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ from ._records import BASES, KNOBS, Knob, unknown_knob
 __all__ = ["NO_SETUP", "Setup", "make_knob", "read_setups"]
 
 _FIELDS = {"like", "knobs", "run"}
+_RUNS = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ def _setup(where: str, entry: Any, earlier: Mapping[str, Setup]) -> Setup:
         raise DataError(f"{where}: expected a mapping of {', '.join(sorted(_FIELDS))}, found {shown(entry, 60)}")
     base = NO_SETUP
     if "like" in entry:
-        if entry["like"] not in earlier:
-            raise DataError(f"{where}: like: {entry['like']!r} is no entry above it")
-        base = earlier[entry["like"]]
+        if str(entry["like"]) not in earlier:
+            raise DataError(f"{where}: like: {shown(entry['like'], 40)} is no entry above it")
+        base = earlier[str(entry["like"])]
     own = dict(_knobs(where, entry.get("knobs") or {}))
     run = entry.get("run") or {}
     if not isinstance(run, dict):
@@ -97,8 +99,8 @@ def make_knob(name: str, value: str, basis: Any, source: Any, where: str) -> Kno
         raise DataError(f"{where}: {name}: expected one of {', '.join(BASES)}, found {shown(basis, 40)}")
     if (value == "unknown") is not (basis == "unknown"):
         raise DataError(f"{where}: {name}: {basis} with value {value!r}: a value is unknown where its basis is")
-    if name == "runs" and basis != "unknown" and not (value.isdecimal() and int(value) >= 1):
-        raise DataError(f"{where}: runs: expected a whole number from 1, found {value!r}")
+    if name == "runs" and basis != "unknown" and not _RUNS.fullmatch(value):
+        raise DataError(f"{where}: runs: expected a whole number from 1 to 999999, found {shown(value, 40)}")
     if name == "digits" and not is_digits(value):
-        raise DataError(f"{where}: digits: expected rounded:N, truncated:N or unknown, found {value!r}")
+        raise DataError(f"{where}: digits: expected rounded:N, truncated:N or unknown, found {shown(value, 40)}")
     return Knob(name, value, basis, str(source))

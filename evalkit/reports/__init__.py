@@ -4,6 +4,7 @@ from ._comparison import (
     comparison_footer,
     comparison_table,
     comparison_title,
+    is_comparison,
     slices_table,
     write_comparison,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "figure_of_run",
     "grid_of",
     "grids_of",
+    "is_comparison",
     "length_label",
     "lengths_of_run",
     "missing_glyphs",

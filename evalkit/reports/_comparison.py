@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,14 @@ from ._names import shown_model
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["comparison_footer", "comparison_table", "comparison_title", "slices_table", "write_comparison"]
+__all__ = [
+    "comparison_footer",
+    "comparison_table",
+    "comparison_title",
+    "is_comparison",
+    "slices_table",
+    "write_comparison",
+]
 
 HEADINGS = ("task", "n", "left", "right", "diff.", "95% interval", "p", "won/lost/tied", "detects")
 SLICE_HEADINGS = ("part", "", "n", "left", "right", "diff.", "95% interval", "p")
@@ -164,6 +172,15 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
     for path, text in zip(paths, texts, strict=True):
         write_text(path, text)
     return paths
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether a folder holds a comparison that `write_comparison` wrote, which may be written anew."""
+    try:
+        said = json.loads((folder / "comparison.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and {"schema", "left", "right", "tasks"} <= said.keys()
 
 
 def _markdown(comparison: Comparison) -> str:

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from evalkit.errors import DataError, one_line
 from evalkit.files import cannot_write, json_text, replace_bytes, sha256_of, write_text
 from evalkit.lines import CHECKSUM, checked_line, checksum_of, is_intact
-from evalkit.records import StoredRecord
+from evalkit.records import LARGEST_COUNT, StoredRecord, explain
 from evalkit.runs import MANIFEST
+from evalkit.settings import MOST_DRAWS
 from evalkit.tasks import Answer, Benchmark, load_benchmark
 
 from ._runs import read_run_answers
@@ -48,13 +49,15 @@ OUTPUTS = "outputs.json"
 ANSWERS = "answers.jsonl"
 REMEDY = "score the outputs again"
 
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | None
+
 
 class KeptTask(StoredRecord):
     """What is known of a task's answers beside the answers."""
 
-    failed: int = 0
+    failed: int = Field(default=0, ge=0, le=LARGEST_COUNT)
     """Samples without an answer of which no line tells."""
-    draws: int = 1
+    draws: int = Field(default=1, ge=1, le=MOST_DRAWS)
     """Answers that each sample should have."""
     is_altered: bool = False
     """Whether the data is not the pinned one."""
@@ -62,6 +65,25 @@ class KeptTask(StoredRecord):
     """What `document` names in the lines: `document`, or `sample` where documents are not known."""
     notes: list[str] = []
     """What a reader of the task's score should know."""
+
+
+class KeptAnswer(StoredRecord):
+    """One line of `answers.jsonl`."""
+
+    task: str
+    """Task it answers."""
+    id: str
+    """Sample id."""
+    document: str
+    """Cluster of the sample."""
+    text: str | None
+    """The answer, raw; null where there is none."""
+    targets: tuple[str, ...]
+    """Gold answers, raw."""
+    metadata: dict[str, Scalar | list[StrictStr]]
+    """As in `Sample.metadata`."""
+    draw: int = Field(default=0, ge=0, lt=MOST_DRAWS)
+    """Which of the sample's draws it is."""
 
 
 class KeptOutputs(StoredRecord):
@@ -101,9 +123,19 @@ class KeptAnswers:
     """Their benchmark."""
     tasks: Mapping[str, TaskAnswers]
     """Task → answers."""
+    folder: Path | None = None
+    """The folder of scores that they were read from, whose lines anybody may have written."""
 
     def measure(self) -> Measured:
         """Their scores, with the samples behind them."""
+        try:
+            return self._measured()
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            if self.folder is None:
+                raise
+            raise DataError(f"{self.folder / ANSWERS}: cannot be scored ({one_line(error, 80)}); {REMEDY}") from error
+
+    def _measured(self) -> Measured:
         origin = self.origin
         label = "+".join([origin.protocol, *(f"{name}-{value}" for name, value in origin.options.items())])
         return measure_benchmark(
@@ -223,11 +255,12 @@ def read_outputs_file(folder: Path) -> KeptOutputs:
     try:
         said = json.loads(path.read_bytes())
         kept = KeptOutputs.model_validate(said)
+        is_changed = said.get(CHECKSUM) != checksum_of(said)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     except (ValidationError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: damaged ({one_line(error, 80)}); {REMEDY}") from error
-    if said.get(CHECKSUM) != checksum_of(said):
+        raise DataError(f"{path}: damaged ({_problem(error)}); {REMEDY}") from error
+    if is_changed:
         raise DataError(f"{path}: changed since evalkit wrote it; {REMEDY}")
     return kept
 
@@ -243,13 +276,18 @@ def read_answers(folder: Path, protocol: str | None = None, options: Mapping[str
     benchmark.spec.protocol(protocol or kept.protocol)
     answers: dict[str, list[Answer]] = {task: [] for task in kept.tasks}
     unanswered: dict[str, list[Answer]] = {task: [] for task in kept.tasks}
-    for task, answer, is_answered in _read_lines(folder / ANSWERS):
-        (answers if is_answered else unanswered).setdefault(task, []).append(answer)
+    for place, said in _read_lines(folder / ANSWERS):
+        if said.task not in kept.tasks or said.draw >= kept.tasks[said.task].draws:
+            raise DataError(f"{place}: no answer that {OUTPUTS} beside it tells of; {REMEDY}")
+        answer = Answer(said.id, said.document, said.text or "", said.targets, said.metadata, draw=said.draw)
+        (unanswered if said.text is None else answers)[said.task].append(answer)
     if sha256_of(folder / ANSWERS) != kept.answers_sha256:
-        raise DataError(f"{folder / ANSWERS}: not the lines that were scored: some are missing; {REMEDY}")
+        raise DataError(
+            f"{folder / ANSWERS}: not the lines that were scored: some are missing or were laid out anew; {REMEDY}"
+        )
     tasks = {task: _given(known, answers[task], unanswered[task]) for task, known in kept.tasks.items()}
     origin = kept.model_copy(update={"protocol": protocol or kept.protocol, "options": used})
-    return KeptAnswers(origin, benchmark, tasks)
+    return KeptAnswers(origin, benchmark, tasks, folder)
 
 
 def _given(known: KeptTask, answers: Sequence[Answer], unanswered: Sequence[Answer]) -> TaskAnswers:
@@ -264,27 +302,27 @@ def _given(known: KeptTask, answers: Sequence[Answer], unanswered: Sequence[Answ
     )
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, Answer, bool]]:
+def _read_lines(path: Path) -> Iterator[tuple[str, KeptAnswer]]:
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                yield _read_line(line, f"{path}, line {number}")
+                yield (place := f"{path}, line {number}"), _read_line(line, place)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
 
 
-def _read_line(line: bytes, place: str) -> tuple[str, Answer, bool]:
+def _read_line(line: bytes, place: str) -> KeptAnswer:
     if not is_intact(line):
         raise DataError(f"{place}: changed since evalkit wrote it; {REMEDY}")
     try:
-        said = json.loads(line)
-        text = said["text"]
-        answer = Answer(
-            said["id"], said["document"], text or "", tuple(said["targets"]), said["metadata"], draw=said.get("draw", 0)
-        )
-        return said["task"], answer, text is not None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{place}: no answer of evalkit ({one_line(error, 80)}); {REMEDY}") from error
+        return KeptAnswer.model_validate(json.loads(line))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise DataError(f"{place}: no answer of evalkit ({_problem(error)}); {REMEDY}") from error
+
+
+def _problem(error: Exception) -> str:
+    """The first fault in a few words."""
+    return explain(error) if isinstance(error, ValidationError) else one_line(error, 80)
 
 
 def run_of_scores(folder: Path) -> Path | None:

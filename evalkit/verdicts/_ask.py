@@ -12,10 +12,15 @@ from ._published import PublishedComparison, compare_published
 from ._rows import Target, choose_rows, rows_of_benchmark
 from ._sides import Side, read_side
 
-__all__ = ["PUBLISHED", "Question", "against_published", "ask"]
+__all__ = ["PUBLISHED", "Question", "against_published", "ask", "names_numbers"]
 
 PUBLISHED = "published"
 """What stands for the published numbers that ship with evalkit."""
+
+
+def names_numbers(right: str) -> bool:
+    """Whether the right side of a comparison is published numbers, and no run: a folder may be called x.csv."""
+    return right == PUBLISHED or (right.lower().endswith(".csv") and not Path(right).is_dir())
 
 
 class Question(NamedTuple):

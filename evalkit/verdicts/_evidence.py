@@ -34,6 +34,9 @@ class Mode(StrEnum):
     """The printed number and how many samples it is of."""
 
 
+SAME = "a rerun has the samples of the run, no fewer and no more"
+
+
 @dataclass(frozen=True)
 class Found:
     """Our score beside a published one."""
@@ -196,7 +199,7 @@ def _checked(side: Side, rerun: Side, rows: Sequence[PublishedScore]) -> Mapping
             f"--rerun {rerun.name}: differs from {side.name} in what the source pins: {', '.join(pinned)}; "
             "a rerun may vary only what it does not"
         )
-    return {task: other for task, (_, other) in pair(side, rerun).tasks.items()}
+    return {task: other for task, (_, other) in pair(side, rerun, remedy=SAME).tasks.items()}
 
 
 _SAME = ("benchmark", "protocol", "model", "weights", "rope", "data", "options", "template", "tokenizer", "adapter")

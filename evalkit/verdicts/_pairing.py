@@ -25,6 +25,8 @@ __all__ = ["Pairs", "check_comparable", "pair", "pair_sides"]
 LISTED = 5
 """Ids that a message lists; the rest is a number."""
 
+COMMON = "--common compares the samples of both"
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -76,8 +78,8 @@ def check_comparable(left: Side, right: Side) -> None:
         )
 
 
-def pair(left: Side, right: Side, common: bool = False) -> Pairs:
-    """As `pair_sides`, with what was left out."""
+def pair(left: Side, right: Side, common: bool = False, remedy: str = COMMON) -> Pairs:
+    """As `pair_sides`, with what was left out; `remedy` says what to do where samples are missing."""
     check_comparable(left, right)
     tasks: dict[str, tuple[TaskValues, TaskValues]] = {}
     alone: tuple[list[str], list[str]] = ([], [])
@@ -96,7 +98,7 @@ def pair(left: Side, right: Side, common: bool = False) -> Pairs:
             tasks[task] = _aligned(ours, theirs, matched)
         notes += _matching_notes(task, matched)
     if not common and any(alone):
-        raise UserError(_unmatched(left, right, alone))
+        raise UserError(f"{_unmatched(left, right, alone)}: {remedy}")
     if not tasks:
         raise UserError(f"{left.name} and {right.name}: no sample is in both, nothing can be compared")
     return Pairs(tasks, len(alone[0]), len(alone[1]), notes)
@@ -108,7 +110,7 @@ def _unmatched(left: Side, right: Side, alone: tuple[list[str], list[str]]) -> s
         for side, ids in zip((left, right), alone, strict=True)
         if ids
     ]
-    return f"{'; '.join(parts)}: --common compares the samples of both"
+    return "; ".join(parts)
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -64,7 +64,8 @@ def choose_rows(side: Side, scores: Sequence[PublishedScore], model: str | None 
     there = [row for row in scores if row.benchmark == benchmark]
     if not there:
         known = sorted({row.benchmark for row in scores})
-        raise UserError(f"{side.name} is of {benchmark}, for which nothing is published here (but for {_list(known)})")
+        hint = f", but for {_list(known)}" if known else ": there are no numbers in it"
+        raise UserError(f"{side.name} is of {benchmark}, for which nothing is published there{hint}")
     name = model_of(model or side.measured.scores.model, there, benchmark)
     rope = "native" if side.manifest is None else str(side.manifest.identity.get("rope") or "native")
     rows = [row for row in there if (row.model, row.rope) == (name, rope)]

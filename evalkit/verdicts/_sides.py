@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalkit.errors import DataError, RunConflictError, UserError
+from evalkit.errors import DataError, RunConflictError, UnknownNameError, UserError
 from evalkit.files import user_path
 from evalkit.runs import Manifest, is_being_written, read_manifest
 from evalkit.scores import (
+    FORMATS,
     BenchmarkScores,
     Measured,
     answers_of_outputs,
@@ -24,6 +25,7 @@ from evalkit.scores import (
     read_scores,
     run_of_scores,
 )
+from evalkit.tasks import load_spec
 
 __all__ = ["Side", "read_side"]
 
@@ -56,13 +58,23 @@ def read_side(
     them, and `RunConflictError` for a run that is still being written.
     """
     folder = user_path(path)
+    if output_format not in (None, "evalkit", *FORMATS):
+        raise UnknownNameError("format", str(output_format), [*FORMATS, "evalkit"])
     if any((folder / name).exists() for name in ("run.json", "run.copy.json")):
-        return _of_run(path, folder, protocol)
+        return _checked(_of_run(path, folder, protocol), benchmark)
     if holds_answers(folder):
-        return _of_scores(path, folder, protocol)
+        return _checked(_of_scores(path, folder, protocol), benchmark)
     if output_format in (None, "evalkit"):
         raise UserError(f"{path}: {_advice(folder)}")
     return Side(str(path), answers_of_outputs(path, output_format, protocol, benchmark=benchmark).measure(), None)
+
+
+def _checked(side: Side, benchmark: str | None) -> Side:
+    """The side, which says itself what it is of; `UserError` where that is another benchmark than the one named."""
+    own = side.measured.scores.benchmark
+    if benchmark is not None and load_spec(benchmark).name != own:
+        raise UserError(f"{side.name}: of {own}, not of {benchmark}; leave the benchmark out")
+    return side
 
 
 def _advice(folder: Path) -> str:

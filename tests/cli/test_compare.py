@@ -224,6 +224,7 @@ def test_different_benchmarks_are_refused(runs: tuple[Path, Path], outputs: Outp
         (["LEFT", "LEFT", "--format", "longbench", "--protocol", "oficial"], "did you mean 'official'?"),
         (["LEFT", "LEFT", "--format", "longbench", "--out", "LEFT"], "holds trec.jsonl and no comparison"),
         (["LEFT", "LEFT", "--format", "longbench", "--json", "no/file"], "cannot be written there"),
+        (["LEFT", "LEFT", "--format", "lngbench"], "unknown format 'lngbench': did you mean 'longbench'?"),
     ],
 )
 def test_bad_input_is_one_line(outputs: Outputs, evalkit: Command, arguments: list[str], problem: str) -> None:
@@ -249,3 +250,57 @@ def test_a_comparison_is_written(outputs: Outputs, evalkit: Command, bare: Path)
     assert "task,trec,12,75.0,25.0,50.0," in tables[".csv"]
     assert "| trec | 12 | 75.00 | 25.00 | +50.00 |" in tables[".md"]
     assert r"trec & 12 & 75.00 & 25.00 & +50.00 &" in tables[".tex"]
+
+
+@pytest.mark.parametrize("content", ["mine", "[]", '{"schema": 1}', "[" * 5000])
+def test_a_file_of_ones_own_called_comparison_is_kept(
+    outputs: Outputs, evalkit: Command, bare: Path, content: str
+) -> None:
+    """Only what evalkit wrote there is written anew."""
+    left = outputs("left", [1])
+    (bare / "c").mkdir()
+    (bare / "c" / "comparison.json").write_text(content)
+
+    done = evalkit("compare", left, left, "--format", "longbench", "--out", "c")
+
+    assert 2 == done.code and "holds comparison.json and no comparison" in done.err
+    assert content == (bare / "c" / "comparison.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["a/answers.jsonl", "a/outputs.json", "a/scores.json", "mine.csv", "left/trec.jsonl"])
+def test_json_never_takes_the_place_of_answers(outputs: Outputs, evalkit: Command, bare: Path, name: str) -> None:
+    """Nor of a table; JSON that was written before is written anew."""
+    evalkit("score", outputs("left", [1]), "--format", "longbench", "--out", "a")
+    (bare / "mine.csv").write_text("benchmark,kind\n")
+    before = (bare / name).read_bytes()
+
+    done = evalkit("compare", "a", "a", "--json", name)
+
+    assert (2, before) == (done.code, (bare / name).read_bytes())
+    assert f"--json {name}: holds other things than JSON of evalkit's answers" in done.err
+    assert [0, 0] == [evalkit("compare", "a", "a", "--json", "own.json").code for _ in range(2)]
+
+
+def test_options_that_contradict_the_folder_are_refused(outputs: Outputs, evalkit: Command) -> None:
+    """A folder of scores says itself what it holds; a folder called x.csv is one."""
+    evalkit("score", outputs("left", [1]), "--format", "longbench", "--out", "x.csv")
+
+    assert 0 == evalkit("compare", "x.csv", "x.csv", "--benchmark", "longbench").code
+    other, unknown = (evalkit("compare", "x.csv", "x.csv", "--benchmark", name) for name in ("leval", "levall"))
+    assert (2, 2) == (other.code, unknown.code)
+    assert "x.csv: of longbench, not of leval; leave the benchmark out" in other.err
+    assert "unknown benchmark 'levall'" in unknown.err
+
+
+def test_scores_do_not_take_the_place_of_the_answers_of_others(outputs: Outputs, evalkit: Command, bare: Path) -> None:
+    """They may be the only ones left; the same answers are scored there anew."""
+    words = ("--format", "longbench", "--out", "a")
+    first = evalkit("score", outputs("left", [1]), *words)
+    before = (bare / "a" / "answers.jsonl").read_bytes()
+
+    other = evalkit("score", outputs("right", [2]), *words)
+
+    assert (0, 2) == (first.code, other.code)
+    assert "a: keeps the answers of left to longbench, which would be lost; name another folder" in other.err
+    assert before == (bare / "a" / "answers.jsonl").read_bytes()
+    assert 0 == evalkit("score", bare / "left", *words).code

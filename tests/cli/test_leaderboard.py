@@ -69,6 +69,36 @@ def test_scores_of_outputs_made_elsewhere_stand_beside_them(evalkit: Command, ba
     assert "evalkit: leaderboard of" in done.err
 
 
+def test_an_edited_score_does_not_count(evalkit: Command, bare: Path) -> None:
+    """Scores are made from the answers again; damaged answers are refused."""
+    rows = [{"pred": text, "answers": ["Food"], "all_classes": ["Food"], "length": 9} for text in ("Food", "Date")]
+    (bare / "given").mkdir()
+    (bare / "given" / "trec.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    evalkit("score", "given", "--format", "longbench", "--protocol", "opencompass", "--out", "scored")
+    path = bare / "scored" / "scores.json"
+    path.write_text(path.read_text().replace('"score": 50.0', '"score": 99.0'))
+
+    done = evalkit("leaderboard", "longbench", "scored", "--by-task")
+    answers = bare / "scored" / "answers.jsonl"
+    answers.write_text(answers.read_text().replace("Date", "Food"))
+    damaged = evalkit("leaderboard", "longbench", "scored", "--by-task")
+
+    assert "50.00 (2/200)" in done.out and "99.00" not in done.out
+    assert "says trec 99.00, its answers give 50.00" in done.err
+    assert 2 == damaged.code and "changed since evalkit wrote it" in damaged.err
+
+
+def test_scores_of_a_run_that_is_gone_are_taken_as_they_stand(evalkit: Command, bare: Path) -> None:
+    """And that is said."""
+    evalkit("run", *GRID, "--out", "run")
+    evalkit("score", "run", "--out", "scored")
+    (bare / "run").rename(bare / "elsewhere")
+
+    done = evalkit("leaderboard", "needle", "scored")
+
+    assert 0 == done.code and "scores as they stand there: the run" in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

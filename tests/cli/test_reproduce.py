@@ -136,7 +136,7 @@ def test_a_run_is_held_against_a_file_of_ones_own(evalkit: Command, model: Path,
     [
         ("needle,length,64,small", "expected 5 columns"),
         ("needle,length,64,other,0", "unknown model with published needle scores 'small'"),
-        ("leval,task,tpo,small,50", "nothing is published here (but for leval)"),
+        ("leval,task,tpo,small,50", "nothing is published there, but for leval"),
     ],
 )
 def test_a_file_that_does_not_fit_is_said_in_one_line(

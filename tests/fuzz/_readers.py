@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import hashlib
+import io
 import itertools
 import json
 import os
@@ -469,6 +472,102 @@ def _run_folder(case: bytes, folder: Path) -> None:
     lengths_of_run(run)
 
 
+# Scores kept in a folder, published numbers
+
+
+_SETUP_FILES = ("sources.yaml", "setups.yaml")
+
+
+def _kept_case(rng: random.Random) -> bytes:
+    """Which of the files is damaged, and its content; half of them carry true checksums all the same."""
+    entries, origin = seeds.KEPT_ANSWERS, seeds.KEPT_OUTPUTS
+    name = rng.choice(("outputs.json", "answers.jsonl", "scores.json"))
+    if rng.random() < 0.4:
+        return name.encode() + b"\0" + damaged(_kept_files(entries, origin)[name], rng)
+    if name == "answers.jsonl":
+        entries = altered(list(entries), rng)
+    else:
+        origin = altered(origin, rng)
+    files = _kept_files(entries, origin)
+    return b"both\0" + files["outputs.json"] + b"\0" + files["answers.jsonl"]
+
+
+def _kept_files(entries: Any, origin: Any) -> dict[str, bytes]:
+    """The files of a folder of scores as somebody writes them who knows how evalkit does."""
+    lines = b"".join(map(_checked, entries if isinstance(entries, list | tuple) else [entries]))
+    if isinstance(origin, dict) and "answers_sha256" in origin:
+        origin = {**origin, "answers_sha256": hashlib.sha256(lines).hexdigest()}
+    return {"answers.jsonl": lines, "outputs.json": _checked(origin), "scores.json": json_bytes(seeds.KEPT_SCORES)}
+
+
+def _checked(entry: Any) -> bytes:
+    """One object on a line with its checksum, where evalkit could have made one."""
+    from evalkit.lines import checked_line
+
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
+        return checked_line(entry)
+    return json_bytes(entry) + b"\n"
+
+
+def _kept(case: bytes, folder: Path) -> None:
+    from evalkit import compare, score_predictions
+
+    name, _, content = case.partition(b"\0")
+    files = _kept_files(seeds.KEPT_ANSWERS, seeds.KEPT_OUTPUTS)
+    if name == b"both":
+        files["outputs.json"], _, files["answers.jsonl"] = content.partition(b"\0")
+    else:
+        files[name.decode()] = content
+    with _environment(EVALKIT_DATA="", EVALKIT_CACHE=str(folder / "cache")):
+        for file, raw in files.items():
+            _written(folder, f"kept/{file}", raw)
+            _written(folder, f"whole/{file}", _kept_files(seeds.KEPT_ANSWERS, seeds.KEPT_OUTPUTS)[file])
+        score_predictions(folder / "kept", "evalkit").to_json()
+        compare(folder / "kept", folder / "whole").to_json()
+
+
+def _published_file_case(rng: random.Random) -> bytes:
+    """Which of the three files is damaged, and its content."""
+    if rng.random() < 0.7:
+        rows = [dict(row) for row in seeds.PUBLISHED_ROWS]
+        for _ in range(rng.randint(0, 2)):
+            rng.choice(rows)[rng.choice(list(rows[0]))] = rng.choice(_CELLS)
+        raw = _table(rows)
+        return b"mine.csv\0" + (damaged(raw, rng) if rng.random() < 0.6 else raw)
+    name = rng.choice(_SETUP_FILES)
+    return name.encode() + b"\0" + _trees(seeds.PUBLISHED_FILES[name])(rng)
+
+
+_CELLS = (
+    "1e400", "nan", "-1", "101", "٣", "9" * 400, "0." + "0" * 400, "-", "", " ", "stated: 3", "stated: 0", "stated:",
+    "stated: rounded:400", "stated: rounded:2,rounded:2", "inferred: truncated:-1", "guess: 3", "dynamic:nan", "native",
+    "range", "length", "overall", "0-4k", "\x1b[2J", "=cmd|x", 'a"b', "a\nb", "needle", "mine.yaml", "source/../..",
+    "me: 70", "me: nan", "setup", "9" * 5000, "stated: " + "9" * 5000, "٣", "x" * 5000,
+)  # fmt: skip
+
+
+def _table(rows: Sequence[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _published_file(case: bytes, folder: Path) -> None:
+    from evalkit.published import check_published, read_published_file
+
+    name, _, content = case.partition(b"\0")
+    _written(folder, "mine.csv", _table(seeds.PUBLISHED_ROWS))
+    for other, tree in seeds.PUBLISHED_FILES.items():
+        _written(folder, other, json_bytes(tree))
+    _written(folder, name.decode(), content)
+    for score in read_published_file(folder / "mine.csv"):
+        assert score.digits_range[0] <= score.score <= score.digits_range[1]
+        assert score.margin > 0
+    check_published(folder / "mine.csv")
+
+
 # Templates, tokenizers
 
 
@@ -570,6 +669,8 @@ READERS: tuple[Reader, ...] = (
     Reader("digests", _trees(seeds.DIGESTS), _digests),
     Reader("wheel", lambda rng: damaged_text(seeds.WHEEL, rng).encode(), _wheel),
     Reader("run-folder", _run_case, _run_folder, seconds=20.0),
+    Reader("kept-answers", _kept_case, _kept, seconds=20.0),
+    Reader("published-file", _published_file_case, _published_file, seconds=20.0),
     Reader("template", lambda rng: damaged_text(rng.choice(seeds.TEMPLATES), rng, seeds.TEMPLATES).encode(), _template,
            needs=("jinja2",), seconds=30.0),
     Reader("tokenizer", _tokenizer_case, _tokenizer, needs=("tokenizers",), seconds=30.0),

@@ -13,9 +13,32 @@ from typing import Any
 from evalkit.paths import shipped
 
 __all__ = [
-    "CARD", "CONFIG", "CONFIGS", "DIGESTS", "GENERATION", "INDEX", "LINES", "MANIFEST", "NEEDLES", "OPENCOMPASS",
-    "RECORDS", "REPLIES", "SENTENCEPIECE_SETTINGS", "SETTINGS", "TEMPLATES", "WHEEL", "archives", "benchmark_texts",
-    "pickled", "tiny_sentencepiece", "tiny_tokenizer",
+    "CARD",
+    "CONFIG",
+    "CONFIGS",
+    "DIGESTS",
+    "GENERATION",
+    "INDEX",
+    "KEPT_ANSWERS",
+    "KEPT_OUTPUTS",
+    "KEPT_SCORES",
+    "LINES",
+    "MANIFEST",
+    "NEEDLES",
+    "OPENCOMPASS",
+    "PUBLISHED_FILES",
+    "PUBLISHED_ROWS",
+    "RECORDS",
+    "REPLIES",
+    "SENTENCEPIECE_SETTINGS",
+    "SETTINGS",
+    "TEMPLATES",
+    "WHEEL",
+    "archives",
+    "benchmark_texts",
+    "pickled",
+    "tiny_sentencepiece",
+    "tiny_tokenizer",
 ]  # fmt: skip
 
 CARD: dict[str, Any] = {
@@ -161,6 +184,54 @@ RECORD: dict[str, Any] = {
     },
 }  # fmt: skip
 RUN_LINES = tuple({"id": f"needle/single/en-256-{depth}-0-0", **RECORD} for depth in (0, 100))
+
+KEPT_ANSWERS: tuple[dict[str, Any], ...] = tuple(
+    {
+        "task": "trec", "id": f"longbench/trec/{n}", "document": f"longbench/trec/{n}",
+        "text": ("Food", "Date", None)[n % 3], "targets": ["Food"],
+        "metadata": {"index": n, "all_classes": ["Food", "Date"], "length": 4000 * n},
+    }
+    for n in range(4)
+)  # fmt: skip
+
+KEPT_OUTPUTS: dict[str, Any] = {
+    "schema": 1, "format": "longbench", "place": "toy", "benchmark": "longbench", "protocol": "official", "options": {},
+    "model": "toy", "notes": ["a note"], "run": None, "answers_sha256": "",
+    "tasks": {"trec": {"failed": 0, "draws": 1, "is_altered": False, "cluster_unit": "sample", "notes": []}},
+}  # fmt: skip
+
+KEPT_SCORES: dict[str, Any] = {
+    "schema": 1,
+    "benchmark": "longbench",
+    "protocol": "official",
+    "model": "toy",
+    "tasks": {},
+}
+
+PUBLISHED_ROWS: tuple[dict[str, str], ...] = tuple(
+    {
+        "benchmark": "longbench", "kind": kind, "task": task, "model": "toy", "score": score, "protocol": "official",
+        "n": "", "margin": "", "rope": "native", "bucket": "", "source": "me", "also_in": "", "setup": "theirs",
+        "outputs": "", "note": "", "runs": "stated: 1", "digits": digits,
+    }
+    for kind, task, score, digits in (
+        ("task", "trec", "69.5", "stated: rounded:1"), ("task", "lsht", "38", "unknown"),
+        ("task", "samsum", "44.44", "inferred: truncated:2"), ("group", "few_shot", "50.65", "unknown"),
+        ("overall", "overall", "45.1", ""),
+    )
+)  # fmt: skip
+
+PUBLISHED_FILES: dict[str, Any] = {
+    "sources.yaml": {"me": {"title": "A page", "url": "https://example.org/a", "date": "2024", "note": "odd"}},
+    "setups.yaml": {
+        "base": {"knobs": {"dtype": {"value": "bfloat16", "basis": "stated", "source": "A page"}}},
+        "theirs": {
+            "like": "base", "run": {"protocol": "official", "dtype": None},
+            "knobs": {"runs": {"basis": "unknown", "source": "not said"},
+                      "digits": {"value": "rounded:2", "basis": "inferred", "source": "zeros"}},
+        },
+    },
+}  # fmt: skip
 
 REPLIES: tuple[dict[str, Any], ...] = (
     {

@@ -103,6 +103,11 @@ def test_a_dash_is_no_score(read: Read) -> None:
         ("leval,group,close,m,1", "task: unknown group of leval 'close': did you mean 'closed'"),
         ("leval,overall,all,m,1", "task: expected overall"),
         ("needle,length,2k,m,1", "task: expected a length in tokens, found '2k'"),
+        ("needle,length,0,m,1", "task: expected a length in tokens, found '0'"),
+        (f"needle,length,{'9' * 5000},m,1", "task: expected a length in tokens, found '9+"),
+        ("leval,task,gsm100,m,٣", "score: expected a number from 0 to 100"),
+        ('leval,task,gsm100,m,"1', "own.csv:2: a quotation mark is opened and never closed"),
+        (f"leval,task,gsm100,{'x' * 200000},1", "own.csv:2: a field of more than 131,072 characters"),
         ("leval,task,codeU,m,1", "task: codeU is not scored under opencompass"),
     ],
 )
@@ -126,8 +131,13 @@ def test_a_mistake_is_named_by_file_line_and_column(read: Read, row: str, messag
         ("outputs", "folder", "outputs: expected SOURCE/FOLDER, found 'folder'"),
         ("outputs", "leval/../../x", "outputs: expected SOURCE/FOLDER"),
         ("also_in", "x: y", "also_in: expected SOURCE or SOURCE: NUMBER"),
-        ("runs", "stated: some", "runs: expected a whole number from 1, found 'some'"),
+        ("runs", "stated: some", "runs: expected a whole number from 1 to 999999, found 'some'"),
         ("runs", "said: 3", "runs: expected one of stated, inferred, unknown, found 'said'"),
+        ("runs", f"stated: {'9' * 5000}", r"runs: expected a whole number from 1 to 999999, found '9+\.\.\.9+'$"),
+        ("runs", "stated: ٣", "runs: expected a whole number from 1"),
+        ("n", "١٠٠", "n: expected a whole number or nothing"),
+        ("rope", "dynamic:nan", "own.csv:2: rope: RoPE spec 'dynamic:nan' is not one of"),
+        ("rope", "x", "own.csv:2: rope: RoPE spec 'x' is not one of"),
         ("digits", "stated: 2", "digits: expected rounded:N, truncated:N or unknown, found '2'"),
     ],
 )
@@ -155,6 +165,15 @@ def test_a_wrong_first_line_is_named(write: Write, header: str, message: str) ->
         read_published_file(path)
 
 
+def test_a_number_that_one_source_prints_twice_is_refused(read: Read) -> None:
+    """Which of the two holds nobody knows, and a table would count it twice; two sources may differ."""
+    header = f"{HEADER},source"
+
+    with pytest.raises(DataError, match=r"own\.csv:4: gsm100 of m stands in line 2 too"):
+        read("leval,task,gsm100,m,27,a", "leval,task,gsm100,n,27,a", "leval,task,gsm100,m,12.5,a", header=header)
+    assert 2 == len(read("leval,task,gsm100,m,27,a", "leval,task,gsm100,m,12.5,b", header=header))
+
+
 def test_a_missing_file_is_an_error_of_one_line(tmp_path: Path) -> None:
     """A path that leads nowhere is said so."""
     with pytest.raises(DataError, match=r"nowhere\.csv"):
@@ -166,4 +185,22 @@ def test_damaged_sources_are_refused(read: Read, tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text("here: {title: T}\n", "utf-8")
 
     with pytest.raises(DataError, match=r"sources\.yaml: cannot be read as published sources"):
+        read("leval,task,gsm100,m,27")
+
+
+@pytest.mark.parametrize("text", ["here: [" + "[" * 5000, "here: &a [*a]\nhere: {}", "\0", "- a", "7: {id: x}"])
+def test_sources_of_any_shape_are_read_or_refused(read: Read, tmp_path: Path, text: str) -> None:
+    """Nesting without end, doubled names and signs that no YAML holds are one line each."""
+    (tmp_path / "sources.yaml").write_text(text, "utf-8")
+
+    with pytest.raises(DataError, match=r"sources\.yaml"):
+        read("leval,task,gsm100,m,27")
+
+
+@pytest.mark.parametrize("like", ["[a]", "{a: b}", "nowhere"])
+def test_a_setup_like_nothing_above_it_is_refused(read: Read, tmp_path: Path, like: str) -> None:
+    """Whatever stands there."""
+    (tmp_path / "setups.yaml").write_text(f"a: {{}}\nb: {{like: {like}}}\n", "utf-8")
+
+    with pytest.raises(DataError, match=r"setups\.yaml: b: like: .* is no entry above it"):
         read("leval,task,gsm100,m,27")

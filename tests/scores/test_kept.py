@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import DataError, UnknownNameError
+from evalkit.lines import CHECKSUM, checked_line, checksum_of
 from evalkit.scores import KeptAnswers, KeptOutputs, TaskAnswers, holds_answers, keep_answers, read_answers
 from evalkit.tasks import Answer, load_benchmark
 
@@ -101,6 +103,60 @@ def test_a_changed_origin_is_refused(keep: Keep, tmp_path: Path, change: Callabl
 
     with pytest.raises(DataError, match=rf"outputs\.json: {problem}"):
         read_answers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"id": 7}, "id: Input should be a valid string"),
+        ({"targets": "Food"}, "targets"),
+        ({"document": ["a"]}, "document"),
+        ({"draw": -1}, "draw"),
+        ({"draw": 2}, r"no answer that outputs\.json beside it tells of"),
+        ({"task": "lsht"}, r"no answer that outputs\.json beside it tells of"),
+        ({"metadata": {"all_classes": [1]}}, "metadata"),
+        ({"metadata": {"language": {}}}, "metadata"),
+    ],
+)
+def test_answers_of_another_shape_are_refused(
+    keep: Keep, tmp_path: Path, change: dict[str, object], problem: str
+) -> None:
+    """Though their checksums are true: what was written with care is not taken on trust."""
+    keep()
+    _rewrite(tmp_path, change)
+
+    with pytest.raises(DataError, match=rf"answers\.jsonl, line 1: .*{problem}"):
+        read_answers(tmp_path)
+
+
+def test_answers_that_no_metric_takes_are_refused(keep: Keep, tmp_path: Path) -> None:
+    """Where a fact that the benchmark needs is of another kind."""
+    keep()
+    _rewrite(tmp_path, {"metadata": {"all_classes": 7}})
+
+    with pytest.raises(DataError, match=r"answers\.jsonl: cannot be scored"):
+        read_answers(tmp_path).measure()
+
+
+@pytest.mark.parametrize("text", ['{"schema": 1, "x": NaN, ', '{"schema": 1, "x": "\\ud800", '])
+def test_an_origin_that_has_no_checksum_is_refused(keep: Keep, tmp_path: Path, text: str) -> None:
+    """Numbers that are none and half a pair cannot stand in a file of evalkit."""
+    keep()
+    path = tmp_path / "outputs.json"
+    path.write_text(text + path.read_text().partition('"schema": 1,')[2])
+
+    with pytest.raises(DataError, match=r"outputs\.json: damaged"):
+        read_answers(tmp_path)
+
+
+def _rewrite(folder: Path, change: dict[str, object]) -> None:
+    """Change the first answer, and make all checksums true again."""
+    lines = (folder / "answers.jsonl").read_bytes().splitlines(keepends=True)
+    lines[0] = checked_line({name: value for name, value in json.loads(lines[0]).items() if name != CHECKSUM} | change)
+    (folder / "answers.jsonl").write_bytes(b"".join(lines))
+    said = json.loads((folder / "outputs.json").read_text())
+    said["answers_sha256"] = hashlib.sha256(b"".join(lines)).hexdigest()
+    (folder / "outputs.json").write_bytes(json.dumps({**said, CHECKSUM: checksum_of(said)}).encode())
 
 
 def test_answers_that_are_gone_are_one_line(keep: Keep, tmp_path: Path) -> None:

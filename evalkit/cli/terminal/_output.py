@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_target", "note", "print_json", "print_table", "say", "terminal_room"]
 
+_RECORDS = frozenset(
+    ("run.json", "run.copy.json", "samples.jsonl", "outputs.json", "answers.jsonl", "scores.json", "scores.jsonl")
+)
 ENDLESS = 100_000  # columns of a table that goes to a file or pipe, where there is no terminal to fit
 
 
@@ -82,9 +85,25 @@ def print_json(value: object, target: str) -> None:
 
 
 def check_target(target: str | None) -> None:
-    """Raise `UserError` for a JSON file that cannot be written, before anything is computed."""
+    """Raise `UserError` for a JSON file that cannot be written or must not be, before anything is computed."""
     if target in (None, "-"):
         return
-    folder = Path(str(target)).parent
-    if not folder.is_dir() or Path(str(target)).is_dir() or not os.access(folder, os.W_OK):
+    path = Path(str(target))
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK):
         raise UserError(f"--json {target}: cannot be written there; name a file in a folder that exists")
+    if path.is_file() and _is_precious(path):
+        raise UserError(f"--json {target}: holds other things than JSON of evalkit's answers; name another file")
+
+
+def _is_precious(path: Path) -> bool:
+    """Whether a file is one of a run or of scores, or nothing that `--json` wrote: no slip may cost these."""
+    if path.name in _RECORDS and any((path.parent / name).exists() for name in ("run.json", "outputs.json")):
+        return True
+    if path.suffix == ".jsonl":
+        return True
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(1)
+    except OSError:
+        return False  # writing says why
+    return start not in (b"", b"{", b"[")
