@@ -99,3 +99,19 @@ def test_findings_fit_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     assert 80 >= max(map(len, lines))
     assert "leval tpo, gpt-4: 72.93, n = 269 (opencompass-long-context, leval.csv:26)" in lines
+
+
+@pytest.mark.parametrize(("model", "is_published"), [("llama3-8b-instruct", True), ("my-model", False)])
+def test_scores_say_how_to_hold_them_against_published_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, is_published: bool
+) -> None:
+    """Where they were written, and the next command where the model has published numbers."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / model).mkdir()
+    row = {"pred": "Food", "answers": ["Food"], "all_classes": ["Food", "Date"], "length": 9}
+    (tmp_path / model / "trec.jsonl").write_text(json.dumps(row) + "\n")
+
+    result = RUNNER.invoke(app, ["score", model, "--format", "longbench", "--out", "the scores"])
+
+    assert "evalkit: longbench: results in the scores\n" in result.stderr
+    assert is_published == ("evalkit compare 'the scores' published\n" in result.stderr)
