@@ -109,7 +109,9 @@ def list_published() -> int:
 
 
 @app.command("show")
-def show(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> int:
+def show(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of `evalkit published list`.")],
+) -> int:
     """Print the published scores of a model, and how they were made."""
     from evalkit.errors import UnknownNameError
     from evalkit.published import published, published_benchmarks, published_groups, published_models
@@ -129,6 +131,8 @@ def show(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> int:
 
 
 def _numbers(scores: list[PublishedScore]) -> Table:
+    from ._verdicts import short_margin
+
     table = listing(
         ("benchmark", "task", "rope", "protocol", "score", "n", "margin", "source", "note"),
         texts=("source", "note"),
@@ -136,7 +140,7 @@ def _numbers(scores: list[PublishedScore]) -> Table:
     )
     for each in scores:
         task, n = f"{each.task} {each.bucket}".rstrip(), "" if each.n is None else str(each.n)
-        margin = f"{each.margin:g}"
+        margin = short_margin(each.margin)
         table.add_row(each.benchmark, task, each.rope, each.protocol, each.printed, n, margin, each.source, each.note)
     return table
 

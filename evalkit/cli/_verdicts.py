@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalkit.verdicts import KnobPair, NumberVerdict, PublishedComparison
 
-__all__ = ["compare_published", "knob_lines", "knobs_table", "print_comparison"]
+__all__ = ["compare_published", "knob_lines", "knobs_table", "print_comparison", "short_margin"]
 
 _HEADINGS = ("number", "published", "ours", "diff.", "within", "margin", "n", "mode", "verdict")
 _NUMBERS = ("published", "ours", "diff.", "within", "margin", "n")
@@ -99,7 +99,7 @@ def _cells(one: NumberVerdict) -> Iterator[str]:
     yield "–" if one.ours is None else f"{one.ours:.2f}"
     yield "–" if one.judged is None or one.difference is None else _signed(one.difference)
     yield "–" if one.judged is None or one.judged.bound == float("inf") else f"±{_rounded_up(one.judged.bound)}"
-    yield _two_decimals(one.margin)
+    yield short_margin(one.margin)
     yield "–" if one.n is None else f"{one.n:,}"
     yield "–" if one.mode is None else str(one.mode)
     yield str(one.verdict)
@@ -116,7 +116,7 @@ def _rounded_up(bound: float) -> str:
     return f"{math.ceil(bound * 100 - 1e-9) / 100:.2f}"
 
 
-def _two_decimals(margin: float) -> str:
+def short_margin(margin: float) -> str:
     """At most two decimals, and as many as show that it is not 0."""
     return f"{round(margin, 2):g}" if margin >= 0.01 else f"{margin:.1g}"
 

@@ -115,3 +115,11 @@ def test_scores_say_how_to_hold_them_against_published_ones(
 
     assert "evalkit: longbench: results in the scores\n" in result.stderr
     assert is_published == ("evalkit compare 'the scores' published\n" in result.stderr)
+
+
+def test_margins_are_shown_with_two_decimals() -> None:
+    """A tenth of 25.55 is 2.555, which nobody needs to read."""
+    line = next(line for line in run("show", "gpt4-32k").splitlines() if "codeU" in line)
+
+    assert "2.555" not in line
+    assert line.split()[6].startswith("2.5")
