@@ -39,6 +39,7 @@ Begin with:
   evalkit demo                                       a small model, offline, in about a minute
   evalkit run ./my-model leval --task quality --limit 8
   evalkit score FOLDER --format longbench            answers made elsewhere
+  evalkit compare RUN published                      do the published numbers of its model hold?
 """
 """Behind the list of verbs; the mark at its beginning keeps its lines apart."""
 

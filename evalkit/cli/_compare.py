@@ -89,7 +89,7 @@ def _refuse_options(what: str, given: dict[str, object]) -> None:
 def _print(comparison: Comparison, flips: int) -> None:
     from evalkit.reports import comparison_footer, comparison_table, slices_table
 
-    from .terminal import note, print_table, say
+    from .terminal import note, print_table, say, say_wrapped
 
     print_table(comparison_table(comparison))
     parts = slices_table(comparison)
@@ -97,7 +97,8 @@ def _print(comparison: Comparison, flips: int) -> None:
         say()
         print_table(parts)
     say()
-    say("\n".join(comparison_footer(comparison)))
+    for line in comparison_footer(comparison):
+        say_wrapped(line)
     for flip in comparison.flips[:flips]:
         say("\n" + "\n".join(_lines(flip)))
     if not comparison.flips:

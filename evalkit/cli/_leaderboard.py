@@ -90,18 +90,12 @@ def _board(
 
 def _print(board: Leaderboard, by_task: bool) -> None:
     """Tables with a blank line behind each, then what their signs mean."""
-    from textwrap import wrap
-
-    from evalkit.printable import printable
     from evalkit.reports import board_legend, board_tables
 
-    from .terminal import print_table, say, terminal_room
+    from .terminal import print_table, say, say_wrapped, terminal_room
 
-    room = terminal_room()
-    for table in board_tables(board, room, by_task=by_task):
+    for table in board_tables(board, terminal_room(), by_task=by_task):
         print_table(table)
         say()
-    for line in map(printable, board_legend(board)):
-        parts = [line] if room is None else wrap(line, room, subsequent_indent="  ", break_on_hyphens=False)
-        for part in parts:
-            say(part)
+    for line in board_legend(board):
+        say_wrapped(line)

@@ -33,15 +33,18 @@ def check(file: File = None, json: o.Json = None) -> int:
     """
     from evalkit.published import check_published
 
-    from .terminal import check_target, note, print_json, print_table, say
+    from .terminal import check_target, note, print_json, print_table, say, say_wrapped, terminal_room
 
     check_target(json)
     done = check_published(file)
     if json != "-":
-        if done.findings:
+        if terminal_room() is None and done.findings:
             print_table(_findings(done))
             say()
-        say(_looked_at(done))
+        elif terminal_room() is not None:
+            _say_findings(done)
+        for line in _looked_at(done):
+            say_wrapped(line)
     if json is not None:
         print_json(done.as_json(), json)
     if not done.checked["numbers"]:
@@ -64,14 +67,28 @@ def _findings(done: PublishedCheck) -> Table:
     return table
 
 
-def _looked_at(done: PublishedCheck) -> str:
+def _say_findings(done: PublishedCheck) -> None:
+    """The findings one below the other, for a terminal: whole reasons are wider than it is."""
+    from evalkit.published import MEANINGS
+
+    from .terminal import say, say_wrapped
+
+    for each in done.findings:
+        samples = "" if each.n is None else f", n = {each.n:,}"
+        where = ", ".join(filter(None, [each.source, each.row]))
+        say_wrapped(f"{each.benchmark} {each.task}, {each.model}: {each.score}{samples} ({where})")
+        say_wrapped(f"  {MEANINGS[each.kind]}: {each.reason}")
+        say()
+
+
+def _looked_at(done: PublishedCheck) -> tuple[str, str]:
     looked = done.checked
     numbers, means, pairs = (counted(int(looked[key]), key[:-1]) for key in ("numbers", "means", "pairs"))
     return (
-        f"{numbers}: {looked['arithmetic']} held against the scores that their samples can have, "
-        f"{means} computed again; {counted(len(done.findings), 'finding')}.\n"
+        f"{numbers}: {looked['arithmetic']} checked against the scores that their samples can have, "
+        f"{means} computed again; {counted(len(done.findings), 'finding')}.",
         f"{pairs} in one row of a table: {looked['equal_unrelated']} are equal though of different models; "
-        f"chance would make {looked['equal_unrelated_expected']} if numbers were spread evenly."
+        f"chance would make {looked['equal_unrelated_expected']} if numbers were spread evenly.",
     )
 
 
@@ -92,7 +109,9 @@ def list_published() -> int:
 
 
 @app.command("show")
-def show(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> int:
+def show(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of `evalkit published list`.")],
+) -> int:
     """Print the published scores of a model, and how they were made."""
     from evalkit.errors import UnknownNameError
     from evalkit.published import published, published_benchmarks, published_groups, published_models
@@ -112,6 +131,8 @@ def show(model: Annotated[str, typer.Argument(metavar="MODEL")]) -> int:
 
 
 def _numbers(scores: list[PublishedScore]) -> Table:
+    from ._verdicts import short_margin
+
     table = listing(
         ("benchmark", "task", "rope", "protocol", "score", "n", "margin", "source", "note"),
         texts=("source", "note"),
@@ -119,7 +140,7 @@ def _numbers(scores: list[PublishedScore]) -> Table:
     )
     for each in scores:
         task, n = f"{each.task} {each.bucket}".rstrip(), "" if each.n is None else str(each.n)
-        margin = f"{each.margin:g}"
+        margin = short_margin(each.margin)
         table.add_row(each.benchmark, task, each.rope, each.protocol, each.printed, n, margin, each.source, each.note)
     return table
 

@@ -77,7 +77,8 @@ def _what(attempt: Attempt) -> str:
     count = len(attempt.reruns)
     again = f", then {count} further run{'s' if count > 1 else ''} to see how much it moves" if count else ""
     setup = f"{attempt.benchmark}, {attempt.settings.protocol}, RoPE {attempt.target.rope}"
-    return f"{setup}: {len(attempt.target.rows)} published numbers{again}"
+    published = len(attempt.target.rows)
+    return f"{setup}: {published} number{'s are' if published > 1 else ' is'} published{again}"
 
 
 def _run(settings: RunSettings) -> Path:

@@ -81,7 +81,7 @@ def _show(result: EvaluationResult, unit: str, *, is_shown: bool) -> None:
     from evalkit.reports import buckets_table, lengths_of_run, terminal_table
 
     from ._report import note_escapes
-    from ._score import warn
+    from ._score import note_place, warn
     from .terminal import note, print_table
 
     for name, scores in result.scores.items():
@@ -90,7 +90,7 @@ def _show(result: EvaluationResult, unit: str, *, is_shown: bool) -> None:
             print_table(terminal_table(scores, spec_of_run(result.folders[name])))
             if (parts := buckets_table(scores, lengths_of_run(result.folders[name]))) is not None:
                 print_table(parts)
-        note(f"{scores.benchmark}: results in {result.folders[name]}")
+        note_place(scores, result.folders[name])
     note_escapes({folder: result.scores[name] for name, folder in result.folders.items()})
     note(_summary(result, unit))
 

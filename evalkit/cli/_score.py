@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +57,21 @@ def score(
     if json != "-":
         results, spec = list(scores.values()), _spec(path, output_format, benchmark)
         _print(results, spec, _lengths(path, output_format, spec))
+    if out is not None:
+        note_place(next(iter(scores.values())), out)
     return 1 if any(_has_failed(task) for result in scores.values() for task in result.tasks.values()) else 0
+
+
+def note_place(scores: BenchmarkScores, folder: Path) -> None:
+    """Say where results are, and what tells whether they are the published ones, where such are known."""
+    from evalkit.published import published_benchmarks, published_models
+
+    from .terminal import note
+
+    is_published = scores.benchmark in published_benchmarks() and scores.model in published_models(scores.benchmark)
+    note(f"{scores.benchmark}: results in {folder}")
+    if is_published:
+        note(f"to hold them against the published numbers: evalkit compare {quote(str(folder))} published")
 
 
 def _lengths(path: Path, output_format: str, spec: BenchmarkSpec) -> str:

@@ -21,7 +21,7 @@ WRONG_BELOW = 50.0  # of 100: wrong for single right or wrong answers, and poor 
 
 
 def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or folder of `score --out`.")],
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Sample ids; leval/quality/3.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only samples without an answer.")] = False,
     wrong: Annotated[bool, typer.Option("--wrong", help=f"Only samples that score below {WRONG_BELOW:g}.")] = False,
@@ -81,6 +81,9 @@ def _lines(each: LookedAt, *, is_full: bool) -> Iterator[str]:
         if record.text is not None:
             yield from _text(f"answer{mark}", record.text, is_full)
         yield f"  {_outcome(record)}"
+    if each.made_elsewhere is not None:
+        yield from (line for text in each.answers if text is not None for line in _text("answer", text, is_full))
+        yield f"  {each.error or 'made elsewhere'}"
     yield from _text("targets", "\n".join(each.sample.targets), is_full)
 
 

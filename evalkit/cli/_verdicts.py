@@ -5,7 +5,8 @@ Exit code 1 where a number differs, as where a check does not hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
 
     from evalkit.verdicts import KnobPair, NumberVerdict, PublishedComparison
 
-__all__ = ["compare_published", "knob_lines", "knobs_table", "print_comparison"]
+__all__ = ["compare_published", "knob_lines", "knobs_table", "print_comparison", "short_margin"]
 
-_HEADINGS = ("number", "published", "ours", "difference", "within", "margin", "n", "mode", "verdict", "why; what next")
-_NUMBERS = ("published", "ours", "difference", "within", "margin", "n")
+_HEADINGS = ("number", "published", "ours", "diff.", "within", "margin", "n", "mode", "verdict")
+_NUMBERS = ("published", "ours", "diff.", "within", "margin", "n")
+_NAMED = 3
+"""Numbers that a remark names before it counts the others."""
 
 
 def compare_published(
@@ -55,30 +58,38 @@ def print_comparison(compared: PublishedComparison, *, is_shown: bool = True) ->
     """Print verdicts, then what of the two set-ups differs or is unknown; the exit code."""
     from evalkit.verdicts import Verdict
 
-    from .terminal import note, print_table, say
+    from .terminal import note, print_table, say_wrapped
 
     for line in compared.notes:
         note(line)
     if is_shown:
-        print_table(_table(compared))
-        say(_table_line(compared))
-        for line in knob_lines(compared.knobs):
-            say(line)
+        print_table(_table(compared), lambda: _table(compared, {"n"}))
+        for line in (*_remarks(compared), _table_line(compared), *knob_lines(compared.knobs)):
+            say_wrapped(line)
     if compared.absent:
         note(f"published, and not in this run: {_some(compared.absent)}")
     return 1 if compared.table_verdict is Verdict.DIFFERS else 0
 
 
-def _table(compared: PublishedComparison) -> Table:
+def _table(compared: PublishedComparison, without: Collection[str] = ()) -> Table:
+    """A line for each number; columns that say nothing, or one thing, are left out, and those of `without`."""
     from evalkit.tables import listing
 
     rope = "" if compared.rope == "native" else f" · RoPE {compared.rope}"
     sources = ", ".join(dict.fromkeys(one.source for one in compared.numbers if one.source))
     sources = sources or ("own file" if compared.numbers else "no number of this run")
-    table = listing(_HEADINGS, texts=_HEADINGS[-1:], numbers=_NUMBERS)
-    table.title = f"{compared.benchmark} · {compared.model}{rope} · {compared.protocol} · published: {sources}"
+    modes = {str(one.mode) for one in compared.numbers if one.mode is not None}
+    left_out = {*without, *(["mode"] if len(modes) <= 1 else [])}
+    if not modes:  # nothing is comparable
+        left_out |= {"diff.", "within"}
+    headings = [name for name in _HEADINGS if name not in left_out]
+    table = listing(headings, numbers=_NUMBERS)
+    table.title = f"{compared.benchmark} · {compared.model}{rope} · {compared.protocol} · published: {sources}" + (
+        f" · mode {modes.pop()}" if len(modes) == 1 else ""
+    )
     for one in compared.numbers:
-        table.add_row(*_cells(one))
+        cells = dict(zip(_HEADINGS, _cells(one), strict=True))
+        table.add_row(*(cells[name] for name in headings))
     return table
 
 
@@ -86,18 +97,39 @@ def _cells(one: NumberVerdict) -> Iterator[str]:
     yield one.name
     yield one.published_text
     yield "–" if one.ours is None else f"{one.ours:.2f}"
-    yield "–" if one.judged is None or one.difference is None else f"{one.difference:+.2f}"
-    yield "–" if one.judged is None or one.judged.bound == float("inf") else f"±{_bound(one.judged.bound)}"
-    yield f"{one.margin:g}"
+    yield "–" if one.judged is None or one.difference is None else _signed(one.difference)
+    yield "–" if one.judged is None or one.judged.bound == float("inf") else f"±{_rounded_up(one.judged.bound)}"
+    yield short_margin(one.margin)
     yield "–" if one.n is None else f"{one.n:,}"
     yield "–" if one.mode is None else str(one.mode)
     yield str(one.verdict)
-    yield "; ".join(filter(None, [_least(one), one.reason, one.settle]))
 
 
-def _bound(bound: float) -> str:
-    """Two decimals, and as many as show that it is not 0."""
-    return f"{bound:.2f}" if bound >= 0.01 else f"{bound:.1g}"
+def _signed(difference: float) -> str:
+    """`+0.50`, `−0.50`, and nothing as `0.00`."""
+    text = f"{difference:+.2f}"
+    return text[1:] if not float(text) else text.replace("-", "−")
+
+
+def _rounded_up(bound: float) -> str:
+    """Two decimals, never less than what the data support."""
+    return f"{math.ceil(bound * 100 - 1e-9) / 100:.2f}"
+
+
+def short_margin(margin: float) -> str:
+    """At most two decimals, and as many as show that it is not 0."""
+    return f"{round(margin, 2):g}" if margin >= 0.01 else f"{margin:.1g}"
+
+
+def _remarks(compared: PublishedComparison) -> Iterator[str]:
+    """Why a number has its verdict and what to do next: each remark once, behind the numbers that it is about."""
+    about: dict[str, list[str]] = {}
+    for one in compared.numbers:
+        if remark := "; ".join(filter(None, [_least(one), one.reason, one.settle])):
+            about.setdefault(remark, []).append(one.name)
+    for remark, names in about.items():
+        is_all = len(names) == len(compared.numbers) > 1
+        yield f"{f'all {len(names)}' if is_all else _some(names, _NAMED)}: {remark}"
 
 
 def _least(one: NumberVerdict) -> str:
@@ -145,5 +177,5 @@ def knobs_table(pairs: Sequence[KnobPair], title: str) -> Table:
     return table
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -31,10 +31,10 @@ class NearTieFlips(FrozenRecord):
         """For people, in one line."""
         if not self.flips:
             return f"no answer differs; {self.fragile} are fragile: two tokens lay within {self.threshold:g} nats"
-        rest = self.flips - self.began_at_near_tie
+        rest, verb = self.flips - self.began_at_near_tie, "differs" if self.flips == 1 else "differ"
         others = f"; rounding alone does not explain the other {rest}" if rest else ""
         return (
-            f"{counted(self.flips, 'answer')} differ, {self.began_at_near_tie} of them with two tokens within "
+            f"{counted(self.flips, 'answer')} {verb}, {self.began_at_near_tie} of them with two tokens within "
             f"{self.threshold:g} nats in either run{others}; of {self.fragile} such answers {self.fragile_not_flipped} "
             "are the same"
         )

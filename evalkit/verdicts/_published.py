@@ -10,9 +10,11 @@ The rule is in `_rule.py`, the errors of its three modes in `_gaps.py`, and `doc
 
 from __future__ import annotations
 
+import html
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.published import PublishedScore
 from evalkit.scores import ALTERED, TaskScore, overall_weights, task_weights
@@ -26,6 +28,9 @@ from ._settle import settle
 from ._sides import Side
 from ._table import Decision, decide
 from ._tests import Lean, mcnemar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["NumberVerdict", "PublishedComparison", "compare_published", "explain_published"]
 
@@ -96,7 +101,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or value == float("inf") else round(value, _PLACES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PublishedComparison:
     """A run beside the published numbers of its model."""
 
@@ -169,6 +174,37 @@ class PublishedComparison:
             "knobs": [pair.to_json() for pair in self.knobs],
             "notes": list(self.notes),
         }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each published number: both scores, their difference, and the verdict with its interval."""
+        import pandas
+
+        rows = [{"name": one.name, **one.to_json()} for one in self.numbers]
+        return pandas.DataFrame(rows, columns=_COLUMNS)
+
+    def __repr__(self) -> str:
+        counts = Counter(str(one.verdict) for one in self.numbers)
+        if self.absent:
+            counts["not in this run"] = len(self.absent)
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        rope = "" if self.rope == "native" else f" · RoPE {self.rope}"
+        named = f"{self.benchmark} · {self.model}{rope} · {self.protocol}"
+        return f"<PublishedComparison {named}: {self.table_verdict} ({counted})>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        """The table of `to_pandas` for notebooks; every text is escaped."""
+        shown = self.to_pandas().drop(columns=["kind", "source", "published", "low", "p"])
+        table: str = shown.to_html(index=False, escape=True, na_rep="–", border=0, float_format="{:.2f}".format)
+        return f"<p>{html.escape(repr(self).strip('<>'))}</p>{table}"
+
+
+_COLUMNS = [
+    "kind", "name", "published_text", "published", "ours", "difference", "bound", "margin", "low", "p", "n", "mode",
+    "verdict", "reason", "settle", "source",
+]  # fmt: skip
 
 
 def explain_published(side: Side, target: Target) -> tuple[KnobPair, ...]:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from _pytest.capture import CaptureIO
 from typer.testing import CliRunner
 
 from evalkit.cli import app
@@ -30,7 +31,9 @@ def test_the_check_names_table_row_and_reason() -> None:
     assert "leval.csv:26" in line
     assert "opencompass-long-context" in line
     assert "next to it are 72.862 and 73.234" in line
-    assert re.search(r"\d+ numbers: \d+ held against the scores that their samples can have, 55 means computed", output)
+    assert re.search(
+        r"\d+ numbers: \d+ checked against the scores that their samples can have, 55 means computed", output
+    )
 
 
 def test_the_check_writes_json_alone() -> None:
@@ -51,7 +54,7 @@ def test_a_users_file_is_checked_alike(tmp_path: Path) -> None:
     output = run("check", str(path))
 
     assert "a mean of at least 2 runs can read so" in output
-    assert "1 number: 1 held against" in output
+    assert "1 number: 1 checked against" in output
 
 
 def test_a_bad_file_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -84,3 +87,39 @@ def test_an_unknown_model_names_the_nearest() -> None:
     """A misspelt model is answered with the right one."""
     with pytest.raises(UnknownNameError, match="did you mean 'gpt-4'"):
         run("show", "gpt4")
+
+
+def test_findings_fit_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One below the other, no line wider than eighty columns, rows and reasons whole."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(CaptureIO, "isatty", lambda _: True)
+
+    app(["published", "check"], standalone_mode=False)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert 80 >= max(map(len, lines))
+    assert "leval tpo, gpt-4: 72.93, n = 269 (opencompass-long-context, leval.csv:26)" in lines
+
+
+@pytest.mark.parametrize(("model", "is_published"), [("llama3-8b-instruct", True), ("my-model", False)])
+def test_scores_say_how_to_hold_them_against_published_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, is_published: bool
+) -> None:
+    """Where they were written, and the next command where the model has published numbers."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / model).mkdir()
+    row = {"pred": "Food", "answers": ["Food"], "all_classes": ["Food", "Date"], "length": 9}
+    (tmp_path / model / "trec.jsonl").write_text(json.dumps(row) + "\n")
+
+    result = RUNNER.invoke(app, ["score", model, "--format", "longbench", "--out", "the scores"])
+
+    assert "evalkit: longbench: results in the scores\n" in result.stderr
+    assert is_published == ("evalkit compare 'the scores' published\n" in result.stderr)
+
+
+def test_margins_are_shown_with_two_decimals() -> None:
+    """A tenth of 25.55 is 2.555, which nobody needs to read."""
+    line = next(line for line in run("show", "gpt4-32k").splitlines() if "codeU" in line)
+
+    assert "2.555" not in line
+    assert line.split()[6].startswith("2.5")

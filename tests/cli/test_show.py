@@ -180,3 +180,30 @@ def test_nothing_to_show_is_said(run: Command, evalkit: Command) -> None:
     done = evalkit("show", "run", "--failed")
 
     assert (0, "", "evalkit: run: no such sample; nothing to show\n") == (done.code, done.out, done.err)
+
+
+def test_answers_made_elsewhere_are_shown_from_their_scores(evalkit: Command, bare: Path) -> None:
+    """Answer, targets and score of what `score --out` keeps, when the outputs are gone."""
+    rows = [
+        {"pred": text, "answers": ["Food"], "all_classes": ["Food", "Date"], "length": 9} for text in ("Food", "no")
+    ]
+    (bare / "outputs").mkdir()
+    (bare / "outputs" / "trec.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    evalkit("score", "outputs", "--format", "longbench", "--out", "kept")
+    (bare / "outputs" / "trec.jsonl").unlink()
+
+    done = evalkit("show", "kept", "--wrong")
+
+    assert done.out.splitlines()[:6] == [
+        "longbench/trec/1 · classification 0.00", "  answer:", "    no", "  made elsewhere", "  targets:", "    Food",
+    ]  # fmt: skip
+    assert "unknown sample of kept" in evalkit("show", "kept", "longbench/trec/7").complaint
+    assert ["Food"] == json.loads(evalkit("show", "kept", "longbench/trec/0", "--json", "-").out)[0]["answers"]
+
+
+def test_scores_of_a_run_show_its_samples(run: Command, evalkit: Command) -> None:
+    """A folder of scores names the run, whose records say more."""
+    run("--limit", 1)
+    evalkit("score", "run", "--out", "scores")
+
+    assert evalkit("show", "run").out == evalkit("show", "scores").out

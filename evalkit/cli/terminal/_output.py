@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UserError
-from evalkit.printable import printable_json, printable_lines, safe_message
+from evalkit.printable import printable, printable_json, printable_lines, safe_message
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["check_target", "note", "print_json", "print_table", "say", "terminal_room"]
+__all__ = ["check_target", "note", "print_json", "print_table", "say", "say_wrapped", "terminal_room"]
 
 _RECORDS = frozenset(
     ("run.json", "run.copy.json", "samples.jsonl", "outputs.json", "answers.jsonl", "scores.json", "scores.jsonl")
@@ -34,6 +34,16 @@ def note(message: str) -> None:
 def say(text: str = "", end: str = "\n") -> None:
     """Lines of an answer on standard output, at once."""
     print(printable_lines(text), end=end, flush=True)
+
+
+def say_wrapped(line: str, indent: str = "  ") -> None:
+    """One line of an answer, at a terminal broken at blanks, `indent` before what follows; whole in a file or pipe."""
+    from textwrap import wrap
+
+    room, line = terminal_room(), printable(line)
+    parts = [line] if room is None else wrap(line, room, subsequent_indent=indent, break_on_hyphens=False)
+    for part in parts or [""]:
+        say(part)
 
 
 def terminal_room() -> int | None:
