@@ -55,6 +55,7 @@ def reproduce(
     from evalkit._reproduce import carry_out, plan_attempts
     from evalkit.errors import UserError
 
+    from ._verdicts import print_comparison
     from .terminal import check_target, note, print_json
 
     check_target(json)
@@ -64,13 +65,16 @@ def reproduce(
         raise UserError(f"{', '.join(given['model'])}: one model at a time")
     attempts = plan_attempts(given, reruns)
     results: list[PublishedComparison] = []
-    for attempt in attempts:
-        note(_what(attempt))
+    codes = [0]
+    for number, attempt in enumerate(attempts, 1):
+        place = f"{number} of {len(attempts)}: " if len(attempts) > 1 else ""
+        note(f"{place}{_what(attempt)}")
         results.append(carry_out(attempt, _run))
+        codes.append(print_comparison(results[-1], is_shown=json != "-"))
     if json is not None:
         objects = [each.to_json() for each in results]
         print_json(objects[0] if len(objects) == 1 else {"schema": 1, "comparisons": objects}, json)
-    return _print(results, is_shown=json != "-")
+    return max(codes)
 
 
 def _what(attempt: Attempt) -> str:
@@ -96,9 +100,3 @@ def _run(settings: RunSettings) -> Path:
     warn(result.scores[name])
     note(f"{name}: results in {folder}")
     return folder
-
-
-def _print(results: list[PublishedComparison], *, is_shown: bool) -> int:
-    from ._verdicts import print_comparison
-
-    return max([print_comparison(each, is_shown=is_shown) for each in results], default=0)
