@@ -21,7 +21,7 @@ from evalkit._python import (
     read_call,
     watching,
 )
-from evalkit.errors import ReadOnlyError, UserError
+from evalkit.errors import ReadOnlyError, RunConflictError, UserError
 from evalkit.paths import cache_root
 from evalkit.published import published
 from evalkit.reports import (
@@ -48,6 +48,7 @@ from evalkit.runs import (
     conflict_with,
     execute,
     holds_files,
+    is_being_written,
     listed,
     open_session,
     plan_session,
@@ -443,6 +444,8 @@ def make_leaderboard(
     twice = next((run for index, run in enumerate(runs) if run.resolve() in map(Path.resolve, runs[:index])), None)
     if twice is not None:
         raise UserError(f"{twice}: the run is named twice; leave one out")
+    if (busy := next(filter(is_being_written, runs), None)) is not None:
+        raise RunConflictError(f"{busy}: a run is still being written there: rank it when it has ended")
     scores = [scores_of_folder(run) if holds_scores_only(run) else score_run(run)[0] for run in runs]
     columns = [model_column(run, each) for run, each in zip(runs, scores, strict=True)]
     board = rank_scores(benchmark, columns, protocol=protocol, source=source, tasks=tasks, sort=sort)

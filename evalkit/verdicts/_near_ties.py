@@ -32,11 +32,11 @@ class NearTieFlips(FrozenRecord):
         if not self.flips:
             return f"no answer differs; {self.fragile} are fragile: two tokens lay within {self.threshold:g} nats"
         rest, verb = self.flips - self.began_at_near_tie, "differs" if self.flips == 1 else "differ"
-        others = f"; rounding alone does not explain the other {rest}" if rest else ""
+        others = f"; {rest} did not, so rounding alone does not explain {'it' if rest == 1 else 'them'}" if rest else ""
+        same = f"; {self.fragile_not_flipped} that met one are the same" if self.fragile_not_flipped else ""
         return (
-            f"{counted(self.flips, 'answer')} {verb}, {self.began_at_near_tie} of them with two tokens within "
-            f"{self.threshold:g} nats in either run{others}; of {self.fragile} such answers {self.fragile_not_flipped} "
-            "are the same"
+            f"{counted(self.flips, 'answer')} {verb}: {self.began_at_near_tie} met a near tie (two tokens within "
+            f"{self.threshold:g} nats in either run), where rounding may decide{others}{same}"
         )
 
 

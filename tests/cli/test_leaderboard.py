@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from evalkit.runs import RunStore
+
 Command = Callable[..., Any]
 
 GRID = ("needle-tiny", "needle", "--lengths", "128,256", "--depths", "0,100", "--repeats", "1")
@@ -51,6 +53,17 @@ def test_a_run_is_scored_again_and_nothing_is_written_there(evalkit: Command, ba
     assert {"128": 2, "256": 2} == own["n"]
     assert "no score for 2 of 2 tasks (2048, 4096)" == own["unranked"]
     assert "no mean rank, no score for 2 of 2 tasks (2048, 4096)" in done.out
+
+
+def test_a_run_that_is_being_written_is_refused(evalkit: Command, bare: Path) -> None:
+    """In one line; when the writer has ended it is ranked."""
+    evalkit("run", *GRID, "--out", "run")
+
+    with RunStore(bare / "run"):
+        done = evalkit("leaderboard", "needle", "run")
+
+    assert (2, "evalkit: run: a run is still being written there: rank it when it has ended\n") == (done.code, done.err)
+    assert 0 == evalkit("leaderboard", "needle", "run").code
 
 
 def test_scores_of_outputs_made_elsewhere_stand_beside_them(evalkit: Command, bare: Path) -> None:

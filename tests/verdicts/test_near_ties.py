@@ -35,8 +35,8 @@ def test_flips_are_told_by_the_near_ties_of_either_side() -> None:
     assert NearTieFlips(
         flips=3, began_at_near_tie=2, fragile=3, fragile_not_flipped=1, threshold=near_tie_of("float32")
     ) == found  # fmt: skip
-    assert "3 answers differ, 2 of them" in str(found)
-    assert "rounding alone does not explain the other 1" in str(found)
+    assert "3 answers differ: 2 met a near tie" in str(found)
+    assert "1 did not, so rounding alone does not explain it; 1 that met one are the same" in str(found)
 
 
 def test_the_coarser_run_sets_the_threshold() -> None:
