@@ -9,7 +9,7 @@ import numpy as np
 
 from evalkit.scores import Spread
 
-__all__ = ["effective_clusters", "spread_freedom"]
+__all__ = ["effective_clusters", "freedom_of_sizes", "spread_freedom"]
 
 
 def effective_clusters(clusters: Sequence[str]) -> float:
@@ -29,11 +29,15 @@ def spread_freedom(spread: Spread, clusters: Sequence[str]) -> float:
     differences so sparse, since a variance that hangs on few of them varies more than that of a normal variable: by
     2 / (G − 1) + κ / G of its square, κ their excess kurtosis.
     """
-    return min(_of_sizes(clusters), _of_values(spread))
+    return min(freedom_of_sizes(clusters), _of_values(spread))
 
 
-def _of_sizes(clusters: Sequence[str]) -> float:
-    """(tr AΣ)² / tr (AΣ)², A the matrix of the jackknife's variance in the clusters' sums, Σ theirs."""
+def freedom_of_sizes(clusters: Sequence[str]) -> float:
+    """Degrees of freedom of the jackknife's variance of a mean; clusters − 1 where they are of one size, else fewer.
+
+    (tr AΣ)² / tr (AΣ)², A the matrix of that variance in the clusters' sums, Σ the variances of these where the samples
+    of a cluster move as one (Bell and McCaffrey 2002). Two clusters at least.
+    """
     sizes = np.array(list(Counter(clusters).values()), dtype=np.float64)
     shares = sizes / sizes.sum()
     scale = (1 - shares) ** -2.0
@@ -43,7 +47,7 @@ def _of_sizes(clusters: Sequence[str]) -> float:
     total, once, twice = weights.sum(), (weights * cross).sum(), (weights * cross**2).sum()
     squared = both**2 * total**2 + 2 * total * twice - 4 * both * total * once + 2 * once**2
     squared += (weights**2 * (own**2 - (both - 2 * cross) ** 2)).sum()
-    return float((weights * own).sum() ** 2 / squared)
+    return round(float((weights * own).sum() ** 2 / squared), 9)
 
 
 def _of_values(spread: Spread) -> float:
