@@ -113,9 +113,9 @@ def _table_line(compared: PublishedComparison) -> str:
     counts: dict[str, int] = {}
     for one in compared.numbers:
         counts[str(one.verdict)] = counts.get(str(one.verdict), 0) + 1
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    lacking = f", {len(compared.absent)} not in this run" if compared.absent else ""
-    return f"the table: {compared.table_verdict} ({counted}{lacking})"
+    counted = [f"{count} {verdict}" for verdict, count in counts.items()]
+    counted += [f"{len(compared.absent)} not in this run"] if compared.absent else []
+    return f"the table: {compared.table_verdict} ({', '.join(counted)})"
 
 
 def knob_lines(pairs: Sequence[KnobPair]) -> Iterator[str]:
