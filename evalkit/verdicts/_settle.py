@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ._noise import RunNoise, upper_rate
-from ._rule import NORMAL_95, Gap, quantile_of
+from ._rule import NORMAL_95, Gap, Verdict, judge, quantile_of
 
 __all__ = ["settle"]
 
@@ -21,6 +22,8 @@ def settle(gap: Gap, margin: float, n: int, noise: RunNoise | None = None, k: in
     """
     if noise is not None:
         return _by_reruns(gap, margin, noise, (k or 1) / draws, k or 1)
+    if math.isinf(gap.error):
+        return "cannot be settled: of a single document nobody can say how far its answers move"
     needed = _samples(gap, margin, n)
     if needed is None:
         return f"cannot be settled: the difference is at the margin of {margin:.1f} itself, within the printed digits"
@@ -35,34 +38,51 @@ def settle(gap: Gap, margin: float, n: int, noise: RunNoise | None = None, k: in
 
 def _by_reruns(gap: Gap, margin: float, noise: RunNoise, share: float, k: int) -> str:
     published = "a single published run" if k == 1 else f"the mean of {k} published runs"
-    room, limit = _room(gap, margin), _reach(noise, share, MOST_RUNS)
-    if limit > room:
-        floor = gap.digits + limit
-        if floor > margin and abs(gap.difference) - floor <= margin:
-            return f"cannot be settled: the noise of {published} alone is ±{floor:.1f}"
-        return f"cannot be settled should the difference stay: it is nearer to the margin than the noise of {published}"
-    return f"about {_fewest(noise, share, room):,} runs of one's own would settle it, should the difference stay"
+
+    def is_settled(runs: int) -> bool:
+        return _is_settled(gap, margin, *_of_runs(noise, share, runs))
+
+    if is_settled(MOST_RUNS):
+        return (
+            f"about {_fewest(is_settled, 1, MOST_RUNS):,} runs of one's own would settle it, should the difference stay"
+        )
+    error, df = _of_runs(noise, share, MOST_RUNS)
+    floor = gap.digits + quantile_of(df) * error
+    if floor > margin and abs(gap.difference) - floor <= margin:
+        return f"cannot be settled: the noise of {published} alone is ±{floor:.1f}"
+    return f"cannot be settled should the difference stay: it is nearer to the margin than the noise of {published}"
 
 
-def _fewest(noise: RunNoise, share: float, room: float) -> int:
-    """The fewest runs whose noise stays within the room; each one more makes it less."""
-    low, high = 1, MOST_RUNS
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _reach(noise, share, middle) <= room else (middle, high)
-    return high
-
-
-def _reach(noise: RunNoise, share: float, runs: int) -> float:
-    """How far so many runs of our own and a published mean of `share` such runs may lie apart by noise alone."""
+def _of_runs(noise: RunNoise, share: float, runs: int) -> tuple[float, float]:
+    """Error and degrees of freedom of so many runs of our own beside a published mean of `share` such runs."""
     error, df = noise.expected(runs)
-    return quantile_of(df) * error * math.sqrt(1 / share + 1 / runs)
+    return error * math.sqrt(1 / share + 1 / runs), df
 
 
 def _samples(gap: Gap, margin: float, n: int) -> int | None:
-    """The samples at which the interval just clears the margin; the error falls with their root."""
-    room = _room(gap, margin)
-    return None if room <= 0 else math.ceil(n * (quantile_of(gap.df) * gap.error / room) ** 2)
+    """The samples at which the verdict is one; the error falls with their root."""
+    if _room(gap, margin) <= 0:
+        return None
+
+    def is_settled(samples: int) -> bool:
+        return _is_settled(gap, margin, gap.error * math.sqrt(n / samples), gap.df)
+
+    high = 2 * n
+    while not is_settled(high):
+        high *= 2
+    return _fewest(is_settled, n, high)
+
+
+def _fewest(is_settled: Callable[[int], bool], low: int, high: int) -> int:
+    """The fewest of more than `low` that settle it, where `high` do; more of them always do."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_settled(middle) else (middle, high)
+    return high
+
+
+def _is_settled(gap: Gap, margin: float, error: float, df: float) -> bool:
+    return judge(Gap(gap.difference, error, df, gap.digits), margin).verdict is not Verdict.INCONCLUSIVE
 
 
 def _room(gap: Gap, margin: float) -> float:

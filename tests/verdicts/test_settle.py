@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from evalkit.verdicts import Verdict, judge, rerun_gap, run_noise, settle, unpaired_gap
+from evalkit.verdicts import Gap, Verdict, judge, rerun_gap, run_noise, settle, unpaired_gap
 
 from .made import made_values, right
 
@@ -91,3 +91,24 @@ def test_a_difference_at_the_margin_stays_there() -> None:
 
     assert "at the margin" in settle(unpaired_gap(ours, 69.5, 70.5, 200), 2.0, 200)
     assert "nearer to the margin" in settle(rerun_gap([ours, ours], 69.95, 70.05, 1), 2.0, 200, run_noise([ours, ours]))
+
+
+def test_samples_that_settle_a_difference_are_more_than_there_are() -> None:
+    """A least-effect test has two tails: what one tail of it would settle is not settled yet."""
+    clusters = [str(place % 5) for place in range(55)]
+    gap = unpaired_gap(made_values(right(0, 55), clusters), 99.95, 100.0, 55)
+    assert Verdict.INCONCLUSIVE is judge(gap, 3.0).verdict
+
+    needed = int(re.findall(r"[\d,]+", settle(gap, 3.0, 55))[0].replace(",", ""))
+
+    assert needed > 55
+    for n, expected in ((needed, Verdict.DIFFERS), (needed - 1, Verdict.INCONCLUSIVE)):
+        scaled = type(gap)(gap.difference, gap.error * math.sqrt(55 / n), gap.df, gap.digits)
+        assert expected is judge(scaled, 3.0).verdict
+
+
+def test_a_single_document_settles_nothing() -> None:
+    """In a mean with a task whose paired answers are all of one document, no number of samples is named."""
+    said = settle(Gap(1.0, math.inf, math.inf, 0.05), 3.0, 200)
+
+    assert "cannot be settled: of a single document" in said
