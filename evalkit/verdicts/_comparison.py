@@ -34,7 +34,7 @@ class PairedScore(FrozenRecord):
     se: float | None
     """Standard error of the difference; null where there is no interval."""
     df: float | None
-    """Its degrees of freedom: of a task, clusters − 1."""
+    """Its degrees of freedom: of a task, clusters − 1 where they are of one size, else fewer."""
     p: float | None
     """Two-sided p value of no difference; null where nothing can be said."""
     smallest_detectable: float | None

@@ -11,7 +11,7 @@ from evalkit.errors import UserError
 from evalkit.published import PublishedScore, pinned_outputs
 from evalkit.scores import Spread, TaskValues, cluster_spread
 
-from ._gaps import paired_gap, paired_spread, rerun_gap, unpaired_gap
+from ._gaps import may_assume_spread, paired_gap, paired_spread, rerun_gap, unpaired_gap
 from ._knobs import facts_of, own_knobs, pinned_differences
 from ._noise import RunNoise, run_noise
 from ._pairing import pair
@@ -68,6 +68,11 @@ class Evidence:
     notes: Sequence[str] = ()
     """What a reader should know of the published answers."""
 
+    @property
+    def draws(self) -> int:
+        """Answers to each sample in one of our runs."""
+        return 1 if self.side.manifest is None else self.side.manifest.draws
+
     def of_row(self, row: PublishedScore) -> Found | None:
         """Our score of a task, range or length beside its number; None where we have no such samples."""
         ours = part_of(self.side.measured.values, row, self.side.measured)
@@ -86,7 +91,7 @@ class Evidence:
                 noise = run_noise(runs)
                 return Found(
                     Mode.RERUN,
-                    rerun_gap(runs, low, high, row.runs_averaged, noise),
+                    rerun_gap(runs, low, high, row.runs_averaged, noise, self.draws),
                     noise.spread,
                     noise,
                     reason=reason,
@@ -104,7 +109,8 @@ class Evidence:
         runs = [values, *(run[task] for run in self.reruns if task in run)]
         if len(runs) > 1:
             noise = run_noise(runs)
-            return Found(Mode.RERUN, rerun_gap(runs, values.score, values.score, None, noise), noise.spread, noise)
+            gap = rerun_gap(runs, values.score, values.score, None, noise, self.draws)
+            return Found(Mode.RERUN, gap, noise.spread, noise)
         gap = unpaired_gap(values, values.score, values.score, len(values.ids), _is_overlap(values))
         return Found(Mode.UNPAIRED, gap, cluster_spread(values.columns, values.clusters, values.combine))
 
@@ -113,7 +119,8 @@ class Evidence:
         is_assumed = _is_overlap(ours)
         gap = unpaired_gap(ours, low, high, row.n or len(ours.ids), is_assumed)
         said = [reason] if reason else []
-        said += ["assumes that their samples spread as ours"] if is_assumed and len(ours.ids) > 50 else []
+        if is_assumed and may_assume_spread(ours, row.n or len(ours.ids)):
+            said.append("assumes that their samples spread as ours")
         spread = cluster_spread(ours.columns, ours.clusters, ours.combine)
         return Found(Mode.UNPAIRED, gap, spread, reason="; ".join(said))
 
@@ -193,6 +200,11 @@ def _checked(side: Side, rerun: Side, rows: Sequence[PublishedScore]) -> Mapping
     if different:
         name = different[0]
         raise UserError(f"--rerun {rerun.name}: not the same {name} ({mine.get(name)}, {other.get(name)})")
+    if side.manifest.draws != rerun.manifest.draws:
+        raise UserError(
+            f"--rerun {rerun.name}: not as many draws of each sample ({side.manifest.draws}, {rerun.manifest.draws}): "
+            "a mean of more moves less"
+        )
     pinned = pinned_differences(own_knobs(side), own_knobs(rerun), rows)
     if pinned:
         raise UserError(

@@ -15,16 +15,17 @@ import numpy as np
 
 from evalkit.scores import CLUSTER_T, Spread, TaskValues, cluster_interval, cluster_spread, t_quantile
 
+from ._freedom import effective_clusters, spread_freedom
 from ._noise import RunNoise, run_noise, upper_rate
 from ._parts import same_samples, score_of
 from ._rule import NORMAL_95, Gap
 
-__all__ = ["mean_gap", "paired_gap", "paired_spread", "rerun_gap", "unpaired_gap"]
+__all__ = ["may_assume_spread", "mean_gap", "paired_gap", "paired_spread", "rerun_gap", "unpaired_gap"]
 
 NORMAL_975 = 1.959963984540054
 """The value that a standard normal variable stays below with a probability of 0.975."""
 EQUAL_SPREAD_MIN = 51
-"""From so many samples on their spread may be taken for the published one's; below, it must be bounded."""
+"""From so many samples, and documents, on their spread may be taken for the published one's; else it is bounded."""
 
 
 def paired_spread(ours: TaskValues, theirs: TaskValues) -> Spread | None:
@@ -55,17 +56,26 @@ def paired_gap(ours: TaskValues, theirs: TaskValues, printed_low: float, printed
     if spread is not None:
         singly = paired_spread(replace(ours, clusters=ours.ids), theirs)
         error = max(spread.error, singly.error if singly is not None else 0.0)
-        return _gap(score_of(ours), printed_low, printed_high, error, spread.df)
+        df = spread_freedom(spread, ours.clusters)
+        return _gap(score_of(ours), printed_low, printed_high, error, df)
     is_alike = bool(np.array_equal(ours.columns, theirs.columns, equal_nan=True))
     return _gap(score_of(ours), printed_low, printed_high, 0.0 if is_alike else math.inf, math.inf)
 
 
 def rerun_gap(
-    runs: Sequence[TaskValues], printed_low: float, printed_high: float, k: int | None, noise: RunNoise | None = None
+    runs: Sequence[TaskValues],
+    printed_low: float,
+    printed_high: float,
+    k: int | None,
+    noise: RunNoise | None = None,
+    draws: int = 1,
 ) -> Gap:
-    """From two or more runs of our own: the noise of their mean, and of the mean of `k` published runs (None: one)."""
+    """From two or more runs of our own: the noise of their mean, and of the mean of `k` published runs (None: one).
+
+    Where each of our runs is the mean of several `draws`, a published run of one draw moves more than ours do.
+    """
     noise = noise or run_noise(runs)
-    error = noise.error * math.sqrt(1 / (k or 1) + 1 / len(runs))
+    error = noise.error * math.sqrt(draws / (k or 1) + 1 / len(runs))
     return _gap(sum(score_of(run) for run in runs) / len(runs), printed_low, printed_high, error, noise.df)
 
 
@@ -76,15 +86,25 @@ def unpaired_gap(
 
     The published error is bounded: no score of 0–100 can vary more than right and wrong answers of the same mean
     (Bhatia and Davis 2000). `spread_is_ours` takes our own spread for it instead, which nothing vouches for: say so
-    wherever the verdict is shown. It is not taken for 50 samples or fewer. For a task without a printed score, whose
-    error a mean needs, give our own score as both ends.
+    wherever the verdict is shown. It is not taken for 50 samples or documents or fewer. For a task without a printed
+    score, whose error a mean needs, give our own score as both ends.
     """
     score, middle = score_of(ours), (printed_low + printed_high) / 2
     own = _own_side(ours)
     theirs = own.error * math.sqrt(len(ours.ids) / n)
-    if not spread_is_ours or n < EQUAL_SPREAD_MIN:
-        theirs = _bounded_error(middle, n / own.effect)
+    if not spread_is_ours or not may_assume_spread(ours, n):
+        theirs = _bounded_error(middle, n / own.effect, _top(ours))
     return _gap(score, printed_low, printed_high, math.hypot(own.error, theirs), own.df)
+
+
+def may_assume_spread(ours: TaskValues, n: int) -> bool:
+    """Whether samples and documents are enough to take our spread for that of `n` published samples."""
+    return n >= EQUAL_SPREAD_MIN and effective_clusters(ours.clusters) >= EQUAL_SPREAD_MIN
+
+
+def _top(ours: TaskValues) -> float:
+    """The most that a sample can score: 100, or more where a protocol sums over references."""
+    return max(100.0, float(np.nanmax(ours.columns, initial=0.0)))
 
 
 def _gap(score: float, low: float, high: float, error: float, df: float) -> Gap:
@@ -107,10 +127,10 @@ def _own_side(ours: TaskValues) -> _OwnSide:
     spread = cluster_spread(ours.columns, ours.clusters, ours.combine)
     interval = cluster_interval(ours.columns, ours.clusters, ours.combine, score=score)
     if spread is None or interval is None:
-        return _OwnSide(_bounded_error(score, clusters), len(ours.ids) / clusters, max(clusters - 1, 1))
+        return _OwnSide(_bounded_error(score, clusters, _top(ours)), len(ours.ids) / clusters, max(clusters - 1, 1))
     quantile = t_quantile(0.975, spread.df) if interval.kind == CLUSTER_T else NORMAL_975
     reach = max(score - interval.low, interval.high - score) / quantile
-    return _OwnSide(max(spread.error, reach), _design_effect(ours, spread), spread.df)
+    return _OwnSide(max(spread.error, reach), _design_effect(ours, spread), spread_freedom(spread, ours.clusters))
 
 
 def _design_effect(ours: TaskValues, spread: Spread) -> float:
@@ -120,15 +140,15 @@ def _design_effect(ours: TaskValues, spread: Spread) -> float:
     return max(1.0, (spread.error / singly.error) ** 2)
 
 
-def _bounded_error(score: float, n: float) -> float:
-    """The largest standard error of a score of 0–100 over `n` samples.
+def _bounded_error(score: float, n: float, top: float) -> float:
+    """The largest standard error of a score of 0 to `top` over `n` samples.
 
-    As the reach of Clopper and Pearson's bound on its longer side, so that 0 and 100 have one too.
+    As the reach of Clopper and Pearson's bound on its longer side, so that 0 and the top have one too.
     """
-    share = min(max(score / 100, 0.0), 1.0)
+    share = min(max(score / top, 0.0), 1.0)
     above = upper_rate(share * n, n) - share
     below = upper_rate((1 - share) * n, n) - (1 - share)
-    return 100 * max(above, below) / NORMAL_95
+    return top * max(above, below) / NORMAL_95
 
 
 def mean_gap(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from evalkit.scores import Spread, TaskValues, t_quantile, two_sided_p
 
 from ._comparison import PairedScore, TaskComparison
+from ._freedom import freedom_of_sizes
 from ._gaps import mean_gap, paired_spread
 from ._rule import Gap
 from ._tests import mcnemar, resample, smallest_detectable, spread_interval
@@ -34,7 +35,7 @@ def compare_samples(ours: TaskValues, theirs: TaskValues) -> PairedScore:
         left=left,
         right=right,
         difference=left - right,
-        **_uncertainty(spread, left - right),
+        **_uncertainty(spread, ours.clusters, left - right),
         p=_p(ours, theirs, spread, left - right),
     )
 
@@ -105,14 +106,15 @@ def _score(values: TaskValues) -> float:
     return float(values.combine(means.tolist()))
 
 
-def _uncertainty(spread: Spread | None, difference: float) -> dict[str, Any]:
+def _uncertainty(spread: Spread | None, clusters: Sequence[str], difference: float) -> dict[str, Any]:
     """Interval, error, degrees of freedom; nothing where clusters are few, or all differ alike from zero."""
     if spread is None or len(spread.influence) < MIN_CLUSTERS or (not spread.error and abs(difference) > SAME):
         return _NOTHING
+    df = freedom_of_sizes(clusters)
     return {
-        "ci95": spread_interval(spread),
+        "ci95": spread_interval(spread, df),
         "se": spread.error,
-        "df": float(spread.df),
+        "df": df,
         "smallest_detectable": smallest_detectable(spread.error) if spread.error else None,
     }
 
@@ -123,7 +125,7 @@ def _p(ours: TaskValues, theirs: TaskValues, spread: Spread | None, difference: 
         return None
     if len(spread.influence) <= MOST_RESAMPLED or not spread.error:
         return resample(ours, theirs)
-    return _p_of_t(difference, spread.error, spread.df)
+    return _p_of_t(difference, spread.error, freedom_of_sizes(ours.clusters))
 
 
 def _p_of_t(difference: float, error: float, df: float) -> float:

@@ -229,7 +229,7 @@ def compare_published(side: Side, target: Target, reruns: Sequence[Side] = ()) -
         model=target.model,
         rope=target.rope,
         protocol=side.measured.scores.protocol,
-        numbers=tuple(_decided(judged)),
+        numbers=tuple(_decided(judged, evidence.draws)),
         absent=tuple(number.name for number in numbers if number.name not in done),
         knobs=explain_published(side, target),
         notes=tuple(dict.fromkeys([*side.notes, *evidence.notes, *_setup_notes(target.rows)])),
@@ -383,7 +383,7 @@ def _summed(leans: Sequence[Lean]) -> Lean:
     return Lean(worse, better, mcnemar(worse, better))
 
 
-def _decided(judgements: Sequence[_Judgement]) -> Iterator[NumberVerdict]:
+def _decided(judgements: Sequence[_Judgement], draws: int) -> Iterator[NumberVerdict]:
     """The verdicts, each table's `differs` corrected for how many numbers it has."""
     decisions: dict[str, Decision] = {}
     for family in dict.fromkeys(one.number.row.family for one in judgements):
@@ -393,7 +393,7 @@ def _decided(judgements: Sequence[_Judgement]) -> Iterator[NumberVerdict]:
         decision = decisions.get(one.name)
         verdict = Verdict.NOT_COMPARABLE if decision is None else decision.verdict
         reasons = [one.reason, "" if decision is None else decision.reason]
-        yield _number_verdict(one, verdict, "; ".join(filter(None, reasons)))
+        yield _number_verdict(one, verdict, "; ".join(filter(None, reasons)), draws)
 
 
 def _decided_table(members: Sequence[_Judgement]) -> dict[str, Decision]:
@@ -417,7 +417,7 @@ def _decided_table(members: Sequence[_Judgement]) -> dict[str, Decision]:
     return {**decisions, **dict.fromkeys(moved, leaning)}
 
 
-def _number_verdict(one: _Judgement, verdict: Verdict, reason: str) -> NumberVerdict:
+def _number_verdict(one: _Judgement, verdict: Verdict, reason: str, draws: int) -> NumberVerdict:
     row = one.number.row
     return NumberVerdict(
         name=one.name,
@@ -432,14 +432,16 @@ def _number_verdict(one: _Judgement, verdict: Verdict, reason: str) -> NumberVer
         margin=row.margin,
         judged=one.judged,
         reason=reason,
-        settle=_settled(one) if verdict is Verdict.INCONCLUSIVE else "",
+        settle=_settled(one, draws) if verdict is Verdict.INCONCLUSIVE else "",
     )
 
 
-def _settled(one: _Judgement) -> str:
+def _settled(one: _Judgement, draws: int) -> str:
     """What would settle the number."""
     assert one.found is not None  # an inconclusive number was compared
     row, found, n = one.number.row, one.found, one.number.n or 0
     if found.mode is Mode.PAIRED:
         return "nothing on these samples: they are all there are, and the published answers to them are known"
-    return settle(found.gap, row.margin, n, found.noise, row.runs_averaged)
+    if one.judged is not None and one.judged.verdict is Verdict.DIFFERS:
+        return "more samples or runs of one's own may: it differs by itself, but many numbers are tested"
+    return settle(found.gap, row.margin, n, found.noise, row.runs_averaged, draws)

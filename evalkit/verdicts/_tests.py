@@ -82,9 +82,9 @@ def smallest_detectable(error: float) -> float:
     return DETECTABLE * error
 
 
-def spread_interval(spread: Spread) -> tuple[float, float]:
-    """95% interval of a paired difference: Student's t with clusters − 1 degrees of freedom."""
-    reach = t_quantile(0.975, spread.df) * spread.error
+def spread_interval(spread: Spread, df: float | None = None) -> tuple[float, float]:
+    """95% interval of a paired difference: Student's t, with clusters − 1 degrees of freedom unless they are given."""
+    reach = t_quantile(0.975, spread.df if df is None else df) * spread.error
     return spread.score - reach, spread.score + reach
 
 

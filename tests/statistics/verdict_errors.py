@@ -268,6 +268,7 @@ def geometric_mean(means: Sequence[float]) -> float:
 def worlds() -> Iterator[tuple[str, World]]:
     """Every setting, with the line of the table that it belongs to."""
     yield from _runs_of_the_same_items()
+    yield from _one_large_document()
     yield from _means_of_tasks()
     yield from _samples_of_their_own()
 
@@ -287,6 +288,19 @@ def _runs_of_the_same_items() -> Iterator[tuple[str, World]]:
             draw = same_items(kind, sizes, unstable, together, count, f"{n} {unstable} {size}")
             line = f"{mode} {kind}, {_documents(size)}, runs {count}"
             yield line, World(f"{line}, {about}", names(sizes), margin, draw, verdict, combine)
+
+
+def _one_large_document() -> Iterator[tuple[str, World]]:
+    """Half or nine tenths of the samples are of one document, the others of one each."""
+    modes = (("R", 2, by_reruns), ("P", 1, by_pairs))
+    for (mode, count, verdict), kind, share in itertools.product(modes, ("binary 0.7", "f1"), (0.5, 0.9)):
+        for (n, margin), unstable, together in itertools.product(SETTINGS, UNSTABLE, (0.5, 0.9)):
+            sizes = [round(share * n), *[1] * (n - round(share * n))]
+            margin = 100 * math.ceil(margin / 100 * n) / n
+            about = f"n {n}, unstable {unstable:g}, margin {margin:g}, share {share:g}, together {together:g}"
+            draw = same_items(kind, sizes, unstable, together, count, f"{n} {unstable} large {share}")
+            line = f"{mode} {kind}, one large document, runs {count}"
+            yield line, World(f"{line}, {about}", names(sizes), margin, draw, verdict)
 
 
 def _documents(size: str) -> str:

@@ -41,7 +41,7 @@ def test_a_paired_error_is_that_of_the_flips() -> None:
     gap = paired_gap(ours, theirs, *PRINTED)
 
     assert 100 * math.sqrt(0.05 / 200) == pytest.approx(gap.error, rel=0.01)
-    assert 199 == gap.df
+    assert 2 / (2 / 199 + (200 / 10 - 3) / 200) == pytest.approx(gap.df, rel=0.01)
 
 
 def test_flips_of_one_document_that_cancel_are_not_nothing() -> None:
@@ -170,3 +170,54 @@ def test_without_a_score_nothing_is_compared() -> None:
 
     with pytest.raises(ValueError, match="no score"):
         unpaired_gap(replace(made_values(right(1, 9)), score=None), 0.0, 0.0, 9)
+
+
+def test_one_large_document_counts_as_one() -> None:
+    """100 samples of one document and 20 of others tell hardly more of a variance than two clusters do."""
+    generator = np.random.default_rng(7)
+    theirs, ours = (100.0 * (generator.random(120) < 0.5) for _ in range(2))
+    unequal = ["a"] * 100 + [str(place) for place in range(20)]
+    equal = [str(place // 6) for place in range(120)]
+
+    few, many = (
+        paired_gap(made_values(ours, names), made_values(theirs, names), 50.0, 50.0) for names in (unequal, equal)
+    )
+
+    assert few.df < 1.1
+    assert 10 < many.df <= 19
+
+
+def test_a_single_difference_is_no_sure_measure_of_its_kind() -> None:
+    """One flip in 200: Student's t of two degrees of freedom, not of 199."""
+    theirs, ours = made_values(right(140, 200)), made_values(right(141, 200))
+
+    gap = paired_gap(ours, theirs, *PRINTED)
+
+    assert 2 < gap.df < 2.1
+    assert judge(gap, 3.0).bound == pytest.approx(0.5 + 0.05 + 2.92 * 0.5, abs=0.05)
+
+
+def test_a_published_spread_is_that_of_sums_over_references() -> None:
+    """Scores of up to 300 vary more than right and wrong answers of the same mean."""
+    plain, summed = made_values(right(120, 400)), made_values([300.0] * 40 + [0.0] * 360)
+
+    known, wide = (unpaired_gap(values, 29.95, 30.05, 400) for values in (plain, summed))
+
+    own = np.std(summed.columns, ddof=1) / math.sqrt(400)
+    assert wide.error**2 > 2 * own**2
+    assert wide.error > 1.8 * known.error
+
+
+def test_a_spread_is_not_taken_for_ours_where_documents_are_few() -> None:
+    """500 ROUGE-like scores of 25 documents: their level in a document is seen 25 times, not 500."""
+    generator = np.random.default_rng(8)
+    scores = np.repeat(100 * generator.beta(4, 12, 25), 20) + generator.normal(0, 2, 500)
+    few, many = (made_values(scores, [str(place // size) for place in range(500)]) for size in (20, 5))
+
+    gaps = [
+        [unpaired_gap(values, 24.95, 25.05, 500, spread_is_ours=is_ours).error for is_ours in (False, True)]
+        for values in (few, many)
+    ]
+
+    assert gaps[0][0] == gaps[0][1]
+    assert gaps[1][0] > gaps[1][1]

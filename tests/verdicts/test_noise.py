@@ -100,3 +100,15 @@ def test_one_run_tells_no_noise() -> None:
         run_noise([made_values(right(1, 2))])
     with pytest.raises(ValueError, match="other samples"):
         run_noise([made_values(right(1, 2)), made_values(right(1, 3))])
+
+
+def test_one_document_beside_crumbs_shows_no_noise_of_documents() -> None:
+    """100 of 104 samples in one document, none changed: whether they change at once, nothing has shown."""
+    clusters = ["a"] * 100 + list("bcde")
+    runs = [made_values(right(52, 104), clusters)] * 2
+
+    noise = run_noise(runs)
+
+    assert noise.df < 1.1
+    assert noise.error > 50
+    assert run_noise([made_values(right(52, 104), [str(place // 4) for place in range(104)])] * 2).error < 2

@@ -102,3 +102,16 @@ def test_a_mean_of_a_task_that_was_not_compared_is_none() -> None:
     both = (made_values(right(5, 8)), made_values(right(2, 8)))
 
     assert compare_mean({"a": both}, {"a": compare_samples(*both)}, {"a": 0.5, "b": 0.5}) is None
+
+
+def test_one_large_document_widens_the_interval() -> None:
+    """60 samples of one document beside 20 of one each: hardly more than one degree of freedom, not 20."""
+    generator = np.random.default_rng(3)
+    ours, theirs = (100.0 * (generator.random(80) < 0.5) for _ in range(2))
+    unequal = ["a"] * 60 + [str(place) for place in range(20)]
+
+    found = compare_samples(made_values(ours, unequal), made_values(theirs, unequal))
+
+    assert found.df is not None and found.se is not None and found.ci95 is not None
+    assert 1 <= found.df < 1.1
+    assert found.ci95[1] - found.ci95[0] > 2 * 9 * found.se

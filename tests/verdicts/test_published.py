@@ -119,6 +119,35 @@ def test_reruns_that_agree_make_a_number_hold() -> None:
     assert 1 < number.judged.bound < 2
 
 
+def test_runs_of_several_draws_count_one_published_draw_as_noisier() -> None:
+    """Our means of four draws move half as much as one draw does; other numbers of draws are no rerun."""
+
+    def drawn(name: str, draws: int, batch: int) -> Side:
+        manifest = made_manifest(settings={"samples_per_question": draws}, engine={"batch": batch})
+        return made_side({"trec": right(137, 200)}, manifest=manifest, name=name)
+
+    one, four = (
+        single(drawn("a", draws, 1), made_row("trec", "68.5"), [drawn("b", draws, 2)]).judged for draws in (1, 4)
+    )
+
+    assert one is not None and four is not None
+    assert ((4 + 1 / 2) / (1 + 1 / 2)) ** 0.5 == pytest.approx((four.bound - 0.05) / (one.bound - 0.05))
+    with pytest.raises(UserError, match=r"not as many draws of each sample \(4, 1\)"):
+        single(drawn("a", 4, 1), made_row("trec", "68.5"), [drawn("b", 1, 2)])
+
+
+def test_a_number_that_only_its_table_takes_back_is_not_settled_by_fewer_samples() -> None:
+    """Holm's correction over many numbers needs more, not the samples at which one number differs alone."""
+    names = ("trec", "hotpotqa", "musique", "qasper", "lcc")
+    side = made_side({name: right(140 if name != "trec" else 167, 200) for name in names})
+    rows = [made_row(name, "70.0", n=200) for name in names]
+
+    number = compared(side, rows).tasks["trec"]
+
+    assert Verdict.INCONCLUSIVE is number.verdict and "Holm" in number.reason
+    assert "differs by itself, but many numbers are tested" in number.settle
+
+
 def test_a_rerun_that_changes_what_the_source_pins_is_refused() -> None:
     """The knob is named, with both values."""
     other = made_side({"trec": right(137, 200)}, manifest=made_manifest(engine={"dtype": "bfloat16"}), name="b")

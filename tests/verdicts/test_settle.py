@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from evalkit.verdicts import Verdict, judge, rerun_gap, run_noise, settle, unpaired_gap
+from evalkit.verdicts import Gap, Verdict, judge, rerun_gap, run_noise, settle, unpaired_gap
 
 from .made import made_values, right
 
@@ -50,7 +50,39 @@ def test_a_single_noisy_published_run_cannot_be_settled() -> None:
 
     assert "cannot be settled: the noise of a single published run alone is ±" in said
     floor = float(said.split("±")[1])
-    assert 1.645 * noise.error + 0.05 == pytest.approx(floor, abs=0.1)
+    assert 1.645 * noise.expected(1000)[0] + 0.05 == pytest.approx(floor, abs=0.1)
+    assert noise.expected(1000)[0] < noise.error
+
+
+def test_a_third_run_settles_what_two_without_a_flip_leave_open() -> None:
+    """No flip in 200 bounds three runs closer than two: nothing that more runs settle is said to be beyond them."""
+    ours = made_values(right(140, 200))
+    two, three = ([ours] * count for count in (2, 3))
+    assert Verdict.INCONCLUSIVE is judge(rerun_gap(two, 69.95, 70.05, 1), 1.0).verdict
+
+    said = settle(rerun_gap(two, 69.95, 70.05, 1), 1.0, 200, run_noise(two))
+
+    assert "about 3 runs of one's own would settle it, should the difference stay" == said
+    assert Verdict.HELD is judge(rerun_gap(three, 69.95, 70.05, 1), 1.0).verdict
+
+
+def test_reruns_are_not_offered_where_they_cannot_settle_it() -> None:
+    """Of 30 samples that never change, the published run still may be 5 points away."""
+    ours = made_values(right(15, 30))
+    gap = unpaired_gap(ours, 49.95, 50.05, 30)
+
+    assert "runs of one's own will not, even if no answer changes in them" in settle(gap, 3.0, 30)
+    many = judge(rerun_gap([ours] * 50, 49.95, 50.05, 1), 3.0)
+    assert Verdict.INCONCLUSIVE is many.verdict
+
+
+def test_a_single_published_draw_is_noisier_than_runs_of_four() -> None:
+    """Four draws a sample halve the noise of our runs, and not that of the published one."""
+    runs = [made_values(right(140, 200)), made_values(right(144, 200))]
+
+    one, four = (rerun_gap(runs, 69.95, 70.05, 1, draws=draws) for draws in (1, 4))
+
+    assert math.sqrt((4 + 1 / 2) / (1 + 1 / 2)) == pytest.approx(four.error / one.error)
 
 
 def test_a_difference_at_the_margin_stays_there() -> None:
@@ -59,3 +91,24 @@ def test_a_difference_at_the_margin_stays_there() -> None:
 
     assert "at the margin" in settle(unpaired_gap(ours, 69.5, 70.5, 200), 2.0, 200)
     assert "nearer to the margin" in settle(rerun_gap([ours, ours], 69.95, 70.05, 1), 2.0, 200, run_noise([ours, ours]))
+
+
+def test_samples_that_settle_a_difference_are_more_than_there_are() -> None:
+    """A least-effect test has two tails: what one tail of it would settle is not settled yet."""
+    clusters = [str(place % 5) for place in range(55)]
+    gap = unpaired_gap(made_values(right(0, 55), clusters), 99.95, 100.0, 55)
+    assert Verdict.INCONCLUSIVE is judge(gap, 3.0).verdict
+
+    needed = int(re.findall(r"[\d,]+", settle(gap, 3.0, 55))[0].replace(",", ""))
+
+    assert needed > 55
+    for n, expected in ((needed, Verdict.DIFFERS), (needed - 1, Verdict.INCONCLUSIVE)):
+        scaled = type(gap)(gap.difference, gap.error * math.sqrt(55 / n), gap.df, gap.digits)
+        assert expected is judge(scaled, 3.0).verdict
+
+
+def test_a_single_document_settles_nothing() -> None:
+    """In a mean with a task whose paired answers are all of one document, no number of samples is named."""
+    said = settle(Gap(1.0, math.inf, math.inf, 0.05), 3.0, 200)
+
+    assert "cannot be settled: of a single document" in said
