@@ -232,8 +232,15 @@ def compare_published(side: Side, target: Target, reruns: Sequence[Side] = ()) -
         numbers=tuple(_decided(judged, evidence.draws)),
         absent=tuple(number.name for number in numbers if number.name not in done),
         knobs=explain_published(side, target),
-        notes=tuple(dict.fromkeys([*side.notes, *evidence.notes, *_setup_notes(target.rows)])),
+        notes=tuple(dict.fromkeys([*_side_notes([side, *reruns]), *evidence.notes, *_setup_notes(target.rows)])),
     )
+
+
+def _side_notes(sides: Sequence[Side]) -> Iterator[str]:
+    """How our runs were read, and what is odd about them: an edited manifest, answers that could not be checked."""
+    for side in sides:
+        yield from side.notes
+        yield from side.measured.scores.notes
 
 
 def _setup_notes(rows: Sequence[PublishedScore]) -> Iterator[str]:

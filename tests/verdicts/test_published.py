@@ -307,3 +307,13 @@ def test_the_object_for_programs_has_no_infinity() -> None:
         said["tasks"]["trec"]
     )
     assert "Infinity" not in json.dumps(said)
+
+
+def test_what_is_odd_about_a_run_is_said_with_its_verdicts() -> None:
+    """An edited manifest, for example: the scores say so, and whoever reads a verdict has to know."""
+    side = made_side({"trec": right(40, 400)})
+    scores = side.measured.scores.model_copy(update={"notes": ["run.json: changed since evalkit wrote it"]})
+
+    found = compared(replace(side, measured=replace(side.measured, scores=scores)), [made_row("trec", "90")])
+
+    assert "run.json: changed since evalkit wrote it" in found.notes

@@ -21,7 +21,7 @@ NEW = 24
 
 
 @pytest.fixture(scope="module")
-def card(tmp_path_factory: pytest.TempPathFactory) -> Card:
+def penalised(tmp_path_factory: pytest.TempPathFactory) -> Card:
     """The embedded model with a repetition penalty: margins are of the scores after it."""
     folder = tmp_path_factory.mktemp("model") / "penalised"
     shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns(".*"))
@@ -56,12 +56,12 @@ def answered(
 
 
 def test_margins_are_those_of_transformers_and_tell_what_bfloat16_changes(
-    card: Card, tokenizer: PromptTokenizer, prompts: list[TokenIds]
+    penalised: Card, tokenizer: PromptTokenizer, prompts: list[TokenIds]
 ) -> None:
     """After penalties, at the same token; of answers that bfloat16 changes, 95% are fragile in float32."""
-    theirs = answered(card, tokenizer, prompts, "hf", "float32")
-    ours = answered(card, tokenizer, prompts, "vllm", "float32")
-    rounded = answered(card, tokenizer, prompts, "vllm", "bfloat16")
+    theirs = answered(penalised, tokenizer, prompts, "hf", "float32")
+    ours = answered(penalised, tokenizer, prompts, "vllm", "float32")
+    rounded = answered(penalised, tokenizer, prompts, "vllm", "bfloat16")
 
     assert [each.text for each in theirs] == [each.text for each in ours]
     assert [each.margin for each in theirs] == pytest.approx([each.margin for each in ours], abs=1e-4)
