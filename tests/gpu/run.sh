@@ -22,5 +22,5 @@ if compgen -G "$wheels/*.whl" > /dev/null; then
     "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$target" "$wheels"/*.whl
     path="$root:$target"
 fi
-export PYTHONPATH="$path${PYTHONPATH:+:$PYTHONPATH}" HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH="$here:$path${PYTHONPATH:+:$PYTHONPATH}" HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
 "$python" "$here/measure.py" "$@"

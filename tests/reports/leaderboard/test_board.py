@@ -348,12 +348,12 @@ def test_needle_grids_are_by_length() -> None:
 
 
 def test_lengths_of_a_run_are_compared_by_the_digits_that_are_printed(tmp_path: Path) -> None:
-    """The README prints whole numbers: 58 of 60 right is its 97, and shares the first rank."""
+    """The README prints one decimal: 89.96 is its 90.0, and shares the first rank."""
     spec = load_spec("needle")
     group = GroupScore(
         score=77.0,
         tasks=["single"],
-        buckets={"2048": BucketScore(score=100 * 58 / 60, n=60), "4096": BucketScore(score=57.9, n=60)},
+        buckets={"2048": BucketScore(score=89.96, n=90), "4096": BucketScore(score=39.96, n=90)},
     )
     scores = BenchmarkScores(
         benchmark="needle",
