@@ -70,11 +70,9 @@ def mcnemar(wins: int, losses: int) -> float:
 
 def benjamini_hochberg(p_values: Sequence[float], level: float = FALSE_FLAGS) -> list[bool]:
     """Which are flagged so that a share of `level` of the flags is false at most (Benjamini and Hochberg 1995)."""
-    if not p_values:
-        return []
-    from scipy.stats import false_discovery_control
-
-    return [bool(adjusted <= level) for adjusted in false_discovery_control(p_values)]
+    ranked = sorted(p_values)
+    passing = [p for rank, p in enumerate(ranked, 1) if p <= level * rank / len(ranked)]
+    return [bool(passing) and p <= passing[-1] for p in p_values]
 
 
 def smallest_detectable(error: float) -> float:
