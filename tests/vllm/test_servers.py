@@ -37,6 +37,11 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mapping[str, An
     return run(tmp_path_factory.mktemp("hf") / "grid", "needle", options=GRID, backend="hf")
 
 
+def by_a_server(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores as a server's answers have them, of which nobody knows how near other ones were."""
+    return {name: {**score, "margins": None, "fragile": None} for name, score in scores.items()}
+
+
 def agreement(some: Mapping[str, str], others: Mapping[str, str]) -> float:
     """Share of samples with the same answer."""
     assert some.keys() == others.keys()
@@ -56,7 +61,7 @@ def test_a_vllm_server_gives_the_same_table(reference: Any, vllm_server: str, tm
     scores, answers = run(tmp_path / "run", "needle", options=GRID, base_url=vllm_server)
 
     assert reference[1] == answers
-    assert reference[0] == scores
+    assert by_a_server(reference[0]) == scores
     cached = [json.loads(line)["cached_tokens"] for line in (tmp_path / "run/samples.jsonl").open()]
     assert any(cached)
 
@@ -66,7 +71,7 @@ def test_an_address_alone_gives_the_same_table(reference: Any, vllm_server: str,
     scores, answers = run(tmp_path / "run", "needle", model=vllm_server, options=GRID)
 
     assert reference[1] == answers
-    assert reference[0] == scores
+    assert by_a_server(reference[0]) == scores
 
 
 def test_transformers_serve_gives_the_same_table(reference: Any, transformers_server: str, tmp_path: Path) -> None:
