@@ -28,6 +28,7 @@ from . import (
     _score,
     _show,
 )
+from . import rope as _rope
 from .terminal import note, say
 
 __all__ = ["app", "main"]
@@ -67,6 +68,7 @@ app.add_typer(_data.app, name="data")
 app.add_typer(_cards.app, name="cards")
 app.add_typer(_benchmarks.app, name="benchmarks")
 app.add_typer(_published.app, name="published")
+app.add_typer(_rope.app, name="rope")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -1,6 +1,16 @@
 """RoPE conditions: specs, effective bases, what engines are told."""
 
 from ._frequencies import Rotation, rotation
-from ._specs import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
+from ._specs import LongRope, RopeModel, RopeSetting, RopeSpec, parse_rope, parse_ropes, rope_setting
 
-__all__ = ["RopeModel", "RopeSetting", "RopeSpec", "Rotation", "parse_rope", "rope_setting", "rotation"]
+__all__ = [
+    "LongRope",
+    "RopeModel",
+    "RopeSetting",
+    "RopeSpec",
+    "Rotation",
+    "parse_rope",
+    "parse_ropes",
+    "rope_setting",
+    "rotation",
+]

@@ -36,7 +36,8 @@ def test_a_spec_is_read_and_written(text: str, spec: RopeSpec) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "linear", "linear:", "linear:0.5", "linear:-2", "linear:nan", "linear:inf", "linear:x", "native:2", "none:1",
-     "base", "base:0", "base:1e19", "dynamic:1e9", "yarn:1e308", "Dynamic:8", "dynamic:8:2", "llama3:8"],
+     "base", "base:0", "base:1e19", "dynamic:1e9", "yarn:1e308", "Dynamic:8", "dynamic:8:2",
+     "llama3", "longrope:2", "dynamic-yarn:2", "yarn:beta_fast=32", "none:"],
 )  # fmt: skip
 def test_anything_else_is_refused_with_the_list(text: str) -> None:
     """One line."""

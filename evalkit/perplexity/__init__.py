@@ -1,0 +1,1 @@
+"""Perplexity of texts by length under RoPE conditions."""
