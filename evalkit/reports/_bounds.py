@@ -113,10 +113,11 @@ def _draw_periods(axes: Axes, found: BaseBounds) -> None:
     dimensions = range(0, found.dimension + 1, 2)
     tuned = {judged.base: judged.tuned for judged in found.bases}
     lines, lengths = shown_bases(found), {found.context: "context"}
-    if found.training is not None:
+    critical = found.critical_dimension
+    if found.training is not None and critical is not None:
         lines = [(found.training.base, PLAIN), *(line for line in lines if line[0] != found.training.base)]
         lengths = {found.training.length: "pre-training", **lengths}
-        axes.axvline(found.critical_dimension, color=INK, linewidth=0.9, linestyle=":")
+        axes.axvline(critical, color=INK, linewidth=0.9, linestyle=":")
     for base, colour in lines:
         label, limit = f"base {base:,.10g}", tuned.get(base)
         if limit is not None and limit.is_above:
@@ -133,9 +134,9 @@ def _draw_periods(axes: Axes, found: BaseBounds) -> None:
     axes.set_yscale("log", base=10)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value < MILLION else f"{value / MILLION:,.0f}M")
     axes.set_xlim(0, found.dimension)
-    if found.training is not None:
-        where = (found.critical_dimension, axes.get_ylim()[0] * 1.3)
-        axes.text(*where, f"critical dimension {found.critical_dimension} ", fontsize=8, color=INK, ha="right")
+    if critical is not None:
+        bottom = axes.get_ylim()[0] * 1.3
+        axes.text(critical, bottom, f"critical dimension {critical} ", fontsize=8, color=INK, ha="right")
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     _dress(axes, "Period of each dimension", "Dimension", "Period (tokens)")
 

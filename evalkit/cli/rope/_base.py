@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalkit.cli import _options as o
+from evalkit.errors import UserError
 from evalkit.tables import listing
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from evalkit.rope.bounds import BaseBounds, BaseScan
 
+TRAIN_BASE = 10000.0
 SHOWN_INTERVALS = 6  # admissible intervals that are printed; all of them are in the JSON
 
 
@@ -24,7 +26,9 @@ def base(
     train_length: Annotated[
         int | None, typer.Option(metavar="T", help="Tokens of the texts of pre-training; gives the critical base.")
     ] = None,
-    train_base: Annotated[float, typer.Option(metavar="B", help="Base of pre-training.")] = 10000.0,
+    train_base: Annotated[
+        float | None, typer.Option(metavar="B", help="Base of pre-training.  [default: 10000]")
+    ] = None,
     base: Annotated[
         list[float] | None, typer.Option("--base", metavar="B", help="Base to judge; again for more.")
     ] = None,
@@ -47,7 +51,11 @@ def base(
     if out is not None:
         check_figure_file(out)
     check_numbers(context, dim)
-    training = None if train_length is None else Training(train_length, train_base)
+    if train_length is None and train_base is not None:
+        raise UserError(f"--train-base {train_base:g}: is used with --train-length T; say both, or neither")
+    training = (
+        None if train_length is None else Training(train_length, TRAIN_BASE if train_base is None else train_base)
+    )
     judge_bases(context, [], dimension=dim, training=training)  # what is wrong is said before a search
     found = judge_bases(
         context, base or [], dimension=dim, training=training, scan=_scanned(context, dim) if scan else None

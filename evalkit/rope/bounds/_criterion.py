@@ -73,7 +73,7 @@ def sums_by_chunk(base: float, dimension: int, context: int) -> Iterator[tuple[i
 
 def fitted_bound(context: int) -> float:
     """The power law that the paper fits to its bounds."""
-    return FIT_FACTOR * context**FIT_EXPONENT
+    return FIT_FACTOR * math.pow(context, FIT_EXPONENT)
 
 
 def published_bound(context: int) -> tuple[float, float] | None:
@@ -87,4 +87,4 @@ def published_bound(context: int) -> tuple[float, float] | None:
 
 
 def _frequencies(base: float, dimension: int) -> Floats:
-    return np.power(base, -2 * np.arange(dimension // 2) / dimension)  # type: ignore[no-any-return]
+    return np.power(base, -2 * np.arange(dimension // 2) / dimension)

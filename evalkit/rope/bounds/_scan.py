@@ -58,7 +58,7 @@ class BaseScan:
 
 def grid_step(context: int) -> int:
     """The grid's step for a context: in proportion to it beyond 32,768 tokens, in powers of two."""
-    return STEP * 2 ** max(0, math.ceil(1.5 * math.log2(context / STEP_LENGTH)))
+    return STEP << max(0, math.ceil(1.5 * math.log2(context / STEP_LENGTH)))
 
 
 def scan_bases(
