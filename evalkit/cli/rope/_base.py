@@ -44,12 +44,11 @@ def base(
     They are theories, not measurements, and they disagree: 320000 for 32768 tokens passes one and fails the other.
     """
     from evalkit.cli.terminal import check_target, note, print_json
-    from evalkit.reports import check_figure_file, draw_bounds
     from evalkit.rope.bounds import Training, check_numbers, judge_bases
 
     check_target(json)
     if out is not None:
-        check_figure_file(out)
+        _check_figure(out)
     check_numbers(context, dim)
     if train_length is None and train_base is not None:
         raise UserError(f"--train-base {train_base:g}: is used with --train-length T; say both, or neither")
@@ -65,9 +64,21 @@ def base(
     if json != "-":
         _say(found)
     if out is not None:
-        draw_bounds(out, found)
+        _draw(out, found)
         note(f"figure of both theories: {out}")
     return 0
+
+
+def _check_figure(path: Path) -> None:
+    from evalkit.reports import check_figure_file
+
+    check_figure_file(path)
+
+
+def _draw(path: Path, found: BaseBounds) -> None:
+    from evalkit.reports import draw_bounds
+
+    draw_bounds(path, found)
 
 
 def _scanned(context: int, dimension: int) -> BaseScan:
