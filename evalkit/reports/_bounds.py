@@ -69,18 +69,17 @@ def _draw_criterion(axes: Axes, found: BaseBounds) -> None:
     start, end = max(1, found.context // BEFORE), BEYOND * found.context
     judged = {each.base: each for each in found.bases}
     for base, colour in shown_bases(found):
-        axes.plot(
-            *lower_edge(base, found.dimension, start, end), color=colour, linewidth=1.2, label=f"base {base:,.10g}"
-        )
-        if base in judged and (first := judged[base].first_negative) is not None:
+        label, first = f"base {base:,.10g}", judged[base].first_negative if base in judged else None
+        if first is not None:
+            label += f": negative from m = {first:,}"
             axes.plot([first], [0], marker="o", color=colour, markeredgecolor="white", markersize=7, zorder=5)
-            axes.lines[-2].set_label(f"base {base:,.10g}: negative from m = {first:,}")
+        axes.plot(*lower_edge(base, found.dimension, start, end), color=colour, linewidth=1.2, label=label)
     axes.set_xscale("log", base=2)
     axes.set_yscale("symlog", linthresh=LINEAR)
     axes.set_xlim(start, end)
-    bottom, top = axes.get_ylim()
+    bottom, top = min(axes.get_ylim()[0], -LINEAR / 2), max(axes.get_ylim()[1], LINEAR)
     axes.set_ylim(bottom, top)
-    axes.axhspan(bottom, min(0, top), color="#d62728", alpha=0.06, linewidth=0)
+    axes.axhspan(bottom, 0, color="#d62728", alpha=0.06, linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.9)
     _mark_length(axes.axvline, found.context)
     axes.text(found.context, top, "context ", fontsize=8, color=INK, va="top", ha="right")
@@ -89,7 +88,7 @@ def _draw_criterion(axes: Axes, found: BaseBounds) -> None:
     axes.set_yticks([tick for tick in TICKS if bottom <= tick <= top])
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    axes.legend(frameon=False, fontsize=8, loc="lower left", borderaxespad=0.8)
     _dress(axes, "Sum of cosines B(m): below 0, a random key gets more", "Distance m (tokens)", "Least B(m) around m")
 
 
@@ -115,7 +114,8 @@ def _draw_periods(axes: Axes, found: BaseBounds) -> None:
     lines, lengths = shown_bases(found), {found.context: "context"}
     critical = found.critical_dimension
     if found.training is not None and critical is not None:
-        lines = [(found.training.base, PLAIN), *(line for line in lines if line[0] != found.training.base)]
+        if found.training.base not in dict(lines):
+            lines.insert(0, (found.training.base, PLAIN))
         lengths = {found.training.length: "pre-training", **lengths}
         axes.axvline(critical, color=INK, linewidth=0.9, linestyle=":")
     for base, colour in lines:

@@ -118,7 +118,7 @@ def _bounds_table(found: BaseBounds) -> Table:
             "arXiv 2310.05209, Theorem 3",
         )
     for share, small in zip(("quarter", "half", "whole"), small_bases(found.context), strict=True):
-        table.add_row(f"every dimension turns by a {share} turn below", _number(small), "arXiv 2310.05209, Theorem 3")
+        table.add_row(f"every dimension sees a {share} turn below", _number(small), "arXiv 2310.05209, Theorem 3")
     table.add_row(
         "sum of cosines: fit to the lower bounds", _number(fitted_bound(found.context)), "arXiv 2405.14591, Figure 1"
     )
@@ -138,7 +138,7 @@ def _bounds_table(found: BaseBounds) -> Table:
 def _bases_table(found: BaseBounds) -> Table:
     has_training = found.training is not None
     tuned = ("critical base", "critical dimension", "limit") if has_training else ()
-    columns = ("base", *tuned, "limit if trained so", "sum of cosines", "first negative at", "lowest")
+    columns = ("base", *tuned, "limit if trained with it", "sum of cosines", "first negative at", "lowest")
     table = listing(columns, numbers=[name for name in columns if name not in ("critical base", "sum of cosines")])
     for judged in found.bases:
         cells = [_number(judged.base)]
@@ -159,11 +159,12 @@ def _disagreements(found: BaseBounds) -> list[str]:
     for judged in found.bases:
         if judged.agree is not False:
             continue
-        above, holds = ("passes", "fails") if judged.is_above_critical else ("fails", "passes")
-        lines.append(
-            f"The theories disagree on {_number(judged.base)}: it {above} the first (critical base "
-            f"{_number(found.critical_base)}) and {holds} the second."
-        )
+        critical = f"critical base {_number(found.critical_base)}"
+        if judged.is_above_critical:
+            first, second = f"it passes the first (above the {critical})", "fails the second"
+        else:
+            first, second = f"it is not above the {critical} of the first", "passes the second"
+        lines.append(f"The theories disagree on {_number(judged.base)}: {first} and {second}.")
     return lines
 
 
