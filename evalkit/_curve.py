@@ -7,6 +7,7 @@ specs need; what is finished stands in the folder's log, and the same call goes 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from evalkit.perplexity import (
     Mode,
     Pass,
     Progress,
+    SpecCurve,
     Sums,
     Texts,
     Walk,
@@ -239,6 +241,7 @@ class _Work:
         self._monitor = monitor
         self._open_adapter = open_adapter
         self._adapter: MeasuresLosses | None = None
+        self._bytes = opened.texts.bytes(opened.request.limit)
         self._passes: list[Pass] = []
         self._read = 0
 
@@ -331,8 +334,7 @@ class _Work:
         )
 
     def _show(self, done: int) -> None:
-        total = self._opened.texts.bytes if self._opened.request.limit is None else None
-        tell(self._monitor, "measuring, bytes of text", done, total)
+        tell(self._monitor, "measuring, bytes of text", done, self._bytes)
 
 
 class _Fed:
@@ -363,7 +365,7 @@ def _curve(
         for settings in cells.values()
         for cell in settings
     }
-    card = opened.session.card
+    card, curves = opened.session.card, curves_of(cells, sums)
     return Curve(
         model=card.title,
         original_length=card.original_length,
@@ -380,8 +382,8 @@ def _curve(
         counted_windows={
             length: found.windows[rule.longest if rule.mode == "prefix" else length] for length in rule.lengths
         },
-        specs=curves_of(cells, sums),
-        notes=tuple(_notes(opened, rule, found)),
+        specs=curves,
+        notes=(*_notes(opened, rule, found), *_doubt(opened, curves)),
     )
 
 
@@ -399,6 +401,16 @@ def _notes(opened: OpenCurve, rule: WindowRule, found: _Found) -> Iterator[str]:
         yield (
             f"no intervals: {counted(len(found.documents), 'document')}, and windows of one document are not "
             f"independent; {MIN_DOCUMENTS} documents or more have intervals"
+        )
+
+
+def _doubt(opened: OpenCurve, curves: Sequence[SpecCurve]) -> Iterator[str]:
+    """What to say where the model is worse than one that knows nothing."""
+    tokens, best = len(opened.session.tokenizer), min(curves[0].points, key=lambda point: point.loss)
+    if best.loss > math.log(tokens):
+        yield (
+            f"a guess that takes every token for equally likely has perplexity {tokens:,}, and {curves[0].spec} has "
+            f"{best.perplexity:,.0f} at best: this model was not made to go on with such texts"
         )
 
 

@@ -86,10 +86,11 @@ class Texts:
     def _name(self, path: Path) -> str:
         return path.name if path == self.place else path.relative_to(self.place).as_posix()
 
-    @property
-    def bytes(self) -> int:
-        """Bytes of all files."""
-        return sum(path.stat().st_size for path in self.files)
+    def bytes(self, limit: int | None = None) -> int | None:
+        """Bytes of so many documents; None where lines of a file must be counted for that."""
+        if limit is not None and any(path.suffix == ".jsonl" for path in self.files):
+            return None
+        return sum(path.stat().st_size for path in self.files[:limit])
 
     @property
     def listing_sha256(self) -> str:

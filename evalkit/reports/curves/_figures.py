@@ -5,6 +5,7 @@ The last two show what the Index-1.9B-32K report shows of its choice of a base.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,13 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalkit.perplexity import Curve, CurvePoint, SpecCurve
 
 from ..heatmaps._drawing import lettered, new_figure, note, save
-from ..heatmaps._lettering import Lettering, Look, wrap
-from ._scales import GREY, INK, length_axis, perplexity_axis, plain
+from ..heatmaps._lettering import SEPARATOR, Lettering, Look, wrap
+from ._scales import GREY, INK, base_axis, length_axis, perplexity_axis, plain
 from ._tables import curve_caption, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["draw_curve"]
 
@@ -28,6 +28,9 @@ COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#5
 MARKERS = "osD^vPX*"
 SIZE = (7.2, 4.4)
 TITLE, SMALL = Look(13, "bold"), Look(9)
+SHIFT, MOST_SHIFT = 0.008, 0.4
+"""Of an axis, from one line to the next; and of the gap between two lengths, for all lines together."""
+MOST_CAPPED = 5  # lines whose intervals end in a stroke
 MOST_LETTERED = 60  # cells of a map whose numbers are printed
 
 
@@ -62,11 +65,11 @@ def _draw(stem: Path, curve: Curve, draw: Callable[[Axes, Curve], str]) -> list[
         for spine in axes.spines.values():
             spine.set_visible(False)
         axes.tick_params(labelsize=9, length=2.5, color="#999999", labelcolor=INK)
-        _texts(figure, axes, (f"{title}, {curve.model}", caption), _below(curve), letters)
+        _texts(axes, (f"{title}, {curve.model}", caption), _below(curve, has_bars=draw is not _map), letters)
         return save(figure, stem)
 
 
-def _texts(figure: Figure, axes: Axes, above: tuple[str, str], below: str, letters: Lettering) -> None:
+def _texts(axes: Axes, above: tuple[str, str], below: str, letters: Lettering) -> None:
     room = 72 * SIZE[0] * (1 - axes.get_position().x0)
     title, caption = (
         wrap(letters(text), room, look, letters.families) for text, look in zip(above, (TITLE, SMALL), strict=True)
@@ -75,13 +78,12 @@ def _texts(figure: Figure, axes: Axes, above: tuple[str, str], below: str, lette
     height = 15 + len(caption) * SMALL.points * 1.25
     note(axes, "\n".join(title), (0, 1), height, fontsize=TITLE.points, fontweight="bold", color=INK, va="bottom")
     lines = wrap(letters(below), room, SMALL, letters.families)
-    note(axes, "\n".join(lines), (0, 0), -52, fontsize=8, color=GREY, va="top")
-    assert figure is axes.figure
+    note(axes, "\n".join(lines), (0, 0), -44, fontsize=8, color=GREY, va="top")
 
 
-def _below(curve: Curve) -> str:
+def _below(curve: Curve, *, has_bars: bool) -> str:
     bars = "bars: 95% intervals over documents" if curve.has_intervals else "no intervals: too few documents"
-    return f"perplexity = e to the mean of −ln p per token · {bars}"
+    return SEPARATOR.join(["perplexity = e to the mean of −ln p per token", *([bars] if has_bars else [])])
 
 
 def _over_length(axes: Axes, curve: Curve) -> str:
@@ -101,8 +103,7 @@ def _over_base(axes: Axes, curve: Curve) -> str:
         for index, length in enumerate(curve.lengths)
     ]
     _plot(axes, lines, _colours(len(lines), is_ordered=True), "Tokens")
-    axes.set_xscale("log")
-    axes.set_xlabel("Rotation base", fontsize=10, color=INK)
+    base_axis(axes, bases)
     if curve.base is not None and bases[0] <= curve.base <= bases[-1]:
         _mark(axes, curve.base, f"released with {plain(curve.base)}")
     return "Perplexity by rotation base"
@@ -144,29 +145,45 @@ def _letter(axes: Axes, based: Sequence[tuple[float, SpecCurve]], losses: object
 
 def _plot(axes: Axes, lines: Sequence[_Line], colours: Sequence[str], title: str) -> None:
     """Lines with their intervals, and a legend beside them."""
-    ends = [
-        end for line in lines for point in line.points for end in (point.perplexity, *(point.perplexity_ci95 or ()))
-    ]
+    ends: list[float] = []
     for index, line in enumerate(lines):
         middle = [point.perplexity for point in line.points]
-        reach = None
-        if all(point.perplexity_ci95 is not None for point in line.points):
-            ci95 = [point.perplexity_ci95 or (math.nan, math.nan) for point in line.points]
-            reach = [
-                [value - low for value, (low, _) in zip(middle, ci95, strict=True)],
-                [high - value for value, (_, high) in zip(middle, ci95, strict=True)],
-            ]
-        marker = MARKERS[index % len(MARKERS)]
-        axes.errorbar(
-            line.places, middle, yerr=reach, label=line.name, color=colours[index], marker=marker, markersize=4.5,
-            linewidth=1.6, elinewidth=0.9, capsize=2.5, zorder=3,
+        reach = _reach(line.points)
+        ends += [*middle, *(end for point in line.points for end in point.perplexity_ci95 or ())]
+        bars = axes.errorbar(
+            _beside(line.places, index, len(lines)), middle, yerr=reach, label=line.name, color=colours[index],
+            marker=MARKERS[index % len(MARKERS)], markersize=4.5, linewidth=1.6, elinewidth=0.9,
+            capsize=2.5 if len(lines) <= MOST_CAPPED else 0, zorder=3,
         )  # fmt: skip
+        for bar in (*bars[1], *bars[2]):
+            bar.set_alpha(0.6)
     perplexity_axis(axes, ends)
     legend = axes.legend(
         title=title, loc="upper left", bbox_to_anchor=(1.12, 1.02), frameon=False, fontsize=9, title_fontsize=9,
         labelcolor=INK, alignment="left", borderaxespad=0,
     )  # fmt: skip
     legend.get_title().set_color(GREY)
+
+
+def _reach(points: Sequence[CurvePoint]) -> list[list[float]] | None:
+    """How far the interval of each point reaches below and above it; None where there are none."""
+    ends = [point.perplexity_ci95 for point in points]
+    if None in ends:
+        return None
+    pairs = [(point.perplexity, end) for point, end in zip(points, ends, strict=True) if end is not None]
+    return [[value - low for value, (low, _) in pairs], [high - value for value, (_, high) in pairs]]
+
+
+def _beside(places: Sequence[float], index: int, lines: int) -> list[float]:
+    """The places of one of several lines, moved a little, so that intervals stand beside each other."""
+    if lines == 1 or len(places) == 1:
+        return list(places)
+    step = min(SHIFT * math.log(places[-1] / places[0]), MOST_SHIFT * _least_gap(places) / lines)
+    return [place * math.exp(step * (index - (lines - 1) / 2)) for place in places]
+
+
+def _least_gap(places: Sequence[float]) -> float:
+    return min(math.log(after / before) for before, after in itertools.pairwise(places))
 
 
 def _mark(axes: Axes, place: float, text: str) -> None:
@@ -186,7 +203,8 @@ def _colours(count: int, *, is_ordered: bool) -> list[str]:
     if not is_ordered and count <= len(COLOURS):
         return list(COLOURS[:count])
     scale = matplotlib.colormaps["viridis"]
-    return [to_hex(scale(0.9 * index / max(1, count - 1))) for index in range(count)]
+    found = [to_hex(scale(0.9 * index / max(1, count - 1))) for index in range(count)]
+    return found if is_ordered else [COLOURS[0], *found[1:]]
 
 
 def _by_base(curve: Curve) -> list[tuple[float, SpecCurve]]:

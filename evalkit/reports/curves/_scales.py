@@ -11,7 +11,7 @@ from ._tables import number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["GREY", "INK", "length_axis", "perplexity_axis", "plain"]
+__all__ = ["GREY", "INK", "base_axis", "length_axis", "perplexity_axis", "plain"]
 
 INK, GREY, RULE = "#222222", "#555555", "#e6e6e6"
 MANTISSAS: tuple[tuple[float, ...], ...] = (
@@ -19,7 +19,7 @@ MANTISSAS: tuple[tuple[float, ...], ...] = (
 )  # fmt: skip
 LEAST_TICKS = 4
 MARGIN = 0.06  # of the range, above and below
-MOST_LENGTHS = 12  # names below an axis
+MOST_NAMES = 11  # below an axis that is as wide as these figures'
 
 
 def perplexity_axis(axes: Axes, values: Sequence[float]) -> None:
@@ -66,13 +66,27 @@ def plain(value: float) -> str:
 
 def length_axis(axes: Axes, lengths: Sequence[int]) -> None:
     """Lengths as equal ratios, each measured one named."""
+    axes.set_xscale("log", base=2)
+    _name_places(axes, lengths)
+    axes.set_xlabel("Window length (tokens)", fontsize=10, color=INK)
+
+
+def base_axis(axes: Axes, bases: Sequence[float]) -> None:
+    """Bases as equal ratios, each measured one named."""
+    axes.set_xscale("log")
+    _name_places(axes, bases)
+    axes.set_xlabel("Rotation base", fontsize=10, color=INK)
+
+
+def _name_places(axes: Axes, places: Sequence[float]) -> None:
+    """Numbers below the axis, the largest always; those that would touch the one to their right are left out."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    axes.set_xscale("log", base=2)
-    step = -(-len(lengths) // MOST_LENGTHS)
-    shown = list(lengths)[::-1][::step][::-1]  # the longest always
+    room = math.log(places[-1] / places[0]) / MOST_NAMES if len(places) > 1 else 0.0
+    shown: list[float] = []
+    for place in reversed(places):
+        if not shown or math.log(shown[-1] / place) >= room:
+            shown.append(place)
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())
-    is_crowded = len(shown) > 8
-    axes.set_xticks(shown, [f"{length:,}" for length in shown], rotation=45 if is_crowded else 0)
-    axes.set_xlabel("Window length (tokens)", fontsize=10, color=INK)
+    axes.set_xticks(shown, [plain(place) for place in shown])

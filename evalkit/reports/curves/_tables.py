@@ -115,14 +115,17 @@ def _loss(point: CurvePoint) -> str:
 
 
 def _difference(point: CurvePoint) -> str:
-    return f"{point.difference or 0.0:+.4f}" + _between(point.difference_ci95, "{:+.4f}".format)
+    if not point.difference and not any(point.difference_ci95 or ()):
+        return "0"  # the same setting, or nothing that four digits show
+    return _signed(point.difference or 0.0) + _between(point.difference_ci95, _signed, " to ")
 
 
-def _between(ends: Range, written: Callable[[float], str]) -> str:
-    if ends is None:
-        return ""
-    sign = " to " if min(ends) < 0 else "–"
-    return f" ({written(ends[0])}{sign}{written(ends[1])})"
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def _between(ends: Range, written: Callable[[float], str], sign: str = "–") -> str:
+    return "" if ends is None else f" ({written(ends[0])}{sign}{written(ends[1])})"
 
 
 def number(value: float) -> str:
