@@ -17,7 +17,7 @@ from typing import Any
 
 from evalkit.cards import read_adapter, weights_digest
 from evalkit.errors import RunConflictError, SampleError, UserError
-from evalkit.models import MeasuresLosses, check_attention, check_device_map, load_model
+from evalkit.models import MeasuresLosses, check_attention, check_device_map, is_address, load_model
 from evalkit.perplexity import (
     MIN_DOCUMENTS,
     Cell,
@@ -148,6 +148,8 @@ def open_curve(request: CurveRequest, monitor: Monitor | None = None) -> OpenCur
 
 
 def _check_request(request: CurveRequest) -> None:
+    if is_address(request.settings.model):  # before anybody asks there
+        raise UserError(f"{request.settings.model}: {REFUSED['endpoint']}")
     names = [str(spec) for spec in request.specs]
     if not names:
         raise UserError("no RoPE condition named: give --spec, or --base")

@@ -178,8 +178,11 @@ class CurveFolder:
 
     def _check_identity(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         for field in sorted(old.keys() | new.keys()):
-            before, now = old.get(field), new.get(field)
-            if before != json.loads(json.dumps(now)):
+            before, now = old.get(field), json.loads(json.dumps(new.get(field)))
+            if isinstance(before, dict) and isinstance(now, dict) and before != now:
+                part = next(name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name))
+                field, before, now = f"{field}.{part}", before.get(part), now.get(part)
+            if before != now:
                 raise RunConflictError(
                     f"{self.folder}: holds a curve with another {field} ({_short(before)}, now {_short(now)}); give "
                     "this one its own --out"
