@@ -1,7 +1,7 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._attention import check_attention
-from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
+from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, MeasuresLosses, ModelAdapter
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
@@ -31,6 +31,7 @@ __all__ = [
     "Completion",
     "GenerationRequest",
     "LiveCheck",
+    "MeasuresLosses",
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from ._rotary import rope_model
 from ._sampling import sampling_of
 from ._selection import left_out, parse_samples
 
-__all__ = ["Job", "Session", "check_live", "of_several", "open_session", "with_overrides"]
+__all__ = ["Job", "Session", "check_live", "of_several", "open_model", "open_session", "with_overrides"]
 
 LARGEST_TEMPLATE = 2**22  # bytes; published ones have under 100,000
 SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
@@ -166,6 +166,22 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
         return session
     note = f"--rope {rope} replaces the scaling that {card.name} was released with ({card.rope.scaling})"
     return replace(session, notes=(*notes, note))
+
+
+def open_model(settings: RunSettings, refusals: Mapping[str, str]) -> Session:
+    """The session of a model alone, without benchmarks; `UserError` for the first thing that is wrong with it.
+
+    `refusals`: backend → why it will not do.
+    """
+    settings.check_values()
+    settings, card = resolve_model(settings)
+    if (why := refusals.get(settings.backend or "hf")) is not None:
+        raise UserError(f"{card.name}: {why}")
+    card = with_overrides(card, settings)
+    tokenizer = resolve_tokenizer(settings, card)
+    of_models = (*_key_notes(settings, card), *_adapter_notes(settings, card), *_code_notes(card, settings))
+    notes = (*of_models, *card.remarks, *contradictions(card))
+    return Session(settings, card, tokenizer, parse_rope(settings.rope), jobs=(), notes=notes)
 
 
 def of_several(session: Session) -> Session:
