@@ -137,6 +137,37 @@ def test_logits_are_those_of_transformers_own_rule(
         torch.testing.assert_close(found, peer_logits(folder, kind, spec, ids), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("native", "asked", "expected"),
+    [
+        ("yarn:4", "dynamic:4", {"rope_theta": BASE * 5 ** (16 / 14)}),  # m = 4 · 256 / 128 − 3
+        ("yarn:4,beta_fast=4,beta_slow=0.5", "base:5e5", {"rope_theta": 5e5}),
+        ("llama3:8", "ntk:2", {"rope_theta": BASE * 2 ** (16 / 14)}),
+        ("linear:4", "linear:2", {"factor": 8.0}),
+        ("linear:4", "ntk:2", {"rope_theta": BASE * 2 ** (16 / 14)}),
+    ],
+)
+def test_what_stands_on_the_models_own_rule_is_that_rule_changed(
+    native: str, asked: str, expected: dict[str, float], save_model: SaveModel, load: Load
+) -> None:
+    """As if its maker had written another base, or another factor, into its configuration."""
+    import torch
+
+    released = {"rope_theta": BASE, **THEIRS[native]}
+    folder, other = (save_model(**SMALL, rope_parameters=each) for each in (released, released | expected))
+    session_model = RopeModel(
+        BASE, 128, 16, is_scaled=True, beneath=rope_setting(parse_rope(native), trained(WHOLE), LENGTH)
+    )
+    ids = np.random.default_rng(4).integers(2, 380, 100).tolist()
+    switched, fresh = load(folder), load(other)
+    switched._rotary.apply(rope_setting(parse_rope(asked), session_model, 256))
+
+    with torch.inference_mode():
+        found, theirs = switched._forward(ids), fresh._forward(ids)
+
+    torch.testing.assert_close(found, theirs, rtol=1e-6, atol=1e-6)
+
+
 INVARIANT = ["none", "linear:4", "ntk:4", "dynamic:4", "yarn:4,beta_fast=4", "dynamic-yarn", "llama3:8", "longrope"]
 
 
