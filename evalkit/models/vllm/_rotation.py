@@ -39,6 +39,7 @@ def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
         raise UserError(
             f"{card.name}: no spec expresses its own RoPE, so evalkit cannot set it in vLLM: start another run for it"
         )
+    _refuse_scaled_softmax(setting, card, is_native=rope.rope_type == "native")
     tables = [table for worker in engine.apply_model(functools.partial(read_tables, positions=())) for table in worker]
     odd = sorted({table.kind for table in tables if not table.is_plain})
     if odd or not tables:
@@ -47,6 +48,20 @@ def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     engine.apply_model(functools.partial(write_tables, parameters=setting.parameters()))
     if not engine.reset_prefix_cache():
         raise RuntimeError("vLLM kept its prefix cache over a change of the RoPE setting")
+
+
+def _refuse_scaled_softmax(setting: RopeSetting, card: Card, *, is_native: bool) -> None:
+    """Raise `UserError` where latent attention would scale its softmax by a YaRN option, which no table holds.
+
+    vLLM's class (`deepseek_v2.py`) does when it is loaded under "yarn" with `mscale_all_dim`; the engine was started
+    without.
+    """
+    is_latent = card.architecture.head_dim is None and card.architecture.rotary_dim is not None
+    if is_latent and setting.rope_type == "yarn" and (is_native or "mscale_all_dim" in dict(setting.options)):
+        raise UserError(
+            f"{card.name}: its attention scales the softmax by mscale_all_dim, which evalkit cannot set in a running "
+            "vLLM; only --rope native works, in a run of its own"
+        )
 
 
 def read_rotations(engine: Any) -> list[Rotation]:

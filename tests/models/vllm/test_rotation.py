@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from evalkit.cards import Card, load_card
+from evalkit.errors import UserError
 from evalkit.models import GenerationRequest
 from evalkit.models._released import released_setting
-from evalkit.models.vllm._rotation import within_length
+from evalkit.models.vllm._rotation import put_in_force, within_length
 from evalkit.prompts import token_array
 from evalkit.rope import RopeSetting
 
@@ -84,3 +85,14 @@ def test_dynamic_scaling_is_nothing_within_the_length(
     requests = [GenerationRequest(0, token_array([5] * 9), 5), GenerationRequest(1, token_array([5] * (tokens - 5)), 5)]
 
     assert expected == within_length(rope, scaled(scaling, theta), requests)
+
+
+def test_a_softmax_that_an_option_scales_is_not_set_in_a_running_engine(scaled: Callable[..., Card]) -> None:
+    """Latent attention (DeepSeek) takes it when it is loaded; refused before the engine is asked anything."""
+    card = scaled("yarn:4,mscale=1,mscale_all_dim=1")
+    latent = card.architecture.model_copy(update={"head_dim": None, "rotary_dim": 8})
+    options = (("mscale", 1.0), ("mscale_all_dim", 1.0))
+
+    for rope in (NATIVE, RopeSetting("yarn", 1e4, 4.0, 512, options)):
+        with pytest.raises(UserError, match="scales the softmax by mscale_all_dim"):
+            put_in_force(None, rope, card.model_copy(update={"architecture": latent}))
