@@ -1,5 +1,6 @@
 """RoPE conditions: specs, effective bases, what engines are told."""
 
+from ._engine import engine_base, engine_setting
 from ._frequencies import Rotation, rotation
 from ._specs import LongRope, RopeModel, RopeSetting, RopeSpec, parse_rope, parse_ropes, rope_setting
 
@@ -9,6 +10,8 @@ __all__ = [
     "RopeSetting",
     "RopeSpec",
     "Rotation",
+    "engine_base",
+    "engine_setting",
     "parse_rope",
     "parse_ropes",
     "rope_setting",

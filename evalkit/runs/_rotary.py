@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.cards import Card
 from evalkit.errors import UserError
-from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.rope import RopeModel, RopeSetting, RopeSpec, engine_setting, parse_rope, rope_setting
 
 __all__ = ["recorded_rotation", "rope_facts", "rope_model"]
 
@@ -55,6 +55,9 @@ def recorded_rotation(identity: Mapping[str, Any]) -> str | None:
             return RopeSetting("native").key
         facts = identity["rope_model"]
         model = RopeModel(facts["base"], facts["length"], facts["dimension"])
+        if identity.get("rope_mode") == "engine":
+            own = engine_setting(rope, model, str(identity["backend"]), model.length)
+            return own.key if own.window is None else None  # one for all, of a window that nobody wrote down
         return None if rope.kind == "dynamic" else rope_setting(rope, model, model.length).key
     except (KeyError, TypeError, ArithmeticError, UserError):  # older releases, or a manifest changed by hand
         return None

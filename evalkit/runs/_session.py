@@ -16,7 +16,7 @@ from evalkit.prompts import (
     chat_format,
 )
 from evalkit.reading import read_text
-from evalkit.rope import RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.rope import RopeSetting, RopeSpec, engine_setting, parse_rope, rope_setting
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
     NotedBenchmark,
@@ -74,6 +74,10 @@ class Session:
         model, spec, grid = rope_model(self.card, self.rope), self.rope, self.settings.rope_grid
         if model is None:
             return lambda _: RopeSetting("native")
+        if self.settings.rope_mode == "engine":
+            window = max((job.max_seq_len for job in self.jobs), default=self.card.default_max_seq_len)
+            own = engine_setting(spec, model, self.backend, window)
+            return lambda _: own
         return lambda tokens: rope_setting(spec, model, tokens, grid)
 
     @property
@@ -119,7 +123,7 @@ class Session:
 
         `none` says so by itself.
         """
-        rope_model(self.card, self.rope)  # a model that no spec can turn is not told of a scaling first
+        self.rope_of()  # a model that no spec can turn is not told of a scaling first
         released = self.replaced_scaling
         if released is None or self.rope.kind == "none" or self.settings.rope_replaces_native:
             return

@@ -101,7 +101,7 @@ class EndpointModel:
         names = {"native", RopeSetting("default", self._card.rope.theta).key} if is_plain else {"native"}
         if rope.key == own or (own in names and rope.key in names):
             return None
-        window = max(len(request.ids) + request.max_new_tokens for request in requests)
+        window = rope.window or max(len(request.ids) + request.max_new_tokens for request in requests)
         if rope.rope_type == "yarn":  # its table in vLLM ends there; what is longer, only --backend vllm can run
             window = min(window, int((rope.original_length or window) * (rope.factor or 1.0)))
         weights = self._card.weights_path or self._card.weights or self._endpoint.model

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RotarySwitch"]
 
-_STATE = ("rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
+_STATE = ("config", "rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
 _POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
 _ORDER_DEPENDENT = {"dynamic", "longrope"}  # transformers recomputes these from the longest position seen
 _COMPUTED_ANEW = {"phi3", "phi4_multimodal", "phimoe"}  # their `prepare_inputs_for_generation` drops the cache there
@@ -35,9 +35,14 @@ class RotarySwitch:
     @property
     def is_order_dependent(self) -> bool:
         """Whether the setting in force makes a prompt's numbers depend on the prompts before it."""
-        return self._current.rope_type == "native" and any(
-            state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native
-        )
+        if self._current.rope_type == "native":
+            return any(state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native)
+        return self._current.is_engines and self._current.rope_type in _ORDER_DEPENDENT
+
+    @property
+    def condition(self) -> str:
+        """Whose rule is in force, in the words of the command line."""
+        return "--rope-mode engine" if self._current.is_engines else "--rope native"
 
     def is_computed_anew(self, tokens: int) -> bool:
         """Whether the class drops its cache at a text of so many tokens, the first one behind the original length.
@@ -83,6 +88,8 @@ class RotarySwitch:
         parameters = dict(getattr(config, "rope_parameters", None) or {})
         kept = {key: parameters[key] for key in ("partial_rotary_factor",) if key in parameters}
         config.rope_parameters = {**kept, **setting.parameters()}
+        if setting.rope_type == "dynamic":  # which transformers counts from there, at each pass anew
+            config.max_position_embeddings = setting.original_length
         fresh = type(module)(config)
         return _state(fresh), fresh.inv_freq.to(module.inv_freq.device)
 

@@ -44,6 +44,11 @@ def fresh_overrides(rope: RopeSetting, window: int) -> dict[str, Any]:
         positions = math.ceil(window / factor)
     elif rope.rope_type == "yarn":
         positions = math.ceil((rope.original_length or window) * factor)
+    elif rope.rope_type == "dynamic":
+        # Base and table are those of the last position there is; without the length that it was trained at, vLLM takes
+        # that for the same, scales nothing, and reads behind the table.
+        trained = {"max_trained_positions": rope.original_length}
+        return {"max_position_embeddings": rope.window, "rope_parameters": rope.parameters() | trained}
     return {"max_position_embeddings": positions, "rope_parameters": rope.parameters()}
 
 

@@ -1,0 +1,74 @@
+"""`--rope-mode engine`: a spec handed to the engine as its own configuration, which it follows by rules of its own.
+
+Nothing here makes engines agree: transformers' `dynamic` follows the longest position of each forward pass
+(`modeling_rope_utils.py`, `dynamic_rope_update`), and vLLM's is one base for all prompts, that of its maximum length
+(`rotary_embedding/dynamic_ntk_scaling_rope.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evalkit.errors import UserError
+
+from ._specs import RopeModel, RopeSetting, RopeSpec, dynamic_multiplier, ntk_base, rope_setting
+
+__all__ = ["engine_base", "engine_setting"]
+
+_COUNTING_WITH_THE_WINDOW = {"vllm", "endpoint"}
+
+_NO_WORD = {
+    ("ntk", "hf"): "transformers has no rule of that name",
+    ("ntk", "vllm"): (
+        "what vLLM calls ntk is another rule, which slows the fastest pair too (kexue.fm/archives/9706); this one is "
+        "its dynamic with an alpha"
+    ),
+    ("dynamic-yarn", "hf"): "transformers has no such rule",
+    ("dynamic-yarn", "vllm"): "vLLM has no such rule",
+}
+
+
+def engine_setting(spec: RopeSpec, model: RopeModel, backend: str, window: int) -> RopeSetting:
+    """What an engine is told for all prompts of a run whose prompts and answers end within `window`.
+
+    A `UserError` names the specs that the engine has no word for.
+    """
+    _check_word(spec, backend)
+    if spec.kind == "longrope":  # engines take its factors from the released configuration, and choose among them
+        rope_setting(spec, model, model.length)  # refused where there are none
+        return RopeSetting("native", is_engines=True)
+    if spec.kind == "dynamic":
+        return _dynamic(spec, model, max(window, model.length) if backend in _COUNTING_WITH_THE_WINDOW else None)
+    setting = rope_setting(spec, model, window)
+    # `none` and `base:B` leave nothing to an engine, and are the same setting in both modes
+    return setting if setting.rope_type == "default" else replace(setting, is_engines=True)
+
+
+def _dynamic(spec: RopeSpec, model: RopeModel, window: int | None) -> RopeSetting:
+    factor = spec.number or 1.0
+    multiplier = None if window is None else dynamic_multiplier(factor, window, model.length)
+    return RopeSetting(
+        "dynamic", model.base, factor, model.length, is_engines=True, window=window, multiplier=multiplier
+    )
+
+
+def _check_word(spec: RopeSpec, backend: str) -> None:
+    if backend not in {"hf", *_COUNTING_WITH_THE_WINDOW}:
+        raise UserError(
+            f"--rope-mode engine: nobody knows what the backend {backend} makes of a RoPE spec; leave it out"
+        )
+    engine = "hf" if backend == "hf" else "vllm"
+    if (spec.kind, engine) in _NO_WORD:
+        raise UserError(
+            f"--rope-mode engine with --rope {spec}: {_NO_WORD[spec.kind, engine]}; leave --rope-mode out, or choose "
+            "another spec"
+        )
+
+
+def engine_base(setting: RopeSetting, dimension: int, tokens: int | None = None) -> float:
+    """The base that an engine's own `dynamic` turns by at a length, by default the one it counts with."""
+    counted = setting.window if tokens is None else tokens
+    if setting.base is None or setting.original_length is None or counted is None:
+        raise UserError(f"RoPE setting {setting.key!r} follows the length of each prompt, and none is given")
+    model = RopeModel(setting.base, setting.original_length, dimension)
+    return ntk_base(model, dynamic_multiplier(setting.factor or 1.0, counted, model.length))
