@@ -5,6 +5,7 @@ from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, 
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
+from ._released import released_setting
 from ._requests import PlannedRequests
 from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
@@ -54,4 +55,5 @@ __all__ = [
     "key_notes",
     "load_model",
     "named_endpoint",
+    "released_setting",
 ]

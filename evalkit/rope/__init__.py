@@ -2,7 +2,16 @@
 
 from ._engine import engine_base, engine_setting
 from ._frequencies import Rotation, rotation
-from ._specs import LongRope, RopeModel, RopeSetting, RopeSpec, parse_rope, parse_ropes, rope_setting
+from ._specs import (
+    LongRope,
+    RopeModel,
+    RopeSetting,
+    RopeSpec,
+    parse_rope,
+    parse_ropes,
+    rope_setting,
+    stacked_refusal,
+)
 
 __all__ = [
     "LongRope",
@@ -16,4 +25,5 @@ __all__ = [
     "parse_ropes",
     "rope_setting",
     "rotation",
+    "stacked_refusal",
 ]

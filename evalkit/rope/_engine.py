@@ -46,10 +46,11 @@ def engine_setting(spec: RopeSpec, model: RopeModel, backend: str, window: int) 
 
 def _dynamic(spec: RopeSpec, model: RopeModel, window: int | None) -> RopeSetting:
     factor = spec.number or 1.0
-    multiplier = None if window is None else dynamic_multiplier(factor, window, model.length)
-    return RopeSetting(
-        "dynamic", model.base, factor, model.length, is_engines=True, window=window, multiplier=multiplier
-    )
+    told = RopeSetting("dynamic", model.base, factor, model.length, is_engines=True, window=window)
+    if window is None:
+        return told
+    base = engine_base(told, model.dimension)
+    return replace(told, own_base=base, multiplier=dynamic_multiplier(factor, window, model.length))
 
 
 def _check_word(spec: RopeSpec, backend: str) -> None:

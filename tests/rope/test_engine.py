@@ -52,6 +52,7 @@ def test_transformers_is_told_the_rule_and_vllm_is_held_to_its_window() -> None:
     assert "engine:dynamic/base=10000.0/factor=8.0/window=32768" == counted.key
     assert {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 8.0} == followed.parameters()
     assert (None, 57.0) == (followed.multiplier, counted.multiplier)
+    assert (None, 607_779) == (followed.effective_base, round(counted.effective_base or 0))
 
 
 @pytest.mark.parametrize(("window", "multiplier"), [(32768, 57.0), (5000, 40000 / 4096 - 7), (4096, 1.0), (100, 1.0)])

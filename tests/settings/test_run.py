@@ -59,11 +59,12 @@ def test_a_run_needs_benchmarks_and_its_values_do_not() -> None:
     [
         ({}, "native tells it none; add --rope SPEC"),
         ({"rope": "dynamic:4", "rope_grid": 1.02}, "leave --rope-grid out"),
+        ({"rope": "dynamic:4", "rope_stacks_on_native": True}, "leave --rope-stacks-on-native out"),
     ],
 )
 def test_an_engines_own_rope_needs_a_spec_and_no_grid(given: dict[str, Any], problem: str) -> None:
     """There is nothing to hand over, or nothing that evalkit could round."""
-    with pytest.raises(UserError, match=f"--rope-mode engine .*{problem}"):
+    with pytest.raises(UserError, match=f"--rope-mode engine.*{problem}"):
         RunSettings("tiny", ("toy",), rope_mode="engine", **given).check()
 
 

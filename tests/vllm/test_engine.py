@@ -18,7 +18,7 @@ from evalkit.errors import UserError
 from evalkit.models import Completion, GenerationRequest, examine
 from evalkit.models.vllm._rope import fresh_overrides
 from evalkit.prompts import PromptTokenizer, TokenIds, chat_format, token_array
-from evalkit.rope import RopeSetting
+from evalkit.rope import LongRope, RopeModel, RopeSetting, parse_rope, rope_setting
 from tests.vllm.conftest import MODEL
 
 if TYPE_CHECKING:
@@ -27,12 +27,21 @@ if TYPE_CHECKING:
 WINDOW = 3072
 NEW = 12
 BASE = 10000.0
+TRAINED = RopeModel(
+    BASE, 1024, 32, longrope=LongRope((1.0,) * 16, tuple(1 + pair / 4 for pair in range(16)), 1.19)
+)  # needle-tiny, and factors as a model released with LongRoPE has them
 SETTINGS = {
     "none": RopeSetting("default", BASE),
     "base": RopeSetting("default", 7.3 * BASE),
     "linear": RopeSetting("linear", BASE, 4.0),
     "yarn": RopeSetting("yarn", BASE, 4.0, 1024),
-}
+} | {
+    spec: rope_setting(parse_rope(spec), TRAINED, WINDOW)
+    for spec in (
+        "yarn:4,beta_fast=16,beta_slow=2,attention_factor=1.3", "yarn:4,mscale=0.707,mscale_all_dim=1,truncate=0",
+        "dynamic-yarn", "llama3:8", "llama3:4,low_freq_factor=2,high_freq_factor=8", "longrope",
+    )
+}  # fmt: skip
 Load = Callable[..., "ModelAdapter"]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from evalkit.cards import Card, load_card
 from evalkit.models import GenerationRequest
-from evalkit.models.vllm._rotation import _native_setting, within_length
+from evalkit.models._released import released_setting
+from evalkit.models.vllm._rotation import within_length
 from evalkit.prompts import token_array
 from evalkit.rope import RopeSetting
 
@@ -21,8 +22,8 @@ def scaled(save_model: Callable[..., Path]) -> Callable[..., Card]:
     """The card of a model of 512 tokens with that scaling."""
     card = load_card(save_model())
 
-    def change(scaling: str | None, theta: float | None = 1e4) -> Card:
-        rope = card.rope.model_copy(update={"scaling": scaling, "theta": theta, "original_length": 512})
+    def change(scaling: str | None, theta: float | None = 1e4, original: int | None = 512) -> Card:
+        rope = card.rope.model_copy(update={"scaling": scaling, "theta": theta, "original_length": original})
         return card.model_copy(update={"rope": rope})
 
     return change
@@ -34,7 +35,14 @@ def scaled(save_model: Callable[..., Path]) -> Callable[..., Card]:
         (None, RopeSetting("default", 1e4)),
         ("linear:8", RopeSetting("linear", 1e4, 8.0)),
         ("dynamic:2", None),
-        ("yarn:4", None),
+        ("ntk:2", RopeSetting("default", 1e4 * 2 ** (16 / 14))),
+        ("yarn:4", RopeSetting("yarn", 1e4, 4.0, 512)),
+        ("yarn:4,beta_fast=16", RopeSetting("yarn", 1e4, 4.0, 512, (("beta_fast", 16.0),))),
+        (
+            "llama3:8",
+            RopeSetting("llama3", 1e4, 8.0, 512, (("high_freq_factor", 4.0), ("low_freq_factor", 1.0))),
+        ),
+        ("longrope", None),
         ("native", None),
     ],
 )
@@ -42,8 +50,15 @@ def test_what_a_model_was_released_with(
     scaling: str | None, expected: RopeSetting | None, scaled: Callable[..., Card]
 ) -> None:
     """A setting where the card says all of it."""
-    assert expected == _native_setting(scaled(scaling))
-    assert _native_setting(scaled(scaling, None)) is None
+    assert expected == released_setting(scaled(scaling))
+    assert released_setting(scaled(scaling, None)) is None
+
+
+def test_a_rule_that_counts_from_an_unstated_length_is_not_guessed(scaled: Callable[..., Card]) -> None:
+    """A card written by hand may leave out what yarn and llama3 extend; linear does not count from it."""
+    found = [released_setting(scaled(scaling, original=None)) for scaling in ("yarn:4", "llama3:8", "linear:8")]
+
+    assert [None, None, RopeSetting("linear", 1e4, 8.0)] == found
 
 
 @pytest.mark.parametrize(
