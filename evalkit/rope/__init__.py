@@ -1,6 +1,6 @@
 """RoPE conditions: specs, effective bases, what engines are told."""
 
-from ._engine import engine_base, engine_setting
+from ._engine import engine_base, engine_refusal, engine_setting
 from ._frequencies import Rotation, rotation
 from ._specs import (
     LongRope,
@@ -20,6 +20,7 @@ __all__ = [
     "RopeSpec",
     "Rotation",
     "engine_base",
+    "engine_refusal",
     "engine_setting",
     "parse_rope",
     "parse_ropes",

@@ -13,7 +13,7 @@ from evalkit.errors import UserError
 
 from ._specs import RopeModel, RopeSetting, RopeSpec, dynamic_multiplier, ntk_base, rope_setting
 
-__all__ = ["engine_base", "engine_setting"]
+__all__ = ["engine_base", "engine_refusal", "engine_setting"]
 
 _COUNTING_WITH_THE_WINDOW = {"vllm", "endpoint"}
 
@@ -33,7 +33,12 @@ def engine_setting(spec: RopeSpec, model: RopeModel, backend: str, window: int) 
 
     A `UserError` names the specs that the engine has no word for.
     """
-    _check_word(spec, backend)
+    if backend not in {"hf", *_COUNTING_WITH_THE_WINDOW}:
+        raise UserError(f"--rope-mode engine: what the backend {backend} makes of a spec is not known; leave it out")
+    if (why := engine_refusal(spec, backend)) is not None:
+        raise UserError(f"--rope-mode engine with --rope {spec}: {why}; leave --rope-mode out, or choose another spec")
+    if model.beneath is not None:
+        raise UserError("--rope-mode engine: an engine has one rule, beneath which the model's own cannot stay")
     if spec.kind == "longrope":  # engines take its factors from the released configuration, and choose among them
         rope_setting(spec, model, model.length)  # refused where there are none
         return RopeSetting("native", is_engines=True)
@@ -53,17 +58,9 @@ def _dynamic(spec: RopeSpec, model: RopeModel, window: int | None) -> RopeSettin
     return replace(told, own_base=base, multiplier=dynamic_multiplier(factor, window, model.length))
 
 
-def _check_word(spec: RopeSpec, backend: str) -> None:
-    if backend not in {"hf", *_COUNTING_WITH_THE_WINDOW}:
-        raise UserError(
-            f"--rope-mode engine: nobody knows what the backend {backend} makes of a RoPE spec; leave it out"
-        )
-    engine = "hf" if backend == "hf" else "vllm"
-    if (spec.kind, engine) in _NO_WORD:
-        raise UserError(
-            f"--rope-mode engine with --rope {spec}: {_NO_WORD[spec.kind, engine]}; leave --rope-mode out, or choose "
-            "another spec"
-        )
+def engine_refusal(spec: RopeSpec, backend: str) -> str | None:
+    """Why the engine behind a backend has no word for a spec; None where it has one."""
+    return _NO_WORD.get((spec.kind, "hf" if backend == "hf" else "vllm"))
 
 
 def engine_base(setting: RopeSetting, dimension: int, tokens: int | None = None) -> float:

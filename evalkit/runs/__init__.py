@@ -3,7 +3,7 @@
 from evalkit.settings import RunSettings, read_settings
 
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._rotary import recorded_rotation
+from ._rotary import recorded_rotation, rope_model
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_session
 from .folder import (
@@ -65,6 +65,7 @@ __all__ = [
     "recorded_rotation",
     "repair_run",
     "restore_manifest",
+    "rope_model",
     "tell",
     "torn_line",
 ]

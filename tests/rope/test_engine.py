@@ -86,13 +86,21 @@ def test_a_rule_that_follows_the_length_has_no_rotation_without_one() -> None:
         ("ntk:4", "endpoint", "what vLLM calls ntk is another rule"),
         ("dynamic-yarn", "hf", "transformers has no such rule"),
         ("dynamic-yarn", "vllm", "vLLM has no such rule"),
-        ("none", "tracer", "nobody knows what the backend tracer makes of a RoPE spec"),
+        ("none", "tracer", "what the backend tracer makes of a spec is not known"),
     ],
 )
 def test_specs_without_a_word_in_the_engine_are_refused(spec: str, backend: str, reason: str) -> None:
     """By name, for each engine, with what to do."""
     with pytest.raises(UserError, match=reason):
         engine_setting(parse_rope(spec), MODEL, backend, 32768)
+
+
+def test_an_engine_has_one_rule() -> None:
+    """What stands on a model's own scaling is evalkit's doing."""
+    stacked = replace(MODEL, beneath=RopeSetting("linear", 10000.0, 4.0))
+
+    with pytest.raises(UserError, match="an engine has one rule"):
+        engine_setting(parse_rope("dynamic:8"), stacked, "hf", 32768)
 
 
 def test_longrope_is_the_model_as_released_and_needs_its_factors() -> None:
