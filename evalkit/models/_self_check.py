@@ -226,7 +226,9 @@ def _check_rope(model: ModelAdapter, card: Card) -> LiveCheck:
     change = "begins" if _is_dynamic(card) else "changes"
     place = f", which {change} behind its original length" if _follows_length(card) else ""
     base = f"base {card.rope.theta:g}, scaling {card.rope.scaling or 'none'}{place}"
-    return LiveCheck("RoPE in force", worst <= TOLERANCE, f"{base}; frequencies are off by {worst:.1%} at most")
+    return LiveCheck(
+        "RoPE in force", worst <= TOLERANCE, f"{base}; frequencies and scale are off by {worst:.1%} at most"
+    )
 
 
 def _expected(card: Card) -> Rotation | None:
@@ -252,8 +254,8 @@ def _is_dynamic(card: Card) -> bool:
 
 
 def _distance(found: Rotation, expected: Rotation) -> float:
-    """Largest relative difference of a frequency; infinite where they are not as many."""
+    """Largest relative difference of a frequency, or of the scale; infinite where they are not as many."""
     if len(found.frequencies) != len(expected.frequencies):
         return math.inf
     pairs = zip(found.frequencies, expected.frequencies, strict=True)
-    return max(abs(ours / theirs - 1) for ours, theirs in pairs)
+    return max(abs(found.scale / expected.scale - 1), *(abs(ours / theirs - 1) for ours, theirs in pairs))

@@ -95,7 +95,7 @@ def test_a_switched_engine_equals_a_fresh_one(
     engine: ModelAdapter, tokenizer: PromptTokenizer, prompts: list[TokenIds], tmp_path: Path
 ) -> None:
     """Writing the rotary table in place gives, token for token, what an engine started with the setting gives."""
-    names = ["base", "linear", "yarn"]
+    names = ["base", "linear", *(name for name in SETTINGS if name.startswith(("yarn", "dyn", "llama3:4", "longrope")))]
     work = [[fresh_overrides(SETTINGS[name], WINDOW), [ids.tolist() for ids in prompts]] for name in names]
     (tmp_path / "work.json").write_text(json.dumps(work))
     command = [sys.executable, str(Path(__file__).with_name("fresh_engines.py")), str(MODEL), str(WINDOW), str(NEW)]
