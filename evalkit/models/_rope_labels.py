@@ -183,9 +183,11 @@ def _transformers_rotation(setting: RopeSetting, model: RopeModel, tokens: int) 
     from transformers import LlamaConfig
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+    # Only `dynamic` counts from there; transformers wants the extended length of the others.
+    positions = model.length if setting.rope_type == "dynamic" else math.ceil(model.length * (setting.factor or 2.0))
     config = LlamaConfig(
         hidden_size=model.dimension, num_attention_heads=1, head_dim=model.dimension,
-        max_position_embeddings=model.length, rope_parameters=setting.parameters(),
+        max_position_embeddings=positions, rope_parameters=setting.parameters(),
     )  # fmt: skip
     module = LlamaRotaryEmbedding(config)
     with torch.inference_mode():

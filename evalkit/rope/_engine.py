@@ -19,10 +19,7 @@ _COUNTING_WITH_THE_WINDOW = {"vllm", "endpoint"}
 
 _NO_WORD = {
     ("ntk", "hf"): "transformers has no rule of that name",
-    ("ntk", "vllm"): (
-        "what vLLM calls ntk is another rule, which slows the fastest pair too (kexue.fm/archives/9706); this one is "
-        "its dynamic with an alpha"
-    ),
+    ("ntk", "vllm"): "vLLM's ntk is another rule (kexue.fm/archives/9706), and its dynamic with an alpha is this one",
     ("dynamic-yarn", "hf"): "transformers has no such rule",
     ("dynamic-yarn", "vllm"): "vLLM has no such rule",
 }

@@ -82,8 +82,8 @@ def test_a_rule_that_follows_the_length_has_no_rotation_without_one() -> None:
     ("spec", "backend", "reason"),
     [
         ("ntk:4", "hf", "transformers has no rule of that name"),
-        ("ntk:4", "vllm", "what vLLM calls ntk is another rule"),
-        ("ntk:4", "endpoint", "what vLLM calls ntk is another rule"),
+        ("ntk:4", "vllm", "vLLM's ntk is another rule"),
+        ("ntk:4", "endpoint", "vLLM's ntk is another rule"),
         ("dynamic-yarn", "hf", "transformers has no such rule"),
         ("dynamic-yarn", "vllm", "vLLM has no such rule"),
         ("none", "tracer", "what the backend tracer makes of a spec is not known"),

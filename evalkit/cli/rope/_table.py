@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -127,13 +128,23 @@ def _table(card: Card, model: RopeModel, window: int, rows: list[RopeLabel]) -> 
         f"{card.title}: base {model.base:,.0f}, made for {model.length:,} tokens, {model.dimension} turned dimensions; "
         f"a vLLM engine with a window of {window:,}"
     )
-    for row in rows:
+    for row in _each_once(rows):
         numbers_of = (row.multiplier, row.base, row.scale, row.fastest, row.slowest)
+        length = "any" if row.counts == "no length" else f"{row.length:,}"
         made.add_row(
-            row.spec, f"{row.length:,}", "vLLM" if row.engine == "vllm" else row.engine, _deciding(row),
+            row.spec, length, "vLLM" if row.engine == "vllm" else row.engine, _deciding(row),
             *map(_shown, numbers_of), row.how,
         )  # fmt: skip
     return made
+
+
+def _each_once(rows: list[RopeLabel]) -> Iterator[RopeLabel]:
+    """The rows without repetitions of those that are the same at every length."""
+    seen = set()
+    for row in rows:
+        if row.counts != "no length" or (row.spec, row.engine) not in seen:
+            yield row
+        seen.add((row.spec, row.engine))
 
 
 def _deciding(row: RopeLabel) -> str:

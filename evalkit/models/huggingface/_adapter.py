@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HuggingFaceModel"]
 
+FOLLOWS_LENGTH = "off: the rotation follows the length"
+
 
 class HuggingFaceModel:
     """A causal language model run by transformers."""
@@ -97,7 +99,7 @@ class HuggingFaceModel:
             "pass_tokens": self._prefill.most_tokens,
             "threads": torch.get_num_threads(),
             "batch": self._batch,
-            "prefix_reuse": self._no_reuse_reason or "on",
+            "prefix_reuse": self._no_reuse_reason or (FOLLOWS_LENGTH if self._rotary.is_order_dependent else "on"),
             "cache": self._feeding.no_cache_reason or "on",
             **self._rules.facts,
         }

@@ -20,7 +20,8 @@ def test_the_same_label_is_shown_to_mean_three_things(evalkit: Command) -> None:
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     assert 0 == done.code
     assert "made for 4,096 tokens" in lines[0]
-    assert 2 + 2 * 2 * 3 == len(lines)
+    assert 2 + 2 * 3 + 3 == len(lines)
+    assert ["transformers", "vLLM", "evalkit"] == [line.split()[2] for line in lines if line.startswith("yarn:8 any ")]
     assert "dynamic:8 4,096 transformers the length seen: 4,096 1 10,000" in done_row(lines, "transformers")
     assert "dynamic:8 4,096 vLLM the window, for all prompts: 32,768 57 607,779" in done_row(lines, "vLLM")
     assert "dynamic:8 4,096 evalkit prompt + answer: 4,096 1 10,000" in done_row(lines, "evalkit")
@@ -76,6 +77,7 @@ def test_json_has_every_number(evalkit: Command, tmp_path: Path) -> None:
         (("--length", "64", "--spec", "longrope", "index-1.9b"), "longrope"),
         (("--length", "64", "--spec", "none", "index-1.9"), "did you mean 'index-1.9b"),
         (("--length", "64", "--spec", "none", "gpt-4"), "gpt-4: --rope none needs rope.theta"),
+        (("--length", "64", "--spec", "none"), "CARD"),
         (("--length", "64", "--spec", "none", "index-1.9b", "--json", "no/where.json"), "--json no/where.json"),
     ],
 )

@@ -110,6 +110,8 @@ def test_with_the_guards_every_order_gives_the_same_texts(
     assert expected == texts(model, own("dynamic:4"), requests[::-1])
     assert expected == texts(model, own("dynamic:4"), shuffled)
     assert {0} == {each.cached_tokens for each in model.generate(own("dynamic:4"), requests)}
+    assert 1 == model.engine_info["batch"]
+    assert model.engine_info["prefix_reuse"] != "on"
     said = [note for note in notes if "--rope-mode engine" in note]
     assert (batch > 1 or is_reusing_prefixes) == bool(said)
 
