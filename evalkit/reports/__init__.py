@@ -1,5 +1,6 @@
 """Reports: tables and figures."""
 
+from ._bounds import check_figure_file, draw_bounds
 from ._comparison import (
     comparison_footer,
     comparison_table,
@@ -74,12 +75,14 @@ __all__ = [
     "board_tables",
     "buckets_table",
     "caption",
+    "check_figure_file",
     "check_table_file",
     "combine",
     "compare_heatmaps",
     "comparison_footer",
     "comparison_table",
     "comparison_title",
+    "draw_bounds",
     "draw_heatmap",
     "draw_side_by_side",
     "figure_of_run",

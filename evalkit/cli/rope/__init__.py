@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from . import _table
+from . import _base, _table
 
 app = typer.Typer(help="RoPE: compare context extensions, and what each engine makes of them.", no_args_is_help=True)
+app.command("base")(_base.base)
 app.command("table")(_table.table)
