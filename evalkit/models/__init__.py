@@ -7,6 +7,7 @@ from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
 from ._released import released_setting
 from ._requests import PlannedRequests
+from ._rope_labels import RopeLabel, own_overrides, rope_labels
 from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
 from ._stopping import AnswerEnd, answer_end, end_ids
@@ -36,6 +37,7 @@ __all__ = [
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "RopeLabel",
     "Sampling",
     "ThoughtRule",
     "addressed",
@@ -56,5 +58,7 @@ __all__ = [
     "key_notes",
     "load_model",
     "named_endpoint",
+    "own_overrides",
     "released_setting",
+    "rope_labels",
 ]

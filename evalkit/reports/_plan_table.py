@@ -38,6 +38,7 @@ def plan_json(
         },
         "rope": str(session.rope),
         "rope_grid": session.settings.rope_grid,
+        "rope_mode": session.settings.rope_mode,
         "rope_groups": _rope_groups(plan, job.name),
         "folder": str(job.folder),
         "conflict": conflict,

@@ -1,5 +1,6 @@
 """RoPE conditions: specs, effective bases, what engines are told."""
 
+from ._engine import engine_base, engine_refusal, engine_setting
 from ._frequencies import Rotation, rotation
 from ._specs import (
     LongRope,
@@ -18,6 +19,9 @@ __all__ = [
     "RopeSetting",
     "RopeSpec",
     "Rotation",
+    "engine_base",
+    "engine_refusal",
+    "engine_setting",
     "parse_rope",
     "parse_ropes",
     "rope_setting",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from evalkit.errors import UserError
 
+from ._engine import engine_base
 from ._specs import DEFAULTS, RopeSetting
 
 __all__ = ["Rotation", "rotation"]
@@ -28,10 +29,11 @@ class Rotation:
 
 
 def rotation(setting: RopeSetting, dimension: int) -> Rotation:
-    """The rotation that a setting means for `dimension` rotated dimensions; `UserError` for `native`."""
+    """The rotation that a setting means for `dimension` rotated dimensions; `UserError` where it alone does not say."""
     if setting.base is None:
         raise UserError("RoPE setting 'native' names no base: its rotation is the model's own")
-    plain = [setting.base ** (-2 * pair / dimension) for pair in range(dimension // 2)]
+    base = engine_base(setting, dimension) if setting.rope_type == "dynamic" else setting.base
+    plain = [base ** (-2 * pair / dimension) for pair in range(dimension // 2)]
     if setting.rope_type == "linear":
         return Rotation(tuple(frequency / _factor(setting) for frequency in plain))
     if setting.rope_type == "yarn":

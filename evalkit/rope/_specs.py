@@ -119,35 +119,49 @@ class RopeModel:
 class RopeSetting:
     """What an engine is told for one group of prompts."""
 
-    rope_type: Literal["native", "default", "linear", "yarn", "llama3", "longrope"]
-    """Rule in the engine's words; `native` = its configuration stays."""
+    rope_type: Literal["native", "default", "linear", "dynamic", "yarn", "llama3", "longrope"]
+    """Rule in the engine's words; `native` = its configuration stays, `dynamic` is an engine's own only."""
     base: float | None = None
     """Rotation base: the effective one; None for `native`."""
     factor: float | None = None
     """Interpolation factor of `linear`, `yarn` and `llama3`."""
     original_length: int | None = None
-    """Length that `yarn` and `llama3` extend."""
+    """Length that `yarn`, `llama3` and `dynamic` extend."""
     options: tuple[tuple[str, float], ...] = ()
     """Further parameters of the rule, by name."""
     factors: tuple[float, ...] = ()
     """What each frequency is divided by under `longrope`, fastest first."""
     scale: float | None = None
     """Factor on sine and cosine under `longrope`."""
+    is_engines: bool = False
+    """Whether the engine gets the rule as its own configuration, and follows it as it does (`--rope-mode engine`)."""
+    window: int | None = None
+    """Length that an engine counts `dynamic` with whatever the prompt; None where it follows the prompt's."""
+    own_base: float | None = field(default=None, compare=False)
+    """Base that an engine turns all prompts by under its own `dynamic`; None where it follows the prompt's length."""
     multiplier: float | None = field(default=None, compare=False)
     """m: by how much the rule stretches at this length; 1 = not at all, None for `native`, `llama3` and `longrope`."""
 
     @property
+    def effective_base(self) -> float | None:
+        """Base of the rotation itself; None where that is the model's own, or an engine's that follows the length."""
+        return self.own_base if self.rope_type == "dynamic" else self.base
+
+    @property
     def key(self) -> str:
         """Name of the group, exact and sortable."""
+        mode = "engine:" if self.is_engines else ""
         if self.rope_type == "native":
-            return "native"
-        parts = [f"{self.rope_type}/base={self.base!r}"]
+            return f"{mode}native"
+        parts = [f"{mode}{self.rope_type}/base={self.base!r}"]
         if self.factor:
             parts.append(f"factor={self.factor!r}")
         parts += [f"{name}={value!r}" for name, value in self.options]
         if self.factors:
             listed = hashlib.sha256(repr(self.factors).encode()).hexdigest()[:12]  # up to 128 numbers, in every record
             parts.append(f"factors={listed}/scale={self.scale!r}")
+        if self.window is not None:
+            parts.append(f"window={self.window}")
         return "/".join(parts)
 
     def parameters(self) -> dict[str, Any]:
@@ -157,7 +171,7 @@ class RopeSetting:
         values: dict[str, Any] = {"rope_type": self.rope_type, "rope_theta": self.base}
         if self.factor is not None:
             values["factor"] = self.factor
-        if self.original_length is not None:
+        if self.original_length is not None and self.rope_type != "dynamic":  # no engine reads it there
             values["original_max_position_embeddings"] = self.original_length
         values.update({name: bool(value) if name == "truncate" else value for name, value in self.options})
         if self.factors:  # both lists are the one in force, so that no engine switches between them

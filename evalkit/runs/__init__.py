@@ -4,7 +4,7 @@ from evalkit.settings import RunSettings, read_settings
 
 from ._identity import environment
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._rotary import recorded_rotation, rope_facts
+from ._rotary import recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_model, open_session
 from .folder import (
@@ -72,6 +72,7 @@ __all__ = [
     "repair_run",
     "restore_manifest",
     "rope_facts",
+    "rope_model",
     "run_lock",
     "tell",
     "torn_line",

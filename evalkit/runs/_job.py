@@ -252,6 +252,7 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
     overrides = {
         "rope": None if settings.rope == "native" else settings.rope,
         "rope-grid": settings.rope_grid,
+        "rope-mode": None if settings.rope_mode == "effective-base" else settings.rope_mode,
         "rope-replaces-native": "yes" if settings.rope_replaces_native else None,
         "rope-stacks-on-native": "yes" if settings.rope_stacks_on_native else None,
         "max-seq-len": settings.max_seq_len,
@@ -305,7 +306,7 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         "max_new_tokens": settings.max_new_tokens,
         "rope": settings.rope,
         "rope_grid": settings.rope_grid,
-        "rope_mode": "effective-base",
+        "rope_mode": settings.rope_mode,
         **sampling_identity(settings),
         "dtype": card.dtype,
         "quantization": card.engine.quantization,

@@ -9,7 +9,16 @@ from typing import Any
 from evalkit.cards import Card, longrope_of, positions_without_rope
 from evalkit.errors import UserError
 from evalkit.models import released_setting
-from evalkit.rope import LongRope, RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting, stacked_refusal
+from evalkit.rope import (
+    LongRope,
+    RopeModel,
+    RopeSetting,
+    RopeSpec,
+    engine_setting,
+    parse_rope,
+    rope_setting,
+    stacked_refusal,
+)
 
 __all__ = ["recorded_rotation", "rope_facts", "rope_model"]
 
@@ -112,6 +121,9 @@ def recorded_rotation(identity: Mapping[str, Any]) -> str | None:
             return RopeSetting("native").key
         facts = identity["rope_model"]
         model = RopeModel(facts["base"], facts["length"], facts["dimension"])
+        if identity.get("rope_mode") == "engine":
+            told = engine_setting(rope, model, str(identity["backend"]), model.length)
+            return told.key if told.window is None else None  # one for all, of a window that nobody wrote down
         if "beneath" in facts:
             own = rope_setting(parse_rope(facts["beneath"]), model, model.length)
             model = RopeModel(facts["base"], facts["extended_length"], facts["dimension"], beneath=own)

@@ -16,7 +16,7 @@ from evalkit.prompts import (
     chat_format,
 )
 from evalkit.reading import read_text
-from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.rope import RopeModel, RopeSetting, RopeSpec, engine_setting, parse_rope, rope_setting
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
     NotedBenchmark,
@@ -74,6 +74,10 @@ class Session:
         model, spec, grid = self._rope_model, self.rope, self.settings.rope_grid
         if model is None:
             return lambda _: RopeSetting("native")
+        if self.settings.rope_mode == "engine":
+            window = max((job.max_seq_len for job in self.jobs), default=self.card.default_max_seq_len)
+            own = engine_setting(spec, model, self.backend, window)
+            return lambda _: own
         return lambda tokens: rope_setting(spec, model, tokens, grid)
 
     @property
@@ -126,7 +130,7 @@ class Session:
 
         `none` says so by itself.
         """
-        _ = self._rope_model  # a model that no spec can turn is not told of a scaling first
+        self.rope_of()  # a model that no spec can turn is not told of a scaling first
         released, settings = self.touched_scaling, self.settings
         is_said = settings.rope_replaces_native or settings.rope_stacks_on_native
         if released is None or self.rope.kind == "none" or is_said:

@@ -23,6 +23,7 @@ MOST_DRAWS = 10_000
 MOST_SEED = 2**63 - 1
 COLDEST, HOTTEST = 0.01, 100  # vLLM raises what is colder to that (SamplingParams), so two backends would differ
 COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers
+ROPE_MODES = ("effective-base", "engine")
 REASONING = ("apart", "scored")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -60,6 +61,9 @@ class RunSettings:
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F, base:B…")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
+    rope_mode: Annotated[str, Flag("effective-base, or engine: what the engine itself makes of --rope.")] = (
+        "effective-base"
+    )
     rope_replaces_native: Annotated[bool, Flag("Let --rope replace the scaling a model was released with.")] = False
     rope_stacks_on_native: Annotated[bool, Flag("Put --rope on top of the scaling a model was released with.")] = False
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
@@ -106,6 +110,7 @@ class RunSettings:
         if not self.benchmarks:
             raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
         self.check_together()
+        self._check_rope_mode()
         self._check_sampling()
 
     def check_together(self) -> None:
@@ -120,6 +125,16 @@ class RunSettings:
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
+
+    def _check_rope_mode(self) -> None:
+        """Raise `UserError` where an engine's own rule is asked for and there is none, or nothing to round."""
+        flag = f"{_flag('rope_mode')} {self.rope_mode}"
+        if self.rope_mode == "engine" and self.rope == "native":
+            raise UserError(f"{flag} is for a spec that the engine is told, and native tells it none; add --rope SPEC")
+        if self.rope_mode == "engine" and self.rope_stacks_on_native:
+            raise UserError(f"{flag}: an engine has one rule; leave {_flag('rope_stacks_on_native')} out")
+        if self.rope_mode == "engine" and self.rope_grid is not None:
+            raise UserError(f"{flag} leaves every multiplier to the engine; leave {_flag('rope_grid')} out")
 
     def _check_sampling(self) -> None:
         """Raise `UserError` for settings of draws where nothing is drawn."""
@@ -150,6 +165,7 @@ class RunSettings:
             user_path(path)
         rule = f"must be greater than 1, and at most {COARSEST}"
         self._demand("rope_grid", lambda ratio: 1 < ratio <= COARSEST, rule)
+        self._demand("rope_mode", ROPE_MODES.__contains__, f"must be {' or '.join(ROPE_MODES)}")
         rule = f"must be 0 (greedy), or from {COLDEST} to {HOTTEST}"
         self._demand("temperature", lambda heat: heat == 0 or COLDEST <= heat <= HOTTEST, rule)
         self._demand("top_p", lambda share: 0 < share <= 1, "must be greater than 0, and at most 1")
@@ -218,6 +234,7 @@ class RunOptions(TypedDict, total=False):
     truncation: str | None
     rope: str
     rope_grid: float | None
+    rope_mode: str
     rope_replaces_native: bool
     rope_stacks_on_native: bool
     chat: str | None

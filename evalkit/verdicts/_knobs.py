@@ -39,6 +39,9 @@ the protocol, which is compared before all knobs.)"""
 COUNTED = ("runs", "digits")
 """Facts about the printed number that the verdict counts with, where they are known."""
 
+BY_THE_ENGINE = " as the engine itself does it"
+"""Behind a RoPE spec that ran with `--rope-mode engine`: the same word, and no other run's numbers by it alone."""
+
 _HEX = re.compile(r"\b[0-9a-f]{7,64}\b")
 _DTYPES = {"fp32": "float32", "float": "float32", "bf16": "bfloat16", "fp16": "float16", "half": "float16"}
 _ENGINES = {"transformers": "hf", "huggingface": "hf", "api": "endpoint", "hosted": "endpoint"}
@@ -112,7 +115,8 @@ def _of_manifest(side: Side, manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "generation_limit", str(identity.get("max_new_tokens") or "protocol")
     yield "sampling", str(identity.get("sampling") or "greedy")
     yield "dtype", str(engine.get("dtype") or identity.get("dtype") or "")
-    yield "rope", str(identity.get("rope") or "native")
+    is_engines = identity.get("rope_mode") == "engine"
+    yield "rope", str(identity.get("rope") or "native") + (BY_THE_ENGINE if is_engines else "")
     yield "engine", str(identity.get("backend") or "")
 
 
@@ -235,7 +239,7 @@ def _dtypes(ours: str, theirs: str) -> bool | None:
 
 def _ropes(ours: str, theirs: str) -> bool | None:
     try:
-        return parse_rope(ours) == parse_rope(theirs)
+        return parse_rope(ours.removesuffix(BY_THE_ENGINE)) == parse_rope(theirs.removesuffix(BY_THE_ENGINE))
     except UserError:
         return None
 

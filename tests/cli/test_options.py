@@ -24,7 +24,8 @@ FLAGS = [setting for setting in SETTINGS.values() if not setting.is_argument]
 OWN = {"config", "print_config", "json", "live", "name", "words", "help"}
 """Parameters that verbs have beside the flags; `words` are models and benchmarks."""
 VALUES = {"limit": "3", "max_seq_len": "3", "max_new_tokens": "3", "repeats": "3", "seed": "0", "rope_grid": "1.5",
-          "max_cost": "0.5", "dtype": "float32", "engine": "a=b", "options": "a=b", "chat_args": "a=b",
+          "rope_mode": "engine", "max_cost": "0.5", "dtype": "float32", "engine": "a=b", "options": "a=b",
+          "chat_args": "a=b",
           "device_map": "auto", "max_reasoning_tokens": "3", "reasoning": "scored", "batch": "4", "temperature": "0.7",
           "top_p": "0.9", "top_k": "3", "sampling_seed": "3", "samples_per_question": "3"}  # fmt: skip
 
@@ -81,7 +82,7 @@ def test_defaults_stand_in_the_help(evalkit: Command) -> None:
     """Of the settings that have a word for it."""
     text = " ".join(evalkit("run", "--help").out.split())
 
-    assert 3 == text.count("[default: ")
+    assert 4 == text.count("[default: ")
     assert "[default: native]" in text
     assert "[default: auto]" in text
 

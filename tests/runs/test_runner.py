@@ -313,6 +313,24 @@ def test_facts_that_a_rope_setting_counts_with_are_in_the_identity(
         start(model=str(card), limit=1, rope="dynamic:4", out=tmp_path / "turned")
 
 
+def test_the_engines_own_rope_is_another_run(start: Start, bare: Path) -> None:
+    """Its records never mix with those of the effective base, and tell whose rule it was."""
+    start(limit=1, rope="linear:4", backend="hf", rope_mode="engine")
+
+    with pytest.raises(RunConflictError, match="another rope_mode "):
+        start(limit=1, rope="linear:4", backend="hf")
+    assert {"engine:linear/base=10000.0/factor=4.0"} == {record.rope for record in read(bare / "run")}
+    assert 2 == start(limit=1, rope="linear:4", backend="hf", rope_mode="engine").reused
+
+
+def test_a_spec_without_a_word_in_the_engine_leaves_no_folder(start: Start, bare: Path) -> None:
+    """It is refused before anything is loaded or written."""
+    with pytest.raises(UserError, match="--rope-mode engine with --rope ntk:4: transformers has no rule"):
+        start(limit=1, rope="ntk:4", backend="hf", rope_mode="engine")
+
+    assert not (bare / "run").exists()
+
+
 def forget_rope_facts(folder: Path) -> None:
     """Make the run one of the days when they were not written down."""
     path = folder / "run.json"

@@ -120,6 +120,8 @@ def test_a_task_that_the_protocol_lacks_is_skipped_and_said(opened: Open) -> Non
             },
             "plain+index+rope-dynamic:2+rope-grid-2.0+max-seq-len-99+chat-none+dtype-float32",
         ),
+        ({"rope": "yarn:4", "rope_mode": "engine"}, "plain+rope-yarn:4+rope-mode-engine"),
+        ({"rope": "yarn:4", "rope_mode": "effective-base"}, "plain+rope-yarn:4"),
         ({"rope": "native", "protocol": "chain", "limit": 3}, "chain"),
     ],
 )
@@ -470,6 +472,7 @@ def test_two_experiments_go_to_two_folders(opened: Open) -> None:
         for settings in (
             {}, {"max_new_tokens": 8}, {"truncation": "index"}, {"dtype": "float32"}, {"chat": "none"},
             {"max_seq_len": 256}, {"rope": "dynamic:4", "rope_grid": 1.02}, {"attention": "eager"},
+            {"rope": "dynamic:4"}, {"rope": "dynamic:4", "rope_mode": "engine"},
             {"max_new_tokens": 8, "max_seq_len": 256, "truncation": "context-middle", "dtype": "bfloat16",
              "chat": "none", "rope": "dynamic:4", "rope_grid": 1.02, "attention": "eager"},
         )

@@ -33,6 +33,7 @@ LOOSER = {"adapter", "tasks", "samples", "chat_args", "engine", "batch", "option
         ({"batch": "2.5"}, "--batch 2.5: must be auto, or a whole number from 1 to 4,096"),
         ({"batch": "9" * 60}, f"--batch {'9' * 60}: must be auto, or a whole number from 1 to 4,096"),
         ({"batch": "many"}, "--batch many: must be auto, or a whole number from 1 to 4,096"),
+        ({"rope_mode": "static"}, "--rope-mode static: must be effective-base or engine"),
         ({"dtype": "int8"}, "--dtype int8: must be one of auto, float32, bfloat16, float16"),
     ],
 )
@@ -51,6 +52,20 @@ def test_a_run_needs_benchmarks_and_its_values_do_not() -> None:
     settings.check_values()
     with pytest.raises(UserError, match="no benchmark named"):
         settings.check()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "native tells it none; add --rope SPEC"),
+        ({"rope": "dynamic:4", "rope_grid": 1.02}, "leave --rope-grid out"),
+        ({"rope": "dynamic:4", "rope_stacks_on_native": True}, "leave --rope-stacks-on-native out"),
+    ],
+)
+def test_an_engines_own_rope_needs_a_spec_and_no_grid(given: dict[str, Any], problem: str) -> None:
+    """There is nothing to hand over, or nothing that evalkit could round."""
+    with pytest.raises(UserError, match=f"--rope-mode engine.*{problem}"):
+        RunSettings("tiny", ("toy",), rope_mode="engine", **given).check()
 
 
 def test_python_calls_take_the_fields_of_the_settings() -> None:

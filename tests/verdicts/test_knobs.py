@@ -29,6 +29,8 @@ def knob(name: str, value: str) -> Knob:
         ("window", "4096", "8192", "differs"),
         ("rope", "dynamic:8", "dynamic:8.0", "same"),
         ("rope", "native", "dynamic:8", "differs"),
+        ("rope", "dynamic:8 as the engine itself does it", "dynamic:8", "same"),
+        ("rope", "dynamic:8 as the engine itself does it", "dynamic:4", "differs"),
         ("rope", "native", "NTK by hand", "unknown"),
         ("truncation", "middle", "middle, of the prompt", "same"),
         ("truncation", "middle", "index", "differs"),

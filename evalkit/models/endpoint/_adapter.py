@@ -99,9 +99,10 @@ class EndpointModel:
         own = self._endpoint.rope or "native"
         is_plain = self._card.rope.theta is not None and self._card.rope.scaling is None
         names = {"native", RopeSetting("default", self._card.rope.theta).key} if is_plain else {"native"}
-        if rope.key == own or (own in names and rope.key in names):
+        asked = "native" if rope.rope_type == "native" else rope.key
+        if asked == own or (own in names and asked in names):
             return None
-        window = max(len(request.ids) + request.max_new_tokens for request in requests)
+        window = rope.window or max(len(request.ids) + request.max_new_tokens for request in requests)
         if rope.rope_type == "yarn":  # its table in vLLM ends there; what is longer, only --backend vllm can run
             window = min(window, int(round((rope.original_length or window) * (rope.factor or 1.0), 6)))
         weights = self._card.weights_path or self._card.weights or self._endpoint.model

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HuggingFaceModel"]
 
+FOLLOWS_LENGTH = "off: the rotation follows the length"
+
 
 class HuggingFaceModel:
     """A causal language model run by transformers."""
@@ -101,7 +103,7 @@ class HuggingFaceModel:
             "pass_tokens": self._prefill.most_tokens,
             "threads": torch.get_num_threads(),
             "batch": self._batch,
-            "prefix_reuse": self._no_reuse_reason or "on",
+            "prefix_reuse": self._no_reuse_reason or (FOLLOWS_LENGTH if self._rotary.is_order_dependent else "on"),
             "cache": self._feeding.no_cache_reason or "on",
             **self._rules.facts,
         }
@@ -135,14 +137,14 @@ class HuggingFaceModel:
         return Row(request, self._end(request), process, self._vocabulary.refusal(request.ids))
 
     def _tell_order(self) -> None:
-        """Say once what cannot be, where the setting in force is the model's own and follows the length."""
+        """Say once what cannot be, where the setting in force is the engine's own and follows the length."""
         reuse = ["no prefix reuse"] if self._no_reuse_reason is None else []
         lost = [*reuse, "one answer at a time"] if self._room.rows > 1 else reuse
         if self._rotary.is_order_dependent and lost and not self._is_order_told:
             self._is_order_told = True
             self._options.note(
-                f"{' and '.join(lost)} under --rope native: the model's own scaling depends on the prompts before, so "
-                "each prompt is computed whole and alone"
+                f"{' and '.join(lost)} under {self._rotary.condition}: a scaling that transformers recomputes at each "
+                "pass depends on the prompts before, so each prompt is computed whole and alone"
             )
 
     def _attempt(self, request: GenerationRequest) -> Completion:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RotarySwitch"]
 
-_STATE = ("rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
+_STATE = ("config", "rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
 _POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
 _ORDER_DEPENDENT = {"dynamic", "longrope"}  # transformers recomputes these from the longest position seen
 SAME_COSINE = 1e-4  # of float32 cosines; kernels differ in the last places
@@ -36,9 +36,14 @@ class RotarySwitch:
     @property
     def is_order_dependent(self) -> bool:
         """Whether the setting in force makes a prompt's numbers depend on the prompts before it."""
-        return self._current.rope_type == "native" and any(
-            state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native
-        )
+        if self._current.rope_type == "native":
+            return any(state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native)
+        return self._current.is_engines and self._current.rope_type in _ORDER_DEPENDENT
+
+    @property
+    def condition(self) -> str:
+        """Whose rule is in force, in the words of the command line."""
+        return "--rope-mode engine" if self._current.is_engines else "--rope native"
 
     def is_computed_anew(self, tokens: int) -> bool:
         """Whether the class drops its cache at a text of so many tokens, the first one behind the original length.
@@ -88,13 +93,16 @@ class RotarySwitch:
         parameters = dict(getattr(config, "rope_parameters", None) or {})
         kept = {key: parameters[key] for key in ("partial_rotary_factor",) if key in parameters}
         config.rope_parameters = {**kept, **setting.parameters()}
+        if setting.rope_type == "dynamic":  # which transformers counts from there, at each pass anew
+            config.max_position_embeddings = setting.original_length
         if setting.original_length is not None and hasattr(config, "original_max_position_embeddings"):
             config.original_max_position_embeddings = setting.original_length  # Phi-3's class asks this one first
         if getattr(config, "head_dim", 0) is None:  # Mixtral's; yarn and longrope then multiply by nothing (5.19)
             config.head_dim = config.hidden_size // config.num_attention_heads
         fresh = type(module)(config)
-        # Nothing is to be computed anew from the model's own configuration as texts grow (longrope).
-        return {**_state(fresh), "rope_type": "default"}, fresh.inv_freq.to(module.inv_freq.device)
+        # Nothing is to be computed anew as texts grow, but where that is the engine's own rule.
+        still = {} if setting.is_engines else {"rope_type": "default"}
+        return {**_state(fresh), **still}, fresh.inv_freq.to(module.inv_freq.device)
 
     def _refuse_scaled_softmax(self, setting: RopeSetting) -> None:
         """Raise `UserError` where attention scales its softmax by a YaRN option as well, which is fixed when loaded.

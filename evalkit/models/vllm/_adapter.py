@@ -129,7 +129,13 @@ class VllmModel:
         elif rope == self._in_force:
             self._engine.reset_prefix_cache()
             return
-        if rope.rope_type != "native" or self._in_force is not None or self._loaded.is_turned_otherwise:
+        elif rope.is_engines:
+            raise UserError(
+                f"vLLM was started under another RoPE than {rope.key}, and follows its own rules only from the start: "
+                "start another run for it"
+            )
+        is_as_released = rope.rope_type == "native" and self._in_force is None and not self._loaded.is_turned_otherwise
+        if not (is_as_released or rope.is_engines):  # under those it was started
             put_in_force(self._engine, rope, self._card)
         is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
         self._in_force = rope

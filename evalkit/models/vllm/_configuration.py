@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.errors import CardError, one_line
+from evalkit.errors import CardError, UserError, one_line
 from evalkit.rope import RopeSetting
 
 from .._base import BackendOptions
@@ -14,6 +14,7 @@ from .._generation import GenerationRules, read_rules
 from .._planned import check_planned
 from ._environment import import_vllm, prepare_environment, refusal
 from ._loaded import Loaded
+from ._rope import fresh_overrides
 
 __all__ = ["configured_generation", "overrides"]
 
@@ -26,8 +27,11 @@ def overrides(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSet
 
     The engine starts unscaled, with as many positions as the window: vLLM sizes the table of "dynamic" by the original
     length, reads past its end and answers with garbage. A model without any scaling simply extrapolates beyond its
-    length, as transformers lets it; one with a scaling of its own is left as it is.
+    length, as transformers lets it; one with a scaling of its own is left as it is. Under `--rope-mode engine` it
+    starts with the scaling asked for, by its own rule.
     """
+    if rope.is_engines:
+        _check_own_rule(card, loaded, rope, window)
     if loaded.own_class is not None:
         return _of_own_class(loaded.own_class.config, options, window)
     config = _read(card, loaded, options)
@@ -41,10 +45,25 @@ def overrides(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSet
         if not is_plain or positions is None or window <= positions:
             return {}
     kept = {key: given[key] for key in ("partial_rotary_factor",) if key in given}
+    if rope.is_engines:
+        own = fresh_overrides(rope, window)
+        return {**own, "rope_parameters": {**kept, **own["rope_parameters"]}}
     return {
         "max_position_embeddings": window,
         "rope_parameters": {**kept, "rope_type": "default", "rope_theta": base},
     }
+
+
+def _check_own_rule(card: Card, loaded: Loaded, rope: RopeSetting, window: int) -> None:
+    """Raise `UserError` where vLLM cannot be started with a rule of its own, or not for the longest prompt."""
+    flag = f"{card.name}: --rope-mode engine"
+    if loaded.own_class is not None:
+        raise UserError(f"{flag}: vLLM's class for this model obeys no RoPE configuration; leave it out")
+    if rope.window is not None and window > rope.window:
+        raise UserError(
+            f"{flag}: vLLM counts with one length for all prompts, here {rope.window:,}, and the longest prompt with "
+            f"its answer has {window:,} tokens: add --max-seq-len {window}"
+        )
 
 
 def _of_own_class(config: Mapping[str, Any], options: BackendOptions, window: int) -> dict[str, Any]:

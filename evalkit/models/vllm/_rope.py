@@ -48,6 +48,11 @@ def fresh_overrides(rope: RopeSetting, window: int) -> dict[str, Any]:
     parameters = rope.parameters()
     if rope.rope_type == "longrope":
         parameters |= {"short_mscale": rope.scale, "long_mscale": rope.scale}
+    elif rope.rope_type == "dynamic":
+        # Base and table are those of the last position there is; without the length that it was trained at, vLLM takes
+        # that for the same, scales nothing, and reads behind the table.
+        positions = rope.window or window
+        parameters |= {"max_trained_positions": rope.original_length}
     return {"max_position_embeddings": positions, "rope_parameters": parameters}
 
 

@@ -172,7 +172,7 @@ def sample_record(
         rope=prompt.rope.key,
         rope_spec=rope_spec,
         rope_multiplier=prompt.rope.multiplier,
-        rope_base=prompt.rope.base,
+        rope_base=prompt.rope.effective_base,
         preview=preview,
     )
 

@@ -19,7 +19,7 @@ from evalkit.models import (
 )
 from evalkit.models.endpoint._adapter import EndpointModel
 from evalkit.prompts import PromptTokenizer, load_tokenizer, token_array
-from evalkit.rope import RopeSetting
+from evalkit.rope import RopeModel, RopeSetting, engine_setting, parse_rope
 from evalkit.tasks import StopRule
 from tests.models.endpoint.byte_tokenizer import Bytes
 from tests.models.endpoint.scripted_server import KEY, ScriptedServer, answer_to
@@ -237,6 +237,20 @@ def test_another_rope_group_is_refused_with_the_command(server: ScriptedServer) 
     assert '"rope_type": "yarn"' in str(found[0].error)
     assert str(found[0].error).endswith(f"--engine rope={setting.key}")
     assert [] == server.payloads
+
+
+def test_an_engines_own_rule_is_refused_with_the_server_to_start(server: ScriptedServer) -> None:
+    """Complete, for the window of the run and not of the prompt; a server that was started so answers."""
+    setting = engine_setting(parse_rope("dynamic:4"), RopeModel(10000.0, 1024, 32), "endpoint", 4096)
+
+    refused = ask(card_for(server), requests_for(["abc"]), rope=setting)
+    answered = ask(card_for(server, rope=setting.key), requests_for(["abc"]), rope=setting)
+
+    told = str(refused[0].error)
+    assert "--max-model-len 4096 --hf-overrides" in told
+    assert '"max_trained_positions": 1024' in told
+    assert told.endswith("--engine rope=engine:dynamic/base=10000.0/factor=4.0/window=4096")
+    assert answer_to("abc") == answered[0].text
 
 
 def test_the_command_asks_for_no_more_than_yarn_serves(server: ScriptedServer) -> None:
