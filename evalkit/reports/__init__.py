@@ -14,12 +14,11 @@ from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
+from .drawing import PALETTES, Palette, missing_glyphs
 from .heatmaps import (
-    PALETTES,
     HeatCell,
     HeatGrid,
     LengthAxis,
-    Palette,
     Panel,
     Picture,
     Places,
@@ -34,7 +33,6 @@ from .heatmaps import (
     grids_of,
     length_label,
     lengths_of_run,
-    missing_glyphs,
     pictures_of,
     write_cells,
     write_figures,

@@ -1,0 +1,11 @@
+"""What all figures share: letters, colours, texts at measured places, files of the same bytes every time."""
+
+from ._lettering import SEPARATOR, Lettering, Look, missing_glyphs, text_width, wrap
+from ._palettes import GREY, INK, NO_DATA, PALETTES, Palette, colours, is_dark
+from ._sheet import BETWEEN_LINES, SMALL, TINY, TITLE, length_names, lettered, new_figure, note, save
+
+__all__ = [
+    "BETWEEN_LINES", "GREY", "INK", "NO_DATA", "PALETTES", "SEPARATOR", "SMALL", "TINY", "TITLE", "Lettering", "Look",
+    "Palette", "colours", "is_dark", "length_names", "lettered", "missing_glyphs", "new_figure", "note", "save",
+    "text_width", "wrap",
+]  # fmt: skip
