@@ -14,7 +14,7 @@ from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
-from .drawing import PALETTES, Palette, missing_glyphs
+from .drawing import PALETTES, Palette, Texts, missing_glyphs
 from .heatmaps import (
     HeatCell,
     HeatGrid,
@@ -49,9 +49,12 @@ from .leaderboard import (
     rank_scores,
     write_leaderboard,
 )
+from .sweeps import Bar, BarPanel, bars_figure, bars_texts, draw_bars, draw_sweep, sweep_bars
 
 __all__ = [
     "PALETTES",
+    "Bar",
+    "BarPanel",
     "BoardRow",
     "HeatCell",
     "HeatGrid",
@@ -68,6 +71,9 @@ __all__ = [
     "Ranking",
     "ScoredRun",
     "Shown",
+    "Texts",
+    "bars_figure",
+    "bars_texts",
     "board_legend",
     "board_tables",
     "buckets_table",
@@ -78,8 +84,10 @@ __all__ = [
     "comparison_footer",
     "comparison_table",
     "comparison_title",
+    "draw_bars",
     "draw_heatmap",
     "draw_side_by_side",
+    "draw_sweep",
     "figure_of_run",
     "grid_of",
     "grids_of",
@@ -101,6 +109,7 @@ __all__ = [
     "rank_scores",
     "score_frame",
     "slices_table",
+    "sweep_bars",
     "terminal_table",
     "write_cells",
     "write_comparison",

@@ -3,7 +3,7 @@
 from ._asked import asked_places, length_label
 from ._compare import ScoredRun, compare_heatmaps
 from ._figure import draw_heatmap
-from ._files import figure_of_run, lengths_of_run, write_figures, write_heatmaps
+from ._files import figure_of_run, lengths_of_run, shown_run, write_figures, write_heatmaps
 from ._grid import HeatCell, HeatGrid, LengthAxis, Places, combine, grid_of, grids_of, write_cells
 from ._panels import Panel, draw_side_by_side
 from ._pictures import Picture, Shown, pictures_of
@@ -28,6 +28,7 @@ __all__ = [
     "length_label",
     "lengths_of_run",
     "pictures_of",
+    "shown_run",
     "write_cells",
     "write_figures",
     "write_heatmaps",

@@ -1,0 +1,99 @@
+"""A figure laid out in inches: title and subtitle above, what is drawn, a caption below.
+
+However long a text is, it gets the lines that it needs, and what stands below it moves down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._lettering import SEPARATOR, Lettering, Look, wrap
+from ._palettes import GREY, INK
+from ._sheet import BETWEEN_LINES, SMALL, TINY, TITLE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Sheet", "Texts", "joined", "lines_height"]
+
+GAP = 0.1  # inches between the texts and what is drawn
+
+
+class Texts(NamedTuple):
+    """What stands around what is drawn."""
+
+    title: str
+    """Whose figure it is."""
+    subtitle: str = ""
+    """What is drawn."""
+    caption: str = ""
+    """Counts, marks, sources."""
+
+
+class Sheet:
+    """An empty figure with its texts; places are inches from the upper left corner of what is drawn."""
+
+    def __init__(self, letters: Lettering, size: tuple[float, float], texts: Texts) -> None:
+        width, height = size
+        self.letters = letters
+        title, subtitle, caption = (
+            self.wrapped(text, width, look) for text, look in zip(texts, (TITLE, SMALL, TINY), strict=True)
+        )
+        self._top = lines_height(title, TITLE) + lines_height(subtitle, SMALL) + GAP
+        self._width = width
+        self._height = self._top + height + GAP + lines_height(caption, TINY)
+        self.figure: Figure = new_figure((width, self._height))
+        self.write(title, (0, -self._top), TITLE)
+        self.write(subtitle, (0, -self._top + lines_height(title, TITLE)), SMALL, color=GREY)
+        self.write(caption, (0, height + GAP), TINY, color=GREY)
+
+    def wrapped(self, text: str, room: float, look: Look) -> list[str]:
+        """The text in lines of at most that many inches."""
+        return wrap(self.letters(text), 72 * room, look, self.letters.families)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Empty axes there, without a frame."""
+        bottom = self._height - self._top - top - height
+        axes = self.figure.add_axes(
+            (left / self._width, bottom / self._height, width / self._width, height / self._height)
+        )
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_color("#999999")
+        axes.tick_params(length=2.5, color="#999999", labelcolor=INK, labelsize=TINY.points)
+        return axes
+
+    def write(self, lines: Sequence[str], place: tuple[float, float], look: Look, **style: Any) -> None:
+        """Lines of text whose upper left corner is at that place."""
+        if lines:
+            style = {"color": INK, "va": "top", "linespacing": BETWEEN_LINES, **style}
+            x, y = self._point(place)
+            self.figure.text(
+                x / self._width, y / self._height, "\n".join(lines), fontsize=look.points, fontweight=look.weight,
+                **style,
+            )  # fmt: skip
+
+    def line(self, start: tuple[float, float], end: tuple[float, float], **style: Any) -> None:
+        """A line between two places; with a `marker`, one at each of them."""
+        from matplotlib.lines import Line2D
+
+        points = (self._point(start), self._point(end))
+        xs, ys = zip(*points, strict=True)
+        self.figure.add_artist(Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **style))
+
+    def _point(self, place: tuple[float, float]) -> tuple[float, float]:
+        """Inches from the lower left corner of the figure."""
+        return place[0], self._height - self._top - place[1]
+
+
+def lines_height(lines: Sequence[str], look: Look) -> float:
+    """Inches that lines of text take."""
+    return len(lines) * look.points * BETWEEN_LINES / 72
+
+
+def joined(*parts: str) -> str:
+    """The parts of a caption that say something."""
+    return SEPARATOR.join(filter(None, parts))

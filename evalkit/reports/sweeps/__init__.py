@@ -1,0 +1,6 @@
+"""Figures of sweeps: a model under several RoPE specs, and bars of published ones."""
+
+from ._bars import Bar, BarPanel, bars_figure, draw_bars
+from ._figures import bars_texts, draw_sweep, sweep_bars
+
+__all__ = ["Bar", "BarPanel", "bars_figure", "bars_texts", "draw_bars", "draw_sweep", "sweep_bars"]
