@@ -55,10 +55,8 @@ class Sheet:
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Empty axes there, without a frame."""
-        bottom = self._height - self._top - top - height
-        axes = self.figure.add_axes(
-            (left / self._width, bottom / self._height, width / self._width, height / self._height)
-        )
+        x, y = self._point((left, top + height))
+        axes = self.figure.add_axes((x, y, width / self._width, height / self._height))
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         for side in ("left", "bottom"):
@@ -70,23 +68,19 @@ class Sheet:
         """Lines of text whose upper left corner is at that place."""
         if lines:
             style = {"color": INK, "va": "top", "linespacing": BETWEEN_LINES, **style}
-            x, y = self._point(place)
-            self.figure.text(
-                x / self._width, y / self._height, "\n".join(lines), fontsize=look.points, fontweight=look.weight,
-                **style,
-            )  # fmt: skip
+            text = "\n".join(lines)
+            self.figure.text(*self._point(place), text, fontsize=look.points, fontweight=look.weight, **style)
 
     def line(self, start: tuple[float, float], end: tuple[float, float], **style: Any) -> None:
         """A line between two places; with a `marker`, one at each of them."""
         from matplotlib.lines import Line2D
 
-        points = (self._point(start), self._point(end))
-        xs, ys = zip(*points, strict=True)
-        self.figure.add_artist(Line2D(xs, ys, transform=self.figure.dpi_scale_trans, **style))
+        (x0, y0), (x1, y1) = self._point(start), self._point(end)
+        self.figure.add_artist(Line2D((x0, x1), (y0, y1), transform=self.figure.transFigure, **style))
 
     def _point(self, place: tuple[float, float]) -> tuple[float, float]:
-        """Inches from the lower left corner of the figure."""
-        return place[0], self._height - self._top - place[1]
+        """The same place in shares of the figure, from its lower left corner: saving may add a margin to inches."""
+        return place[0] / self._width, (self._height - self._top - place[1]) / self._height
 
 
 def lines_height(lines: Sequence[str], look: Look) -> float:

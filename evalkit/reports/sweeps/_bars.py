@@ -21,7 +21,7 @@ TOPS = (10, 20, 30, 40, 50, 60, 80, 100)  # where an axis may end
 # Inches.
 WIDTH, NAME_ROOM = 4.2, 2.8
 GAP, ROW = 0.12, 0.3
-LABELS, BETWEEN = 0.45, 0.25
+LABELS, BETWEEN = 0.4, 0.25
 THICK = 0.64  # of a row
 
 
@@ -62,7 +62,7 @@ def bars_figure(panels: Sequence[BarPanel], texts: Texts) -> Figure:
         names = [[blank.wrapped(bar.label, NAME_ROOM, SMALL) for bar in panel.bars] for panel in panels]
         widths = [text_width(line, SMALL, letters.families) for bars in names for lines in bars for line in lines]
         row = max(ROW, *(lines_height(lines, SMALL) + 0.08 for bars in names for lines in bars))
-        left, top = max(widths) / 72 + GAP, axis_end(panels)
+        left, top = max(widths) / 72 + GAP, _axis_end(panels)
         heads = [lines_height([panel.title], PANEL_TITLE) + 0.04 if panel.title else 0.0 for panel in panels]
         pitches = [head + row * len(panel.bars) + LABELS for head, panel in zip(heads, panels, strict=True)]
         height = sum(pitches) + BETWEEN * (len(panels) - 1)
@@ -84,7 +84,7 @@ def _words(panels: Sequence[BarPanel], texts: Texts) -> list[str]:
     return [*texts, *(text for panel in panels for text in (panel.title, *(bar.label for bar in panel.bars)))]
 
 
-def axis_end(panels: Sequence[BarPanel]) -> int:
+def _axis_end(panels: Sequence[BarPanel]) -> int:
     """The first round number that no bar and no interval passes; 100 where all are 0."""
     ends = [end for panel in panels for bar in panel.bars for end in (bar.score or 0.0, *(bar.ci95 or ()))]
     highest = max(ends, default=0.0)

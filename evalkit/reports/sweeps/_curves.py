@@ -31,9 +31,10 @@ LEAST_DIFFERENCE = 5.0  # points that an axis of differences spans to either sid
 LONE_WIDTH, WIDTH = 6.2, 3.9
 SCORES, DIFFERENCES = 2.3, 1.5
 LEFT, BETWEEN, ABOVE_AXES, BELOW_AXES = 0.65, 0.75, 0.22, 0.16
-FLAT_NAMES, UPRIGHT_NAMES = 0.5, 0.8
+FLAT_NAMES, UPRIGHT_NAMES = 0.42, 0.72
 ROW_GAP = 0.2
 KEY, KEY_GAP = 0.36, 0.2
+DOTS = (0, (1, 1))
 STEP = 3.2  # points from spec to spec at one length, where there is room
 
 
@@ -72,7 +73,9 @@ def curves_figure(scene: Scene) -> Figure:
         sheet = Sheet(letters, size, scene.texts("score by length", *_caption(scene, sheet_note=letters.note)))
         for index, panel in enumerate(panels):
             left = LEFT + index % across * (width + BETWEEN)
-            _draw_panel(sheet, scene, panel, (left, index // across * pitch + head), width)
+            top = index // across * pitch
+            _draw_key(sheet, panel, marks_of(list(scene.sweep.specs)), (left, top))
+            _draw_panel(sheet, scene, panel, (left, top + head + ABOVE_AXES), width)
         return sheet.figure
 
 
@@ -84,7 +87,7 @@ def _caption(scene: Scene, sheet_note: str) -> list[str]:
         "bars: 95% intervals over documents" if any(cell.ci95 for cell in found) else "",
         f"below: differences to {scene.first.spec} on the same samples, paired" if len(scene.specs) > 1 else "",
         "hollow: too few documents for an interval" if is_open else "",
-        f"dashed: {scene.window_name}",
+        scene.window_note,
         sheet_note,
     ]
 
@@ -113,11 +116,9 @@ def _key_width(lines: Sequence[str], sheet: Sheet) -> float:
 
 
 def _draw_panel(sheet: Sheet, scene: Scene, panel: _Panel, place: tuple[float, float], width: float) -> None:
-    """Name, key, scores and differences; `place` is where its axes begin, the key stands above."""
+    """Scores, and differences below them; `place` is where the axes begin."""
     left, top = place
     marks = marks_of(list(scene.sweep.specs))
-    _draw_key(sheet, panel, marks, (left, top - panel.head))
-    top += ABOVE_AXES
     above = sheet.axes(left, top, width, SCORES)
     below = sheet.axes(left, top + SCORES + BELOW_AXES, width, DIFFERENCES)
     draw_lengths(above, scene, sheet, width, is_labelled=False)
@@ -144,8 +145,8 @@ def _draw_key(sheet: Sheet, panel: _Panel, marks: Mapping[str, Mark], place: tup
         x = left
         for spec, lines in row:
             mark, middle = marks[spec.spec], top + lines_height(lines[:1], SMALL) / 2
-            line = {"color": mark.colour, "linewidth": 1.5}
-            sheet.line((x, middle), (x + KEY - 0.08, middle), **line)
+            dashes = DOTS if spec is panel.specs[0] else "-"
+            sheet.line((x, middle), (x + KEY - 0.08, middle), color=mark.colour, linewidth=1.5, linestyle=dashes)
             centre = (x + (KEY - 0.08) / 2, middle)
             sheet.line(centre, centre, marker=mark.marker, markersize=5, color=mark.colour)
             sheet.write(lines, (x + KEY, top), SMALL)
@@ -213,7 +214,7 @@ def _curve(axes: Axes, points: Sequence[Point], shift: float, mark: Mark, *, is_
     xs = [math.log2(length) + shift for length, _, _ in points]
     ys = [math.nan if value is None else value for _, value, _ in points]
     style: dict[str, Any] = {"color": mark.colour, "zorder": 2.5 if is_first else 3}
-    axes.plot(xs, ys, linewidth=1.5, linestyle=(0, (1, 1)) if is_first else "-", **style)
+    axes.plot(xs, ys, linewidth=1.5, linestyle=DOTS if is_first else "-", **style)
     for x, (_, value, interval) in zip(xs, points, strict=True):
         if value is None:
             continue

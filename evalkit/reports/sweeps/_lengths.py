@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.sweeps import LengthEstimate, SpecSweep
 
-from ..drawing import GREY, SMALL, TINY, Look, Sheet, lettered, lines_height, save, text_width
+from ..drawing import SMALL, Look, Sheet, lettered, lines_height, save, text_width
 from ._scene import Scene, draw_lengths, has_upright_names, places
 
 if TYPE_CHECKING:
@@ -71,11 +71,16 @@ def _caption(scene: Scene, share: float, note: str) -> list[str]:
         f"holds to: the longest tested length up to which every length keeps {share:.0%} of the score of {first} {at}",
         f"pays from: the shortest tested length from which a spec beats {first}" if len(scene.specs) > 1 else "",
         "in brackets and as lines: 95% intervals by bootstrap over documents; only tested lengths occur",
+        "×: no tested length" if any(None in _tokens(spec) for spec in scene.specs) else "",
         "≥: the longest length tested" if any(spec.holds_to.is_longest for spec in scene.specs) else "",
         scene.counts,
-        f"dashed: {scene.window_name}",
+        scene.window_note,
         note,
     ]
+
+
+def _tokens(spec: SpecSweep) -> list[int | None]:
+    return [spec.holds_to.tokens, *([spec.pays_from.tokens] if spec.pays_from is not None else [])]
 
 
 def estimate_words(estimate: LengthEstimate) -> str:
@@ -108,10 +113,6 @@ def _estimate(axes: Axes, estimate: LengthEstimate, y: float, style: dict[str, A
     """A marker and its interval; an end that is no tested length runs to the edge where none holds, or none pays."""
     ends = [nowhere if end is None else math.log2(end) for end in estimate.ci95]
     axes.plot(ends, [y, y], color=style["color"], linewidth=1.5, solid_capstyle="butt")
-    if estimate.tokens is not None:
-        axes.plot([math.log2(estimate.tokens)], [y], markersize=5.5, linestyle="none", clip_on=False, **style)
-    else:
-        axes.annotate(
-            "none", (nowhere, y), xytext=(2 if ends[0] == axes.get_xlim()[0] else -2, 0), textcoords="offset points",
-            ha="left" if nowhere == axes.get_xlim()[0] else "right", va="center", fontsize=TINY.points, color=GREY,
-        )  # fmt: skip
+    at = nowhere if estimate.tokens is None else math.log2(estimate.tokens)
+    look = {**style, "marker": "x"} if estimate.tokens is None else style
+    axes.plot([at], [y], markersize=5.5, linestyle="none", clip_on=False, **look)

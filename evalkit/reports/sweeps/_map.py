@@ -71,7 +71,7 @@ def _caption(scene: Scene, note: str) -> list[str]:
         scene.counts,
         marked if any(map(_sign, cells)) else "",
         "×: no data" if is_missing else "",
-        f"dashed: {scene.window_name}" if _window_place(scene) else "",
+        f"dashed: made for {scene.window:,} tokens" if _window_place(scene) else "",
         note,
     ]
 
@@ -88,7 +88,7 @@ def _window_place(scene: Scene) -> int:
     return inside if inside < len(scene.sweep.lengths) else 0
 
 
-def _paint(axes: Axes, scene: Scene) -> object:
+def _paint(axes: Axes, scene: Scene) -> Any:
     import numpy as np
 
     lengths = scene.sweep.lengths

@@ -64,9 +64,11 @@ class Scene:
         return self.specs[0]
 
     @property
-    def window_name(self) -> str:
-        """L in words."""
-        return f"L = {self.window:,}: tokens that the model was made for"
+    def window_note(self) -> str:
+        """What the dashed line is; empty where L is too far from the lengths to be drawn."""
+        low, high = places(self.sweep.lengths, self.window)
+        is_drawn = low <= math.log2(self.window) <= high
+        return f"dashed: L = {self.window:,}, the tokens that the model was made for" if is_drawn else ""
 
     def texts(self, what: str, *caption: str) -> Texts:
         """Title, subtitle and caption of one figure."""
@@ -133,7 +135,7 @@ def places(lengths: Sequence[int], window: int) -> tuple[float, float]:
     low, high = math.log2(min(lengths)), math.log2(max(lengths))
     if low - NEAR <= math.log2(window) <= high + NEAR:
         low, high = min(low, math.log2(window)), max(high, math.log2(window))
-    pad = max(LONE_PAD if low == high else 0.0, 0.07 * (high - low))
+    pad = max(LONE_PAD if len(lengths) == 1 else 0.0, 0.07 * (high - low))
     return low - pad, high + pad
 
 
