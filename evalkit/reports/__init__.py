@@ -49,7 +49,7 @@ from .leaderboard import (
     rank_scores,
     write_leaderboard,
 )
-from .sweeps import Bar, BarPanel, bars_figure, bars_texts, draw_bars, draw_sweep, sweep_bars
+from .sweeps import Bar, BarPanel, bars_figure, bars_texts, draw_bars, draw_published_bars, draw_sweep, sweep_bars
 
 __all__ = [
     "PALETTES",
@@ -86,6 +86,7 @@ __all__ = [
     "comparison_title",
     "draw_bars",
     "draw_heatmap",
+    "draw_published_bars",
     "draw_side_by_side",
     "draw_sweep",
     "figure_of_run",

@@ -2,5 +2,15 @@
 
 from ._bars import Bar, BarPanel, bars_figure, draw_bars
 from ._figures import bars_texts, draw_sweep, sweep_bars
+from ._published import draw_published_bars
 
-__all__ = ["Bar", "BarPanel", "bars_figure", "bars_texts", "draw_bars", "draw_sweep", "sweep_bars"]
+__all__ = [
+    "Bar",
+    "BarPanel",
+    "bars_figure",
+    "bars_texts",
+    "draw_bars",
+    "draw_published_bars",
+    "draw_sweep",
+    "sweep_bars",
+]
