@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sheet", "Texts", "joined", "lines_height"]
 
-GAP = 0.1  # inches between the texts and what is drawn
+# Inches: between the texts and what is drawn, and between title and subtitle.
+GAP, BELOW_TITLE = 0.1, 0.04
 
 
 class Texts(NamedTuple):
@@ -41,12 +42,13 @@ class Sheet:
         title, subtitle, caption = (
             self.wrapped(text, width, look) for text, look in zip(texts, (TITLE, SMALL, TINY), strict=True)
         )
-        self._top = lines_height(title, TITLE) + lines_height(subtitle, SMALL) + GAP
+        below_title = lines_height(title, TITLE) + BELOW_TITLE
+        self._top = below_title + lines_height(subtitle, SMALL) + GAP
         self._width = width
         self._height = self._top + height + GAP + lines_height(caption, TINY)
         self.figure: Figure = new_figure((width, self._height))
         self.write(title, (0, -self._top), TITLE)
-        self.write(subtitle, (0, -self._top + lines_height(title, TITLE)), SMALL, color=GREY)
+        self.write(subtitle, (0, -self._top + below_title), SMALL, color=GREY)
         self.write(caption, (0, height + GAP), TINY, color=GREY)
 
     def wrapped(self, text: str, room: float, look: Look) -> list[str]:

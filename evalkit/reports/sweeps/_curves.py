@@ -33,7 +33,7 @@ SCORES, DIFFERENCES = 2.3, 1.5
 LEFT, BETWEEN, ABOVE_AXES, BELOW_AXES = 0.65, 0.75, 0.22, 0.16
 FLAT_NAMES, UPRIGHT_NAMES = 0.42, 0.72
 ROW_GAP = 0.2
-KEY, KEY_GAP = 0.36, 0.2
+KEY, KEY_GAP, KEY_LEAD = 0.36, 0.2, 0.04
 DOTS = (0, (1, 1))
 STEP = 3.2  # points from spec to spec at one length, where there is room
 
@@ -47,8 +47,8 @@ class _Panel(NamedTuple):
     @property
     def head(self) -> float:
         """Inches of title and key."""
-        rows = sum(max(lines_height(lines, SMALL) for _, lines in row) for row in self.keys)
-        return rows + (lines_height([self.title], PANEL_TITLE) if self.title else 0)
+        title = lines_height([self.title], PANEL_TITLE) + KEY_LEAD if self.title else 0.0
+        return title + sum(map(_key_height, self.keys))
 
 
 def draw_curves(stem: Path, scene: Scene) -> list[Path]:
@@ -111,6 +111,10 @@ def _panel(scene: Scene, sheet: Sheet, title: str, members: Sequence[str], width
     return _Panel(title, specs, rows)
 
 
+def _key_height(row: Sequence[tuple[SpecSweep, list[str]]]) -> float:
+    return max(lines_height(lines, SMALL) for _, lines in row) + KEY_LEAD
+
+
 def _key_width(lines: Sequence[str], sheet: Sheet) -> float:
     return KEY + max(text_width(line, SMALL, sheet.letters.families) for line in lines) / 72
 
@@ -140,7 +144,7 @@ def _draw_key(sheet: Sheet, panel: _Panel, marks: Mapping[str, Mark], place: tup
     left, top = place
     if panel.title:
         sheet.write([panel.title], (left, top), PANEL_TITLE)
-        top += lines_height([panel.title], PANEL_TITLE)
+        top += lines_height([panel.title], PANEL_TITLE) + KEY_LEAD
     for row in panel.keys:
         x = left
         for spec, lines in row:
@@ -151,7 +155,7 @@ def _draw_key(sheet: Sheet, panel: _Panel, marks: Mapping[str, Mark], place: tup
             sheet.line(centre, centre, marker=mark.marker, markersize=5, color=mark.colour)
             sheet.write(lines, (x + KEY, top), SMALL)
             x += _key_width(lines, sheet) + KEY_GAP
-        top += max(lines_height(lines, SMALL) for _, lines in row)
+        top += _key_height(row)
 
 
 def _name_window(axes: Axes, scene: Scene) -> None:

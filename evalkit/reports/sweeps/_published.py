@@ -51,13 +51,7 @@ def published_texts(measures: Sequence[Measure]) -> Texts:
     return Texts(
         "Published scores by RoPE setting",
         joined(about, f"protocol {', '.join(protocols)}"),
-        joined(
-            _counts(numbers),
-            "numbers as printed, without intervals",
-            _grey(measures),
-            *_odd(numbers),
-            *_sources(numbers),
-        ),
+        joined(*caption, *_odd(numbers), *_sources(numbers)),
     )
 
 
