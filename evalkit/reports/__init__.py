@@ -51,6 +51,7 @@ from .leaderboard import (
     rank_scores,
     write_leaderboard,
 )
+from .sweeps import sweep_footer, sweep_table, write_sweep_tables
 
 __all__ = [
     "PALETTES",
@@ -103,6 +104,8 @@ __all__ = [
     "rank_scores",
     "score_frame",
     "slices_table",
+    "sweep_footer",
+    "sweep_table",
     "terminal_table",
     "write_cells",
     "write_comparison",
@@ -111,5 +114,6 @@ __all__ = [
     "write_leaderboard",
     "write_model_tables",
     "write_parts",
+    "write_sweep_tables",
     "write_tables",
 ]

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from . import _sweep
+
 app = typer.Typer(help="RoPE: compare context extensions, and what each engine makes of them.", no_args_is_help=True)
+app.command("sweep")(_sweep.sweep)
