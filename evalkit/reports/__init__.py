@@ -49,7 +49,19 @@ from .leaderboard import (
     rank_scores,
     write_leaderboard,
 )
-from .sweeps import Bar, BarPanel, bars_figure, bars_texts, draw_bars, draw_published_bars, draw_sweep, sweep_bars
+from .sweeps import (
+    Bar,
+    BarPanel,
+    bars_figure,
+    bars_texts,
+    draw_bars,
+    draw_published_bars,
+    draw_sweep,
+    sweep_bars,
+    sweep_footer,
+    sweep_table,
+    write_sweep_tables,
+)
 
 __all__ = [
     "PALETTES",
@@ -111,6 +123,8 @@ __all__ = [
     "score_frame",
     "slices_table",
     "sweep_bars",
+    "sweep_footer",
+    "sweep_table",
     "terminal_table",
     "write_cells",
     "write_comparison",
@@ -119,5 +133,6 @@ __all__ = [
     "write_leaderboard",
     "write_model_tables",
     "write_parts",
+    "write_sweep_tables",
     "write_tables",
 ]

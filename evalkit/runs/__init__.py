@@ -2,10 +2,12 @@
 
 from evalkit.settings import RunSettings, read_settings
 
+from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
 from ._rotary import recorded_rotation
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_session
+from ._several import SeveralRuns
 from .folder import (
     LOG,
     MANIFEST,
@@ -44,6 +46,7 @@ __all__ = [
     "RunStore",
     "SampleRecord",
     "Session",
+    "SeveralRuns",
     "SilentMonitor",
     "StageMonitor",
     "check_live",
@@ -64,6 +67,7 @@ __all__ = [
     "read_settings",
     "recorded_rotation",
     "repair_run",
+    "resolve_model",
     "restore_manifest",
     "tell",
     "torn_line",

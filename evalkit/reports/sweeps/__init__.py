@@ -1,8 +1,9 @@
-"""Figures of sweeps: a model under several RoPE specs, and bars of published ones."""
+"""Tables and figures of sweeps, a model under several RoPE specs, and bars of published numbers."""
 
 from ._bars import Bar, BarPanel, bars_figure, draw_bars
 from ._figures import bars_texts, draw_sweep, sweep_bars
 from ._published import draw_published_bars
+from ._tables import sweep_footer, sweep_table, write_sweep_tables
 
 __all__ = [
     "Bar",
@@ -13,4 +14,7 @@ __all__ = [
     "draw_published_bars",
     "draw_sweep",
     "sweep_bars",
+    "sweep_footer",
+    "sweep_table",
+    "write_sweep_tables",
 ]

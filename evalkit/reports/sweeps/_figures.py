@@ -67,7 +67,7 @@ def _about(benchmark: BenchmarkSweep, manifest: Manifest) -> str:
 def _length_label(benchmark: BenchmarkSweep, run: ScoredRun, manifest: Manifest) -> str:
     shown = shown_run(manifest, run.scores, run.rows, load_spec(benchmark.benchmark))
     if benchmark.is_bucketed:
-        return f"Prompt length (the model's {shown.unit}; upper end of each bucket)"
+        return f"Prompt and answer limit (the model's {shown.unit}; upper end of each bucket)"
     return shown.label("nominal")
 
 

@@ -69,7 +69,9 @@ def _caption(scene: Scene, share: float, note: str) -> list[str]:
     first = scene.first.spec
     return [
         f"holds to: the longest tested length up to which every length keeps {share:.0%} of the score of {first} {at}",
-        f"pays from: the shortest tested length from which a spec beats {first}" if len(scene.specs) > 1 else "",
+        f"pays from: the shortest tested length where a spec beats {first}, behind it nowhere beyond"
+        if len(scene.specs) > 1
+        else "",
         "in brackets and as lines: 95% intervals by bootstrap over documents; only tested lengths occur",
         "×: no tested length" if any(None in _tokens(spec) for spec in scene.specs) else "",
         "≥: the longest length tested" if any(spec.holds_to.is_longest for spec in scene.specs) else "",
