@@ -14,7 +14,7 @@ from evalkit.cards import Card
 from evalkit.errors import RunConflictError, UserError, shown
 from evalkit.files import json_text, write_text
 from evalkit.planning import Plan
-from evalkit.reports import Palette, write_sweep_tables
+from evalkit.reports import Palette, ScoredRun, draw_sweep, write_sweep_tables
 from evalkit.rope import RopeSpec, parse_ropes
 from evalkit.runs import (
     MANIFEST,
@@ -238,6 +238,7 @@ def carry_out_sweep(planned: PlannedSweep, monitor: Monitor, palette: Palette = 
     tell(monitor, "writing tables and figures")
     write_text(planned.folder / SWEEP_FILE, json_text(sweep.to_json()))
     write_sweep_tables(planned.folder, sweep)
+    draw_sweep(planned.folder, sweep, {name: _scored(planned, name, sides) for name in benchmarks}, palette)
     tell(monitor, "")
     return sweep, failed
 
@@ -250,6 +251,17 @@ def _sides(session: Session, monitor: Monitor, palette: Palette) -> dict[str, Si
         found[job.name] = side = read_side(job.folder)
         write_report(job.folder, job.folder, side.measured.scores, list(side.measured.rows), palette, "nominal")
     return found
+
+
+def _scored(planned: PlannedSweep, benchmark: str, sides: Mapping[str, Mapping[str, Side]]) -> dict[str, ScoredRun]:
+    """Spec → its run on a benchmark, as figures take it."""
+    folders = {
+        spec: job.folder for spec, session in planned.sessions.items() for job in session.jobs if job.name == benchmark
+    }
+    measured = {spec: sides[spec][benchmark].measured for spec in folders}
+    return {
+        spec: ScoredRun(folder, measured[spec].scores, list(measured[spec].rows)) for spec, folder in folders.items()
+    }
 
 
 def _spec_run(planned: PlannedSweep, spec: str, job: Job, side: Side, plan: Plan) -> SpecRun:
