@@ -20,7 +20,7 @@ from ._lengths import draw_length_estimates
 from ._map import draw_map
 from ._scene import Scene
 
-__all__ = ["bars_texts", "draw_sweep", "sweep_bars"]
+__all__ = ["about", "bars_texts", "draw_sweep", "sweep_bars"]
 
 Runs = Mapping[str, ScoredRun]
 """Spec → its run folder, what scoring it gave, and the rows behind that."""
@@ -52,12 +52,12 @@ def _scene(sweep: Sweep, benchmark: BenchmarkSweep, runs: Runs, palette: Palette
     first = runs[next(iter(benchmark.specs))]
     manifest = read_manifest(first.folder)
     return Scene(
-        benchmark, shown_model(first.scores.model, first.scores.model_title), _about(benchmark, manifest),
+        benchmark, shown_model(first.scores.model, first.scores.model_title), about(benchmark, manifest),
         _length_label(benchmark, first, manifest), sweep.window, palette,
     )  # fmt: skip
 
 
-def _about(benchmark: BenchmarkSweep, manifest: Manifest) -> str:
+def about(benchmark: BenchmarkSweep, manifest: Manifest) -> str:
     """Benchmark, protocol and seed."""
     spec = load_spec(benchmark.benchmark)
     seed = manifest.identity.get("seed")
