@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evalkit._api import EvaluationResult, PlanResult, compare, evaluate, leaderboard, plan, score_predictions
     from evalkit._reproduce import reproduce
+    from evalkit._sweep import rope_sweep
     from evalkit.cards import Card, load_card
     from evalkit.errors import EvalkitError, EvalkitWarning, SampleError, UserError
     from evalkit.reports import Leaderboard
     from evalkit.runs import Monitor
     from evalkit.scores import BenchmarkScores, TaskScore
     from evalkit.settings import RunOptions, RunSettings
+    from evalkit.sweeps import Sweep
     from evalkit.verdicts import Comparison
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "RunOptions",
     "RunSettings",
     "SampleError",
+    "Sweep",
     "TaskScore",
     "UserError",
     "__version__",
@@ -43,6 +46,7 @@ __all__ = [
     "load_card",
     "plan",
     "reproduce",
+    "rope_sweep",
     "score_predictions",
 ]
 
@@ -61,6 +65,7 @@ _HOMES = {
     "RunOptions": "settings",
     "RunSettings": "settings",
     "SampleError": "errors",
+    "Sweep": "sweeps",
     "TaskScore": "scores",
     "UserError": "errors",
     "compare": "_api",
@@ -69,6 +74,7 @@ _HOMES = {
     "load_card": "cards",
     "plan": "_api",
     "reproduce": "_reproduce",
+    "rope_sweep": "_sweep",
     "score_predictions": "_api",
 }
 

@@ -113,6 +113,7 @@ __all__ = [
     "score_predictions",
     "scores_of_folder",
     "spec_of_run",
+    "write_report",
 ]
 
 
@@ -176,7 +177,7 @@ def report_run(
     own = own_rows(scores, rows)
     tell(monitor, f"writing tables and figures of {folder.name}")
     try:
-        _write_report(folder, out or folder, scores, rows, palette, axis)
+        write_report(folder, out or folder, scores, rows, palette, axis)
         if out is not None:
             keep_run(out, _origin_of_run(folder, protocol, {}), folder)
     except ReadOnlyError as error:
@@ -187,7 +188,7 @@ def report_run(
     return scores, own
 
 
-def _write_report(
+def write_report(
     run: Path, folder: Path, scores: BenchmarkScores, rows: list[ScoreRow], palette: Palette, axis: LengthAxis
 ) -> None:
     """Scores, tables and figures of a run, in its folder or another one."""
@@ -357,7 +358,7 @@ def _score_run(
     if out is not None:
         origin = _origin_of_run(run, protocol, options)
         _refuse_other_answers(out, origin)
-        _write_report(run, out, scores, rows, "published", "nominal")
+        write_report(run, out, scores, rows, "published", "nominal")
         keep_run(out, origin, run)
     return scores
 

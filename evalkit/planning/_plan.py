@@ -78,7 +78,7 @@ class Counts:
 class Plan:
     """All prompts of one round of a run."""
 
-    def __init__(self, prompts: Sequence[PlannedPrompt], spool: TokenSpool, groups: list[PlannedGroup]) -> None:
+    def __init__(self, prompts: PromptTable, spool: TokenSpool, groups: list[PlannedGroup]) -> None:
         self.prompts = prompts
         self.spool = spool
         self.groups = groups
@@ -86,6 +86,11 @@ class Plan:
     def ids(self, index: int) -> TokenIds:
         """Token ids of one prompt, shape (tokens,), int32."""
         return self.spool[index]
+
+    def under(self, rope: Rope) -> Plan:
+        """The same prompts under other RoPE settings, grouped and sorted anew; ids are shared."""
+        table = self.prompts.under(rope)
+        return Plan(table, self.spool, list(_grouped(table, self.spool)))
 
     def pending(self, done: frozenset[int]) -> list[PlannedGroup]:
         """The groups without finished prompts; empty groups are left out."""

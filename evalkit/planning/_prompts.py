@@ -6,8 +6,9 @@ million objects.
 
 from __future__ import annotations
 
+import copy
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, overload
 
 from evalkit.prompts import Ledger, Prompt, Range
@@ -200,17 +201,28 @@ class PromptTable(Sequence[PlannedPrompt]):
     def append(self, benchmark: str, prompt: Prompt, rope: RopeSetting) -> None:
         """Add one prompt of a benchmark."""
         limit, rule, draw = prompt.max_new_tokens, prompt.stop_rule, prompt.draw
-        kind = _Kind(benchmark, prompt.task, prompt.step, limit, prompt.stop, rope, rule, draw)
-        if kind not in self._kinds:
-            self._kinds[kind] = len(self._kinds)
-            self._kind_list.append(kind)
+        self._add(_Kind(benchmark, prompt.task, prompt.step, limit, prompt.stop, rope, rule, draw))
         if prompt.error is not None:
             self.errors[len(self)] = prompt.error
-        self._kind_of.append(self._kinds[kind])
         self.tokens.append(len(prompt.ids))
         self.ledgers.append(prompt.ledger)
         self._digests += bytes.fromhex(prompt.digest)
         self.sample_ids.append(prompt.sample_id)
+
+    def under(self, rope: Callable[[int], RopeSetting]) -> PromptTable:
+        """The same prompts under other RoPE settings; all columns but that one are shared."""
+        table = copy.copy(self)
+        table._kinds, table._kind_list, table._kind_of = {}, [], array("l")
+        for index in range(len(self)):
+            kind = self.kind(index)
+            table._add(kind._replace(rope=rope(self.tokens[index] + kind.max_new_tokens)))
+        return table
+
+    def _add(self, kind: _Kind) -> None:
+        if kind not in self._kinds:
+            self._kinds[kind] = len(self._kinds)
+            self._kind_list.append(kind)
+        self._kind_of.append(self._kinds[kind])
 
     def digest(self, index: int) -> str:
         """sha256 of one prompt's ids."""

@@ -16,12 +16,11 @@ from ._plan_table import plan_json, plan_notes, plan_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
 from .curves import curve_caption, curve_table, write_curve
+from .drawing import PALETTES, Palette, Texts, missing_glyphs
 from .heatmaps import (
-    PALETTES,
     HeatCell,
     HeatGrid,
     LengthAxis,
-    Palette,
     Panel,
     Picture,
     Places,
@@ -36,7 +35,6 @@ from .heatmaps import (
     grids_of,
     length_label,
     lengths_of_run,
-    missing_glyphs,
     pictures_of,
     write_cells,
     write_figures,
@@ -53,9 +51,26 @@ from .leaderboard import (
     rank_scores,
     write_leaderboard,
 )
+from .sweeps import (
+    Bar,
+    BarPanel,
+    bars_figure,
+    bars_texts,
+    draw_bars,
+    draw_published_bars,
+    draw_sweep,
+    draw_sweep_bars,
+    sweep_bars,
+    sweep_footer,
+    sweep_scores,
+    sweep_table,
+    write_sweep_tables,
+)
 
 __all__ = [
     "PALETTES",
+    "Bar",
+    "BarPanel",
     "BoardRow",
     "HeatCell",
     "HeatGrid",
@@ -72,6 +87,9 @@ __all__ = [
     "Ranking",
     "ScoredRun",
     "Shown",
+    "Texts",
+    "bars_figure",
+    "bars_texts",
     "board_legend",
     "board_tables",
     "buckets_table",
@@ -85,9 +103,13 @@ __all__ = [
     "comparison_title",
     "curve_caption",
     "curve_table",
+    "draw_bars",
     "draw_bounds",
     "draw_heatmap",
+    "draw_published_bars",
     "draw_side_by_side",
+    "draw_sweep",
+    "draw_sweep_bars",
     "figure_of_run",
     "grid_of",
     "grids_of",
@@ -109,6 +131,10 @@ __all__ = [
     "rank_scores",
     "score_frame",
     "slices_table",
+    "sweep_bars",
+    "sweep_footer",
+    "sweep_scores",
+    "sweep_table",
     "terminal_table",
     "write_cells",
     "write_comparison",
@@ -118,5 +144,6 @@ __all__ = [
     "write_leaderboard",
     "write_model_tables",
     "write_parts",
+    "write_sweep_tables",
     "write_tables",
 ]

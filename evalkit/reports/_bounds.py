@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import UserError
 
-from .heatmaps._cells import GREY, INK
-from .heatmaps._drawing import FILE_KINDS, lettered, new_figure, save
+from .drawing import FILE_KINDS, GREY, INK, lettered, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

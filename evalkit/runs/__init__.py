@@ -3,10 +3,12 @@
 from evalkit.settings import RunSettings, read_settings
 
 from ._identity import environment
+from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
 from ._rotary import recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_model, open_session
+from ._several import SeveralRuns
 from .folder import (
     LOG,
     MANIFEST,
@@ -47,6 +49,7 @@ __all__ = [
     "RunStore",
     "SampleRecord",
     "Session",
+    "SeveralRuns",
     "SilentMonitor",
     "StageMonitor",
     "check_live",
@@ -70,6 +73,7 @@ __all__ = [
     "read_settings",
     "recorded_rotation",
     "repair_run",
+    "resolve_model",
     "restore_manifest",
     "rope_facts",
     "rope_model",

@@ -40,7 +40,7 @@ from .folder import (
     sample_record,
 )
 
-__all__ = ["RunOutcome", "execute", "plan_session"]
+__all__ = ["OpenModel", "RunOutcome", "execute", "longest_sequence", "plan_session"]
 
 PREVIEW_TOKENS = 24
 
@@ -84,10 +84,13 @@ def _first_plan(session: Session, monitor: Monitor | None) -> Plan:
     return make_plan(prompts, session.rope_of())
 
 
-def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = None) -> RunOutcome:
+def execute(
+    session: Session, monitor: Monitor, open_model: OpenModel | None = None, plan: Plan | None = None
+) -> RunOutcome:
     """Generate what is not yet recorded, in every run folder of the session.
 
-    The same call again continues. Raises `RunConflictError` where a folder holds another run or is in use.
+    `plan` is that of `plan_session`, where it is made already. The same call again continues. Raises
+    `RunConflictError` where a folder holds another run or is in use.
     """
     session.check_rope()
     check_attention(session.backend, session.settings.attention)
@@ -108,12 +111,12 @@ def execute(session: Session, monitor: Monitor, open_model: OpenModel | None = N
             if job.name in there:
                 _check_records(there[job.name], job)
         # Before a folder is made or its manifest changed: what cannot be built leaves nothing behind.
-        plan = _first_plan(session, monitor)
+        plan = plan or _first_plan(session, monitor)
         stores = {job.name: there.get(job.name) or stack.enter_context(RunStore(job.folder)) for job in session.jobs}
         for job in session.jobs:
             for warning in stores[job.name].open_as(manifest_of(session, job, weights)):
                 monitor.note(f"{job.name}: {warning}")
-        model = _LazyModel(open_model or _opener(session, _longest_sequence(session, plan), monitor), monitor)
+        model = _LazyModel(open_model or _opener(session, longest_sequence(session, plan), monitor), monitor)
         stack.callback(model.close)
         work = _Worker(session, stores, model, monitor, outcome)
         work.run(plan)
@@ -294,12 +297,12 @@ class _LazyModel:
             self._adapter.close()
 
 
-def _opener(session: Session, longest_sequence: int, monitor: Monitor) -> OpenModel:
-    options = session.backend_options(longest_sequence=longest_sequence, note=monitor.note)
+def _opener(session: Session, longest: int, monitor: Monitor) -> OpenModel:
+    options = session.backend_options(longest_sequence=longest, note=monitor.note)
     return lambda: load_model(session.backend, session.card, session.tokenizer, options)
 
 
-def _longest_sequence(session: Session, plan: Plan) -> int:
+def longest_sequence(session: Session, plan: Plan) -> int:
     """Tokens of the longest prompt with its answer, later steps included, whose prompts are not known yet."""
     first = max((prompt.tokens + prompt.max_new_tokens for prompt in plan.prompts if prompt.error is None), default=1)
     return max([first, *(job.max_seq_len for job in session.jobs if job.steps > 1)])

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["BenchmarkSweep", "LengthEstimate", "SpecSweep", "Sweep", "SweepCell"]
 
@@ -13,7 +17,7 @@ class SweepCell:
     """One spec at one length."""
 
     length: int
-    """Tokens: the length that the grid asks for, or the upper end of a bucket of prompt lengths."""
+    """Tokens: the prompt's, as the grid asks for them; or the upper end of a bucket of prompt and answer limit."""
     samples: int
     """Samples scored."""
     clusters: int
@@ -70,7 +74,8 @@ class BenchmarkSweep:
     protocol: str
     """Its protocol."""
     is_bucketed: bool
-    """Whether lengths are buckets of prompt lengths; else the benchmark was asked for these lengths."""
+    """Whether lengths are buckets of prompt and answer limit together; else the benchmark was asked for these prompt
+    lengths."""
     lengths: tuple[int, ...]
     """Tested lengths in tokens, rising."""
     control: int | None
@@ -78,6 +83,10 @@ class BenchmarkSweep:
     no sample is so short."""
     specs: Mapping[str, SpecSweep]
     """Spec → its results; the first is what the others are held against."""
+    title: str = ""
+    """Its name as people print it."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What all its runs have in common: window, truncation, generation limit, options, seeds."""
 
 
 @dataclass(frozen=True)
@@ -96,3 +105,44 @@ class Sweep:
     """Benchmark → its results."""
     notes: tuple[str, ...] = ()
     """What a reader should know."""
+    title: str = ""
+    """The model's name as people print it."""
+    folder: str = ""
+    """Where the sweep is, as it was named; empty for one that was read."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `sweep.json`: what all specs share, then each spec with its results."""
+        from ._json import sweep_json
+
+        return sweep_json(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per benchmark, spec and length."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"benchmark": benchmark.benchmark, "spec": spec.spec, "length": cell.length, **_numbers(cell)}
+                for benchmark in self.benchmarks.values()
+                for spec in benchmark.specs.values()
+                for cell in spec.cells
+            ]
+        )
+
+
+def _numbers(cell: SweepCell) -> dict[str, Any]:
+    """A cell as columns; of pairs, one for each end."""
+    numbers: dict[str, Any] = {"samples": cell.samples, "clusters": cell.clusters, "score": cell.score}
+    for name, ends in (
+        ("ci95", cell.ci95),
+        ("difference", cell.difference),
+        ("difference_ci95", cell.difference_ci95),
+        ("multiplier", cell.multiplier),
+        ("base", cell.base),
+    ):
+        if name == "difference":
+            numbers[name] = ends
+        else:
+            low, high = ("low", "high") if name.endswith("ci95") else ("least", "most")
+            numbers |= dict(zip((f"{name}_{low}", f"{name}_{high}"), ends or (None, None), strict=True))  # type: ignore[arg-type]
+    return numbers

@@ -4,11 +4,14 @@ from ._ask import PUBLISHED, Question, against_published, ask, names_numbers
 from ._compare import compare_sides
 from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary, Slice, TaskComparison
 from ._evidence import Mode
+from ._freedom import freedom_of_sizes
 from ._gaps import mean_gap, paired_gap, paired_spread, rerun_gap, unpaired_gap
 from ._knobs import IDENTITY, KnobPair, KnobState
 from ._near_ties import NearTieFlips, near_tie_flips
 from ._noise import RunNoise, run_noise
+from ._paired import compare_samples
 from ._pairing import check_comparable, pair_sides
+from ._pool import pool_tasks, take_samples
 from ._published import NumberVerdict, PublishedComparison, compare_published, explain_published
 from ._rows import Target, choose_rows
 from ._rule import Gap, Judged, Verdict, holm, judge
@@ -48,9 +51,11 @@ __all__ = [
     "check_comparable",
     "choose_rows",
     "compare_published",
+    "compare_samples",
     "compare_sides",
     "decide",
     "explain_published",
+    "freedom_of_sizes",
     "holm",
     "judge",
     "lean",
@@ -61,6 +66,7 @@ __all__ = [
     "pair_sides",
     "paired_gap",
     "paired_spread",
+    "pool_tasks",
     "read_side",
     "rerun_gap",
     "resample",
@@ -68,5 +74,6 @@ __all__ = [
     "settle",
     "smallest_detectable",
     "spread_interval",
+    "take_samples",
     "unpaired_gap",
 ]

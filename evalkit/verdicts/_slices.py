@@ -19,6 +19,7 @@ from evalkit.tasks.longbench import BUCKETS, range_of
 
 from ._comparison import PairedScore, Slice
 from ._paired import compare_samples
+from ._pool import pool_tasks, take_samples
 from ._tests import benjamini_hochberg
 
 __all__ = ["slices_of"]
@@ -44,7 +45,7 @@ class _Pool:
     """Ids of samples whose prompt was cut on either side; None where that is not known."""
 
     def part(self, places: Sequence[int]) -> PairedScore:
-        return compare_samples(_some(self.left, places), _some(self.right, places))
+        return compare_samples(take_samples(self.left, places), take_samples(self.right, places))
 
 
 def slices_of(
@@ -83,45 +84,10 @@ def _flags(p_values: Sequence[float | None]) -> list[bool]:
 
 def _pool(paired: Paired, rows: Sequence[ScoreRow]) -> _Pool:
     kept = {row.id: row.kept_tokens for row in rows}
-    sides = [_joined([pair[side] for pair in paired.values()]) for side in (0, 1)]
+    sides = [pool_tasks([pair[side] for pair in paired.values()]) for side in (0, 1)]
     known = [values.truncated for pair in paired.values() for values in pair if values.truncated is not None]
     tokens = [kept.get(name) for name in sides[0].ids]
     return _Pool(sides[0], sides[1], tokens, frozenset().union(*known) if known else None)
-
-
-def _joined(tasks: Sequence[TaskValues]) -> TaskValues:
-    """Samples of several tasks as one, each with the one number that it scores."""
-    return TaskValues(
-        task="all",
-        metric="",
-        ids=tuple(name for values in tasks for name in values.ids),
-        clusters=tuple(name for values in tasks for name in values.clusters),
-        columns=np.concatenate([values.points for values in tasks])[:, None],
-        combine=lambda means: means[0],
-        score=None,
-        texts=(),
-        targets=(),
-        axes=tuple(axes for values in tasks for axes in values.axes),
-        truncated=None,
-        cluster_unit="document",
-    )
-
-
-def _some(values: TaskValues, places: Sequence[int]) -> TaskValues:
-    return TaskValues(
-        **{
-            **_fields(values),
-            "ids": tuple(values.ids[place] for place in places),
-            "clusters": tuple(values.clusters[place] for place in places),
-            "columns": values.columns[np.array(places, dtype=np.intp)],
-            "axes": (),
-        }
-    )
-
-
-def _fields(values: TaskValues) -> dict[str, Any]:
-    """The fields of a task's values, without what was computed of them."""
-    return {name: getattr(values, name) for name in TaskValues.__dataclass_fields__}
 
 
 Label = Callable[[int], Any]

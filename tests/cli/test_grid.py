@@ -250,7 +250,7 @@ def test_a_model_whose_name_no_font_has_is_told_once(
     evalkit: Command, model: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Figures show escapes, and one line says so; there are no warnings."""
-    from evalkit.reports.heatmaps import _lettering
+    from evalkit.reports.drawing import _lettering
 
     monkeypatch.setattr(_lettering, "CJK_FAMILIES", ())
     shutil.copytree(model, bare / "my qwen 中文")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from . import _base, _curve, _table
+from . import _bars, _base, _curve, _sweep, _table
 
 app = typer.Typer(help="RoPE: compare context extensions, and what each engine makes of them.", no_args_is_help=True)
+app.command("sweep")(_sweep.sweep)
 app.command("curve")(_curve.curve)
-app.command("base")(_base.base)
 app.command("table")(_table.table)
+app.command("base")(_base.base)
+app.command("bars")(_bars.bars)

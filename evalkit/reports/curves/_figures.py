@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.perplexity import Curve, CurvePoint, SpecCurve
 
-from ..heatmaps._drawing import lettered, new_figure, note, save
-from ..heatmaps._lettering import SEPARATOR, Lettering, Look, wrap
+from ..drawing import SEPARATOR, Lettering, Look, lettered, new_figure, note, save, wrap
 from ._scales import GREY, INK, base_axis, length_axis, perplexity_axis, plain
 from ._tables import curve_caption, number
 

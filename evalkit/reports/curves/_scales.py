@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..drawing import GREY, INK
 from ._tables import number
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GREY", "INK", "base_axis", "length_axis", "perplexity_axis", "plain"]
 
-INK, GREY, RULE = "#222222", "#555555", "#e6e6e6"
+RULE = "#e6e6e6"
 MANTISSAS: tuple[tuple[float, ...], ...] = (
     (1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
 )  # fmt: skip

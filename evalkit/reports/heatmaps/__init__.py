@@ -1,21 +1,17 @@
 """Heatmaps of needle grids: cells from score rows, groups of tasks, figures, files of a run folder."""
 
 from ._asked import asked_places, length_label
-from ._cells import PALETTES, Palette
 from ._compare import ScoredRun, compare_heatmaps
 from ._figure import draw_heatmap
-from ._files import figure_of_run, lengths_of_run, write_figures, write_heatmaps
+from ._files import figure_of_run, lengths_of_run, shown_run, write_figures, write_heatmaps
 from ._grid import HeatCell, HeatGrid, LengthAxis, Places, combine, grid_of, grids_of, write_cells
-from ._lettering import missing_glyphs
 from ._panels import Panel, draw_side_by_side
 from ._pictures import Picture, Shown, pictures_of
 
 __all__ = [
-    "PALETTES",
     "HeatCell",
     "HeatGrid",
     "LengthAxis",
-    "Palette",
     "Panel",
     "Picture",
     "Places",
@@ -31,8 +27,8 @@ __all__ = [
     "grids_of",
     "length_label",
     "lengths_of_run",
-    "missing_glyphs",
     "pictures_of",
+    "shown_run",
     "write_cells",
     "write_figures",
     "write_heatmaps",

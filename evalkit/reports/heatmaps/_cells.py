@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from ..drawing import INK, NO_DATA, Palette, colours, is_dark, length_names
 from ._grid import HeatCell, HeatGrid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
 
 __all__ = [
-    "GREY",
-    "INK",
     "MOST_FLAT_LABELS",
-    "PALETTES",
-    "Palette",
     "Style",
-    "colours",
     "has_upright_lengths",
     "paint",
     "window_place",
 ]
 
-Palette = Literal["published", "colour-blind"]
-PALETTES: dict[Palette, tuple[str, ...] | str] = {
-    "published": ("#F0496E", "#EBB839", "#0CD79F"),  # OpenCompass, summarizers/needlebench.py: 0, 50, 100
-    "colour-blind": "cividis",  # made to look alike with and without colour vision deficiency
-}
-
-NO_DATA = "#e4e4e4"
-INK, GREY = "#222222", "#555555"
 MOST_FLAT_LABELS = 12  # of columns; more are turned upright
 MOST_PANEL_LETTERS = 44  # of all names of lengths below a panel; more are turned upright
 
@@ -72,16 +58,6 @@ def paint(axes: Axes, grid: HeatGrid, style: Style) -> Any:
     return image
 
 
-def colours(palette: Palette) -> Colormap:
-    import matplotlib
-    from matplotlib.colors import LinearSegmentedColormap
-
-    chosen = PALETTES[palette]
-    if isinstance(chosen, str):
-        return matplotlib.colormaps[chosen]
-    return LinearSegmentedColormap.from_list(palette, list(chosen))
-
-
 def _mark(axes: Axes, column: int, row: int, cell: HeatCell, style: Style) -> None:
     """Hatches a cell that lost its needle (closer where all its samples did), crosses one without data."""
     from matplotlib.patches import Rectangle
@@ -90,14 +66,8 @@ def _mark(axes: Axes, column: int, row: int, cell: HeatCell, style: Style) -> No
         axes.text(column + 0.5, row + 0.5, "×", ha="center", va="center", fontsize=style.text, color="#9a9a9a")
     if cell.cut:
         hatch = "/////" if cell.cut >= cell.n else "//"
-        ink = "#ffffffa0" if _is_dark(cell, style) else "#00000088"
+        ink = "#ffffffa0" if cell.score is not None and is_dark(cell.score, style.palette) else "#00000088"
         axes.add_patch(Rectangle((column, row), 1, 1, fill=False, hatch=hatch, edgecolor=ink, linewidth=0))
-
-
-def _is_dark(cell: HeatCell, style: Style) -> bool:
-    """Whether black lines would be lost on the cell's colour."""
-    red, green, blue, _ = colours(style.palette)((cell.score or 0.0) / 100)
-    return cell.score is not None and 0.299 * red + 0.587 * green + 0.114 * blue < 0.4  # luma, ITU-R BT.601
 
 
 def _ticks(axes: Axes, grid: HeatGrid, style: Style) -> None:
@@ -107,7 +77,7 @@ def _ticks(axes: Axes, grid: HeatGrid, style: Style) -> None:
     axes.set_yticks([row + 0.5 for row in shown], [f"{grid.depths[row]:.4g}" for row in shown], fontsize=style.text)
     step = -(-columns // 40)
     shown = range(0, columns, step)
-    names = _length_names(grid.lengths)
+    names = length_names(grid.lengths)
     axes.set_xticks(
         [column + 0.5 for column in shown],
         [names[column] for column in shown],
@@ -121,14 +91,7 @@ def has_upright_lengths(grid: HeatGrid, style: Style) -> bool:
     columns = len(grid.lengths)
     if style.decimals:
         return columns > MOST_FLAT_LABELS
-    return columns * max(map(len, _length_names(grid.lengths)), default=0) > MOST_PANEL_LETTERS
-
-
-def _length_names(lengths: Sequence[float]) -> list[str]:
-    """Lengths as people say them: `9K` where all are whole thousands, else with their digits."""
-    if all(length >= 1000 and length % 1000 == 0 for length in lengths):
-        return [f"{length / 1000:.0f}K" for length in lengths]
-    return [f"{length:,.0f}" for length in lengths]
+    return columns * max(map(len, length_names(grid.lengths)), default=0) > MOST_PANEL_LETTERS
 
 
 def window_place(grid: HeatGrid, window: int | None) -> int:

@@ -12,7 +12,7 @@ from evalkit.scores import BenchmarkScores, ScoreRow, own_rows
 from evalkit.tasks import load_spec
 
 from .._names import shown_model
-from ._cells import Palette
+from ..drawing import Palette
 from ._files import shown_run, window_of
 from ._grid import HeatGrid, LengthAxis
 from ._panels import Panel, draw_side_by_side

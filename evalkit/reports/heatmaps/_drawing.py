@@ -1,73 +1,22 @@
-"""What every figure of heatmaps has: texts at measured places, a colour bar, counts below, files."""
+"""What every figure of heatmaps has: a colour bar, counts below."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from io import BytesIO
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalkit.files import cannot_write, replace_bytes
 from evalkit.printable import counted
 
-from ._cells import INK, window_place
+from ..drawing import INK, SEPARATOR, Lettering
+from ._cells import window_place
 from ._grid import HeatGrid
-from ._lettering import SEPARATOR, Lettering, lettering
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "BETWEEN_LINES",
-    "caption_of",
-    "colour_bar",
-    "lettered",
-    "missing_cells",
-    "new_figure",
-    "note",
-    "save",
-]
+__all__ = ["caption_of", "colour_bar", "missing_cells"]
 
-DOTS_PER_INCH = 200
-BETWEEN_LINES = 1.25  # of the font size, from line to line
 DEPTH_TOLERANCE = 5.0  # points: half of what lies between two rows of the shipped grid
-FILE_KINDS = (".png", ".svg", ".pdf")
-STAMPS = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""What would make the same grid another file."""
-
-
-@contextmanager
-def lettered(texts: Iterable[str]) -> Iterator[Lettering]:
-    """Everything drawn and saved inside is written in fonts that have these texts' characters."""
-    import matplotlib
-
-    letters = lettering(texts)
-    log = logging.getLogger("matplotlib.font_manager")
-    level = log.level
-    log.setLevel(logging.ERROR)  # it warns of families without a bold face, which is no news to anybody
-    try:
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()  # a `matplotlibrc` of the working folder, or the user's, would draw another figure
-            matplotlib.rcParams.update({"font.family": list(letters.families), "text.parse_math": False})
-            yield letters
-    finally:
-        log.setLevel(level)
-
-
-def new_figure(size: tuple[float, float]) -> Figure:
-    """An empty figure of that many inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, dpi=DOTS_PER_INCH)  # not pyplot: no global state, no display
-
-
-def note(axes: Axes, text: str, corner: tuple[float, float], points: float, **look: Any) -> None:
-    """Text at a corner of the axes, moved up by that many points: distances then hold at every figure size."""
-    look = {"linespacing": BETWEEN_LINES, **look}
-    axes.annotate(text, corner, xycoords="axes fraction", xytext=(0, points), textcoords="offset points", **look)
 
 
 def colour_bar(figure: Figure, image: Any, **where: Any) -> None:
@@ -114,24 +63,3 @@ def _mean(grid: HeatGrid, partial: str) -> str:
         return f"Mean of the column means {grid.mean:.2f}" + (" (PARTIAL)" if partial else "")
     broken = sum(grid.whole_mean(length) is None for length in grid.lengths)
     return f"No mean of the column means: {broken} of {counted(len(grid.lengths), 'column')} not whole"
-
-
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """PNG and SVG, or the one file that `stem` names by its suffix; the same bytes for the same grid."""
-    import matplotlib
-
-    salt = f"evalkit {stem.name}"  # never a bare name: matplotlib reads `none` as None, and ids would be random
-    is_file = stem.suffix.lower() in FILE_KINDS
-    paths = [stem] if is_file else [stem.with_name(f"{stem.name}{kind}") for kind in (".png", ".svg")]
-    with matplotlib.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none", "hatch.linewidth": 0.7}):
-        for path in paths:
-            kind, image = path.suffix.lower(), BytesIO()
-            stamp: dict[str, Any] = STAMPS[kind]
-            figure.savefig(
-                image, format=kind[1:], bbox_inches="tight", pad_inches=0.12, facecolor="white", metadata=stamp
-            )
-            try:
-                replace_bytes(path, image.getvalue())  # whole or not there, whoever draws the same figure meanwhile
-            except OSError as error:
-                raise cannot_write(stem.parent, error, "figures cannot be written") from error
-    return paths

@@ -9,10 +9,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._cells import GREY, INK, MOST_FLAT_LABELS, Palette, Style, paint, window_place
-from ._drawing import BETWEEN_LINES, caption_of, colour_bar, lettered, missing_cells, new_figure, note, save
+from ..drawing import (
+    BETWEEN_LINES,
+    GREY,
+    INK,
+    SEPARATOR,
+    SMALL,
+    TINY,
+    TITLE,
+    Lettering,
+    Palette,
+    lettered,
+    new_figure,
+    note,
+    save,
+    wrap,
+)
+from ._cells import MOST_FLAT_LABELS, Style, paint, window_place
+from ._drawing import caption_of, colour_bar, missing_cells
 from ._grid import HeatGrid
-from ._lettering import SEPARATOR, Lettering, Look, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["LENGTHS", "draw_heatmap", "heatmap_figure"]
 
 LENGTHS = "Prompt length (tokens)"
-TITLE, SMALL, TINY = Look(13, "bold"), Look(9), Look(8)
 
 
 def draw_heatmap(

@@ -12,8 +12,8 @@ from evalkit.scores import BenchmarkScores, ScoreRow
 from evalkit.tasks import BenchmarkSpec, load_spec
 
 from .._names import shown_model
+from ..drawing import Palette
 from ._asked import length_label
-from ._cells import Palette
 from ._figure import draw_heatmap, heatmap_figure
 from ._grid import LengthAxis, write_cells
 from ._pictures import Shown, pictures_of

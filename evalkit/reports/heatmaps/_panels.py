@@ -11,11 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._cells import GREY, INK, Palette, Style, has_upright_lengths, paint
-from ._drawing import BETWEEN_LINES, caption_of, colour_bar, lettered, missing_cells, new_figure, note, save
-from ._figure import LENGTHS, SMALL, TINY, TITLE
+from ..drawing import (
+    BETWEEN_LINES,
+    GREY,
+    INK,
+    SEPARATOR,
+    SMALL,
+    TINY,
+    TITLE,
+    Lettering,
+    Look,
+    Palette,
+    lettered,
+    new_figure,
+    note,
+    save,
+    wrap,
+)
+from ._cells import Style, has_upright_lengths, paint
+from ._drawing import caption_of, colour_bar, missing_cells
+from ._figure import LENGTHS
 from ._grid import HeatGrid
-from ._lettering import SEPARATOR, Lettering, Look, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel", "draw_side_by_side", "side_by_side"]
 
-PANELS_PER_ROW = 3
+PANELS_PER_ROW, MOST_PANELS_OF_THREE = 3, 9
+"""More panels than these stand in fours: the figure would be too high to be seen whole."""
 PANEL_TITLE = Look(10, "bold")
 
 # Inches.
@@ -95,7 +112,7 @@ def _lines(panel: Panel, letters: Lettering) -> tuple[list[str], str]:
 
 def side_by_side(panels: Sequence[Panel], texts: _Texts, style: Style) -> Figure:
     """The figure, nothing written to disk."""
-    across = min(PANELS_PER_ROW, len(panels))
+    across = min(PANELS_PER_ROW + (len(panels) > MOST_PANELS_OF_THREE), len(panels))
     down = -(-len(panels) // across)
     width = LEFT + across * PANEL_WIDTH + (across - 1) * BETWEEN + RIGHT
     title, subtitle = texts.above(72 * (width - LEFT))

@@ -129,7 +129,7 @@ def test_the_published_colours_run_from_red_over_yellow_to_green() -> None:
     """0 and 100 have the colours of the published figure; 50 is within one step of 255."""
     from matplotlib.colors import to_hex
 
-    from evalkit.reports.heatmaps._cells import colours
+    from evalkit.reports.drawing import colours
 
     published = colours("published")
 

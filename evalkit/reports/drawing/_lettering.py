@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from evalkit.printable import counted, printable
 
-__all__ = ["Lettering", "Look", "lettering", "missing_glyphs", "wrap"]
+__all__ = ["SEPARATOR", "Lettering", "Look", "lettering", "missing_glyphs", "text_width", "wrap"]
 
 BASE_FAMILY = "DejaVu Sans"  # comes with matplotlib, so figures are the same on every machine
 
@@ -101,7 +101,7 @@ def wrap(text: str, room: float, look: Look, families: Sequence[str]) -> list[st
     lines: list[str] = []
     for part in text.split(SEPARATOR) if text else ():
         joined = f"{lines[-1]}{SEPARATOR}{part}" if lines else part
-        if lines and _width(joined, look, families) <= room:
+        if lines and text_width(joined, look, families) <= room:
             lines[-1] = joined
         else:
             lines += _wrapped_part(part, room, look, families)
@@ -111,8 +111,8 @@ def wrap(text: str, room: float, look: Look, families: Sequence[str]) -> list[st
 def _wrapped_part(part: str, room: float, look: Look, families: Sequence[str]) -> Iterator[str]:
     line = ""
     for piece in PIECES.findall(part):
-        for bit in [piece] if _width(piece.rstrip(), look, families) <= room else piece:
-            if line and _width((line + bit).rstrip(), look, families) > room:
+        for bit in [piece] if text_width(piece.rstrip(), look, families) <= room else piece:
+            if line and text_width((line + bit).rstrip(), look, families) > room:
                 yield line.rstrip()
                 line = ""
             line += bit
@@ -120,7 +120,7 @@ def _wrapped_part(part: str, room: float, look: Look, families: Sequence[str]) -
         yield line.rstrip()
 
 
-def _width(text: str, look: Look, families: Sequence[str]) -> float:
+def text_width(text: str, look: Look, families: Sequence[str]) -> float:
     """Points that a line takes."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path

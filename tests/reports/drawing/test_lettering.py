@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.reports import HeatCell, HeatGrid, draw_heatmap, missing_glyphs
-from evalkit.reports.heatmaps import _lettering
-from evalkit.reports.heatmaps._lettering import Look, lettering, wrap
+from evalkit.reports.drawing import _lettering
+from evalkit.reports.drawing._lettering import Look, lettering, wrap
 
 LOOK = Look(10, "bold")
 FAMILIES = ["DejaVu Sans"]
@@ -120,4 +120,4 @@ def test_no_line_is_wider_than_its_room_and_nothing_is_lost(text: str, room: int
 
     kept: Any = lambda text: text.replace(" ", "").replace("·", "")  # noqa: E731
     assert kept(text) == kept("".join(lines))
-    assert all(_lettering._width(line, LOOK, FAMILIES) <= room for line in lines)
+    assert all(_lettering.text_width(line, LOOK, FAMILIES) <= room for line in lines)

@@ -1,0 +1,82 @@
+"""`evalkit rope sweep`: one run per RoPE spec on the same samples, and what the differences are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import _options as o
+
+if TYPE_CHECKING:
+    from evalkit.settings import RunSettings
+    from evalkit.sweeps import Sweep
+
+Specs = Annotated[
+    list[str] | None,
+    typer.Option("--spec", metavar="SPEC", help="RoPE spec, or a list: dynamic:2,4,8; the first is the reference."),
+]
+Share = Annotated[float, typer.Option(help="Share of the reference score that an effective length keeps.")]
+
+
+@o.takes(*(name for name in o.ALL if name != "rope"))
+def sweep(
+    *,
+    given: o.Given,
+    spec: Specs = None,
+    share: Share = 0.85,
+    config: o.Config = None,
+    json: o.Json = None,
+) -> int:
+    """Run a model under several RoPE specs on the same samples, and compare them by prompt length.
+
+    CARD and BENCHMARK are as for `evalkit run`. Grids that are asked for no --lengths get multiples of the model's own
+    length; one inside it shows what an extension costs short prompts. The same command again continues.
+    """
+    from evalkit._sweep import check_share, read_specs
+
+    from ..terminal import check_target, print_json
+
+    check_target(json)
+    specs = read_specs(spec or [])
+    check_share(share)
+    settings = _settings(o.in_force(given, config))
+    from evalkit._sweep import carry_out_sweep, plan_sweep
+
+    from ..terminal import ProgressMonitor, libraries_say
+
+    with ProgressMonitor() as monitor:
+        planned = plan_sweep(settings, specs, share, monitor)
+    unit = next(iter(planned.sessions.values())).tokenizer.unit
+    with ProgressMonitor(unit) as monitor, libraries_say(monitor.note):
+        made, failed = carry_out_sweep(planned, monitor)
+    _show(made, is_shown=json != "-")
+    if json is not None:
+        print_json(made.to_json(), json)
+    return 1 if failed else 0
+
+
+def _settings(values: o.Given) -> RunSettings:
+    from evalkit.errors import UserError
+
+    if "rope" in values:
+        raise UserError(f"rope: {values['rope']} in the configuration file: a sweep takes --spec; leave it out there")
+    settings = o.complete(values)
+    if len(settings) > 1:
+        raise UserError(f"{', '.join(each.model for each in settings)}: one model at a time")
+    return settings[0]
+
+
+def _show(sweep: Sweep, *, is_shown: bool) -> None:
+    from evalkit.reports import sweep_footer, sweep_table
+
+    from ..terminal import note, print_table, say, say_wrapped
+
+    for benchmark in sweep.benchmarks.values() if is_shown else ():
+        print_table(sweep_table(sweep, benchmark))
+        for line in sweep_footer(sweep, benchmark):
+            say_wrapped(line)
+        say()
+    for line in sweep.notes:
+        note(line)
+    note(f"sweep in {sweep.folder}")
