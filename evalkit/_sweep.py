@@ -14,7 +14,7 @@ from evalkit.cards import Card
 from evalkit.errors import RunConflictError, UserError, shown
 from evalkit.files import json_text, write_text
 from evalkit.planning import Plan
-from evalkit.reports import Palette, write_sweep_tables
+from evalkit.reports import Palette, ScoredRun, draw_sweep, write_sweep_tables
 from evalkit.rope import RopeSpec, parse_ropes
 from evalkit.runs import (
     MANIFEST,
@@ -238,6 +238,7 @@ def carry_out_sweep(planned: PlannedSweep, monitor: Monitor, palette: Palette = 
     tell(monitor, "writing tables and figures")
     write_text(planned.folder / SWEEP_FILE, json_text(sweep.to_json()))
     write_sweep_tables(planned.folder, sweep)
+    draw_sweep(planned.folder, sweep, {name: dict(_scored(planned, sides, name)) for name in benchmarks}, palette)
     tell(monitor, "")
     return sweep, failed
 
@@ -250,6 +251,16 @@ def _sides(session: Session, monitor: Monitor, palette: Palette) -> dict[str, Si
         found[job.name] = side = read_side(job.folder)
         write_report(job.folder, job.folder, side.measured.scores, list(side.measured.rows), palette, "nominal")
     return found
+
+
+def _scored(
+    planned: PlannedSweep, sides: Mapping[str, Mapping[str, Side]], name: str
+) -> Iterator[tuple[str, ScoredRun]]:
+    """Spec → its run on a benchmark, for figures."""
+    for spec, session in planned.sessions.items():
+        folder = next(job.folder for job in session.jobs if job.name == name)
+        measured = sides[spec][name].measured
+        yield spec, ScoredRun(folder, measured.scores, measured.rows)
 
 
 def _spec_run(planned: PlannedSweep, spec: str, job: Job, side: Side, plan: Plan) -> SpecRun:
