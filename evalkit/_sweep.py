@@ -238,7 +238,7 @@ def carry_out_sweep(planned: PlannedSweep, monitor: Monitor, palette: Palette = 
     tell(monitor, "writing tables and figures")
     write_text(planned.folder / SWEEP_FILE, json_text(sweep.to_json()))
     write_sweep_tables(planned.folder, sweep)
-    draw_sweep(planned.folder, sweep, {name: dict(_scored(planned, sides, name)) for name in benchmarks}, palette)
+    draw_sweep(planned.folder, sweep, {name: _scored(planned, name, sides) for name in benchmarks}, palette)
     tell(monitor, "")
     return sweep, failed
 
@@ -253,14 +253,15 @@ def _sides(session: Session, monitor: Monitor, palette: Palette) -> dict[str, Si
     return found
 
 
-def _scored(
-    planned: PlannedSweep, sides: Mapping[str, Mapping[str, Side]], name: str
-) -> Iterator[tuple[str, ScoredRun]]:
-    """Spec → its run on a benchmark, for figures."""
-    for spec, session in planned.sessions.items():
-        folder = next(job.folder for job in session.jobs if job.name == name)
-        measured = sides[spec][name].measured
-        yield spec, ScoredRun(folder, measured.scores, measured.rows)
+def _scored(planned: PlannedSweep, benchmark: str, sides: Mapping[str, Mapping[str, Side]]) -> dict[str, ScoredRun]:
+    """Spec → its run on a benchmark, as figures take it."""
+    folders = {
+        spec: job.folder for spec, session in planned.sessions.items() for job in session.jobs if job.name == benchmark
+    }
+    measured = {spec: sides[spec][benchmark].measured for spec in folders}
+    return {
+        spec: ScoredRun(folder, measured[spec].scores, list(measured[spec].rows)) for spec, folder in folders.items()
+    }
 
 
 def _spec_run(planned: PlannedSweep, spec: str, job: Job, side: Side, plan: Plan) -> SpecRun:

@@ -73,4 +73,6 @@ def test_the_interval_of_where_a_spec_pays_holds_the_true_length(documents: int,
 
 def _cells(found: Resampled) -> list[SweepCell]:
     """Cells that know of no difference: the interval is the bootstrap's own."""
-    return [SweepCell(length, 0, 0, 0.0, None, 0.0, (-1.0, 1.0), None, None) for length in LENGTHS[: found.points.count]]
+    return [
+        SweepCell(length, 0, 0, 0.0, None, 0.0, (-1.0, 1.0), None, None) for length in LENGTHS[: found.points.count]
+    ]

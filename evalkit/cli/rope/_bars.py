@@ -1,8 +1,9 @@
-"""`evalkit rope bars`: published scores of a benchmark under several RoPE settings, as numbers and as bars."""
+"""`evalkit rope bars`: scores under several RoPE settings, published ones or a sweep's, as numbers and as bars."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evalkit.published import Measure
+    from evalkit.scores import BenchmarkScores
 
 Benchmark = Annotated[
-    str | None, typer.Argument(metavar="BENCHMARK", help="None = every benchmark with numbers under several settings.")
+    str | None,
+    typer.Argument(
+        metavar="BENCHMARK",
+        help="None = every benchmark with numbers under several settings. A sweep's folder = the sweep's own scores.",
+    ),
 ]
 Models = Annotated[
     list[str] | None,
@@ -43,11 +49,13 @@ def bars(
 ) -> int:
     """Show published scores of one model under several RoPE settings, beside the model trained for long contexts.
 
-    Each number as it is printed, with its source.
+    Each number as it is printed, with its source. Of a sweep's folder: the overall score of each spec.
     """
-    from ..terminal import check_target, note, print_json, print_table, shown
+    from ..terminal import check_target, print_json, print_table
 
     check_target(json)
+    if benchmark is not None and (os.sep in benchmark or (Path(benchmark) / "sweep.json").is_file()):
+        return _bars_of_sweep(Path(benchmark), models or [], spec or [], out, json)
     measures = _measures(benchmark, models or [], spec or [])
     if json != "-":
         print_table(_table(measures))
@@ -56,11 +64,61 @@ def bars(
     if out is not None:
         from evalkit.reports import draw_published_bars
 
-        with shown(f"drawing {out.name}"):
-            paths = draw_published_bars(out, measures)
-        for path in paths:
-            note(f"figure: {path}")
+        _draw(out, lambda stem: draw_published_bars(stem, measures))
     return 0
+
+
+def _draw(out: Path, draw: Callable[[Path], list[Path]]) -> None:
+    from ..terminal import note, shown
+
+    with shown(f"drawing {out.name}"):
+        paths = draw(out)
+    for path in paths:
+        note(f"figure: {path}")
+
+
+def _bars_of_sweep(
+    folder: Path, models: Sequence[str], specs: Sequence[str], out: Path | None, json: str | None
+) -> int:
+    from evalkit.errors import UserError
+    from evalkit.reports import draw_sweep_bars, sweep_scores
+    from evalkit.sweeps import read_sweep
+
+    from ..terminal import print_json, print_table
+
+    sweep = read_sweep(folder)
+    if models:
+        raise UserError(f"{models[0]}: a sweep is of one model, {sweep.model}; leave the name out")
+    scores = sweep_scores(folder, sweep, specs)
+    rows = [
+        {"benchmark": name, "spec": spec, **_number(found)}
+        for name, by_spec in scores.items()
+        for spec, found in by_spec.items()
+    ]
+    if json != "-":
+        print_table(_sweep_table(rows))
+    if json is not None:
+        print_json({"model": sweep.model, "bars": rows}, json)
+    if out is not None:
+        _draw(out, lambda stem: draw_sweep_bars(stem, folder, sweep, scores))
+    return 0
+
+
+def _number(scores: BenchmarkScores) -> dict[str, Any]:
+    overall = scores.overall
+    n = sum(task.n for task in scores.tasks.values())
+    return {"score": overall.score, "ci95": overall.ci95, "n": n, "partial": scores.partial}
+
+
+def _sweep_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = listing(("benchmark", "RoPE", "score", "95% interval", "n", "partial"), numbers=("score", "n"))
+    for row in rows:
+        score = "none" if row["score"] is None else f"{row['score']:.2f}"
+        interval = "" if row["ci95"] is None else f"{row['ci95'][0]:.2f} – {row['ci95'][1]:.2f}"
+        table.add_row(
+            row["benchmark"], row["spec"], score, interval, str(row["n"]), "PARTIAL" if row["partial"] else ""
+        )
+    return table
 
 
 def _measures(benchmark: str | None, models: Sequence[str], specs: Sequence[str]) -> list[Measure]:

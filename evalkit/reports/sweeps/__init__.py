@@ -2,6 +2,7 @@
 
 from ._bars import Bar, BarPanel, bars_figure, draw_bars
 from ._figures import bars_texts, draw_sweep, sweep_bars
+from ._kept import draw_sweep_bars, sweep_scores
 from ._published import draw_published_bars
 from ._tables import sweep_footer, sweep_table, write_sweep_tables
 
@@ -13,8 +14,10 @@ __all__ = [
     "draw_bars",
     "draw_published_bars",
     "draw_sweep",
+    "draw_sweep_bars",
     "sweep_bars",
     "sweep_footer",
+    "sweep_scores",
     "sweep_table",
     "write_sweep_tables",
 ]

@@ -67,11 +67,10 @@ def _caption(scene: Scene, share: float, note: str) -> list[str]:
     control = scene.sweep.control
     at = f"at {control:,} tokens" if control is not None else "at the control length"
     first = scene.first.spec
+    pays = f"pays from: the shortest tested length where a spec beats {first} and falls behind it nowhere beyond"
     return [
         f"holds to: the longest tested length up to which every length keeps {share:.0%} of the score of {first} {at}",
-        f"pays from: the shortest tested length where a spec beats {first}, behind it nowhere beyond"
-        if len(scene.specs) > 1
-        else "",
+        pays if len(scene.specs) > 1 else "",
         "in brackets and as lines: 95% intervals by bootstrap over documents; only tested lengths occur",
         "×: no tested length" if any(None in _tokens(spec) for spec in scene.specs) else "",
         "≥: the longest length tested" if any(spec.holds_to.is_longest for spec in scene.specs) else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from evalkit.published import published_conditions
 from evalkit.reports.sweeps._bars import bars_figure
 from evalkit.reports.sweeps._published import published_panels, published_texts
+from evalkit.scores import write_scores
 from tests.conftest import Command
 from tests.reports.heatmaps.test_figure import words
+from tests.reports.sweeps.made import benchmark_sweep, extended, run_of, sweep_of
+from tests.reports.sweeps.test_curves import FOUR, LENGTHS
 
 
 def test_the_table_prints_numbers_as_published(evalkit: Command) -> None:
@@ -76,3 +80,35 @@ def test_what_is_not_published_is_refused_in_one_line(evalkit: Command, argument
     done = evalkit("rope", "bars", *arguments)
 
     assert message in done.complaint
+
+
+@pytest.fixture
+def sweep_folder(tmp_path: Path) -> Path:
+    """A folder as a sweep leaves it."""
+    made = benchmark_sweep(FOUR, LENGTHS, extended)
+    folders = {name: replace(spec, folder=f"{index}") for index, (name, spec) in enumerate(made.specs.items())}
+    made = replace(made, specs=folders)
+    for spec in folders.values():
+        run = run_of(tmp_path / spec.folder, spec, made)
+        write_scores(run.folder, run.scores, run.rows)
+    (tmp_path / "sweep.json").write_text(json.dumps(sweep_of(made).to_json()))
+    return tmp_path
+
+
+def test_a_sweeps_bars_are_its_overall_scores(evalkit: Command, sweep_folder: Path) -> None:
+    """Of every spec in the order asked for, as its run's scores say; a figure where one is asked for."""
+    done = evalkit("rope", "bars", sweep_folder, "--json", "-", "--out", sweep_folder / "bars.svg")
+
+    kept = [json.loads((sweep_folder / str(index) / "scores.json").read_text()) for index in range(4)]
+    assert list(zip(FOUR, [each["overall"]["score"] for each in kept], strict=True)) == [
+        (bar["spec"], bar["score"]) for bar in json.loads(done.out)["bars"]
+    ]
+    assert set(FOUR) <= set(words(sweep_folder / "bars.svg"))
+
+
+def test_specs_of_a_sweep_can_be_chosen(evalkit: Command, sweep_folder: Path) -> None:
+    """And one that it has not is refused with the nearest."""
+    done = evalkit("rope", "bars", sweep_folder, "--spec", "none", "--spec", "yarn:4")
+
+    assert ["none", "yarn:4"] == [line.split()[1] for line in done.out.splitlines()[1:]]
+    assert "did you mean 'yarn:4'" in evalkit("rope", "bars", sweep_folder, "--spec", "yarn:8").complaint

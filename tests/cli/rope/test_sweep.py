@@ -72,9 +72,7 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(
     assert "108 samples, 108 done, 0 to run" in again.err
 
 
-def test_an_interrupted_sweep_goes_on_where_it_was(
-    sweep: Command, bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_sweep_goes_on_where_it_was(sweep: Command, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first spec is not asked again; a changed set of specs goes on with those that are there."""
     run = _several.SeveralRuns.execute
 
@@ -106,9 +104,7 @@ def test_a_changed_set_of_specs_goes_on_with_those_that_are_there(begun: Command
     assert {"none/needle": 36, "dynamic-2/needle": 36, "yarn-2/needle": 36} == records(bare / "s")
 
 
-def test_the_model_is_loaded_once_and_every_line_said_once(
-    sweep: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_model_is_loaded_once_and_every_line_said_once(sweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the number of specs."""
     loads, load = [], _several.load_model
     monkeypatch.setattr(_several, "load_model", lambda *given: loads.append(given) or load(*given))
@@ -144,9 +140,7 @@ def test_few_haystacks_are_said(sweep: Command, bare: Path) -> None:
     assert [None, None] == [cell.difference_ci95 for cell in spec.cells]
 
 
-def test_a_benchmark_of_its_own_lengths_is_bucketed(
-    evalkit: Command, toy: str, tiny_model: Path, bare: Path
-) -> None:
+def test_a_benchmark_of_its_own_lengths_is_bucketed(evalkit: Command, toy: str, tiny_model: Path, bare: Path) -> None:
     """By prompt and answer limit, at the window times powers of two; without a control that is said."""
     done = evalkit("rope", "sweep", tiny_model, toy, "--backend", "toy", "--out", "s", *SPECS)
 
@@ -224,7 +218,11 @@ def test_runs_of_other_samples_are_refused_before_anything_runs(begun: Command, 
 
 
 def test_a_scaled_model_must_be_told_to_lose_its_scaling(
-    evalkit: Command, toy: str, save_model: Callable[..., Path], bare: Path, tmp_path: Path  # noqa: ARG001
+    evalkit: Command,
+    toy: str,
+    save_model: Callable[..., Path],
+    bare: Path,
+    tmp_path: Path,  # noqa: ARG001
 ) -> None:
     """As for a run; the flag is named."""
     scaled = save_model(
