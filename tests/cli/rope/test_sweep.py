@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import evalkit as package
+from evalkit import _api, _sweep
+from evalkit.reports import draw_sweep, write_figures
 from evalkit.runs import _several
 from evalkit.sweeps import read_sweep
 
@@ -19,9 +21,16 @@ GRID = ("--lengths", "256,448,1024", "--depths", "0,100", "--repeats", "6")
 SPECS = ("--spec", "none", "--spec", "dynamic:2,4")
 
 
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figures: they take most of the time, and one test draws them all."""
+    monkeypatch.setattr(_sweep, "draw_sweep", lambda *_: [])
+    monkeypatch.setattr(_api, "write_figures", lambda *_, **__: [])
+
+
 @pytest.fixture
 def sweep(evalkit: Command, toy: str, tiny_model: Path) -> Command:  # noqa: ARG001
-    """`evalkit rope sweep` on a needle grid with a model of 512 tokens that answers at once; figures as they are."""
+    """`evalkit rope sweep` on a needle grid with a model of 512 tokens that answers at once."""
     return lambda *options: evalkit("rope", "sweep", tiny_model, "needle", "--backend", "toy", "--out", "s", *options)
 
 
@@ -33,8 +42,12 @@ def records(folder: Path) -> dict[str, int]:
     }
 
 
-def test_a_sweep_has_one_run_per_spec_and_says_what_they_share(sweep: Command, bare: Path) -> None:
+def test_a_sweep_has_one_run_per_spec_and_says_what_they_share(
+    sweep: Command, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Runs, the sweep's own file, tables with captions and figures."""
+    monkeypatch.setattr(_sweep, "draw_sweep", draw_sweep)
+    monkeypatch.setattr(_api, "write_figures", write_figures)
     done = sweep(*SPECS, *GRID)
 
     assert 0 == done.code, done.err
@@ -73,7 +86,7 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(
 
 
 def test_an_interrupted_sweep_goes_on_where_it_was(sweep: Command, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first spec is not asked again; a changed set of specs goes on with those that are there."""
+    """The specs that are finished are not asked again."""
     run = _several.SeveralRuns.execute
 
     def interrupted(self: Any, name: str) -> Any:
@@ -84,8 +97,9 @@ def test_an_interrupted_sweep_goes_on_where_it_was(sweep: Command, bare: Path, m
     monkeypatch.setattr(_several.SeveralRuns, "execute", interrupted)
     assert 130 == sweep(*SPECS, *GRID).code
     assert {"none/needle": 36, "dynamic-2/needle": 36} == records(bare / "s")
-    monkeypatch.undo()
-    monkeypatch.chdir(bare)
+    monkeypatch.setattr(_several.SeveralRuns, "execute", run)
+
+    assert "108 samples, 72 done, 36 to run" in sweep(*SPECS, *GRID).err
 
 
 @pytest.fixture
@@ -213,16 +227,15 @@ def test_runs_of_other_samples_are_refused_before_anything_runs(begun: Command, 
 
     for specs in (SPECS, ("--spec", "yarn:2")):
         complaint = begun(*specs, *GRID, "--seed", "3").last_complaint
-        assert "holds a run with another options.seed ('0', now '3')" in complaint
+        assert "holds a run with another options.seed (0, now 3)" in complaint
     assert before == records(bare / "s")
 
 
 def test_a_scaled_model_must_be_told_to_lose_its_scaling(
     evalkit: Command,
-    toy: str,
+    toy: str,  # noqa: ARG001
     save_model: Callable[..., Path],
-    bare: Path,
-    tmp_path: Path,  # noqa: ARG001
+    tmp_path: Path,
 ) -> None:
     """As for a run; the flag is named."""
     scaled = save_model(
