@@ -7,9 +7,9 @@ what each of them mends.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,13 +17,12 @@ from evalkit.printable import counted
 from evalkit.tables import plain_table
 
 from . import _options as o
-from .terminal import ProgressMonitor, shown
+from .terminal import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from evalkit.cards import Card
-    from evalkit.progress import Round
     from evalkit.reports import HeatGrid, Palette
     from evalkit.runs import Session
 
@@ -50,9 +49,9 @@ def demo(
     """Draw needle heatmaps of the embedded model under five RoPE settings. Offline, no GPU, about a minute."""
     from evalkit._api import report_run
     from evalkit.reports import grids_of
-    from evalkit.runs import execute
+    from evalkit.runs import SeveralRuns
 
-    from .terminal import note, print_table, say
+    from .terminal import ProgressMonitor, note, print_table, say
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"
@@ -61,9 +60,9 @@ def demo(
         sessions = _sessions(model, out, repeats, given)
     grids: dict[str, HeatGrid] = {}
     failed = 0
-    with _DemoMonitor(sessions.values()) as monitor:
-        for spec, session in sessions.items():
-            failed += execute(session, monitor).failed
+    with ProgressMonitor() as monitor, SeveralRuns(sessions, monitor) as runs:
+        for spec in sessions:
+            failed += runs.execute(spec).failed
             _, rows = report_run(out / _folder(spec), palette=palette)
             grids[spec] = grids_of(rows)["single"]
     card = sessions["none"].card
@@ -116,38 +115,6 @@ def _sessions(model: str, out: Path, repeats: int, given: o.Given) -> dict[str, 
         )
         for spec in ROPE_SPECS
     }
-
-
-class _DemoMonitor(ProgressMonitor):
-    """One bar over the runs of all settings."""
-
-    def __init__(self, sessions: Iterable[Session]) -> None:
-        super().__init__()
-        self._sessions = sessions
-        self._said_before: set[str] = set()
-
-    def __enter__(self) -> Self:
-        from evalkit.runs import plan_session
-
-        super().__enter__()
-        self.stage("building prompts")
-        plans = [plan_session(session).counts() for session in self._sessions]
-        self._total = sum(counts.samples for counts in plans)
-        tokens = sum(counts.unique_prompt_tokens for counts in plans)
-        self._progress.update(self._task, total=tokens, visible=True)
-        return self
-
-    def note(self, message: str) -> None:
-        """Print a line, once for all settings."""
-        if message not in self._said_before:
-            self._said_before.add(message)
-            super().note(message)
-
-    def planned(self, counts: Round, pending_tokens: int) -> None:
-        """Go on with the next setting; what is done already moves the bar."""
-        self._samples += counts.done
-        self._tokens += counts.unique_prompt_tokens - pending_tokens
-        self._progress.update(self._task, completed=self._tokens, samples=self._text())
 
 
 def _draw(out: Path, grids: Mapping[str, HeatGrid], card: Card, palette: Palette) -> Path:

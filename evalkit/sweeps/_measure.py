@@ -92,13 +92,8 @@ def _same_samples(runs: Sequence[SpecRun], asked: Asked) -> tuple[list[TaskValue
     pooled = []
     for run in runs:
         check_comparable(run.side, first)
+        _check_samples(run, runs[0])
         pairs = pair_sides(run.side, first, common=True)
-        for task, (ours, theirs) in pairs.items():
-            if ours.targets != theirs.targets:
-                raise UserError(
-                    f"{run.folder} and {runs[0].folder}: other gold answers of {task}, so these are other samples; "
-                    "run the sweep in a new folder"
-                )
         pooled.append(pool_tasks([ours for ours, _ in pairs.values()]))
     common = set(asked.tokens).intersection(*(values.ids for values in pooled))
     if not common:
@@ -115,6 +110,21 @@ def _same_samples(runs: Sequence[SpecRun], asked: Asked) -> tuple[list[TaskValue
         f"{counted(left_out, 'sample')} of {len(asked.tokens):,} without an answer under some spec: left out of all"
     ]
     return chosen, notes if left_out else []
+
+
+def _check_samples(run: SpecRun, reference: SpecRun) -> None:
+    """Raise `UserError` where samples of one id have other gold answers in the reference's run."""
+    for task, ours in run.side.measured.values.items():
+        theirs = reference.side.measured.values.get(task)
+        known = {} if theirs is None else dict(zip(theirs.ids, theirs.targets, strict=True))
+        other = next(
+            (name for name, mine in zip(ours.ids, ours.targets, strict=True) if known.get(name, mine) != mine), None
+        )
+        if other is not None:
+            raise UserError(
+                f"{run.folder} and {reference.folder}: {other} has other gold answers, so these are other samples; run "
+                "the sweep in a new folder"
+            )
 
 
 def _ends(values: TaskValues, asked: Asked) -> list[int]:

@@ -59,13 +59,13 @@ def _scene(sweep: Sweep, benchmark: BenchmarkSweep, runs: Runs, palette: Palette
 
 def about(benchmark: BenchmarkSweep, manifest: Manifest) -> str:
     """Benchmark, protocol and seed."""
-    spec = load_spec(benchmark.benchmark)
+    spec = load_spec(str(manifest.settings["benchmark"]))
     seed = manifest.identity.get("seed")
     return joined(spec.title, f"protocol {benchmark.protocol}", f"seed {seed}" if seed is not None else "")
 
 
 def _length_label(benchmark: BenchmarkSweep, run: ScoredRun, manifest: Manifest) -> str:
-    shown = shown_run(manifest, run.scores, run.rows, load_spec(benchmark.benchmark))
+    shown = shown_run(manifest, run.scores, run.rows, load_spec(str(manifest.settings["benchmark"])))
     if benchmark.is_bucketed:
         return f"Prompt and answer limit (the model's {shown.unit}; upper end of each bucket)"
     return shown.label("nominal")
@@ -77,7 +77,8 @@ def _draw_heatmaps(stem: Path, scene: Scene, runs: Runs) -> list[Path]:
     common = [name for name in next(iter(pictures.values())) if all(name in others for others in pictures.values())]
     if not common:
         return []
-    name = "overall" if "overall" in common else _first_group(scene, common)
+    first = next(iter(runs.values()))
+    name = "overall" if "overall" in common else _first_group(first, common)
     panels = [Panel(found[name].grid, spec, found[name].partial) for spec, found in pictures.items()]
     label = next(iter(pictures.values()))[name].label
     return draw_side_by_side(
@@ -92,8 +93,8 @@ def _pictures(run: ScoredRun) -> dict[str, Picture]:
     return pictures_of(shown_run(manifest, run.scores, own_rows(run.scores, run.rows), spec))
 
 
-def _first_group(scene: Scene, common: Sequence[str]) -> str:
-    groups = load_spec(scene.sweep.benchmark).groups
+def _first_group(run: ScoredRun, common: Sequence[str]) -> str:
+    groups = load_spec(str(read_manifest(run.folder).settings["benchmark"])).groups
     return next((name for name in groups if name in common), common[0])
 
 

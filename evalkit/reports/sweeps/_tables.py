@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_footer", "sweep_table", "write_sweep_tables"]
 
-NONE = "none"
-"""Shown for no tested length."""
+NONE = "nowhere"
+"""Shown for no tested length; `none` is a spec."""
 
 
 def sweep_table(sweep: Sweep, benchmark: BenchmarkSweep) -> Table:
