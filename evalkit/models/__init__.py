@@ -1,7 +1,7 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._attention import check_attention
-from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
+from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
@@ -30,10 +30,12 @@ __all__ = [
     "Choice",
     "Completion",
     "GenerationRequest",
+    "HoldsRotations",
     "LiveCheck",
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "RopeGroup",
     "Sampling",
     "ThoughtRule",
     "addressed",
