@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base import Completion, FinishReason, GenerationRequest
+from .._base import Completion, FinishReason
 from .._greedy import ClosestCall
 from .._stopping import AnswerEnd
+from ._feed import Fed
 
 __all__ = ["Answer", "gaps_of"]
 
@@ -16,8 +17,8 @@ __all__ = ["Answer", "gaps_of"]
 class Answer:
     """An answer under way."""
 
-    request: GenerationRequest
-    """What was asked."""
+    fed: Fed
+    """What was asked, and where its rotation stands."""
     end: AnswerEnd
     """Tells where the answer ends, and makes its text."""
     is_watched: bool = False
@@ -44,7 +45,7 @@ class Answer:
 
     def completion(self, output: Any, seconds: float) -> Completion:
         """The complete answer, of the output that completed it."""
-        index, reason = self.request.index, output.outputs[0].finish_reason
+        index, reason = self.fed.request.index, output.outputs[0].finish_reason
         finish: FinishReason = "length" if reason == "length" else "stop"
         if self.is_watched and self.generated and self.end.reached(self.generated):
             finish = "stop"
