@@ -103,7 +103,7 @@ class VllmModel:
             if under_way and self._engine is not None:
                 self._engine.llm_engine.abort_request(list(under_way))
             for answer in under_way.values():
-                feed.finish(answer.fed)
+                feed.finish(answer.slot)
 
     def _completed(self, feed: Feed, under_way: dict[str, Answer]) -> list[tuple[Answer, Any]]:
         """Answers that the engine's next step completed, with that output; they are no longer under way.
@@ -117,7 +117,7 @@ class VllmModel:
             if answer is None or not answer.take(output):
                 continue
             complete.append((under_way.pop(output.request_id), output))
-            feed.finish(answer.fed)
+            feed.finish(answer.slot)
             if not output.finished:
                 ended.append(output.request_id)
         if ended:
@@ -129,11 +129,13 @@ class VllmModel:
         try:
             outputs: list[Any] = self._engine.llm_engine.step()
         except Exception as error:  # of every kind: device, memory, a worker that was killed
-            self._engine = self._slots = None
-            raise UserError(
-                f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on"
-            ) from error
+            raise self._stopped(error) from error
         return outputs
+
+    def _stopped(self, error: Exception) -> UserError:
+        """What to do where the engine has died of that; the next prompts start another."""
+        self._engine = self._slots = None
+        return UserError(f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on")
 
     def close(self) -> None:
         """Stop the engine and its workers."""
@@ -144,12 +146,13 @@ class VllmModel:
 
     def _switch(self, rope: RopeSetting, *, is_greedy: bool) -> Slots:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
-        slots = self._slots or self._start(rope, is_greedy=is_greedy)
+        slots = self._start(rope, is_greedy=is_greedy) if self._slots is None else self._slots
         if rope == slots.first:
             self._engine.reset_prefix_cache()
             return slots
         is_turned_otherwise = self._loaded is not None and self._loaded.is_turned_otherwise
-        if rope.rope_type != "native" or slots.first is not None or is_turned_otherwise:
+        if rope.rope_type != "native" or not slots.is_as_started or is_turned_otherwise:
+            slots.is_as_started = False
             put_in_force(self._engine, rope, self._card)
         is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
         slots.first = rope
@@ -172,11 +175,18 @@ class VllmModel:
         """The slots of the engine, started where it was not; None where it holds one setting, and a note says why."""
         rope, requests = groups[0]
         is_greedy = all(map(_is_greedy, requests[:1]))
-        slots = self._slots or self._start(rope, is_greedy=is_greedy, settings=len(groups))
-        if len(slots) > 1:
+        slots = self._slots
+        if slots is None:
+            slots = self._start(rope, is_greedy=is_greedy, settings=len(groups))
+        elif len(slots) > 1:
             self._engine.reset_prefix_cache()  # as before each group that is answered alone
             return slots
-        reason = slots.open(rope)
+        try:
+            reason = slots.open(rope)
+        except UserError:
+            raise
+        except Exception as error:  # of the engine, as it answers a probe
+            raise self._stopped(error) from error
         if reason is None:
             self._facts = self._engine_facts() | {"rope_verified": True}
             return slots
@@ -210,11 +220,11 @@ class VllmModel:
             try:
                 # Blocks of keys are shared under one setting only: another would have rotated them otherwise.
                 prompt = {"prompt_token_ids": request.ids.tolist(), "cache_salt": fed.rope.key}
-                sampling = self._sampling(request, feed.extra_args(fed))
+                sampling = self._sampling(request, fed.extra_args)
                 self._engine.llm_engine.add_request(name, prompt, sampling, **self._asked_of)
-                under_way[name] = Answer(fed, self._end(request), self._is_watched(request))
+                under_way[name] = Answer(request, self._end(request), self._is_watched(request), slot=fed.slot)
             except ValueError as error:  # this prompt, not the engine
-                feed.finish(fed)
+                feed.finish(fed.slot)
                 reason = f"vLLM refused the prompt: {one_line(error)}"
                 refused.append(Completion(request.index, finish_reason="error", error=reason, is_of_prompt=True))
         return refused

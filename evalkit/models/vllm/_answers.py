@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base import Completion, FinishReason
+from .._base import Completion, FinishReason, GenerationRequest
 from .._greedy import ClosestCall
 from .._stopping import AnswerEnd
-from ._feed import Fed
 
 __all__ = ["Answer", "gaps_of"]
 
@@ -17,12 +16,14 @@ __all__ = ["Answer", "gaps_of"]
 class Answer:
     """An answer under way."""
 
-    fed: Fed
-    """What was asked, and where its rotation stands."""
+    request: GenerationRequest
+    """What was asked."""
     end: AnswerEnd
     """Tells where the answer ends, and makes its text."""
     is_watched: bool = False
     """Whether the engine shows every token, because only evalkit knows where the answer ends."""
+    slot: int = 0
+    """Where in the engine its rotation stands."""
     generated: list[int] = field(default_factory=list)
     """Tokens so far, the one that ended the answer included."""
     closest: ClosestCall = field(default_factory=ClosestCall)
@@ -45,7 +46,7 @@ class Answer:
 
     def completion(self, output: Any, seconds: float) -> Completion:
         """The complete answer, of the output that completed it."""
-        index, reason = self.fed.request.index, output.outputs[0].finish_reason
+        index, reason = self.request.index, output.outputs[0].finish_reason
         finish: FinishReason = "length" if reason == "length" else "stop"
         if self.is_watched and self.generated and self.end.reached(self.generated):
             finish = "stop"

@@ -24,6 +24,8 @@ class Fed:
     """The setting that it is answered under."""
     slot: int
     """Where in the engine that setting stands."""
+    extra_args: dict[str, int] | None
+    """How the engine is told so."""
 
 
 class Feed:
@@ -43,12 +45,8 @@ class Feed:
         if slot is None:
             return None
         self._next = next(self._waiting, None)
-        return Fed(request, rope, slot)
+        return Fed(request, rope, slot, self._slots.extra_args(slot))
 
-    def finish(self, fed: Fed) -> None:
-        """That request is under way no more."""
-        self._slots.leave(fed.slot)
-
-    def extra_args(self, fed: Fed) -> dict[str, int] | None:
-        """What tells the engine where the request's rotation stands; None where that is the top of the table."""
-        return self._slots.extra_args(fed.slot)
+    def finish(self, slot: int) -> None:
+        """A request whose rotation stands there is under way no more."""
+        self._slots.leave(slot)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["is_shift_proven"]
 
 OTHER = RopeSetting("default", 1.0)  # all pairs turn by one radian: nothing is further from a rotation in use
-LENGTHS = (23, 41, 11)  # of the prompts, in tokens
+LENGTHS = (23, 41, 11, 32)  # of the prompts, in tokens
+IS_FAR = (True, False, True, True)  # whether they read the slot; in no other order are they the same
 ANSWER = 6
 LARGEST_SHARE = 0.1
 """What may be left over, in parts of what the other rotation changes: engines round differently in other batches."""
@@ -32,14 +33,16 @@ def is_shift_proven(engine: Any, card: Card, rope: RopeSetting, row: int) -> boo
     """Whether prompts that read the table from `row` on are rotated by what is written there, and others are not."""
     import numpy as np
 
+    top = [0] * len(LENGTHS)
+    far = [row if is_far else 0 for is_far in IS_FAR]
     for place in (0, row):
         write_setting(engine, rope, card, place)
-    alone, moved = _scores(engine, (0, 0, 0)), _scores(engine, (row, 0, row))
+    alone, moved = _scores(engine, top), _scores(engine, far)
     write_setting(engine, OTHER, card, row)
-    mixed = _scores(engine, (row, 0, row))
+    mixed = _scores(engine, far)
     write_setting(engine, OTHER, card, 0)
-    other = _scores(engine, (0, 0, 0))
-    expected = np.stack([other[0], alone[1], other[2]])
+    other = _scores(engine, top)
+    expected = np.where(np.array(IS_FAR)[:, None], other, alone)
     left_over = np.maximum(abs(moved - alone), abs(mixed - expected)).max(axis=1)
     return bool((left_over < LARGEST_SHARE * abs(other - alone).max(axis=1)).all())
 

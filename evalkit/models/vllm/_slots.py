@@ -42,13 +42,15 @@ class Slots:
         self._window = window_of(engine)
         self._held: list[RopeSetting | None] = [None]
         self._under_way = [0]
+        self.is_as_started = True
+        """Whether nothing has been written into the table: what is there may be more than any setting says."""
 
     def __len__(self) -> int:
         return len(self._held)
 
     @property
     def first(self) -> RopeSetting | None:
-        """The setting at the top of the table, where requests that say nothing read it; None = as it was started."""
+        """The setting at the top of the table, where requests that say nothing read it; None where it is none."""
         return self._held[0]
 
     @first.setter
@@ -71,6 +73,7 @@ class Slots:
         for reason in self._engine.collective_rpc(shift_positions):
             if reason is not None:
                 return str(reason)
+        self.is_as_started = False
         is_proven = is_shift_proven(self._engine, self._card, rope, (count - 1) * self._window)
         self._held[0] = None  # the probe wrote into it
         if not is_proven:
