@@ -187,6 +187,19 @@ def run(model: Any, spec: str, grid: float | None, asked: argparse.Namespace, *,
     return arm
 
 
+def report(name: str, arm: Arm, exact: Arm) -> None:
+    """Print one arm against the exact conditions, one after the other."""
+    texts = sum(arm.texts[key] != text for key, text in exact.texts.items())
+    gained = sum(arm.hits[key] > hit for key, hit in exact.hits.items())
+    lost = sum(arm.hits[key] < hit for key, hit in exact.hits.items())
+    print(
+        f"  {name:20} {arm.groups:4} groups, {arm.least:8,} tokens, {arm.median:6.1f} s "
+        f"({arm.median / exact.median:.2f}), score {arm.score:5.1f}, of {len(exact.texts)} samples other texts {texts}, "
+        f"gained {gained}, lost {lost}",
+        flush=True,
+    )
+
+
 def grid(asked: argparse.Namespace) -> bool:
     """Print what grid ratios change on needle-tiny; whether rotations at once changed nothing."""
     card = load_card("needle-tiny")
@@ -198,21 +211,14 @@ def grid(asked: argparse.Namespace) -> bool:
     is_met = True
     for factor in asked.factors.split(","):
         spec = f"dynamic:{factor}"
+        print(f"\n{spec}")
         exact = run(model, spec, None, asked, is_together=False)
-        arms = {"together, exact": run(model, spec, None, asked, is_together=True)}
+        together = run(model, spec, None, asked, is_together=True)
+        report("one after the other", exact, exact)
+        report("together, exact", together, exact)
         for ratio in asked.ratios.split(","):
-            arms[f"together, grid {ratio}"] = run(model, spec, float(ratio), asked, is_together=True)
-        print(f"\n{spec}: {len(exact.texts)} samples")
-        for name, arm in {"one after the other": exact, **arms}.items():
-            texts = sum(arm.texts[key] != text for key, text in exact.texts.items())
-            gained = sum(arm.hits[key] > hit for key, hit in exact.hits.items())
-            lost = sum(arm.hits[key] < hit for key, hit in exact.hits.items())
-            print(
-                f"  {name:20} {arm.groups:4} groups, {arm.least:8,} tokens, {arm.median:6.1f} s "
-                f"({arm.median / exact.median:.2f}), score {arm.score:5.1f}, other texts {texts}, "
-                f"samples gained {gained}, lost {lost}"
-            )
-        is_met &= arms["together, exact"].texts == exact.texts
+            report(f"together, grid {ratio}", run(model, spec, float(ratio), asked, is_together=True), exact)
+        is_met &= together.texts == exact.texts
     return is_met
 
 
