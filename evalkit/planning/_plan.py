@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from evalkit.prompts import Prompt, TokenIds
 from evalkit.rope import RopeSetting
@@ -86,6 +87,12 @@ class Plan:
     def ids(self, index: int) -> TokenIds:
         """Token ids of one prompt, shape (tokens,), int32."""
         return self.spool[index]
+
+    @cached_property
+    def one_group(self) -> PlannedGroup:
+        """All prompts that can run as if they were one group: what prefixes there would be to share."""
+        order = trie_order(self.spool, [index for group in self.groups for index in group.order])
+        return PlannedGroup(RopeSetting("native"), order, shared_prefixes(self.spool, order))
 
     def pending(self, done: frozenset[int]) -> list[PlannedGroup]:
         """The groups without finished prompts; empty groups are left out."""
