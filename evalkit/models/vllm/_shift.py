@@ -5,9 +5,8 @@ under the third of them reads the table two windows further down. Its positions 
 and moved back behind it, so that nothing else sees them moved: slots of keys and values, masks and lengths were
 computed before. vLLM keeps them in a buffer that compiled models and CUDA graphs read, and that is what is changed.
 
-The place is `GPUModelRunner._model_forward` of vLLM's first model runner (0.27 to 0.32,
-`v1/worker/gpu_model_runner.py`; the runners of CPUs and other devices inherit it), which every batch of requests goes
-through and no warm-up does.
+The place is `GPUModelRunner._model_forward` of vLLM's first model runner (0.32, `v1/worker/gpu_model_runner.py`; the
+runners of CPUs and other devices inherit it), which every batch of requests goes through and no warm-up does.
 """
 
 from __future__ import annotations
