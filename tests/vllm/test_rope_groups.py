@@ -24,7 +24,7 @@ WINDOW = 2048
 TRAINED = RopeModel(base=10000.0, length=256, dimension=32)  # a quarter of the model's, so that scaling begins early
 NEW = 12
 SLOTS, BLOCKS = 5, 20
-SPECS = ("dynamic:4", "yarn:4", "ntk:4", "linear:2")
+SPECS = ("dynamic:4", "yarn:4", "ntk:4", "linear:2", "llama3:4", "dynamic-yarn")
 Load = Callable[..., "ModelAdapter"]
 
 
@@ -110,7 +110,9 @@ def test_together_they_are_answered_as_transformers_does_one_by_one(
 
 def test_the_settings_make_a_difference(expected: dict[int, str], prompts: list[TokenIds]) -> None:
     """The test above is not about many names for one rotation."""
-    by_spec = [tuple(expected[number * len(prompts) + place] for place in range(len(prompts))) for number in range(4)]
+    by_spec = [
+        tuple(expected[number * len(prompts) + place] for place in range(len(prompts))) for number in range(len(SPECS))
+    ]
 
     assert len(SPECS) == len(set(by_spec))
 
