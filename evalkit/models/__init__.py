@@ -1,7 +1,16 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._attention import check_attention
-from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, MeasuresLosses, ModelAdapter
+from ._base import (
+    READ_IN_PART,
+    BackendOptions,
+    Completion,
+    GenerationRequest,
+    HoldsRotations,
+    MeasuresLosses,
+    ModelAdapter,
+    RopeGroup,
+)
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
@@ -32,11 +41,13 @@ __all__ = [
     "Choice",
     "Completion",
     "GenerationRequest",
+    "HoldsRotations",
     "LiveCheck",
     "MeasuresLosses",
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
+    "RopeGroup",
     "RopeLabel",
     "Sampling",
     "ThoughtRule",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.cards import Adapter
 from evalkit.prompts import TokenIds
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "MeasuresLosses", "ModelAdapter"]
+__all__ = [
+    "READ_IN_PART",
+    "BackendOptions",
+    "Completion",
+    "GenerationRequest",
+    "HoldsRotations",
+    "MeasuresLosses",
+    "ModelAdapter",
+    "RopeGroup",
+]
 
 READ_IN_PART = "the server read "
 """How the error of a sample begins whose prompt a server read only in part."""
@@ -146,6 +155,32 @@ class ModelAdapter(Protocol):
 
     def close(self) -> None:
         """Give memory back."""
+
+
+class RopeGroup(NamedTuple):
+    """The prompts that are answered under one RoPE setting."""
+
+    rope: RopeSetting
+    """The setting."""
+    requests: Sequence[GenerationRequest]
+    """The prompts, in trie order; a run's are made each time that they are read."""
+
+
+@runtime_checkable
+class HoldsRotations(Protocol):
+    """What a `ModelAdapter` may have beside `generate`: answers of several RoPE groups under way at once.
+
+    Without it, and under settings that it does not hold, groups are answered one after the other.
+    """
+
+    def holds(self, rope: RopeSetting) -> bool:
+        """Whether prompts under this setting may be under way together with prompts under others that it holds."""
+
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+        """Answer every request of all groups once, in any order, each under its own group's setting.
+
+        All settings are held and differ. Each answer is what `generate` gives for its group alone.
+        """
 
 
 @runtime_checkable

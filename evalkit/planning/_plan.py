@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from evalkit.prompts import Prompt, TokenIds
 from evalkit.rope import RopeSetting
@@ -91,6 +92,12 @@ class Plan:
         """The same prompts under other RoPE settings, grouped and sorted anew; ids are shared."""
         table = self.prompts.under(rope)
         return Plan(table, self.spool, list(_grouped(table, self.spool)))
+
+    @cached_property
+    def one_group(self) -> PlannedGroup:
+        """All prompts that can run as if they were one group: what prefixes there would be to share."""
+        order = trie_order(self.spool, [index for group in self.groups for index in group.order])
+        return PlannedGroup(RopeSetting("native"), order, shared_prefixes(self.spool, order))
 
     def pending(self, done: frozenset[int]) -> list[PlannedGroup]:
         """The groups without finished prompts; empty groups are left out."""

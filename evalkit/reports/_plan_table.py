@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
-from evalkit.planning import Counts, Plan
+from evalkit.planning import Counts, Plan, PlannedPrompt, group_costs
 from evalkit.runs import Job, Session
 from evalkit.tables import plain_table
 
@@ -20,26 +21,24 @@ def plan_json(
     session: Session, job: Job, plan: Plan, done: frozenset[int], conflict: str | None = None
 ) -> dict[str, Any]:
     """The plan of one benchmark: counts over all tasks, and per task; `conflict` = why its folder cannot go on."""
-    total = plan.counts(done, lambda prompt: prompt.benchmark == job.name)
+
+    def counted(task: str | None = None) -> dict[str, Any]:
+        def keep(prompt: PlannedPrompt) -> bool:
+            return prompt.benchmark == job.name and task in (None, prompt.task)
+
+        return _counts(plan.counts(done, keep), session) | _groups(plan, session, keep)
+
     return {
         "schema": 1,
         "benchmark": job.name,
         "protocol": job.label,
         "model": session.card.name,
         "unit": session.tokenizer.unit,
-        **_counts(total, session),
-        "tasks": {
-            task: _counts(
-                plan.counts(done, lambda prompt, task=task: (prompt.benchmark, prompt.task) == (job.name, task)),  # type: ignore[misc]
-                session,
-            )
-            | {"rope_groups": _rope_groups(plan, job.name, task)}
-            for task in job.tasks
-        },
+        **counted(),
+        "tasks": {task: counted(task) for task in job.tasks},
         "rope": str(session.rope),
         "rope_grid": session.settings.rope_grid,
         "rope_mode": session.settings.rope_mode,
-        "rope_groups": _rope_groups(plan, job.name),
         "folder": str(job.folder),
         "conflict": conflict,
         "partial": bool(job.missing or job.unpinned),
@@ -48,28 +47,41 @@ def plan_json(
     }
 
 
-def _rope_groups(plan: Plan, benchmark: str, task: str | None = None) -> int:
-    """RoPE groups with prompts of a benchmark, or of one of its tasks."""
-    prompts = (prompt for prompt in plan.prompts if prompt.error is None and prompt.benchmark == benchmark)
-    return len({prompt.rope for prompt in prompts if task in (None, prompt.task)})
+def _groups(plan: Plan, session: Session, keep: Callable[[PlannedPrompt], bool]) -> dict[str, Any]:
+    """RoPE groups of the prompts, and what they cost; times are relative to that of one group, and upper bounds."""
+    costs = group_costs(plan, session.settings.most_rows or ANSWERS_AT_ONCE, keep)
+    return {
+        "rope_groups": costs.groups,
+        "unique_prompt_tokens_one_group": costs.unique_prompt_tokens_one_group,
+        "relative_time": {
+            "one_group": 1.0,
+            "together_at_most": round(costs.time_together, 4),
+            "one_by_one_at_most": round(costs.time_one_by_one, 4),
+            "answers_at_once": costs.at_once,
+        },
+    }
 
 
 def plan_notes(plan: dict[str, Any]) -> list[str]:
-    """What to think of before such a run: many RoPE groups, each of which is a pass of its own."""
+    """What to think of before such a run: many RoPE groups, and what they cost at most."""
     groups, prompts = plan["rope_groups"], plan["samples"] - plan["failed"]
     if groups <= MANY_GROUPS or prompts > groups * FULL_GROUP:
         return []
     step = REMEDY_STEP if plan["rope_grid"] is None else 2 * (plan["rope_grid"] - 1)
+    time = plan["relative_time"]
     return [
-        f"{plan['benchmark']}: --rope {plan['rope']} makes {groups} groups of {prompts} prompts; only prompts of one "
-        f"group share prefixes or batches, so this is slow; --rope-grid {1 + step:g} (multipliers rounded up by at "
-        f"most {step:.0%}) makes fewer groups, and is part of the condition"
+        f"{plan['benchmark']}: --rope {plan['rope']} makes {groups} groups of {prompts} prompts, which share no "
+        f"prefixes: at most {time['together_at_most']:.2f} times the time of one group where a model holds several "
+        f"rotations at once, and at most {time['one_by_one_at_most']:.1f} times where one group follows the other "
+        f"({time['answers_at_once']} answers at once); --rope-grid {1 + step:g} (multipliers rounded up by at most "
+        f"{step:.0%}) makes fewer groups, and is part of the condition"
     ]
 
 
 MANY_GROUPS = 8
 FULL_GROUP = 16  # prompts of a group that keep an engine busy
 REMEDY_STEP = 0.02
+ANSWERS_AT_ONCE = 32  # as many as the hf backend decodes at once on an accelerator
 
 
 def _counts(counts: Counts, session: Session) -> dict[str, Any]:
@@ -97,8 +109,8 @@ def plan_table(plan: dict[str, Any]) -> Table:
     for heading in ("samples", "done", length, "unique", "reuse saves", "truncated", "longest", "KV cache"):
         table.add_column(heading, justify="right")
     has_groups = plan.get("rope_groups", 1) > 1
-    if has_groups:
-        table.add_column("groups", justify="right")
+    for heading in GROUP_COLUMNS if has_groups else ():
+        table.add_column(heading, justify="right")
     if plan["cost"] is not None:
         table.add_column(f"at most, {plan['cost']['currency']}", justify="right")
     for task, counts in plan["tasks"].items():
@@ -121,8 +133,21 @@ def _cells(counts: dict[str, Any], has_groups: bool) -> list[str]:
         f"{counts['truncated']:,}",
         f"{counts['longest_prompt']:,}",
         "–" if counts["kv_bytes"] is None else _bytes(counts["kv_bytes"]),
-        *([f"{counts['rope_groups']:,}"] if has_groups else []),
+        *(_group_cells(counts) if has_groups else []),
         *([] if counts["cost"] is None else [f"{counts['cost']['at_most']:,.2f}"]),
+    ]
+
+
+GROUP_COLUMNS = ("groups", "unique as one group", "time at most")
+
+
+def _group_cells(counts: dict[str, Any]) -> list[str]:
+    """Groups, the tokens that they would have to compute as one, and times relative to that: together, one by one."""
+    time = counts["relative_time"]
+    return [
+        f"{counts['rope_groups']:,}",
+        f"{counts['unique_prompt_tokens_one_group']:,}",
+        f"{time['together_at_most']:.2f}x ({time['one_by_one_at_most']:.2f}x one by one)",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +11,10 @@ from evalkit.cards import weights_digest
 from evalkit.errors import RunConflictError
 from evalkit.models import (
     Completion,
+    HoldsRotations,
     ModelAdapter,
     PlannedRequests,
+    RopeGroup,
     check_attention,
     check_device_map,
     check_sampling,
@@ -178,16 +180,27 @@ class _Worker:
         for prompt in plan.prompts:
             if prompt.error is not None:
                 self._fail(prompt)
-        for group in pending:
-            self._run_group(plan, group)
+        for groups in self._rounds(pending):
+            self._run_round(plan, groups)
 
-    def _run_group(self, plan: Plan, group: PlannedGroup) -> None:
-        """Every prompt of the group gets one record: what the backend answered, or that it did not."""
-        stop = self._session.card.stop
-        thoughts = {job.name: job.reasoning.rule for job in self._session.jobs}
-        requests = PlannedRequests(plan, group.order, stop, thoughts, self._session.sampling)
-        unanswered = set(group.order)
-        completions = self._model.adapter.generate(group.rope, requests)
+    def _rounds(self, pending: list[PlannedGroup]) -> list[list[PlannedGroup]]:
+        """The groups that the backend answers together, and each of the others for itself."""
+        adapter = self._model.adapter if len(pending) > 1 else None
+        if not isinstance(adapter, HoldsRotations):
+            return [[group] for group in pending]
+        held: list[PlannedGroup] = []
+        alone: list[list[PlannedGroup]] = []
+        for group in pending:
+            if adapter.holds(group.rope):
+                held.append(group)
+            else:
+                alone.append([group])
+        return [held, *alone] if held else alone
+
+    def _run_round(self, plan: Plan, groups: Sequence[PlannedGroup]) -> None:
+        """Every prompt of the groups gets one record: what the backend answered, or that it did not."""
+        unanswered = {index for group in groups for index in group.order}
+        completions = self._completions(plan, groups)
         try:
             for completion in completions:
                 if completion.index not in unanswered:
@@ -201,6 +214,19 @@ class _Worker:
                 completions.close()
         for index in sorted(unanswered):
             self._record(plan, Completion(index, finish_reason="error", error="the backend gave no answer"))
+
+    def _completions(self, plan: Plan, groups: Sequence[PlannedGroup]) -> Iterator[Completion]:
+        stop = self._session.card.stop
+        thoughts = {job.name: job.reasoning.rule for job in self._session.jobs}
+        asked = [
+            RopeGroup(group.rope, PlannedRequests(plan, group.order, stop, thoughts, self._session.sampling))
+            for group in groups
+        ]
+        adapter = self._model.adapter
+        if len(asked) > 1 and isinstance(adapter, HoldsRotations):
+            return adapter.generate_together(asked)
+        (group,) = asked
+        return adapter.generate(group.rope, group.requests)
 
     def _note_engine(self) -> None:
         """Record what the backend runs with, which it knows with its first answer; a change on resume is a warning."""

@@ -184,21 +184,56 @@ def test_rope_groups_are_a_column_where_there_are_several(settings: RunSettings)
         plan(replace(settings, rope=rope, max_seq_len=2000, max_new_tokens=300)) for rope in ("dynamic:4", "native")
     )
 
-    headings = [[column.header for column in plan_table(made).columns] for made in (many, one)]
+    headings = [[str(column.header) for column in plan_table(made).columns] for made in (many, one)]
 
     assert [True, False] == ["groups" in found for found in headings]
+    assert [True, False] == [any("one group" in heading for heading in found) for found in headings]
     cells = list(plan_table(many).columns[headings[0].index("groups")].cells)
     assert [str(counts["rope_groups"]) for counts in [*many["tasks"].values(), many]] == cells
     assert many["rope_groups"] > 1
 
 
-def test_many_rope_groups_are_said_with_the_remedy() -> None:
-    """Prompts of different groups share neither prefixes nor batches."""
-    made = {"benchmark": "longbench", "samples": 100, "failed": 0, "rope": "dynamic:8", "rope_groups": 96}
+def test_what_groups_cost_is_told_with_and_without_them(settings: RunSettings) -> None:
+    """Tokens to compute as groups and as one, and times at most: together, and one group after the other."""
+    long = replace(settings, rope="dynamic:4", max_seq_len=2000, max_new_tokens=300)
+
+    many, one = plan(long), plan(replace(long, rope="yarn:4"))
+
+    assert many["unique_prompt_tokens"] > many["unique_prompt_tokens_one_group"] == one["unique_prompt_tokens"]
+    assert {"one_group": 1.0, "together_at_most": 1.0, "one_by_one_at_most": 1.0, "answers_at_once": 32} == (
+        one["relative_time"]
+    )
+    time = many["relative_time"]
+    assert many["unique_prompt_tokens"] / one["unique_prompt_tokens"] == pytest.approx(
+        time["together_at_most"], abs=1e-4
+    )
+    assert 1 < time["together_at_most"] < time["one_by_one_at_most"] <= many["rope_groups"]
+    assert {"rope_groups", "unique_prompt_tokens_one_group", "relative_time"} <= set(many["tasks"]["tales"])
+
+
+def test_one_answer_at_a_time_fills_no_batch_anyway(settings: RunSettings) -> None:
+    """So groups cost their prefixes and nothing else."""
+    made = plan(replace(settings, rope="dynamic:4", max_seq_len=2000, max_new_tokens=300, backend="hf", batch="1"))
+
+    assert 1 == made["relative_time"]["answers_at_once"]
+    assert made["relative_time"]["together_at_most"] == made["relative_time"]["one_by_one_at_most"]
+
+
+TIME = {"one_group": 1.0, "together_at_most": 1.386, "one_by_one_at_most": 31.2, "answers_at_once": 32}
+
+
+def test_many_rope_groups_are_said_with_their_cost_and_the_remedy() -> None:
+    """Prompts of different groups share no prefixes, and batches only where a model holds several rotations."""
+    made = {
+        "benchmark": "longbench", "samples": 100, "failed": 0, "rope": "dynamic:8", "rope_groups": 96,
+        "relative_time": TIME,
+    }  # fmt: skip
 
     notes = [plan_notes(made | {"rope_grid": grid})[0] for grid in (None, 1.02)]
 
     assert all("longbench: --rope dynamic:8 makes 96 groups of 100 prompts" in note for note in notes)
+    assert "at most 1.39 times" in notes[0]
+    assert "at most 31.2 times where one group follows the other (32 answers at once)" in notes[0]
     assert "--rope-grid 1.02 (multipliers rounded up by at most 2%)" in notes[0]
     assert "--rope-grid 1.04 (multipliers rounded up by at most 4%)" in notes[1]
 

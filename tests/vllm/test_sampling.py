@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from evalkit.models import GenerationRequest, Sampling
+from evalkit.models import GenerationRequest, HoldsRotations, RopeGroup, Sampling
 from evalkit.prompts import PromptTokenizer, TokenIds, token_array
 from evalkit.rope import RopeSetting
 
@@ -22,8 +22,13 @@ RULES = [Sampling(2.0), Sampling(2.0, 0.95, 40)]
 
 @pytest.fixture(scope="module")
 def engine(load: Load) -> Iterator[ModelAdapter]:
-    """vLLM with the small model."""
-    model = load("vllm", longest_sequence=512)
+    """vLLM with the small model, with room for two RoPE settings."""
+    model = load("vllm", longest_sequence=512, note=pytest.fail)
+    assert isinstance(model, HoldsRotations)
+    settings = (RopeSetting("default", 1e4), RopeSetting("linear", 1e4, 4.0))
+    prompt = token_array([5, 6, 7])
+    groups = [RopeGroup(setting, drawn(prompt, RULES[0], [place])) for place, setting in enumerate(settings)]
+    list(model.generate_together(groups))
     yield model
     model.close()
     gc.collect()
@@ -36,13 +41,17 @@ def prompt(tokenizer: PromptTokenizer) -> TokenIds:
     return token_array([tokenizer.bos_id or 0, *draw.integers(10, len(tokenizer), 60).tolist()])
 
 
-def texts(engine: ModelAdapter, prompt: TokenIds, rule: Sampling | None, draws: list[int]) -> dict[int, str]:
-    """Draw → text, all asked at once in that order."""
-    requests = [
-        GenerationRequest(draw, prompt, 24, sampling=None if rule is None else rule.of_draw("ab", draw))
+def drawn(prompt: TokenIds, rule: Sampling | None, draws: list[int], first: int = 0) -> list[GenerationRequest]:
+    """A request for each of those draws."""
+    return [
+        GenerationRequest(first + draw, prompt, 24, sampling=None if rule is None else rule.of_draw("ab", draw))
         for draw in draws
     ]
-    done = list(engine.generate(RopeSetting("native"), requests))
+
+
+def texts(engine: ModelAdapter, prompt: TokenIds, rule: Sampling | None, draws: list[int]) -> dict[int, str]:
+    """Draw → text, all asked at once in that order."""
+    done = list(engine.generate(RopeSetting("native"), drawn(prompt, rule, draws)))
     assert [None] * len(draws) == [each.error for each in done]
     return {each.index: each.text for each in done}
 
@@ -62,3 +71,16 @@ def test_one_token_to_draw_from_is_greedy(engine: ModelAdapter, prompt: TokenIds
     greedy = texts(engine, prompt, None, [0])[0]
 
     assert {greedy} == set(texts(engine, prompt, Sampling(1.5, top_k=1), [0, 1, 2]).values())
+
+
+def test_draws_under_two_rope_settings_are_those_of_each_alone(engine: ModelAdapter, prompt: TokenIds) -> None:
+    """Positions that are moved for the rotation are not moved for the seeds."""
+    assert isinstance(engine, HoldsRotations)
+    groups = [
+        RopeGroup(RopeSetting("linear", 1e4, factor), drawn(prompt, RULES[1], list(range(4)), first))
+        for first, factor in ((0, 1.5), (4, 6.0))
+    ]
+    together = {each.index: each.text for each in engine.generate_together(groups)}
+
+    assert 4 <= len(set(together.values()))
+    assert together == {each.index: each.text for group in groups for each in engine.generate(*group)}

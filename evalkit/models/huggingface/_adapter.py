@@ -17,7 +17,7 @@ from evalkit.errors import SampleError
 from evalkit.prompts import PromptTokenizer, TokenIds
 from evalkit.rope import RopeSetting, Rotation
 
-from .._base import BackendOptions, Completion, GenerationRequest
+from .._base import BackendOptions, Completion, GenerationRequest, RopeGroup
 from .._generation import GenerationRules, check_other_file, read_rules
 from .._greedy import Choice, GreedyTokens, greedy_tokens
 from .._stopping import AnswerEnd, answer_end, end_ids
@@ -32,7 +32,7 @@ from ._feeding import Feeding
 from ._hub_code import no_hub_code
 from ._losses import TokenLosses
 from ._memory import free_memory
-from ._passes import RowPasses, room_of
+from ._passes import RowPasses, together_of
 from ._placement import device_facts, input_device
 from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
@@ -86,7 +86,9 @@ class HuggingFaceModel:
             options.note(f"no prefix reuse: {reason}")
         self._is_order_told = False
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
-        self._room = room_of(self._model, self._feeding, cache_maker(self._model), self._rotary, options)
+        self._room, self._no_rotations_reason = together_of(
+            self._model, self._feeding, cache_maker(self._model), self._rotary, options
+        )
 
     @property
     def engine_info(self) -> dict[str, Any]:
@@ -94,8 +96,11 @@ class HuggingFaceModel:
         import torch
 
         stand_in = {} if self._source.runs_as is None else {"runs_as": self._source.runs_as}
+        is_turned = self._options.rope_model is not None  # else all prompts are of one group
+        rotations = {"rotations": self._no_rotations_reason or "several at once"} if is_turned else {}
         return {
             **stand_in,
+            **rotations,
             "dtype": str(self._model.dtype).removeprefix("torch."),
             **device_facts(self._model),
             "attention": self._model.config._attn_implementation,
@@ -119,10 +124,19 @@ class HuggingFaceModel:
         self._cache.clear()
         self._tell_order()
         if self._batch > 1:
-            yield from Batch(self._passes(), self._room).answers(requests)
+            yield from Batch(self._passes(), self._room).answers([RopeGroup(rope, requests)])
             return
         for request in requests:
             yield self._attempt(request)
+
+    def holds(self, rope: RopeSetting) -> bool:
+        """Whether rows under this setting may be decoded with rows under others."""
+        return self._no_rotations_reason is None and not self._rotary.follows_length(rope)
+
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+        """Answer the requests of all groups, in their order; prompts of one group share prefixes, all share batches."""
+        self._cache.clear()
+        yield from Batch(self._passes(), self._room).answers(groups)
 
     @property
     def _batch(self) -> int:
@@ -130,11 +144,13 @@ class HuggingFaceModel:
         return 1 if self._rotary.is_order_dependent else self._room.rows
 
     def _passes(self) -> RowPasses:
-        return RowPasses(self._model, self._feeding, self._prefill, self._cache, self._begin, self._options)
+        return RowPasses(
+            self._model, self._feeding, self._prefill, self._cache, self._rotary, self._begin, self._options
+        )
 
-    def _begin(self, request: GenerationRequest) -> Row:
+    def _begin(self, rope: RopeSetting, request: GenerationRequest) -> Row:
         process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
-        return Row(request, self._end(request), process, self._vocabulary.refusal(request.ids))
+        return Row(rope, request, self._end(request), process, self._vocabulary.refusal(request.ids))
 
     def _tell_order(self) -> None:
         """Say once what cannot be, where the setting in force is the engine's own and follows the length."""

@@ -7,15 +7,16 @@ What an answer is does not depend on the others: each row has its own cache, rul
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from evalkit.prompts import TokenIds, token_array
+from evalkit.rope import RopeSetting
 
-from .._base import Completion, GenerationRequest
+from .._base import Completion, GenerationRequest, RopeGroup
 from .._greedy import Choice, ClosestCall, GreedyTokens
 from .._stopping import AnswerEnd
 from ._choice import NOT_FINITE, allowed, best_tokens
@@ -34,6 +35,8 @@ __all__ = ["Batch", "Passes", "Row"]
 class Row:
     """One answer under way."""
 
+    rope: RopeSetting
+    """The setting that it turns by."""
     request: GenerationRequest
     """What is asked."""
     end: AnswerEnd
@@ -82,7 +85,7 @@ class Row:
 class Passes(Protocol):
     """What computes the logits of rows."""
 
-    def begin(self, request: GenerationRequest) -> Row:
+    def begin(self, rope: RopeSetting, request: GenerationRequest) -> Row:
         """A row with nothing computed."""
 
     def first(self, row: Row) -> torch.Tensor:
@@ -96,7 +99,7 @@ class Passes(Protocol):
 
 
 class Batch:
-    """Answers the requests of one RoPE group."""
+    """Answers the requests of one RoPE group, or of several whose rotations rows may have at once."""
 
     def __init__(self, passes: Passes, room: Room) -> None:
         self._passes = passes
@@ -106,9 +109,9 @@ class Batch:
         """Rows that could not join yet, or had to make room; before all requests that did not begin."""
         self._last = time.perf_counter()
 
-    def answers(self, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
-        """Completions as they finish; the requests should be in trie order."""
-        coming = iter(requests)
+    def answers(self, groups: Iterable[RopeGroup]) -> Iterator[Completion]:
+        """Completions as they finish; the requests of each group should be in trie order."""
+        coming = ((group.rope, request) for group in groups for request in group.requests)
         while True:
             yield from self._fill(coming)
             if not self._rows:
@@ -116,7 +119,7 @@ class Batch:
             rows, self._rows = self._rows, []
             yield from self._advance(rows)
 
-    def _fill(self, coming: Iterator[GenerationRequest]) -> Iterator[Completion]:
+    def _fill(self, coming: Iterator[tuple[RopeSetting, GenerationRequest]]) -> Iterator[Completion]:
         """Let rows join while there are any and there is room; those that end at once or fail are yielded."""
         while row := self._following(coming):
             if not self._room.takes(row.tokens, [each.tokens for each in self._rows]):
@@ -124,11 +127,11 @@ class Batch:
                 return
             yield from self._join(row)
 
-    def _following(self, coming: Iterator[GenerationRequest]) -> Row | None:
+    def _following(self, coming: Iterator[tuple[RopeSetting, GenerationRequest]]) -> Row | None:
         if self._waiting:
             return self._waiting.pop(0)
-        request = next(coming, None)
-        return None if request is None else self._passes.begin(request)
+        following = next(coming, None)
+        return None if following is None else self._passes.begin(*following)
 
     def _join(self, row: Row) -> Iterator[Completion]:
         if row.refusal is not None:

@@ -13,7 +13,10 @@ from .._planned import check_planned
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RotarySwitch"]
+__all__ = ["RotarySwitch", "State"]
+
+State = tuple[dict[str, Any], "torch.Tensor"]
+"""What a rotary embedding is set to, and its frequencies, shape (pairs,)."""
 
 _STATE = ("config", "rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
 _POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
@@ -30,7 +33,7 @@ class RotarySwitch:
         self._modules: list[Any] = [
             module for module in model.modules() if hasattr(module, "inv_freq") and hasattr(module, "attention_scaling")
         ]
-        self._native = [(_state(module), module.inv_freq.clone()) for module in self._modules]
+        self._native: list[State] = [(_state(module), module.inv_freq.clone()) for module in self._modules]
         self._current = RopeSetting("native")
 
     @property
@@ -44,6 +47,21 @@ class RotarySwitch:
     def condition(self) -> str:
         """Whose rule is in force, in the words of the command line."""
         return "--rope-mode engine" if self._current.is_engines else "--rope native"
+
+    @property
+    def modules(self) -> list[Any]:
+        """The rotary embeddings of the model."""
+        return self._modules
+
+    @property
+    def current(self) -> RopeSetting:
+        """The setting in force."""
+        return self._current
+
+    def follows_length(self, setting: RopeSetting) -> bool:
+        """Whether transformers computes the frequencies of a setting anew in each pass, from its longest row."""
+        kinds = {state.get("rope_type") for state, _ in self._native} if setting.rope_type == "native" else set()
+        return not _ORDER_DEPENDENT.isdisjoint({*kinds, setting.rope_type})
 
     def is_computed_anew(self, tokens: int) -> bool:
         """Whether the class drops its cache at a text of so many tokens, the first one behind the original length.
@@ -71,23 +89,31 @@ class RotarySwitch:
             raise UserError("this model has no rotary embedding that evalkit can set; only --rope native works")
         if setting.rope_type != "native":
             self._refuse_scaled_softmax(setting)
-        for module, (state, frequencies) in zip(self._modules, self._native, strict=True):
-            if setting.rope_type != "native":
-                turned = len(frequencies)
-                state, frequencies = self._made(module, setting)
-                if len(frequencies) != turned:  # a factor in the file that its class obeys under a scaling only
-                    kind = f"{2 * len(frequencies)} dimensions of a head under {setting.rope_type!r}"
-                    raise UserError(f"this model turns {2 * turned} as released and {kind}; only --rope native works")
+        for module, (state, frequencies) in zip(self._modules, self.states(setting), strict=True):
             _restore(module, state, frequencies)
             if setting.rope_type != "native":
                 _check_in_force(module)
         self._current = setting
 
+    def states(self, setting: RopeSetting) -> list[State]:
+        """What a setting makes of each rotary embedding."""
+        if setting.rope_type == "native":
+            return self._native
+        made = [self._made(module, setting) for module in self._modules]
+        for (_, frequencies), (_, native) in zip(made, self._native, strict=True):
+            if len(frequencies) != len(native):  # a factor in the file that its class obeys under a scaling only
+                turned, kind = 2 * len(native), f"{2 * len(frequencies)} dimensions of a head"
+                raise UserError(
+                    f"this model turns {turned} as released and {kind} under {setting.rope_type!r}; only --rope native "
+                    "works"
+                )
+        return made
+
     def reset(self) -> None:
         """Forget what earlier prompts did to an order-dependent setting."""
         self.apply(self._current)
 
-    def _made(self, module: Any, setting: RopeSetting) -> tuple[dict[str, Any], torch.Tensor]:
+    def _made(self, module: Any, setting: RopeSetting) -> State:
         """State and frequencies as the model's own class makes them from a configuration with that setting."""
         config = copy.deepcopy(self._config)
         parameters = dict(getattr(config, "rope_parameters", None) or {})

@@ -1,7 +1,7 @@
-"""The vLLM adapter: one engine for the whole run, all prompts of a rope group in one submission.
+"""The vLLM adapter: one engine for the whole run, prompts of one rope group or of several under way together.
 
 The engine batches, caches prefixes and schedules by itself; what is decided here is the order it is fed in, that the
-RoPE setting in force is the planned one, and that every answer is handed on as it finishes.
+RoPE setting in force for a prompt is the planned one, and that every answer is handed on as it finishes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from evalkit.errors import UserError, one_line
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
-from .._base import BackendOptions, Completion, GenerationRequest
+from .._base import BackendOptions, Completion, GenerationRequest, RopeGroup
 from .._generation import GenerationRules
 from .._sampling import Sampling
 from .._stopping import AnswerEnd, answer_end, end_ids
 from ._answers import Answer
 from ._configuration import configured_generation
-from ._engine import lora_request, start_engine
+from ._engine import lora_request, start_engine, window_for
+from ._feed import Feed
 from ._loaded import Loaded, find_loaded
-from ._order import deepest_first
 from ._rope import class_name
 from ._rotation import check_rotation, put_in_force, read_rotations, within_length
+from ._slots import Slots, slots_for
 
 __all__ = ["VllmModel"]
 
@@ -50,7 +51,7 @@ class VllmModel:
         self._loaded: Loaded | None = None
         self._engine: Any = None
         self._tells_scores = False
-        self._in_force: RopeSetting | None = None
+        self._slots: Slots | None = None
         self._facts: dict[str, Any] = {}
 
     @property
@@ -63,26 +64,48 @@ class VllmModel:
         """What each rotary embedding does now, read from the engine; empty before the first prompt."""
         return [] if self._engine is None else read_rotations(self._engine)
 
+    def holds(self, rope: RopeSetting) -> bool:
+        """Every setting that is written into the table; what the model was released with may be more than that."""
+        return rope.rope_type != "native" and not rope.is_engines
+
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
         """Answer the requests, given in trie order, each as soon as it is finished."""
-        self._switch(within_length(rope, self._card, requests), is_greedy=all(map(_is_greedy, requests[:1])))
-        waiting = iter(deepest_first(requests))
+        rope = within_length(rope, self._card, requests)
+        slots = self._switch(rope, is_greedy=all(map(_is_greedy, requests[:1])))
+        yield from self._answers(Feed([RopeGroup(rope, requests)], slots))
+
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+        """Answer the requests of all groups, as many at once as the engine takes and as its table holds settings of.
+
+        One group after the other, with a note that says why, where the engine cannot hold several settings.
+        """
+        slots = self._several(groups)
+        if slots is not None:
+            yield from self._answers(Feed(groups, slots))
+            return
+        for group in groups:
+            yield from self.generate(group.rope, group.requests)
+
+    def _answers(self, feed: Feed) -> Iterator[Completion]:
+        """Answers of the requests, each as soon as it is finished."""
         under_way: dict[str, Answer] = {}
         last = time.perf_counter()
         try:
             while True:
-                yield from self._admit(waiting, under_way)
+                yield from self._admit(feed, under_way)
                 if not under_way:
                     return
-                for answer, output in self._completed(under_way):
+                for answer, output in self._completed(feed, under_way):
                     now = time.perf_counter()
                     yield answer.completion(output, now - last)
                     last = now
         finally:
             if under_way and self._engine is not None:
                 self._engine.llm_engine.abort_request(list(under_way))
+            for answer in under_way.values():
+                feed.finish(answer.slot)
 
-    def _completed(self, under_way: dict[str, Answer]) -> list[tuple[Answer, Any]]:
+    def _completed(self, feed: Feed, under_way: dict[str, Answer]) -> list[tuple[Answer, Any]]:
         """Answers that the engine's next step completed, with that output; they are no longer under way.
 
         The engine forgets those that it would have gone on with, and their blocks serve others.
@@ -94,6 +117,7 @@ class VllmModel:
             if answer is None or not answer.take(output):
                 continue
             complete.append((under_way.pop(output.request_id), output))
+            feed.finish(answer.slot)
             if not output.finished:
                 ended.append(output.request_id)
         if ended:
@@ -105,41 +129,76 @@ class VllmModel:
         try:
             outputs: list[Any] = self._engine.llm_engine.step()
         except Exception as error:  # of every kind: device, memory, a worker that was killed
-            self._engine = None
-            raise UserError(
-                f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on"
-            ) from error
+            raise self._stopped(error) from error
         return outputs
+
+    def _stopped(self, error: Exception) -> UserError:
+        """What to do where the engine has died of that; the next prompts start another."""
+        self._engine = self._slots = None
+        return UserError(f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on")
 
     def close(self) -> None:
         """Stop the engine and its workers."""
         if self._engine is None:
             return
         self._engine.llm_engine.engine_core.shutdown()
-        self._engine = None
+        self._engine = self._slots = None
 
-    def _switch(self, rope: RopeSetting, *, is_greedy: bool) -> None:
+    def _switch(self, rope: RopeSetting, *, is_greedy: bool) -> Slots:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
-        if self._engine is None or self._loaded is None:
-            configured, self._rules = configured_generation(self._card)
-            self._eos_ids = end_ids(configured, self._tokenizer)
-            self._loaded = find_loaded(self._card, self._options)
-            self._tells_scores = is_greedy
-            self._engine = start_engine(self._card, self._loaded, self._options, rope, tells_scores=is_greedy)
-        elif rope == self._in_force:
+        is_fresh = self._slots is None
+        slots = self._start(rope, is_greedy=is_greedy) if self._slots is None else self._slots
+        if rope == slots.first:
             self._engine.reset_prefix_cache()
-            return
-        elif rope.is_engines:
+            return slots
+        if rope.is_engines and not is_fresh:
             raise UserError(
                 f"vLLM was started under another RoPE than {rope.key}, and follows its own rules only from the start: "
                 "start another run for it"
             )
-        is_as_released = rope.rope_type == "native" and self._in_force is None and not self._loaded.is_turned_otherwise
+        is_turned_otherwise = self._loaded is not None and self._loaded.is_turned_otherwise
+        is_as_released = rope.rope_type == "native" and slots.is_as_started and not is_turned_otherwise
         if not (is_as_released or rope.is_engines):  # under those it was started
+            slots.is_as_started = False
             put_in_force(self._engine, rope, self._card)
         is_verified = check_rotation(self._engine, self._card, rope, self._options.rope_model)
-        self._in_force = rope
+        slots.first = rope
         self._facts = self._engine_facts() | {"rope_verified": is_verified}
+        return slots
+
+    def _start(self, rope: RopeSetting, *, is_greedy: bool, settings: int = 1) -> Slots:
+        """Start the engine with room for that many settings, or for as many as memory allows."""
+        configured, self._rules = configured_generation(self._card)
+        self._eos_ids = end_ids(configured, self._tokenizer)
+        self._loaded = find_loaded(self._card, self._options)
+        self._tells_scores = is_greedy
+        planned = self._options.rope_model
+        room = slots_for(settings, window_for(self._card, self._options), planned)
+        self._engine = start_engine(self._card, self._loaded, self._options, rope, tells_scores=is_greedy, slots=room)
+        self._slots = Slots(self._engine, self._card, planned)
+        return self._slots
+
+    def _several(self, groups: Sequence[RopeGroup]) -> Slots | None:
+        """The slots of the engine, started where it was not; None where it holds one setting, and a note says why."""
+        rope, requests = groups[0]
+        is_greedy = all(map(_is_greedy, requests[:1]))
+        slots = self._slots
+        if slots is None:
+            slots = self._start(rope, is_greedy=is_greedy, settings=len(groups))
+        elif len(slots) > 1:
+            self._engine.reset_prefix_cache()  # as before each group that is answered alone
+            return slots
+        try:
+            reason = slots.open(rope)
+        except UserError:
+            raise
+        except Exception as error:  # of the engine, as it answers a probe
+            raise self._stopped(error) from error
+        if reason is None:
+            self._facts = self._engine_facts() | {"rope_verified": True}
+            return slots
+        self._options.note(f"vLLM answers {len(groups)} RoPE groups one after the other: {reason}")
+        return None
 
     def _engine_facts(self) -> dict[str, Any]:
         import vllm
@@ -159,17 +218,20 @@ class VllmModel:
             "prefix_reuse": "on" if settings.cache_config.enable_prefix_caching else "switched off",
         }
 
-    def _admit(self, waiting: Iterator[GenerationRequest], under_way: dict[str, Answer]) -> list[Completion]:
+    def _admit(self, feed: Feed, under_way: dict[str, Answer]) -> list[Completion]:
         """Hand on requests until the engine has enough to choose from; completions of those it refuses."""
         enough = LOOK_AHEAD * self._engine.llm_engine.vllm_config.scheduler_config.max_num_seqs
         refused = []
-        while len(under_way) < enough and (request := next(waiting, None)) is not None:
-            name = str(request.index)
+        while len(under_way) < enough and (fed := feed.next()) is not None:
+            request, name = fed.request, str(fed.request.index)
             try:
-                prompt = {"prompt_token_ids": request.ids.tolist()}
-                self._engine.llm_engine.add_request(name, prompt, self._sampling(request), **self._asked_of)
-                under_way[name] = Answer(request, self._end(request), self._is_watched(request))
+                # Blocks of keys are shared under one setting only: another would have rotated them otherwise.
+                prompt = {"prompt_token_ids": request.ids.tolist(), "cache_salt": fed.rope.key}
+                sampling = self._sampling(request, fed.extra_args)
+                self._engine.llm_engine.add_request(name, prompt, sampling, **self._asked_of)
+                under_way[name] = Answer(request, self._end(request), self._is_watched(request), slot=fed.slot)
             except ValueError as error:  # this prompt, not the engine
+                feed.finish(fed.slot)
                 reason = f"vLLM refused the prompt: {one_line(error)}"
                 refused.append(Completion(request.index, finish_reason="error", error=reason, is_of_prompt=True))
         return refused
@@ -202,7 +264,7 @@ class VllmModel:
     def _least(self, request: GenerationRequest) -> int:
         return max(request.stop_rule.min_new_tokens, int(self._rules.fields.get("min_new_tokens", 0)))
 
-    def _sampling(self, request: GenerationRequest) -> Any:
+    def _sampling(self, request: GenerationRequest, extra_args: dict[str, int] | None = None) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -218,6 +280,7 @@ class VllmModel:
             stop_token_ids=sorted(end.end_ids if end.is_watching else end.ids),
             min_tokens=self._least(request),
             detokenize=bool(stop),  # the text is made of the ids, as every backend makes it
+            extra_args=extra_args,
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.DELTA if is_watched else RequestOutputKind.FINAL_ONLY,
         )

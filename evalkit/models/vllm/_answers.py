@@ -22,6 +22,8 @@ class Answer:
     """Tells where the answer ends, and makes its text."""
     is_watched: bool = False
     """Whether the engine shows every token, because only evalkit knows where the answer ends."""
+    slot: int = 0
+    """Where in the engine its rotation stands."""
     generated: list[int] = field(default_factory=list)
     """Tokens so far, the one that ended the answer included."""
     closest: ClosestCall = field(default_factory=ClosestCall)

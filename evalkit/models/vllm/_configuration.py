@@ -25,6 +25,8 @@ _CARRIED = {"repetition_penalty", "min_new_tokens", "stop_strings", "renormalize
 def overrides(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSetting, window: int) -> dict[str, Any]:
     """`hf_overrides` under which every rotary table reaches the end of the window, whatever is written into it later.
 
+    The window is that of the engine, or several times as long where its tables are to hold several settings.
+
     The engine starts unscaled, with as many positions as the window: vLLM sizes the table of "dynamic" by the original
     length, reads past its end and answers with garbage. A model without any scaling simply extrapolates beyond its
     length, as transformers lets it; one with a scaling of its own is left as it is. Under `--rope-mode engine` it

@@ -16,24 +16,38 @@ from ._environment import import_vllm, prepare_environment, refusal
 from ._loaded import Loaded
 from ._memory import check_memory
 
-__all__ = ["lora_request", "start_engine"]
+__all__ = ["lora_request", "start_engine", "window_for"]
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # vllm 0.27 to 0.32, `config/lora.py`
 DEFAULT_WINDOW = 4096  # where neither the plan nor the card says what is needed
 
 
+def window_for(card: Card, options: BackendOptions) -> int:
+    """Positions that the engine is to serve."""
+    return options.longest_sequence or card.context_length or DEFAULT_WINDOW
+
+
 def start_engine(
-    card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSetting, *, tells_scores: bool = False
+    card: Card,
+    loaded: Loaded,
+    options: BackendOptions,
+    rope: RopeSetting,
+    *,
+    tells_scores: bool = False,
+    slots: int = 1,
 ) -> Any:
     """A `vllm.LLM` that serves the longest prompt under `rope`; a `UserError` says why where it cannot.
+
+    `slots`: RoPE settings that its rotary tables have room for.
 
     `tells_scores`: asked for the best tokens' scores, it tells the logits that greedy decoding compares, behind
     penalties and masks. Not where tokens are drawn: vLLM then leaves out its fastest sampler.
     """
-    prepare_environment()
+    prepare_environment(holds_several=slots > 1)
     vllm = import_vllm()
-    window = options.longest_sequence or card.context_length or DEFAULT_WINDOW
-    arguments = _arguments(card, loaded, options, rope, window)
+    window = window_for(card, options)
+    arguments = _arguments(card, loaded, options, window)
+    arguments["hf_overrides"] = overrides(card, loaded, options, rope, slots * window)
     if tells_scores:
         arguments["logprobs_mode"] = "processed_logits"
     check_memory(card, loaded, window)
@@ -45,7 +59,7 @@ def start_engine(
     return engine
 
 
-def _arguments(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSetting, window: int) -> dict[str, Any]:
+def _arguments(card: Card, loaded: Loaded, options: BackendOptions, window: int) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
     if options.device not in {"auto", current_platform.device_type}:
@@ -59,7 +73,6 @@ def _arguments(card: Card, loaded: Loaded, options: BackendOptions, rope: RopeSe
         "dtype": options.dtype,
         "trust_remote_code": options.trust_remote_code,
         "max_model_len": window,
-        "hf_overrides": overrides(card, loaded, options, rope, window),
         "tensor_parallel_size": engine.tensor_parallel,
         "pipeline_parallel_size": engine.pipeline_parallel,
         "gpu_memory_utilization": engine.memory_fraction,

@@ -12,8 +12,13 @@ from evalkit.rope import RopeSetting
 __all__ = ["import_vllm", "prepare_environment", "refusal"]
 
 
-def prepare_environment() -> None:
-    """Settings that vLLM reads from the environment before it is imported; what the user has set stays."""
+def prepare_environment(*, holds_several: bool = False) -> None:
+    """Settings that vLLM reads from the environment before it is imported; what the user has set stays.
+
+    `holds_several`: an engine is started that holds several RoPE settings, which vLLM's second model runner cannot.
+    """
+    if holds_several:
+        os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0")
     os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")  # functions of ours travel to our own workers
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

@@ -100,11 +100,14 @@ def read_tables(model: torch.nn.Module, positions: Sequence[int]) -> list[Rotary
     ]
 
 
-def write_tables(model: torch.nn.Module, parameters: dict[str, Any]) -> int:
-    """Put `rope_parameters` in force in a worker's model; how many rotary embeddings were written."""
+def write_tables(model: torch.nn.Module, parameters: dict[str, Any], rows: range | None = None) -> int:
+    """Put `rope_parameters` in force in a worker's model; how many rotary embeddings were written.
+
+    Where a table holds several settings, `rows` are those of this one, the first of them for position 0.
+    """
     modules = _embeddings(model)
     for module in modules:
-        cache = module.cos_sin_cache
+        cache = module.cos_sin_cache if rows is None else module.cos_sin_cache[rows.start : rows.stop]
         cache.copy_(_table(parameters, int(module.rotary_dim), len(cache), cache.device))
     return len(modules)
 

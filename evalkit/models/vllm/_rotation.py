@@ -16,7 +16,7 @@ from .._planned import check_planned
 from .._released import released_setting
 from ._rope import RotaryTable, read_tables, write_tables
 
-__all__ = ["check_rotation", "put_in_force", "read_rotations", "within_length"]
+__all__ = ["check_rotation", "put_in_force", "read_rotations", "window_of", "within_length", "write_setting"]
 
 
 def within_length(rope: RopeSetting, card: Card, requests: Sequence[GenerationRequest]) -> RopeSetting:
@@ -32,8 +32,20 @@ def within_length(rope: RopeSetting, card: Card, requests: Sequence[GenerationRe
     return RopeSetting("default", card.rope.theta) if longest <= length else rope
 
 
+def window_of(engine: Any) -> int:
+    """Positions that an engine serves."""
+    return int(engine.llm_engine.model_config.max_model_len)
+
+
 def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     """Switch a started engine to a setting in place; keys rotated under the one before are forgotten."""
+    write_setting(engine, rope, card)
+    if not engine.reset_prefix_cache():
+        raise RuntimeError("vLLM kept its prefix cache over a change of the RoPE setting")
+
+
+def write_setting(engine: Any, rope: RopeSetting, card: Card, first_row: int = 0) -> None:
+    """Write a setting into the rows of a started engine's rotary tables that begin there."""
     setting = rope if rope.rope_type != "native" else released_setting(card)
     if setting is None:
         raise UserError(
@@ -45,9 +57,8 @@ def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     if odd or not tables:
         what = f"a rotary embedding of its own kind ({', '.join(odd)})" if odd else "no rotary embedding"
         raise UserError(f"this model has {what}, which evalkit cannot set in vLLM; only --rope native works")
-    engine.apply_model(functools.partial(write_tables, parameters=setting.parameters()))
-    if not engine.reset_prefix_cache():
-        raise RuntimeError("vLLM kept its prefix cache over a change of the RoPE setting")
+    rows = range(first_row, first_row + window_of(engine))
+    engine.apply_model(functools.partial(write_tables, parameters=setting.parameters(), rows=rows))
 
 
 def _refuse_scaled_softmax(setting: RopeSetting, card: Card, *, is_native: bool) -> None:
@@ -75,16 +86,21 @@ def read_rotations(engine: Any) -> list[Rotation]:
     return found
 
 
-def check_rotation(engine: Any, card: Card, rope: RopeSetting, planned: RopeModel | None = None) -> bool:
-    """Whether the engine's rotation could be compared with the plan's; a `UserError` where they differ."""
-    window = int(engine.llm_engine.model_config.max_model_len)
-    positions = sorted({1, window // 2, window - 1})
+def check_rotation(
+    engine: Any, card: Card, rope: RopeSetting, planned: RopeModel | None = None, first_row: int = 0
+) -> bool:
+    """Whether the engine's rotation could be compared with the plan's; a `UserError` where they differ.
+
+    Where its tables hold several settings, this one's rows begin at `first_row`.
+    """
+    window = window_of(engine)
+    positions = sorted({first_row + position for position in (1, window // 2, window - 1)})
     tables = [
         table for worker in engine.apply_model(functools.partial(read_tables, positions=positions)) for table in worker
     ]
     expected = rope if rope.rope_type != "native" else released_setting(card)
     for table in tables:
-        if table.rows < window:
+        if table.rows < first_row + window:
             raise UserError(
                 f"vLLM rotates {table.rows:,} positions ({table.kind}) and the window is {window:,}: past that it "
                 "returns garbage; lower --max-seq-len, or name a condition (--rope dynamic:F, yarn:F, none)"
@@ -92,14 +108,15 @@ def check_rotation(engine: Any, card: Card, rope: RopeSetting, planned: RopeMode
         if planned is not None:  # vLLM obeys `partial_rotary_factor` in every family, transformers in some
             check_planned(planned, dimension=table.dimension)
         if expected is not None and table.is_plain:
-            _compare(table, expected)
+            _compare(table, expected, first_row)
     return expected is not None and bool(tables) and all(table.is_plain for table in tables)
 
 
-def _compare(table: RotaryTable, setting: RopeSetting) -> None:
+def _compare(table: RotaryTable, setting: RopeSetting, first_row: int) -> None:
     expected = rotation(setting, table.dimension)
     rounding = 2**-7 if table.dtype in {"bfloat16", "float16"} else 1e-5
-    for position, values in table.values.items():
+    for row, values in table.values.items():
+        position = row - first_row
         angles = [position * frequency for frequency in expected.frequencies]
         wanted = [expected.scale * f(angle) for f in (math.cos, math.sin) for angle in angles]
         # float32 angles of far positions are themselves rounded: to 2^-24 of the angle, twice

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 import torch
 
-from evalkit.models import Completion, GenerationRequest
+from evalkit.models import Completion, GenerationRequest, RopeGroup
 from evalkit.models._stopping import AnswerEnd
 from evalkit.models.huggingface._batch import Batch, Row
 from evalkit.models.huggingface._room import Room
 from evalkit.prompts import PromptTokenizer, token_array
+from evalkit.rope import RopeSetting
 
 VOCABULARY = 300
 EOS = 1
@@ -29,8 +30,8 @@ class Passes:
         self.check: Callable[[list[Row]], None] = lambda _: None
         """Raises where a pass is to fail."""
 
-    def begin(self, request: GenerationRequest) -> Row:
-        return Row(request, AnswerEnd(self._tokenizer, frozenset({EOS}), ()), lambda logits, _: logits)
+    def begin(self, rope: RopeSetting, request: GenerationRequest) -> Row:
+        return Row(rope, request, AnswerEnd(self._tokenizer, frozenset({EOS}), ()), lambda logits, _: logits)
 
     def first(self, row: Row) -> torch.Tensor:
         self.check([row])
@@ -71,6 +72,11 @@ def asked(*counts: int, limit: int = 20) -> list[GenerationRequest]:
     ]
 
 
+def group(requests: Sequence[GenerationRequest]) -> list[RopeGroup]:
+    """The requests as those of one group."""
+    return [RopeGroup(RopeSetting("native"), requests)]
+
+
 def room(rows: int, notes: list[str] | None = None, tokens: int | None = None) -> Room:
     """Room for so many rows."""
     return Room(rows, tokens, notes.append if notes is not None else lambda _: None)
@@ -103,7 +109,7 @@ def test_every_answer_is_the_one_it_would_be_alone(passes: Passes, tokenizer: Pr
     """Whatever ends first, and however many there are at once."""
     requests = asked(3, 0, 5, 1, 9, 2, 2)
 
-    done = list(Batch(passes, room(rows)).answers(requests))
+    done = list(Batch(passes, room(rows)).answers(group(requests)))
 
     assert expected(tokenizer, requests) == texts(done)
     assert max(passes.widths) == min(rows, 6)  # one of them ends with its first token
@@ -111,7 +117,7 @@ def test_every_answer_is_the_one_it_would_be_alone(passes: Passes, tokenizer: Pr
 
 def test_rows_leave_as_they_end_and_others_take_their_place(passes: Passes) -> None:
     """The short answers come while the long one goes on."""
-    done = list(Batch(passes, room(2)).answers(asked(12, 1, 1, 1)))
+    done = list(Batch(passes, room(2)).answers(group(asked(12, 1, 1, 1))))
 
     assert [1, 2, 3, 0] == [each.index for each in done]
     assert [2] * 3 + [1] * 9 == passes.widths
@@ -121,7 +127,7 @@ def test_an_answer_ends_at_its_own_limit(passes: Passes) -> None:
     """Without an end of text it was cut off, and says so."""
     requests = [*asked(9, limit=4), *asked(9, 3)[1:]]
 
-    first, second = sorted(Batch(passes, room(4)).answers(requests), key=lambda each: each.index)
+    first, second = sorted(Batch(passes, room(4)).answers(group(requests)), key=lambda each: each.index)
 
     assert (4, "length") == (first.output_tokens, first.finish_reason)
     assert (4, "stop") == (second.output_tokens, second.finish_reason)
@@ -129,7 +135,7 @@ def test_an_answer_ends_at_its_own_limit(passes: Passes) -> None:
 
 def test_a_limit_of_nothing_is_an_empty_answer(passes: Passes) -> None:
     """No pass is made for it."""
-    (done,) = Batch(passes, room(4)).answers(asked(3, limit=0))
+    (done,) = Batch(passes, room(4)).answers(group(asked(3, limit=0)))
 
     assert ("", 0, "length", None) == (done.text, done.output_tokens, done.finish_reason, done.error)
 
@@ -143,7 +149,7 @@ def test_lack_of_memory_in_a_pass_halves_the_batch_and_loses_nothing(
     requests, space = asked(8, 9, 7, 5, 6, 8, 3), room(6, notes)
     passes.check = short_of_memory(most)
 
-    done = list(Batch(passes, space).answers(requests))
+    done = list(Batch(passes, space).answers(group(requests)))
 
     assert expected(tokenizer, requests) == texts(done)
     assert most >= max(passes.widths)
@@ -163,7 +169,7 @@ def test_lack_of_memory_for_a_prompt_beside_others_makes_it_wait(passes: Passes,
         under_way.update(row.request.index for row in rows)
 
     passes.check = check
-    answers = Batch(passes, space).answers(requests)
+    answers = Batch(passes, space).answers(group(requests))
     found = []
     for each in answers:
         under_way.discard(each.index)
@@ -183,7 +189,7 @@ def test_what_does_not_fit_alone_fails_that_sample_only(passes: Passes, tokenize
 
     passes.check = check
 
-    done = {each.index: each for each in Batch(passes, room(3)).answers(requests)}
+    done = {each.index: each for each in Batch(passes, room(3)).answers(group(requests))}
 
     assert "can't allocate memory" in (done[1].error or "")
     assert {0: None, 2: None} == {index: done[index].error for index in (0, 2)}
@@ -199,7 +205,7 @@ def test_an_answer_that_outgrows_memory_alone_fails_at_the_second_try(passes: Pa
 
     passes.check = check
 
-    (done,) = Batch(passes, room(4)).answers(asked(5))
+    (done,) = Batch(passes, room(4)).answers(group(asked(5)))
 
     assert ("error", "OutOfMemoryError: CUDA out of memory.") == (done.finish_reason, done.error)
     assert 2 == passes.forgotten
@@ -215,7 +221,7 @@ def test_a_row_that_breaks_a_pass_fails_alone(passes: Passes, tokenizer: PromptT
 
     passes.check = check
 
-    done = {each.index: each for each in Batch(passes, room(3)).answers(requests)}
+    done = {each.index: each for each in Batch(passes, room(3)).answers(group(requests))}
 
     assert "IndexError: index out of range in self" == done[1].error
     assert [expected(tokenizer, requests)[index] for index in (0, 2)] == [done[index].text for index in (0, 2)]
@@ -232,7 +238,7 @@ def test_logits_that_are_no_numbers_fail_their_row_only(
         lambda row: logits(row) * (float("nan") if row.request.index == 2 and len(row.generated) == 2 else 1.0),
     )  # fmt: skip
 
-    done = {each.index: each for each in Batch(passes, room(3)).answers(requests)}
+    done = {each.index: each for each in Batch(passes, room(3)).answers(group(requests))}
 
     assert "not finite" in (done[2].error or "")
     assert [expected(tokenizer, requests)[index] for index in (0, 1)] == [done[index].text for index in (0, 1)]
@@ -252,7 +258,7 @@ def test_an_interrupt_comes_through_and_what_was_finished_is_out(passes: Passes)
         found.extend(each.index for each in answers)
 
     with pytest.raises(KeyboardInterrupt):
-        collect(Batch(passes, room(3)).answers(asked(9, 2, 1)))
+        collect(Batch(passes, room(3)).answers(group(asked(9, 2, 1))))
 
     assert [2, 1] == found
 
@@ -261,7 +267,7 @@ def test_a_full_memory_keeps_prompts_waiting(passes: Passes, tokenizer: PromptTo
     """Rows count with all they will hold; the order of prompts stays."""
     requests = asked(5, 5, 5, 5)
 
-    done = list(Batch(passes, room(8, tokens=2 * 1024 + 60)).answers(requests))
+    done = list(Batch(passes, room(8, tokens=2 * 1024 + 60)).answers(group(requests)))
 
     assert expected(tokenizer, requests) == texts(done)
     assert {1, 2} >= set(passes.widths)
@@ -273,7 +279,7 @@ def test_seconds_are_those_since_the_answer_before(passes: Passes) -> None:
     import time
 
     start = time.perf_counter()
-    done = list(Batch(passes, room(3)).answers(asked(9, 2, 1, 0)))
+    done = list(Batch(passes, room(3)).answers(group(asked(9, 2, 1, 0))))
     passed = time.perf_counter() - start
 
     assert all(each.seconds > 0 for each in done)
@@ -295,7 +301,7 @@ def test_tokens_that_make_no_text_fail_their_answer_only(
 
     monkeypatch.setattr(AnswerEnd, place, unreadable)
 
-    done = list(Batch(passes, room(3)).answers(requests))
+    done = list(Batch(passes, room(3)).answers(group(requests)))
 
     assert {1: "ValueError: no such piece"} == {each.index: each.error for each in done if each.error is not None}
     monkeypatch.undo()
