@@ -1,7 +1,7 @@
 """What RoPE groups cost: one after the other, several rotations at once, and fewer groups on a grid.
 
     python tests/performance/bench_rope_groups.py [--batch 8] [--repeats 3] [--threads 1] [--factors 2,4,8]
-        [--ratios 1.01,1.02,1.05,1.1] [--lengths 40] [--longest 4096] [--only speed|grid]
+        [--ratios 1.01,1.02,1.05,1.1] [--lengths 20] [--samples 5] [--longest 4096] [--only speed|grid]
 
 All arms run in this process, in turn; CPU time counts, and the median of the repeats is printed.
 
@@ -9,10 +9,9 @@ All arms run in this process, in turn; CPU time counts, and the median of the re
   a group of its own: one group after the other (the control), all groups together, and all prompts in one group, which
   is what rows of one rotation take. Goals in float32: together gives the texts of the control, and takes at most 1.05
   of the time of one group.
-- grid: needle-tiny under dynamic factors, beyond its window, on jittered lengths and three depths each: exact
-  conditions one after the other and together, then `--rope-grid` ratios together. Of each: groups, prompt tokens that
-  must be computed at least, time, score, and the samples whose text, or whose score, is another one than under the
-  exact condition.
+- grid: needle-tiny under dynamic factors, beyond its window, on jittered lengths: exact conditions one after the other
+  and together, then `--rope-grid` ratios together. Of each: groups, prompt tokens that must be computed at least, time,
+  score, and the samples whose text, or whose score, is another one than under the exact condition.
 """
 
 from __future__ import annotations
@@ -42,7 +41,6 @@ from evalkit.scores import score_run
 
 GOAL = 1.05
 SPEED = "speed"
-DEPTHS = "10,50,90"
 
 
 class OneAfterTheOther:
@@ -167,7 +165,7 @@ def lengths(count: int, longest: int) -> str:
 def run(model: Any, spec: str, grid: float | None, asked: argparse.Namespace, *, is_together: bool) -> Arm:
     """A run of needle-tiny with a model that is loaded."""
     arm = Arm()
-    options = {"lengths": lengths(asked.lengths, asked.longest), "depths": DEPTHS, "repeats": str(asked.samples)}
+    options = {"lengths": lengths(asked.lengths, asked.longest), "depths": asked.depths, "repeats": str(asked.samples)}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         settings = RunSettings(
@@ -194,9 +192,8 @@ def report(name: str, arm: Arm, exact: Arm) -> None:
     lost = sum(arm.hits[key] < hit for key, hit in exact.hits.items())
     print(
         f"  {name:20} {arm.groups:4} groups, {arm.least:8,} tokens, {arm.median:6.1f} s "
-        f"({arm.median / exact.median:.2f}), score {arm.score:5.1f}, "
-        f"of {len(exact.texts)} samples other texts {texts}, "
-        f"gained {gained}, lost {lost}",
+        f"({arm.median / exact.median:.2f}), score {arm.score:5.1f}, of {len(exact.texts)} samples "
+        f"other texts {texts}, gained {gained}, lost {lost}",
         flush=True,
     )
 
@@ -233,9 +230,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--factors", default="2,4,8")
     parser.add_argument("--ratios", default="1.01,1.02,1.05,1.1")
-    parser.add_argument("--lengths", type=int, default=40, help="how many lengths")
+    parser.add_argument("--lengths", type=int, default=20, help="how many lengths")
     parser.add_argument("--longest", type=int, default=4096, help="the longest of them, in tokens")
-    parser.add_argument("--samples", type=int, default=1, help="samples of each length and depth")
+    parser.add_argument("--depths", default="50", help="places of the needle, in percent")
+    parser.add_argument("--samples", type=int, default=5, help="samples of each length, with needles of their own")
     parser.add_argument("--only", default="", choices=["", SPEED, "grid"])
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)

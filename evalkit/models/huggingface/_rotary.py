@@ -39,9 +39,7 @@ class RotarySwitch:
     @property
     def is_order_dependent(self) -> bool:
         """Whether the setting in force makes a prompt's numbers depend on the prompts before it."""
-        if self._current.rope_type == "native":
-            return any(state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native)
-        return self._current.is_engines and self._current.rope_type in _ORDER_DEPENDENT
+        return self.follows_length(self._current)
 
     @property
     def condition(self) -> str:
@@ -60,8 +58,9 @@ class RotarySwitch:
 
     def follows_length(self, setting: RopeSetting) -> bool:
         """Whether transformers computes the frequencies of a setting anew in each pass, from its longest row."""
-        kinds = {state.get("rope_type") for state, _ in self._native} if setting.rope_type == "native" else set()
-        return not _ORDER_DEPENDENT.isdisjoint({*kinds, setting.rope_type})
+        if setting.rope_type == "native":
+            return any(state.get("rope_type") in _ORDER_DEPENDENT for state, _ in self._native)
+        return setting.is_engines and setting.rope_type in _ORDER_DEPENDENT
 
     def is_computed_anew(self, tokens: int) -> bool:
         """Whether the class drops its cache at a text of so many tokens, the first one behind the original length.

@@ -32,7 +32,6 @@ FAMILIES: dict[str, tuple[str, int, dict[str, Any]]] = {
     ),
 }  # fmt: skip
 MIXED = ["dynamic:4", "yarn:4", "dynamic-yarn", "ntk:4", "linear:4", "yarn:8,attention_factor=1.5"]
-SPECS = {spec: [spec] for spec in ("dynamic:4", "yarn:4", "dynamic-yarn", "ntk:4")} | {"all of them": MIXED}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +86,7 @@ def one_after_the_other(model: HuggingFaceModel, groups: Sequence[RopeGroup]) ->
 def test_several_rotations_answer_as_one_after_the_other(
     family: str, save_model: SaveModel, load: Load, ask: Ask, mixed: list[list[int]]
 ) -> None:
-    """Identical texts in float32 under every spec, in any order, however many at once, with and without reuse."""
+    """Identical texts in float32 under specs in turn, in any order, however many at once, with and without reuse."""
     kind, _, changes = FAMILIES[family]
     folder = save_model(kind=kind, max_position_embeddings=WINDOW, **changes)
     requests, rope = ask(mixed, max_new_tokens=NEW), model_of(family)
@@ -98,17 +97,32 @@ def test_several_rotations_answer_as_one_after_the_other(
         for batch, is_reusing, order in ((4, True, "trie"), (16, False, "any"), (16, True, "any"))
     ]
 
-    for specs in SPECS.values() if family == "Llama" else [MIXED]:
-        groups = grouped(requests, specs, rope)
-        expected = texts(one_after_the_other(alone, groups), len(mixed))
-        assert expected == texts(one_after_the_other(reusing, grouped(requests, specs, rope, "any")), len(mixed))
-        for model, order in several:
-            shuffled = grouped(requests, specs, rope, order)
-            assert all(model.holds(group.rope) for group in shuffled)
-            assert expected == texts(list(model.generate_together(shuffled)), len(mixed))
-            if order == "trie":
-                assert expected == texts(one_after_the_other(model, shuffled), len(mixed))
+    groups = grouped(requests, MIXED, rope)
+    expected = texts(one_after_the_other(alone, groups), len(mixed))
+
+    assert expected == texts(one_after_the_other(reusing, grouped(requests, MIXED, rope, "any")), len(mixed))
+    assert expected == texts(one_after_the_other(several[0][0], groups), len(mixed))
+    for model, order in several:
+        shuffled = grouped(requests, MIXED, rope, order)
+        assert all(model.holds(group.rope) for group in shuffled)
+        assert expected == texts(list(model.generate_together(shuffled)), len(mixed))
+    assert len(groups) > 10
     assert "several at once" == several[0][0].engine_info["rotations"]
+
+
+@pytest.mark.parametrize("spec", ["dynamic:4", "dynamic-yarn"])
+def test_every_length_is_a_group_and_answers_as_alone(
+    spec: str, save_model: SaveModel, load: Load, ask: Ask, mixed: list[list[int]]
+) -> None:
+    """As runs have it: one spec, whose setting follows the length of each prompt."""
+    folder, rope = save_model(max_position_embeddings=WINDOW), model_of("Llama")
+    groups = grouped(ask(mixed, max_new_tokens=NEW), [spec], rope)
+    expected = texts(one_after_the_other(load(folder, batch=1, rope_model=rope), groups), len(mixed))
+
+    found = texts(list(load(folder, batch=16, rope_model=rope).generate_together(groups)), len(mixed))
+
+    assert len(groups) > 15
+    assert expected == found
 
 
 def test_each_row_turns_as_transformers_turns_a_model_of_its_setting(
