@@ -1,10 +1,11 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._attention import check_attention
-from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, ModelAdapter
+from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, MeasuresLosses, ModelAdapter
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
+from ._released import released_setting
 from ._requests import PlannedRequests
 from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
@@ -31,6 +32,7 @@ __all__ = [
     "Completion",
     "GenerationRequest",
     "LiveCheck",
+    "MeasuresLosses",
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
@@ -54,4 +56,5 @@ __all__ = [
     "key_notes",
     "load_model",
     "named_endpoint",
+    "released_setting",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from evalkit.cards import Adapter
 from evalkit.prompts import TokenIds
@@ -18,7 +18,11 @@ from evalkit.tasks import StopRule
 from ._sampling import Sampling
 from ._thoughts import ThoughtRule
 
-__all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "ModelAdapter"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["READ_IN_PART", "BackendOptions", "Completion", "GenerationRequest", "MeasuresLosses", "ModelAdapter"]
 
 READ_IN_PART = "the server read "
 """How the error of a sample begins whose prompt a server read only in part."""
@@ -142,3 +146,14 @@ class ModelAdapter(Protocol):
 
     def close(self) -> None:
         """Give memory back."""
+
+
+@runtime_checkable
+class MeasuresLosses(Protocol):
+    """A model that says how likely a given text is."""
+
+    def token_losses(self, rope: RopeSetting, ids: TokenIds) -> NDArray[np.float64]:
+        """−ln p of each token but the first, given all tokens before it, in nats; shape (tokens − 1,).
+
+        `SampleError` where they cannot be computed.
+        """

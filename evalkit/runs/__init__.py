@@ -2,11 +2,12 @@
 
 from evalkit.settings import RunSettings, read_settings
 
+from ._identity import environment
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._rotary import recorded_rotation
+from ._rotary import recorded_rotation, rope_facts
 from ._runner import RunOutcome, execute, plan_session
-from ._session import Job, Session, check_live, of_several, open_session
+from ._session import Job, Session, check_live, of_several, open_model, open_session
 from ._several import SeveralRuns
 from .folder import (
     LOG,
@@ -19,6 +20,7 @@ from .folder import (
     SampleRecord,
     check_place,
     conflict_with,
+    cut_torn_line,
     holds_files,
     is_being_written,
     listed,
@@ -29,6 +31,7 @@ from .folder import (
     read_records_of_run,
     repair_run,
     restore_manifest,
+    run_lock,
     torn_line,
 )
 
@@ -52,6 +55,8 @@ __all__ = [
     "check_live",
     "check_place",
     "conflict_with",
+    "cut_torn_line",
+    "environment",
     "execute",
     "holds_files",
     "is_being_written",
@@ -60,6 +65,7 @@ __all__ = [
     "misfit",
     "misfit_refusal",
     "of_several",
+    "open_model",
     "open_session",
     "plan_session",
     "read_manifest",
@@ -69,6 +75,8 @@ __all__ = [
     "repair_run",
     "resolve_model",
     "restore_manifest",
+    "rope_facts",
+    "run_lock",
     "tell",
     "torn_line",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from . import _bars, _sweep
+from . import _bars, _base, _curve, _sweep
 
 app = typer.Typer(help="RoPE: compare context extensions, and what each engine makes of them.", no_args_is_help=True)
-app.command("bars")(_bars.bars)
 app.command("sweep")(_sweep.sweep)
+app.command("curve")(_curve.curve)
+app.command("base")(_base.base)
+app.command("bars")(_bars.bars)

@@ -3,10 +3,10 @@
 from ._layout import Sheet, Texts, joined, lines_height
 from ._lettering import SEPARATOR, Lettering, Look, missing_glyphs, text_width, wrap
 from ._palettes import GREY, INK, NO_DATA, PALETTES, Palette, colours, is_dark
-from ._sheet import BETWEEN_LINES, SMALL, TINY, TITLE, length_names, lettered, new_figure, note, save
+from ._sheet import BETWEEN_LINES, FILE_KINDS, SMALL, TINY, TITLE, length_names, lettered, new_figure, note, save
 
 __all__ = [
-    "BETWEEN_LINES", "GREY", "INK", "NO_DATA", "PALETTES", "SEPARATOR", "SMALL", "TINY", "TITLE", "Lettering", "Look",
-    "Palette", "Sheet", "Texts", "colours", "is_dark", "joined", "length_names", "lettered", "lines_height",
-    "missing_glyphs", "new_figure", "note", "save", "text_width", "wrap",
+    "BETWEEN_LINES", "FILE_KINDS", "GREY", "INK", "NO_DATA", "PALETTES", "SEPARATOR", "SMALL", "TINY", "TITLE",
+    "Lettering", "Look", "Palette", "Sheet", "Texts", "colours", "is_dark", "joined", "length_names", "lettered",
+    "lines_height", "missing_glyphs", "new_figure", "note", "save", "text_width", "wrap",
 ]  # fmt: skip
