@@ -225,6 +225,8 @@ def carry_out_sweep(planned: PlannedSweep, monitor: Monitor, palette: Palette = 
         )
         benchmarks[job.name] = made
         notes += said
+        for note in said:
+            monitor.note(note)
     sweep = Sweep(
         model=planned.card.name,
         window=planned.card.original_length,

@@ -77,6 +77,4 @@ def _show(sweep: Sweep, *, is_shown: bool) -> None:
         for line in sweep_footer(sweep, benchmark):
             say_wrapped(line)
         say()
-    for line in sweep.notes:
-        note(line)
     note(f"sweep in {sweep.folder}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "BETWEEN_LINES", "SMALL", "TINY", "TITLE", "length_names", "lettered", "new_figure", "note", "save",
+    "BETWEEN_LINES", "FILE_KINDS", "SMALL", "TINY", "TITLE", "length_names", "lettered", "new_figure", "note", "save",
 ]  # fmt: skip
 
 DOTS_PER_INCH = 200
