@@ -146,8 +146,8 @@ class RotarySwitch:
 def _check_in_force(module: Any) -> None:
     """Raise `UserError` where a class turns position 1 by anything else than the frequencies just put in force.
 
-    PhiMoE's computes them anew at every pass, from the model's own configuration. What a class returns in another form
-    than cosines and sines is not judged.
+    A class may compute its own at every pass, as PhiMoE's does from its configuration, which is switched too. What a
+    class returns in another form than cosines and sines is not judged.
     """
     import torch
 

@@ -209,12 +209,28 @@ def test_texts_depend_on_nothing_but_the_prompt(spec: str, three: list[HuggingFa
     assert 40 < len(set(expected.values()))
 
 
-def test_a_class_that_turns_by_its_own_numbers_is_refused(save_model: SaveModel, load: Load) -> None:
-    """PhiMoE computes frequencies anew at every pass, so what is put in force would be ignored."""
-    sizes = {"num_local_experts": 2, "pad_token_id": 1}
-    model = load(save_model(kind="Phimoe", **sizes))
+def test_a_class_that_asks_its_configuration_at_every_pass_is_told_there(save_model: SaveModel, load: Load) -> None:
+    """PhiMoE computes frequencies anew at every pass, from the configuration of its rotary embedding."""
+    import torch
 
-    with pytest.raises(UserError, match="PhimoeRotaryEmbedding does not turn by the frequencies that it is given"):
+    folder = save_model(kind="Phimoe", num_local_experts=2, pad_token_id=1, **SMALL)
+    model, ids = load(folder), list(range(2, 40))
+
+    model._rotary.apply(RopeSetting("default", 320000.0))
+    with torch.inference_mode():
+        found = model._forward(ids)
+
+    torch.testing.assert_close(found, peer_logits(folder, "Phimoe", "base:320000", ids), rtol=1e-6, atol=1e-6)
+
+
+def test_a_class_that_turns_by_its_own_numbers_is_refused(save_model: SaveModel, load: Load) -> None:
+    """What is put in force would be ignored without a word."""
+    model = load(save_model(**SMALL))
+    module = model._rotary.modules[0]
+    own = module.inv_freq.cos(), module.inv_freq.sin()
+    module.forward = lambda *_: own
+
+    with pytest.raises(UserError, match="LlamaRotaryEmbedding does not turn by the frequencies that it is given"):
         list(model.generate(RopeSetting("default", 5e5), []))
 
 
