@@ -40,7 +40,7 @@ _KNOB_OF = {
     **dict.fromkeys(("temperature", "top_p", "top_k", "sampling_seed", "samples_per_question"), "sampling"),
     **dict.fromkeys(("max_new_tokens", "max_reasoning_tokens"), "generation_limit"),
     **dict.fromkeys(("chat", "chat_args"), "chat_template"),
-    **dict.fromkeys(("rope_grid", "rope_replaces_native"), "rope"),
+    **dict.fromkeys(("rope_grid", "rope_replaces_native", "rope_stacks_on_native"), "rope"),
     "max_seq_len": "window",
     "reasoning": "thinking",
 }

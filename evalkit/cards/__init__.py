@@ -9,7 +9,10 @@ from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, Fac
 from evalkit.cards._check import check_card, contradictions
 from evalkit.cards._digest import file_digest, weights_digest
 from evalkit.cards._finding import Finding
+from evalkit.cards._folder import longrope_of
 from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine, split_profile
+from evalkit.cards._positions import positions_without_rope
+from evalkit.cards._scaling import LongFactors
 from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._thinking import ChatArgs, Profile, ReasoningTags, chat_args_text, read_chat_args
 from evalkit.cards._weights import foreign_code, loaded_files, read_config, weight_files
@@ -25,6 +28,7 @@ __all__ = [
     "Engine",
     "FactSource",
     "Finding",
+    "LongFactors",
     "Prices",
     "Profile",
     "ReasoningTags",
@@ -40,7 +44,9 @@ __all__ = [
     "list_cards",
     "load_card",
     "loaded_files",
+    "longrope_of",
     "on_this_machine",
+    "positions_without_rope",
     "read_adapter",
     "read_chat_args",
     "read_config",

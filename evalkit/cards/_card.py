@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 
+from evalkit.cards._scaling import SPEC
 from evalkit.cards._serving import CardRecord, Endpoint, Engine
 from evalkit.cards._thinking import ChatArgs, Profile, ReasoningTags
 from evalkit.cards._weights import check_weights
@@ -37,7 +38,6 @@ _PATH_SIGNS = (".", "/", "~")  # a path says so by its first character, so that 
 _TokenText = Annotated[str, Field(min_length=2, max_length=100)]  # one character leaves no place for a guard
 _TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 _ProfileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
-_SPEC = r"native|(linear|ntk|dynamic|yarn):[0-9]+([.][0-9]+)?"
 
 
 class Architecture(CardRecord):
@@ -78,8 +78,10 @@ class Rope(CardRecord):
     @field_validator("scaling")
     @classmethod
     def _check_scaling(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(_SPEC, value):
-            raise ValueError("expected linear:8, ntk:8, dynamic:8, yarn:8 (any factor), native or null")
+        if value is not None and not re.fullmatch(SPEC, value):
+            raise ValueError(
+                "expected linear:8, ntk:8, dynamic:8, yarn:8, llama3:8 (any factor), longrope, native or null"
+            )
         return value
 
 

@@ -10,6 +10,7 @@ from evalkit.cards._card import Architecture, Card
 from evalkit.cards._finding import Finding
 from evalkit.cards._folder import FolderFacts, read_facts
 from evalkit.cards._network import compare_code, compare_network, tell_conversion
+from evalkit.cards._scaling import is_same_scaling
 from evalkit.cards.hub import HubName, cached_snapshot
 from evalkit.errors import CardError
 
@@ -160,7 +161,7 @@ def _compare_values(card: Card, facts: FolderFacts, folder: Path) -> Iterator[Fi
     pairs.append(("rope.theta", card.rope.theta, facts.rope.theta))
     pairs.append(("rope.original_length", card.rope.original_length, facts.rope.original_length))
     wrong = [(field, ours, theirs) for field, ours, theirs in pairs if _differ(ours, theirs)]
-    if card.rope.scaling != facts.rope.scaling:
+    if not is_same_scaling(card.rope.scaling, facts.rope.scaling):
         wrong.append(("rope.scaling", card.rope.scaling, facts.rope.scaling))
     wrong += _left_out(card, facts) if not wrong else []  # else a fact that is wrong already would be told twice
     for field, ours, theirs in wrong:

@@ -11,20 +11,18 @@ from pydantic import ValidationError
 
 from evalkit.cards._card import Architecture, Card, FactSource, Rope
 from evalkit.cards._class import completed, head_dim, is_by_layer, rotary_dim, stated_theta
+from evalkit.cards._scaling import LongFactors, long_factors, spec_of
 from evalkit.cards._weights import check_no_adapter, read_config
-from evalkit.cards._window import KEYS, ConfigError, Lengths, language_config, lengths_of, rope_parameters, scaling_type
+from evalkit.cards._window import KEYS, ConfigError, Lengths, language_config, lengths_of, rope_parameters
 from evalkit.cards._window import count as _count
-from evalkit.cards._window import number as _number
 from evalkit.cards.hub import Snapshot
 from evalkit.cards.published import Published, read_published
-from evalkit.errors import CardError, shown
+from evalkit.errors import CardError
 from evalkit.records import explain
 
-__all__ = ["FolderFacts", "card_of_folder", "card_of_snapshot", "read_facts"]
+__all__ = ["FolderFacts", "card_of_folder", "card_of_snapshot", "longrope_of", "read_facts"]
 
 _TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
-LARGEST_FACTOR = 1_000_000  # of a scaling; published ones go up to 64
-_SPEC_TYPES = {"linear", "dynamic", "yarn"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class FolderFacts:
     """Tokens of prompt and answer that the model takes as released."""
     rope: Rope
     """Rotary base and scaling."""
+    longrope: LongFactors | None
+    """The factors that it was released with under LongRoPE."""
     architecture: Architecture
     """Widths and counts."""
     named: str | None
@@ -94,6 +94,12 @@ def card_of_snapshot(snapshot: Snapshot) -> Card:
     return derived.model_copy(update=changes).found(snapshot=snapshot)
 
 
+def longrope_of(card: Card) -> LongFactors | None:
+    """The LongRoPE factors in the configuration of a card's weights; None where there are none on this machine."""
+    folder = card.weights_path
+    return read_facts(folder).longrope if folder is not None and (folder / "config.json").is_file() else None
+
+
 def read_facts(folder: Path) -> FolderFacts:
     """What `config.json` and the tokenizer files of `folder` say; `CardError` for values they cannot have."""
     path = folder / "config.json"
@@ -107,6 +113,7 @@ def read_facts(folder: Path) -> FolderFacts:
             lengths=_stated(whole, lengths) if is_built_in else lengths.stated,
             window=lengths.window,
             rope=_rope(config, lengths.original),
+            longrope=long_factors(config, lengths.original, rotary_dim(config) or head_dim(config)),
             architecture=_architecture(config, published.runs_as if published and is_built_in else None),
             named=_named(whole),
             kind=kind if isinstance(kind := whole.get("model_type"), str) else None,
@@ -132,19 +139,8 @@ def _rope(config: Mapping[str, object], original_length: int | None) -> Rope:
     parameters = rope_parameters(config)
     if is_by_layer(parameters) or "rope_local_base_freq" in config:
         return Rope(theta=None, scaling="native", original_length=original_length)  # no single base, no spec
-    return Rope(theta=stated_theta(config), scaling=_scaling(parameters), original_length=original_length)
-
-
-def _scaling(parameters: Mapping[str, object]) -> str | None:
-    kind = scaling_type(parameters)
-    if kind == "default":
-        return None
-    factor = _number(parameters, "factor")
-    if kind not in _SPEC_TYPES or factor is None or factor < 1:  # below 1 it shortens, which no spec expresses
-        return "native"
-    if factor > LARGEST_FACTOR:
-        raise ConfigError(f"factor: expected at most {LARGEST_FACTOR:,}, found {shown(factor)}")
-    return f"{kind}:{factor:.12g}"  # as a spec would be written: 8, not 8.0
+    scaling = spec_of(config, original_length, rotary_dim(config) or head_dim(config))
+    return Rope(theta=stated_theta(config), scaling=scaling, original_length=original_length)
 
 
 def _named(config: Mapping[str, object]) -> str | None:

@@ -1,10 +1,20 @@
 """Model adapters: prompts in as token ids, completions out."""
 
 from ._attention import check_attention
-from ._base import READ_IN_PART, BackendOptions, Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup
+from ._base import (
+    READ_IN_PART,
+    BackendOptions,
+    Completion,
+    GenerationRequest,
+    HoldsRotations,
+    MeasuresLosses,
+    ModelAdapter,
+    RopeGroup,
+)
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
 from ._load import backend_name, backend_names, check_sampling, load_model
+from ._released import released_setting
 from ._requests import PlannedRequests
 from ._sampling import Sampling
 from ._self_check import LiveCheck, examine
@@ -32,6 +42,7 @@ __all__ = [
     "GenerationRequest",
     "HoldsRotations",
     "LiveCheck",
+    "MeasuresLosses",
     "ModelAdapter",
     "NextToken",
     "PlannedRequests",
@@ -56,4 +67,5 @@ __all__ = [
     "key_notes",
     "load_model",
     "named_endpoint",
+    "released_setting",
 ]

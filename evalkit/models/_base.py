@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.cards import Adapter
 from evalkit.prompts import TokenIds
@@ -18,12 +18,17 @@ from evalkit.tasks import StopRule
 from ._sampling import Sampling
 from ._thoughts import ThoughtRule
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = [
     "READ_IN_PART",
     "BackendOptions",
     "Completion",
     "GenerationRequest",
     "HoldsRotations",
+    "MeasuresLosses",
     "ModelAdapter",
     "RopeGroup",
 ]
@@ -175,4 +180,15 @@ class HoldsRotations(Protocol):
         """Answer every request of all groups once, in any order, each under its own group's setting.
 
         All settings are held and differ. Each answer is what `generate` gives for its group alone.
+        """
+
+
+@runtime_checkable
+class MeasuresLosses(Protocol):
+    """A model that says how likely a given text is."""
+
+    def token_losses(self, rope: RopeSetting, ids: TokenIds) -> NDArray[np.float64]:
+        """−ln p of each token but the first, given all tokens before it, in nats; shape (tokens − 1,).
+
+        `SampleError` where they cannot be computed.
         """

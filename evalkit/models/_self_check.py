@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from evalkit.cards import Card
+from evalkit.cards import Card, longrope_of
 from evalkit.errors import SampleError
 from evalkit.prompts import ChatFormat, MarkedText, PromptTokenizer, TokenIds, token_array
-from evalkit.rope import RopeSetting, Rotation, parse_rope, rotation
+from evalkit.rope import LongRope, RopeModel, RopeSetting, Rotation, parse_rope, rope_setting, rotation
 from evalkit.tasks import Message
 
 from ._base import Completion, GenerationRequest, ModelAdapter
+from ._released import released_setting
 
 __all__ = ["ComparesPasses", "LiveCheck", "ShowsRotation", "examine"]
 
@@ -139,7 +140,7 @@ class _SelfCheck:
 
     def check_rope(self, card: Card) -> LiveCheck:
         """The frequencies in the model are those that the card's base and scaling make."""
-        if _is_dynamic(card) and isinstance(self._model, ShowsRotation):
+        if _follows_length(card) and isinstance(self._model, ShowsRotation):
             self._ask([self._prompt("Hello")])  # its base follows the length: the window's prompt came before
         return _check_rope(self._model, card)
 
@@ -222,22 +223,28 @@ def _check_rope(model: ModelAdapter, card: Card) -> LiveCheck:
         what = "the card states no base and scaling that evalkit can compute" if found else none_read
         return LiveCheck("RoPE in force", None, what)
     worst = max(_distance(each, expected) for each in found)
-    place = ", which begins behind its original length" if _is_dynamic(card) else ""
+    change = "begins" if _is_dynamic(card) else "changes"
+    place = f", which {change} behind its original length" if _follows_length(card) else ""
     base = f"base {card.rope.theta:g}, scaling {card.rope.scaling or 'none'}{place}"
-    return LiveCheck("RoPE in force", worst <= TOLERANCE, f"{base}; frequencies are off by {worst:.1%} at most")
+    return LiveCheck(
+        "RoPE in force", worst <= TOLERANCE, f"{base}; frequencies and scale are off by {worst:.1%} at most"
+    )
 
 
 def _expected(card: Card) -> Rotation | None:
-    """The rotation that the card states; None where it states none that a formula gives."""
-    turned = card.turned_dimensions
-    if card.rope.theta is None or turned is None:
-        return None
-    if card.rope.scaling is None or _is_dynamic(card):
-        return rotation(RopeSetting("default", card.rope.theta), turned)
-    if card.rope.scaling.startswith("linear:"):
-        factor = parse_rope(card.rope.scaling).number
-        return rotation(RopeSetting("linear", card.rope.theta, factor), turned)
-    return None
+    """The rotation that the card states, after a short prompt; None where it states none that a formula gives."""
+    turned, setting = card.turned_dimensions, released_setting(card)
+    if setting is None and card.rope.theta is not None and _follows_length(card):
+        found = longrope_of(card)
+        model = RopeModel(card.rope.theta, card.original_length, turned or 0, longrope=found and LongRope(*found))
+        is_known = found is not None or card.rope.scaling != "longrope"
+        setting = rope_setting(parse_rope(card.rope.scaling or "none"), model, 1) if is_known else None
+    return None if setting is None or turned is None else rotation(setting, turned)
+
+
+def _follows_length(card: Card) -> bool:
+    """Whether the weights' own scaling follows the length, so that it shows only what the last prompt made of it."""
+    return card.rope.scaling == "longrope" or _is_dynamic(card)
 
 
 def _is_dynamic(card: Card) -> bool:
@@ -247,8 +254,8 @@ def _is_dynamic(card: Card) -> bool:
 
 
 def _distance(found: Rotation, expected: Rotation) -> float:
-    """Largest relative difference of a frequency; infinite where they are not as many."""
+    """Largest relative difference of a frequency, or of the scale; infinite where they are not as many."""
     if len(found.frequencies) != len(expected.frequencies):
         return math.inf
     pairs = zip(found.frequencies, expected.frequencies, strict=True)
-    return max(abs(ours / theirs - 1) for ours, theirs in pairs)
+    return max(abs(found.scale / expected.scale - 1), *(abs(ours / theirs - 1) for ours, theirs in pairs))

@@ -1,5 +1,6 @@
 """Reports: tables and figures."""
 
+from ._bounds import check_figure_file, draw_bounds
 from ._comparison import (
     comparison_footer,
     comparison_table,
@@ -14,6 +15,7 @@ from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
+from .curves import curve_caption, curve_table, write_curve
 from .heatmaps import (
     PALETTES,
     HeatCell,
@@ -74,12 +76,16 @@ __all__ = [
     "board_tables",
     "buckets_table",
     "caption",
+    "check_figure_file",
     "check_table_file",
     "combine",
     "compare_heatmaps",
     "comparison_footer",
     "comparison_table",
     "comparison_title",
+    "curve_caption",
+    "curve_table",
+    "draw_bounds",
     "draw_heatmap",
     "draw_side_by_side",
     "figure_of_run",
@@ -106,6 +112,7 @@ __all__ = [
     "terminal_table",
     "write_cells",
     "write_comparison",
+    "write_curve",
     "write_figures",
     "write_heatmaps",
     "write_leaderboard",

@@ -1,7 +1,16 @@
 """RoPE conditions: specs, effective bases, what engines are told."""
 
 from ._frequencies import Rotation, rotation
-from ._specs import LongRope, RopeModel, RopeSetting, RopeSpec, parse_rope, parse_ropes, rope_setting
+from ._specs import (
+    LongRope,
+    RopeModel,
+    RopeSetting,
+    RopeSpec,
+    parse_rope,
+    parse_ropes,
+    rope_setting,
+    stacked_refusal,
+)
 
 __all__ = [
     "LongRope",
@@ -13,4 +22,5 @@ __all__ = [
     "parse_ropes",
     "rope_setting",
     "rotation",
+    "stacked_refusal",
 ]

@@ -4,19 +4,32 @@ evalkit's condition is the effective base at the prompt's own length: n = prompt
 for L, base' = base · m^(d/(d−2)) with m = s·n/L − (s − 1) for n > L, else 1. Prompts with equal settings form a group,
 whatever backend runs them. `native` leaves the model's configuration alone.
 
+A model that scales already can be asked to keep its own rule beneath another one (`RopeModel.beneath`): L is then the
+window that its rule makes, and what is asked changes the base inside that rule, or multiplies its factor.
+
 Formulas: "dynamic" as Hugging Face transformers defines it (`modeling_rope_utils.py`), NTK-aware as bloc97 (2023).
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from evalkit.errors import UserError, shown
 
-__all__ = ["LongRope", "RopeModel", "RopeSetting", "RopeSpec", "parse_rope", "parse_ropes", "rope_setting"]
+__all__ = [
+    "LongRope",
+    "RopeModel",
+    "RopeSetting",
+    "RopeSpec",
+    "parse_rope",
+    "parse_ropes",
+    "rope_setting",
+    "stacked_refusal",
+]
 
 Kind = Literal["native", "none", "linear", "ntk", "dynamic", "yarn", "dynamic-yarn", "llama3", "longrope", "base"]
 LARGEST_FACTOR, LARGEST_BASE = 1_000_000, 1e18
@@ -31,6 +44,16 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "llama3": ("low_freq_factor", "high_freq_factor"),
 }
 """What a spec may say beside its number, as transformers names it in `rope_parameters`."""
+
+_YARN_DEFAULTS = {"beta_fast": 32.0, "beta_slow": 1.0, "truncate": 1.0}
+"""Peng et al. 2023, section 3.2, for Llama-like models; transformers 5.19 `_compute_yarn_parameters`, vLLM 0.32."""
+DEFAULTS: dict[str, dict[str, float]] = {
+    "yarn": _YARN_DEFAULTS,
+    "dynamic-yarn": _YARN_DEFAULTS,
+    # `config.json` of Llama 3.1; "1" and "4 in the original implementation" says `_compute_llama3_parameters`.
+    "llama3": {"low_freq_factor": 1.0, "high_freq_factor": 4.0},
+}
+"""What options mean where a spec leaves them out; without the others, scales follow from the factor."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,18 @@ class RopeSpec:
         head = self.kind if self.number is None else f"{self.kind}:{self.number:.15g}"
         tail = ",".join(f"{name}={value:.15g}" for name, value in self.options)
         return head if not tail else f"{head},{tail}" if self.number is not None else f"{head}:{tail}"
+
+    @property
+    def told(self) -> tuple[tuple[str, float], ...]:
+        """The options that an engine is told: all of `llama3`, which has no defaults there, of `yarn` what differs."""
+        defaults, said = DEFAULTS.get(self.kind, {}), dict(self.options)
+        if self.kind == "llama3":
+            return tuple(sorted((defaults | said).items()))
+        return tuple((name, value) for name, value in self.options if defaults.get(name) != value)
+
+    def means(self, other: RopeSpec) -> bool:
+        """Whether both are one condition, however many of the defaults they spell out."""
+        return (self.kind, self.number, self.told) == (other.kind, other.number, other.told)
 
 
 @dataclass(frozen=True)
@@ -76,6 +111,8 @@ class RopeModel:
     """Whether it was released with a scaling of its own."""
     longrope: LongRope | None = None
     """The factors that it was released with; None without LongRoPE."""
+    beneath: RopeSetting | None = None
+    """Its own rule, where that stays beneath what is asked; `length` is then the window that the rule makes."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +146,8 @@ class RopeSetting:
             parts.append(f"factor={self.factor!r}")
         parts += [f"{name}={value!r}" for name, value in self.options]
         if self.factors:
-            parts.append(f"factors={','.join(map(repr, self.factors))}/scale={self.scale!r}")
+            listed = hashlib.sha256(repr(self.factors).encode()).hexdigest()[:12]  # up to 128 numbers, in every record
+            parts.append(f"factors={listed}/scale={self.scale!r}")
         return "/".join(parts)
 
     def parameters(self) -> dict[str, Any]:
@@ -144,6 +182,7 @@ def parse_ropes(text: str) -> list[RopeSpec]:
     items = rest.split(",") if rest else []
     numbers = [_number(text, kind, item) for item in items if "=" not in item]
     options = tuple(sorted(_options(text, kind, [item for item in items if "=" in item])))
+    _check_together(text, kind, dict(options))
     if kind in _PLAIN and not numbers:
         return [RopeSpec(kind, None, options)]  # type: ignore[arg-type]
     if kind in _PLAIN or not numbers:
@@ -178,6 +217,25 @@ def _options(text: str, kind: str, items: list[str]) -> Iterator[tuple[str, floa
         yield name, value
 
 
+def _check_together(text: str, kind: str, said: dict[str, float]) -> None:
+    """Raise `UserError` for options that no rotation can have, or of which one makes another count for nothing."""
+    for name, value in said.items():
+        if value == 0 and name != "truncate":
+            raise UserError(f"RoPE spec {shown(text)}: {name} must be greater than 0")
+    if said.get("truncate", 1) not in (0, 1):
+        raise UserError(f"RoPE spec {shown(text)}: truncate must be 0 or 1")
+    values = DEFAULTS.get(kind, {}) | said
+    for low, high in (("low_freq_factor", "high_freq_factor"), ("beta_slow", "beta_fast")):
+        if low in values and not values[low] < values[high]:
+            ours, theirs = f"{low} ({values[low]:g})", f"{high} ({values[high]:g})"
+            raise UserError(f"RoPE spec {shown(text)}: {ours} must be less than {theirs}")
+    if len({"mscale", "mscale_all_dim"} & said.keys()) == 1 or {"mscale", "attention_factor"} <= said.keys():
+        raise UserError(
+            f"RoPE spec {shown(text)}: mscale and mscale_all_dim count only together, and attention_factor in their "
+            "place: give the two, or the one"
+        )
+
+
 def _unknown(text: str) -> UserError:
     return UserError(
         f"RoPE spec {shown(text)} is not one of native, none, linear:F, ntk:F, dynamic:F, yarn:F[,OPTION=…], "
@@ -191,15 +249,17 @@ def rope_setting(spec: RopeSpec, model: RopeModel, tokens: int, grid: float | No
     `grid` (> 1) rounds the multiplier of `dynamic` and `dynamic-yarn` up on a geometric grid, so that more prompts
     share a group.
     """
+    if model.beneath is not None:
+        return _stacked(spec, model, model.beneath, tokens, grid)
     if spec.kind in ("dynamic", "dynamic-yarn"):
         return _by_length(spec, model, tokens, grid)
     factor = spec.number or 1.0
     if spec.kind == "linear":
         return RopeSetting("linear", model.base, factor, multiplier=factor)
     if spec.kind == "yarn":
-        return RopeSetting("yarn", model.base, factor, model.length, spec.options, multiplier=factor)
+        return _yarn(spec, model, factor)
     if spec.kind == "llama3":
-        return RopeSetting("llama3", model.base, factor, model.length, spec.options)
+        return RopeSetting("llama3", model.base, factor, model.length, spec.told)
     if spec.kind == "longrope":
         return _longrope(model, tokens)
     if spec.kind == "native":
@@ -209,9 +269,47 @@ def rope_setting(spec: RopeSpec, model: RopeModel, tokens: int, grid: float | No
     return RopeSetting("default", ntk_base(model, factor), multiplier=factor)  # ntk, and none with a factor of 1
 
 
+STACKS: dict[str, tuple[str, ...]] = {
+    "linear": ("linear", "ntk", "dynamic", "base"),
+    "yarn": ("ntk", "dynamic", "base"),
+    "llama3": ("ntk", "dynamic", "base"),
+}
+"""Kinds that mean something on top of a model's own rule: another base inside it, or a factor by which it multiplies.
+
+Two ramps over the frequencies (yarn, llama3, longrope) would each count turns that the other one changed.
+"""
+
+
+def stacked_refusal(spec: RopeSpec, released: str) -> str | None:
+    """Why `spec` cannot stand on the rule `released`; None where it can."""
+    if spec.kind == "none":
+        return f"none switches {released} off, so nothing stands on it: native runs the model as released"
+    kinds = STACKS.get(released.partition(":")[0], ())
+    if spec.kind in kinds:
+        return None
+    if not kinds:
+        return f"nothing can stand on {released}, which is no rule of one base and one factor"
+    return f"{spec.kind} on {released} means nothing: only {', '.join(kinds)} can stand on it"
+
+
+def _stacked(
+    spec: RopeSpec, model: RopeModel, beneath: RopeSetting, tokens: int, grid: float | None = None
+) -> RopeSetting:
+    """The model's own rule with what is asked on top of it."""
+    if spec.kind == "native":
+        return RopeSetting("native")
+    if (why := stacked_refusal(spec, beneath.rope_type)) is not None:
+        raise UserError(f"RoPE spec {spec}: {why}")
+    asked = rope_setting(spec, replace(model, beneath=None, is_scaled=True), tokens, grid)
+    if asked.rope_type == "native":
+        return asked
+    factor = (beneath.factor or 1.0) * (asked.factor or 1.0)
+    return replace(beneath, base=asked.base, factor=factor, multiplier=asked.multiplier)
+
+
 def _by_length(spec: RopeSpec, model: RopeModel, tokens: int, grid: float | None) -> RopeSetting:
     if model.is_scaled and tokens <= model.length:
-        return RopeSetting("native")  # m = 1 leaves the released model as it is, its own scaling included
+        return RopeSetting("native", multiplier=1.0)  # the released model as it is, its own scaling included
     if spec.kind == "dynamic":
         multiplier = dynamic_multiplier(spec.number or 1.0, tokens, model.length, grid)
         return RopeSetting("default", ntk_base(model, multiplier), multiplier=multiplier)
@@ -219,7 +317,13 @@ def _by_length(spec: RopeSpec, model: RopeModel, tokens: int, grid: float | None
     stretch = dynamic_multiplier(1.0, tokens, model.length, grid)
     if stretch == 1.0:
         return RopeSetting("default", model.base, multiplier=1.0)
-    return RopeSetting("yarn", model.base, stretch, model.length, spec.options, multiplier=stretch)
+    return _yarn(spec, model, stretch)
+
+
+def _yarn(spec: RopeSpec, model: RopeModel, factor: float) -> RopeSetting:
+    if model.base <= 1:
+        raise UserError(f"RoPE spec {spec} needs a base above 1, and this model turns by {model.base:g}")
+    return RopeSetting("yarn", model.base, factor, model.length, spec.told, multiplier=factor)
 
 
 def _longrope(model: RopeModel, tokens: int) -> RopeSetting:

@@ -2,10 +2,11 @@
 
 from evalkit.settings import RunSettings, read_settings
 
+from ._identity import environment
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._rotary import recorded_rotation
+from ._rotary import recorded_rotation, rope_facts
 from ._runner import RunOutcome, execute, plan_session
-from ._session import Job, Session, check_live, of_several, open_session
+from ._session import Job, Session, check_live, of_several, open_model, open_session
 from .folder import (
     LOG,
     MANIFEST,
@@ -17,6 +18,7 @@ from .folder import (
     SampleRecord,
     check_place,
     conflict_with,
+    cut_torn_line,
     holds_files,
     is_being_written,
     listed,
@@ -27,6 +29,7 @@ from .folder import (
     read_records_of_run,
     repair_run,
     restore_manifest,
+    run_lock,
     torn_line,
 )
 
@@ -49,6 +52,8 @@ __all__ = [
     "check_live",
     "check_place",
     "conflict_with",
+    "cut_torn_line",
+    "environment",
     "execute",
     "holds_files",
     "is_being_written",
@@ -57,6 +62,7 @@ __all__ = [
     "misfit",
     "misfit_refusal",
     "of_several",
+    "open_model",
     "open_session",
     "plan_session",
     "read_manifest",
@@ -65,6 +71,8 @@ __all__ = [
     "recorded_rotation",
     "repair_run",
     "restore_manifest",
+    "rope_facts",
+    "run_lock",
     "tell",
     "torn_line",
 ]

@@ -253,6 +253,7 @@ def _label(spec: BenchmarkSpec, protocol: str, settings: RunSettings, options: M
         "rope": None if settings.rope == "native" else settings.rope,
         "rope-grid": settings.rope_grid,
         "rope-replaces-native": "yes" if settings.rope_replaces_native else None,
+        "rope-stacks-on-native": "yes" if settings.rope_stacks_on_native else None,
         "max-seq-len": settings.max_seq_len,
         "max-new-tokens": settings.max_new_tokens,
         "max-reasoning-tokens": settings.max_reasoning_tokens,
@@ -316,5 +317,6 @@ def _model_identity(settings: RunSettings, card: Card) -> dict[str, Any]:
         **({"attention": settings.attention} if settings.attention != "auto" else {}),  # kernels round otherwise
         **({"adapter": read_adapter(settings.adapter).digest} if settings.adapter is not None else {}),
         **({"rope_replaces_native": True} if settings.rope_replaces_native else {}),
-        **rope_facts(card, parse_rope(settings.rope)),
+        **({"rope_stacks_on_native": True} if settings.rope_stacks_on_native else {}),
+        **rope_facts(card, parse_rope(settings.rope), is_stacked=settings.rope_stacks_on_native),
     }

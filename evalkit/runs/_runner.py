@@ -164,6 +164,7 @@ class _Worker:
         self._monitor = monitor
         self._outcome = outcome
         self._is_engine_noted = False
+        self._rope_spec = str(session.rope)
         self._watch = FailureWatch()
 
     def run(self, plan: Plan) -> None:
@@ -257,13 +258,13 @@ class _Worker:
         self._outcome.failed += 1
         if earlier is None or earlier.error != prompt.error:  # the same refusal again is no news
             completion = Completion(prompt.index, finish_reason="error", error=prompt.error)
-            store.append(sample_record(prompt, completion, store.attempt(prompt.key), ""))
+            store.append(sample_record(prompt, completion, store.attempt(prompt.key), "", self._rope_spec))
 
     def _record(self, plan: Plan, completion: Completion) -> None:
         prompt = plan.prompts[completion.index]
         store = self._stores[prompt.benchmark]
         attempt = store.attempt(prompt.key)
-        store.append(sample_record(prompt, completion, attempt, self._preview(plan, prompt)))
+        store.append(sample_record(prompt, completion, attempt, self._preview(plan, prompt), self._rope_spec))
         is_failed = completion.error is not None
         computed = prompt.tokens - (completion.cached_tokens or 0)
         self._outcome.failed += is_failed

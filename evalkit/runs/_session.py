@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from evalkit.prompts import (
     chat_format,
 )
 from evalkit.reading import read_text
-from evalkit.rope import RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
 from evalkit.settings import RunSettings
 from evalkit.tasks import (
     NotedBenchmark,
@@ -31,7 +31,7 @@ from ._rotary import rope_model
 from ._sampling import sampling_of
 from ._selection import left_out, parse_samples
 
-__all__ = ["Job", "Session", "check_live", "of_several", "open_session", "with_overrides"]
+__all__ = ["Job", "Session", "check_live", "of_several", "open_model", "open_session", "with_overrides"]
 
 LARGEST_TEMPLATE = 2**22  # bytes; published ones have under 100,000
 SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
@@ -71,7 +71,7 @@ class Session:
 
     def rope_of(self) -> Callable[[int], RopeSetting]:
         """From prompt + max_new_tokens to the RoPE setting of a prompt."""
-        model, spec, grid = rope_model(self.card, self.rope), self.rope, self.settings.rope_grid
+        model, spec, grid = self._rope_model, self.rope, self.settings.rope_grid
         if model is None:
             return lambda _: RopeSetting("native")
         return lambda tokens: rope_setting(spec, model, tokens, grid)
@@ -104,29 +104,38 @@ class Session:
             trust_remote_code=settings.trust_remote_code,
             longest_sequence=longest_sequence,
             max_cost=settings.max_cost,
-            rope_model=rope_model(self.card, self.rope),
+            rope_model=self._rope_model,
             note=note,
         )
 
     @property
-    def replaced_scaling(self) -> str | None:
-        """The scaling that the model was released with and that `--rope` would switch off; None where it stays."""
+    def _rope_model(self) -> RopeModel | None:
+        return rope_model(self.card, self.rope, is_stacked=self.settings.rope_stacks_on_native)
+
+    @property
+    def touched_scaling(self) -> str | None:
+        """The scaling that the model was released with and that `--rope` would change; None where it stays as it is."""
         released = self.card.rope.scaling
-        return released if released is not None and str(self.rope) not in {"native", released} else None
+        if released is None or self.rope.kind == "native":
+            return None
+        is_its_own = self.rope.means(parse_rope(released)) and not self.settings.rope_stacks_on_native
+        return None if is_its_own else released
 
     def check_rope(self) -> None:
-        """Raise `UserError` where `--rope` cannot be, or would switch off the model's own scaling and nobody said so.
+        """Raise `UserError` where `--rope` cannot be, or would change the model's own scaling and nobody said how.
 
         `none` says so by itself.
         """
-        rope_model(self.card, self.rope)  # a model that no spec can turn is not told of a scaling first
-        released = self.replaced_scaling
-        if released is None or self.rope.kind == "none" or self.settings.rope_replaces_native:
+        _ = self._rope_model  # a model that no spec can turn is not told of a scaling first
+        released, settings = self.touched_scaling, self.settings
+        is_said = settings.rope_replaces_native or settings.rope_stacks_on_native
+        if released is None or self.rope.kind == "none" or is_said:
             return
         shown = "a scaling of its own" if released == "native" else f"scaling {released}"
         raise UserError(
             f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; leave --rope "
-            "out to run it as released, or add --rope-replaces-native"
+            "out to run it as released, add --rope-replaces-native to switch its own off, or --rope-stacks-on-native "
+            "to keep it beneath"
         )
 
 
@@ -162,10 +171,27 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     notes = (*of_models, *of_chat, *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
-    if session.replaced_scaling is None:
+    if session.touched_scaling is None:
         return session
-    note = f"--rope {rope} replaces the scaling that {card.name} was released with ({card.rope.scaling})"
+    does = "stands on" if settings.rope_stacks_on_native else "replaces"
+    note = f"--rope {rope} {does} the scaling that {card.name} was released with ({card.rope.scaling})"
     return replace(session, notes=(*notes, note))
+
+
+def open_model(settings: RunSettings, refusals: Mapping[str, str]) -> Session:
+    """The session of a model alone, without benchmarks; `UserError` for the first thing that is wrong with it.
+
+    `refusals`: backend → why it will not do.
+    """
+    settings.check_values()
+    settings, card = resolve_model(settings)
+    if (why := refusals.get(settings.backend or "hf")) is not None:
+        raise UserError(f"{card.name}: {why}")
+    card = with_overrides(card, settings)
+    tokenizer = resolve_tokenizer(settings, card)
+    of_models = (*_key_notes(settings, card), *_adapter_notes(settings, card), *_code_notes(card, settings))
+    notes = (*of_models, *card.remarks, *contradictions(card))
+    return Session(settings, card, tokenizer, parse_rope(settings.rope), jobs=(), notes=notes)
 
 
 def of_several(session: Session) -> Session:

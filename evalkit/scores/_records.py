@@ -62,6 +62,14 @@ class ScoreRow:
     """Whether the needle or gold answer survived truncation; null where it never stood in the prompt verbatim."""
     draw: int = 0
     """Which of the sample's draws it is, from 0."""
+    rope: str | None = None
+    """RoPE setting that was in force, which names the group; null where the outputs were made elsewhere."""
+    rope_spec: str | None = None
+    """RoPE condition that was asked for (`dynamic:8`); null where nobody recorded it."""
+    rope_multiplier: float | None = None
+    """By how much the rule stretched at the length of this prompt; null where it has no such number."""
+    rope_base: float | None = None
+    """Effective base of the rotation; null where it is the model's own, and where nobody recorded it."""
 
 
 class DrawSpread(FrozenRecord):

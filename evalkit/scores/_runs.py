@@ -39,7 +39,7 @@ from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
 from ._near_ties import NearTie, closest_call
 from ._records import BenchmarkScores, ScoreRow
-from ._score import TaskAnswers, measure_benchmark
+from ._score import RopeInForce, TaskAnswers, measure_benchmark
 from ._values import Measured
 
 __all__ = [
@@ -82,7 +82,8 @@ def score_run(
 
     kept = Judgements(folder / JUDGEMENTS)
     scores, extra = with_extra(measured.scores, read.benchmark, read.protocol, read.tasks, metrics, replay, kept)
-    return scores, [*measured.rows, *extra]
+    ropes = {name: rope for task in read.tasks.values() for name, rope in task.ropes.items()}
+    return scores, [*measured.rows, *(ropes[row.id].on(row) for row in extra)]
 
 
 def measure_run(folder: Path, protocol: str | None = None, options: Mapping[str, str] | None = None) -> Measured:
@@ -268,6 +269,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     failed = set[str]()
     last_ledgers: dict[str, LedgerRecord] = {}
     last_records: dict[str, SampleRecord] = {}
+    ropes: dict[str, RopeInForce] = {}
     ties: dict[str, NearTie] = {}
     for answer, records in _answers(benchmark, task, manifest, latest, seen):
         if answer is None:
@@ -275,7 +277,8 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
             failed.add(records[0].id)
             continue
         answers.append(replace(answer, fields={}))  # all answers are held at once, their documents cannot be
-        last_records[answer.name] = records[-1]
+        last_records[answer.name] = last = records[-1]
+        ropes[answer.id] = RopeInForce(last.rope, last.rope_spec, last.rope_multiplier, last.rope_base)
         if (tie := closest_call(records)) is not None:
             ties[answer.name] = tie
         ledgers = [record.ledger for record in records if record.ledger is not None]
@@ -294,6 +297,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         truncated=frozenset(truncated),
         evidence_lost=frozenset(lost),
         ledgers=last_ledgers,
+        ropes=ropes,
         has_ledger=True,
         flags=flags_of(last_records, ceilings_of(latest.values()), ties),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,32 @@ from ._records import ALTERED, BenchmarkScores, BucketScore, ScoreRow, TaskScore
 from ._values import Measured, TaskValues
 from .intervals import Spread, cluster_interval, cluster_spread
 
-__all__ = ["TaskAnswers", "measure_benchmark", "sample_axes", "score_benchmark", "score_task"]
+__all__ = ["RopeInForce", "TaskAnswers", "measure_benchmark", "sample_axes", "score_benchmark", "score_task"]
 
 """Note on the score of a task whose data has another digest."""
 
 AXES = ("length", "depth", "language", "needle", "needles", "repeat", "bucket")
 """Facts of a sample that tables and figures are drawn against."""
+
+
+class RopeInForce(NamedTuple):
+    """How a sample's prompt was turned, as the record of its answer says it."""
+
+    rope: str | None = None
+    """Setting, which names the group."""
+    rope_spec: str | None = None
+    """Condition that was asked for."""
+    rope_multiplier: float | None = None
+    """By how much the rule stretched."""
+    rope_base: float | None = None
+    """Effective base."""
+
+    def on(self, row: ScoreRow) -> ScoreRow:
+        """The row of a number, with how its prompt was turned."""
+        return replace(row, **self._asdict())
+
+
+UNKNOWN_ROPE = RopeInForce()
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,8 @@ class TaskAnswers:
     """Ids of samples that lost their needle or gold answer."""
     ledgers: Mapping[str, LedgerRecord] = field(default_factory=dict)
     """Sample id → what truncation did to its last prompt."""
+    ropes: Mapping[str, RopeInForce] = field(default_factory=dict)
+    """Sample id → RoPE in force for its last prompt; empty where nobody recorded it."""
     has_ledger: bool = False
     """Whether truncation is known at all."""
     flags: AnswerFlags | None = None
@@ -126,7 +148,7 @@ def measure_benchmark(
             scorer = benchmark.scorer(task, protocol, tasks[task].answers)
             scored = _scored(scorer, tasks[task].answers)
             scores[task] = _task_score(benchmark, task, protocol, scorer, scored, tasks[task])
-            rows += _rows(task, protocol, scorer, scored, tasks[task].ledgers)
+            rows += _rows(task, protocol, scorer, scored, tasks[task])
             failures += [*tasks[task].failures, *scored.refused]
             values[task] = _values(task, scorer, scored, tasks[task], scores[task].score)
             spread = scored.spread(scorer.combine)
@@ -159,7 +181,7 @@ def score_task(benchmark: Benchmark, task: str, protocol: str, given: TaskAnswer
     scorer = benchmark.scorer(task, protocol, given.answers)
     scored = _scored(scorer, given.answers)
     score = _task_score(benchmark, task, protocol, scorer, scored, given)
-    return score, _rows(task, protocol, scorer, scored, given.ledgers)
+    return score, _rows(task, protocol, scorer, scored, given)
 
 
 def _task_score(
@@ -263,20 +285,20 @@ def _truncation(scorer: Scorer, scored: _Scored, given: TaskAnswers) -> Truncati
     )
 
 
-def _rows(
-    task: str, protocol: str, scorer: Scorer, scored: _Scored, ledgers: Mapping[str, LedgerRecord]
-) -> list[ScoreRow]:
+def _rows(task: str, protocol: str, scorer: Scorer, scored: _Scored, given: TaskAnswers) -> list[ScoreRow]:
     places: Sequence[Mapping[str, Any]] = scorer.column_metadata or [{}] * len(scorer.columns)
     evidence: Sequence[int | None] = scorer.column_evidence or [None] * len(scorer.columns)
     rows = []
     for answer, values in zip(scored.drawn, scored.drawn_rows, strict=True):
-        ledger, axes = ledgers.get(answer.id), sample_axes(answer)
+        ledger, axes = given.ledgers.get(answer.id), sample_axes(answer)
+        rope = given.ropes.get(answer.id, UNKNOWN_ROPE)
         for name, value, place, needle in zip(scorer.columns, values, places, evidence, strict=True):
             score = None if np.isnan(value) else float(value)
             metric = scorer.metric if place else name  # columns of one metric at several places
             seen = _seen(ledger, needle)
             metadata = {**axes, **place, **_real_place(ledger, needle)}
-            rows.append(ScoreRow(answer.id, task, protocol, metric, score, metadata, *seen, answer.draw))
+            row = ScoreRow(answer.id, task, protocol, metric, score, metadata, *seen, answer.draw)
+            rows.append(rope.on(row))
     return rows
 
 

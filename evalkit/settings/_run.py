@@ -58,9 +58,10 @@ class RunSettings:
     samples_per_question: Annotated[int | None, Flag("Answers drawn for each sample.", metavar="K")] = None
     """None = one."""
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
-    rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F or base:B.")] = "native"
+    rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F, base:B…")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
     rope_replaces_native: Annotated[bool, Flag("Let --rope replace the scaling a model was released with.")] = False
+    rope_stacks_on_native: Annotated[bool, Flag("Put --rope on top of the scaling a model was released with.")] = False
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
     chat_args: Annotated[
         Mapping[str, str],
@@ -113,6 +114,9 @@ class RunSettings:
             raise UserError(f"a benchmark is named twice: {', '.join(self.benchmarks)}")
         if self.samples is not None and self.limit is not None:
             raise UserError(f"{_flag('samples')} and {_flag('limit')} both choose samples; leave one out")
+        if self.rope_replaces_native and self.rope_stacks_on_native:
+            flags = f"{_flag('rope_replaces_native')} and {_flag('rope_stacks_on_native')}"
+            raise UserError(f"{flags}: a model's own scaling is switched off or kept beneath, not both; leave one out")
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
@@ -215,6 +219,7 @@ class RunOptions(TypedDict, total=False):
     rope: str
     rope_grid: float | None
     rope_replaces_native: bool
+    rope_stacks_on_native: bool
     chat: str | None
     chat_args: Mapping[str, object]
     backend: str | None

@@ -214,6 +214,43 @@ def test_the_base_of_a_dynamic_scaling_is_seen(
     assert checks_of(OtherBase(card), other, tokenizer)["RoPE in force"].holds is False
 
 
+ORIGINAL = {"rope_theta": 10000.0, "original_max_position_embeddings": 128}
+LISTS = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8}
+
+
+@pytest.mark.parametrize(
+    ("rope", "scaling"),
+    [
+        ({"rope_type": "yarn", "factor": 4.0, "beta_fast": 8.0, **ORIGINAL}, "yarn:4,beta_fast=8"),
+        (
+            {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, **ORIGINAL},
+            "llama3:8,high_freq_factor=4,low_freq_factor=1",
+        ),
+        (
+            {"rope_type": "longrope", "factor": 4.0, **ORIGINAL, **LISTS},
+            "longrope, which changes behind its original length",
+        ),
+    ],
+    ids=["yarn", "llama3", "longrope"],
+)
+def test_the_rotation_of_every_scaling_is_held_against_the_model(
+    rope: dict[str, Any], scaling: str, save_model: Callable[..., Path], evalkit: Any, card: Card
+) -> None:
+    """As its own configuration states it, the factors of longrope included; another card's is told from it."""
+    done = evalkit("cards", "check", save_model(rope_parameters=rope), "--live", "--dtype", "float32")
+
+    (line,) = [line for line in done.out.splitlines() if "RoPE in force" in line]
+    assert (
+        line == f"holds: RoPE in force (base 10000, scaling {scaling}; frequencies and scale are off by 0.0% at most)"
+    )
+    own = load_card(save_model(rope_parameters=rope))
+    assert False is next(
+        each.holds
+        for each in examine(Healthy(card), own, load_tokenizer(own), chat_format(own, load_tokenizer(own)), 512)
+        if each.name == "RoPE in force"
+    )
+
+
 def test_the_command_checks_a_real_model(tiny_model: Path, evalkit: Any) -> None:
     """`cards check MODEL --live` loads the model, prints each check and ends with 0 when all hold."""
     done = evalkit("cards", "check", tiny_model, "--live", "--dtype", "float32")

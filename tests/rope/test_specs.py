@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.errors import UserError
-from evalkit.rope import RopeModel, RopeSetting, RopeSpec, parse_rope, rope_setting
+from evalkit.rope import (
+    LongRope,
+    RopeModel,
+    RopeSetting,
+    RopeSpec,
+    parse_rope,
+    parse_ropes,
+    rope_setting,
+    stacked_refusal,
+)
 
 MODEL = RopeModel(base=10000.0, length=1024, dimension=64)
 
@@ -134,3 +144,164 @@ def test_engines_are_told_in_their_own_words() -> None:
     } == yarn  # fmt: skip
     assert {"rope_type": "default", "rope_theta": 5.0} == RopeSetting("default", 5.0).parameters()
     assert {} == RopeSetting("native").parameters()
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("llama3:8", "llama3:8"),
+        ("llama3:8,low_freq_factor=1,high_freq_factor=4", "llama3:8,high_freq_factor=4,low_freq_factor=1"),
+        ("yarn:4,beta_fast=16,attention_factor=1.5", "yarn:4,attention_factor=1.5,beta_fast=16"),
+        ("dynamic-yarn:truncate=0", "dynamic-yarn:truncate=0"),
+        ("dynamic-yarn", "dynamic-yarn"),
+        ("longrope", "longrope"),
+    ],
+)
+def test_options_are_read_and_written_in_one_order(text: str, written: str) -> None:
+    """So that a spec has one text in labels and manifests."""
+    assert written == str(parse_rope(text))
+    assert parse_rope(text) == parse_rope(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("llama3:8,low_freq_factor=4", r"low_freq_factor \(4\) must be less than high_freq_factor \(4\)"),
+        ("llama3:8,low_freq_factor=0", "low_freq_factor must be greater than 0"),
+        ("llama3:8,beta_fast=4", "llama3 takes low_freq_factor, high_freq_factor, each once, and 'beta_fast' is none"),
+        ("yarn:4,beta_fast=1", r"beta_slow \(1\) must be less than beta_fast \(1\)"),
+        ("yarn:4,beta_slow=40", r"beta_slow \(40\) must be less than beta_fast \(32\)"),
+        ("yarn:4,attention_factor=0", "attention_factor must be greater than 0"),
+        ("yarn:4,attention_factor=-1", "attention_factor must be a number from 0"),
+        ("yarn:4,beta_fast=x", "beta_fast must be a number from 0"),
+        ("yarn:4,truncate=2", "truncate must be 0 or 1"),
+        ("yarn:4,mscale=1", "mscale and mscale_all_dim count only together"),
+        ("yarn:4,mscale=1,mscale_all_dim=1,attention_factor=2", "and attention_factor in their place"),
+        ("yarn:4,beta_fast=8,beta_fast=9", "said twice"),
+        ("linear:4,beta_fast=8", "linear takes no options"),
+        ("dynamic:2,4", "names 2 conditions, and one is asked for"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_by_name(text: str, message: str) -> None:
+    """In one line, with the spec as it was written."""
+    with pytest.raises(UserError, match=message) as caught:
+        parse_rope(text)
+
+    assert 1 == len(str(caught.value).splitlines())
+
+
+def test_a_list_of_numbers_shares_its_options() -> None:
+    """`yarn:2,4,beta_fast=16` is two conditions."""
+    assert ["yarn:2,beta_fast=16", "yarn:4,beta_fast=16"] == [
+        str(each) for each in parse_ropes("yarn:2,4,beta_fast=16")
+    ]
+
+
+def test_defaults_spelled_out_are_the_same_condition() -> None:
+    """The same group and the same words for an engine; llama3's factors are always told, for it has no defaults."""
+    pairs = [
+        ("llama3:8", "llama3:8,low_freq_factor=1,high_freq_factor=4"),
+        ("yarn:4", "yarn:4,beta_fast=32,beta_slow=1,truncate=1"),
+    ]
+    for bare, full in pairs:
+        assert parse_rope(bare).means(parse_rope(full))
+        assert rope_setting(parse_rope(bare), MODEL, 9) == rope_setting(parse_rope(full), MODEL, 9)
+    assert not parse_rope("yarn:4").means(parse_rope("yarn:4,beta_fast=16"))
+    assert {"low_freq_factor": 1.0, "high_freq_factor": 4.0}.items() <= rope_setting(
+        parse_rope("llama3:8"), MODEL, 9
+    ).parameters().items()  # fmt: skip
+
+
+def test_longrope_has_two_groups_by_the_length_of_prompt_and_answer() -> None:
+    """Short factors up to the original length, long ones beyond it, whatever ran before."""
+    factors = LongRope((1.0,) * 32, (8.0,) * 32, 1.2)
+    model = RopeModel(1e4, 1024, 64, is_scaled=True, longrope=factors)
+
+    settings = [rope_setting(parse_rope("longrope"), model, tokens) for tokens in (1, 1024, 1025, 99999)]
+
+    assert [factors.short, factors.short, factors.long, factors.long] == [each.factors for each in settings]
+    assert 2 == len({each.key for each in settings})
+    with pytest.raises(UserError, match="longrope needs a model that was released with LongRoPE factors"):
+        rope_setting(parse_rope("longrope"), MODEL, 1)
+
+
+def test_dynamic_yarn_stretches_by_the_length() -> None:
+    """The factor is n / L beyond the original length, and nothing is scaled up to it."""
+    assert RopeSetting("default", 1e4) == rope_setting(parse_rope("dynamic-yarn"), MODEL, 1024)
+    assert RopeSetting("yarn", 1e4, 3.0, 1024) == rope_setting(parse_rope("dynamic-yarn"), MODEL, 3072)
+
+
+def test_xverses_rule_is_dynamic_with_a_factor_of_two() -> None:
+    """Its α = n/(L/2) − 1 (base 500,000, 128 dimensions, L 32,768), for every length up to 262,144, where α is 15."""
+    model, spec = RopeModel(500000.0, 32768, 128), parse_rope("dynamic:2")
+
+    for tokens in range(32769, 262145, 97):
+        alpha = tokens / (32768 / 2) - 1
+        setting = rope_setting(spec, model, tokens)
+        assert setting.multiplier == pytest.approx(alpha, rel=1e-14)
+        assert setting.base == pytest.approx(500000.0 * alpha ** (128 / 126), rel=1e-14)
+    longest = rope_setting(spec, model, 262144)
+    assert 15.0 == longest.multiplier
+    assert longest.base == pytest.approx(7_829_416, abs=1)
+
+
+def test_a_factor_of_eight_at_eight_times_4k() -> None:
+    """Index's base model under Dynamic NTK, factor 8, at 32,768 tokens: α = 57, a base of some 607,779."""
+    setting = rope_setting(parse_rope("dynamic:8"), RopeModel(10000.0, 4096, 128), 32768)
+
+    assert 57.0 == setting.multiplier
+    assert setting.base == pytest.approx(607_779, abs=1)
+
+
+NATIVE = {
+    "linear": RopeSetting("linear", 1e4, 4.0),
+    "yarn": RopeSetting("yarn", 1e4, 4.0, 256, (("beta_fast", 16.0),)),
+    "llama3": RopeSetting("llama3", 1e4, 4.0, 256, (("high_freq_factor", 4.0), ("low_freq_factor", 1.0))),
+}
+
+
+@pytest.mark.parametrize("native", list(NATIVE))
+def test_another_base_stands_inside_the_models_own_rule(native: str) -> None:
+    """L is the window that the rule makes; what it says of itself stays."""
+    beneath = NATIVE[native]
+    model = RopeModel(1e4, 1024, 64, is_scaled=True, beneath=beneath)
+    multiplied = 1e4 * 5 ** (64 / 62)
+
+    ntk, dynamic, base = (rope_setting(parse_rope(spec), model, 2048) for spec in ("ntk:5", "dynamic:4", "base:5e5"))
+
+    assert replace(beneath, base=multiplied) == ntk == dynamic  # m = 4 · 2048 / 1024 − 3
+    assert 5.0 == dynamic.multiplier
+    assert replace(beneath, base=5e5) == base
+    assert RopeSetting("native") == rope_setting(parse_rope("dynamic:4"), model, 1024)
+    assert RopeSetting("native") == rope_setting(parse_rope("native"), model, 2048)
+
+
+def test_linear_on_linear_multiplies_the_factors() -> None:
+    """Positions are divided twice."""
+    model = RopeModel(1e4, 1024, 64, is_scaled=True, beneath=NATIVE["linear"])
+
+    assert RopeSetting("linear", 1e4, 8.0) == rope_setting(parse_rope("linear:2"), model, 9)
+
+
+@pytest.mark.parametrize(
+    ("spec", "released", "message"),
+    [
+        ("yarn:2", "yarn:4", "yarn on yarn:4 means nothing: only ntk, dynamic, base can stand on it"),
+        ("linear:2", "yarn:4", "linear on yarn:4 means nothing"),
+        ("linear:2", "llama3:8,low_freq_factor=2", "linear on llama3:8"),
+        ("llama3:8", "linear:4", "llama3 on linear:4 means nothing: only linear, ntk, dynamic, base"),
+        ("dynamic:2", "dynamic:4", "nothing can stand on dynamic:4"),
+        ("base:5e5", "longrope", "nothing can stand on longrope"),
+        ("ntk:2", "native", "nothing can stand on native"),
+        ("none", "yarn:4", "none switches yarn:4 off, so nothing stands on it: native runs"),
+    ],
+)
+def test_what_means_nothing_on_top_is_refused_by_name(spec: str, released: str, message: str) -> None:
+    """With what would mean something."""
+    assert message in (stacked_refusal(parse_rope(spec), released) or "")
+
+
+@pytest.mark.parametrize("released", ["linear:4", "yarn:4,beta_fast=16", "llama3:8"])
+def test_what_means_something_on_top_is_not(released: str) -> None:
+    """Bases on every rule."""
+    assert [None] * 3 == [stacked_refusal(parse_rope(spec), released) for spec in ("ntk:2", "dynamic:2", "base:5e5")]

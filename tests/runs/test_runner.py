@@ -64,6 +64,26 @@ def test_a_record_says_what_happened(start: Start, bare: Path, new_adapter: NewA
     assert record.preview.startswith("<s>[user] Read: word0")
 
 
+@pytest.mark.parametrize(
+    ("rope", "spec", "multiplier", "base"),
+    [
+        ("native", "native", None, None),
+        ("linear:4", "linear:4", 4.0, 10000.0),
+        ("llama3:8", "llama3:8", None, 10000.0),
+        ("ntk:4", "ntk:4", 4.0, 10000.0 * 4 ** (16 / 14)),
+        ("dynamic:4", "dynamic:4", 1.0, 10000.0),
+    ],
+)
+def test_a_record_says_how_its_prompt_was_turned(
+    start: Start, bare: Path, rope: str, spec: str, multiplier: float | None, base: float | None
+) -> None:
+    """What was asked for, by how much it stretched at this length, and the base in force."""
+    start(limit=1, rope=rope)
+
+    (record, *_) = read(bare / "run")
+    assert (spec, multiplier, base) == (record.rope_spec, record.rope_multiplier, record.rope_base)
+
+
 def _array(ids: Sequence[int]) -> Any:
     from evalkit.prompts import token_array
 

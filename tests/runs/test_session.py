@@ -236,6 +236,85 @@ def test_a_scaling_the_model_was_released_with_is_not_replaced_silently(
     assert "+rope-replaces-native-yes" in allowed.jobs[0].label
 
 
+def test_a_scaling_can_stay_beneath_what_is_asked(opened: Open, save_model: Callable[..., Path]) -> None:
+    """L is then the window after it; what cannot stand on it is refused by name, and so are both flags together."""
+    folder = str(save_model(**EXTENDED))
+    session = opened(model=folder, rope="dynamic:4", rope_stacks_on_native=True)
+
+    plan_session(session)
+    assert RopeSetting("native") == session.rope_of()(512)
+    assert RopeSetting("yarn", 10000.0 * 5 ** (16 / 14), 4.0, 128) == session.rope_of()(1024)
+    assert "--rope dynamic:4 stands on the scaling that tiny was released with (yarn:4)" in session.notes
+    assert session.jobs[0].label.endswith("+rope-dynamic:4+rope-stacks-on-native-yes")
+    assert True is session.jobs[0].identity["rope_stacks_on_native"]
+    assert {"base": 10000.0, "length": 128, "dimension": 16, "beneath": "yarn:4", "extended_length": 512} == (
+        session.jobs[0].identity["rope_model"]
+    )
+    with pytest.raises(UserError, match=r"--rope-replaces-native .* or --rope-stacks-on-native"):
+        plan_session(opened(model=folder, rope="dynamic:4"))
+    with pytest.raises(UserError, match="yarn on yarn:4 means nothing: only ntk, dynamic, base can stand on it"):
+        plan_session(opened(model=folder, rope="yarn:4", rope_stacks_on_native=True))
+    with pytest.raises(UserError, match=r"--rope-replaces-native and --rope-stacks-on-native: .* not both"):
+        opened(model=folder, rope="ntk:4", rope_stacks_on_native=True, rope_replaces_native=True)
+
+
+def test_stacking_on_nothing_is_the_plain_condition(opened: Open) -> None:
+    """A model without a scaling has nothing beneath."""
+    plain, stacked = (opened(rope="ntk:4", rope_stacks_on_native=each).rope_of()(9) for each in (False, True))
+
+    assert plain == stacked
+
+
+LONGROPE = {
+    "max_position_embeddings": 512,
+    "rope_parameters": {
+        "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 128, "factor": 4.0,
+        "short_factor": [1.0] * 8, "long_factor": [4.0] * 8,
+    },
+}  # fmt: skip
+
+
+def test_longrope_reads_the_factors_of_the_weights(opened: Open, save_model: Callable[..., Path]) -> None:
+    """It is the model's own scaling, so nothing is replaced; the factors count in the identity."""
+    session = opened(model=str(save_model(**LONGROPE)), rope="longrope")
+    others = {**LONGROPE["rope_parameters"], "long_factor": [5.0] * 8}
+    other = opened(model=str(save_model(**LONGROPE | {"rope_parameters": others})), rope="longrope")
+
+    plan_session(session)
+    short, long = (session.rope_of()(tokens) for tokens in (128, 129))
+    assert ((1.0,) * 8, (4.0,) * 8) == (short.factors, long.factors)
+    digests = {each.jobs[0].identity["rope_model"]["longrope"] for each in (session, other)}
+    assert 2 == len(digests)
+    with pytest.raises(UserError, match="needs short_factor and long_factor"):
+        opened(rope="longrope").check_rope()
+    with pytest.raises(UserError, match="nothing can stand on longrope"):
+        opened(model=str(save_model(**LONGROPE)), rope="dynamic:4", rope_stacks_on_native=True).check_rope()
+
+
+def test_a_spec_on_a_model_without_rotary_embedding_says_what_it_has(
+    opened: Open, save_model: Callable[..., Path]
+) -> None:
+    """By name, before anything runs, also where its class states a base that it does not use."""
+    folder = save_model()
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "model_type": "falcon", "alibi": True}))
+
+    with pytest.raises(UserError, match="the model has no rotary embedding: it uses ALiBi; leave --rope out"):
+        plan_session(opened(model=str(folder), rope="dynamic:4"))
+
+
+def test_an_odd_number_of_turned_dimensions_is_refused(opened: Open, tiny_model: Path, bare: Path) -> None:
+    """Pairs turn."""
+    card = bare / "card.yaml"
+    card.write_text(
+        f"name: c\ntitle: C\nlicence: none\ncontext_length: 512\nweights: {tiny_model}\nrope: {{theta: 10000}}\n"
+        "architecture: {head_dim: 16, rotary_dim: 5}\nsources: [{facts: [rope.theta], source: a test}]\n"
+    )
+
+    with pytest.raises(UserError, match=r"turns pairs of dimensions, and its card or config\.json makes 5, an odd"):
+        opened(model=str(card), rope="none").check_rope()
+
+
 def test_inside_the_original_window_dynamic_leaves_a_scaled_model_as_it_is(
     opened: Open, save_model: Callable[..., Path]
 ) -> None:

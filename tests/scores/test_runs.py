@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import DataError, UnknownNameError
+from evalkit.rope import parse_rope
 from evalkit.scores import score_run, write_scores
 
 Command = Callable[..., Any]
@@ -70,6 +71,32 @@ def test_answers_of_another_rope_condition_are_refused(run: Run, rope: str) -> N
         DataError, match=r"was answered under RoPE default/base=40000\.0, but run.json is of a run with"
     ):
         score_run(folder)
+
+
+@pytest.mark.parametrize("rope", ["dynamic-yarn", "yarn:4,beta_fast=16", "llama3:8", "dynamic:4"])
+def test_a_run_under_any_condition_is_scored(run: Run, rope: str) -> None:
+    """Whether all its records carry one setting or each that of its length; the rows tell how prompts were turned."""
+    folder = run("--limit", 4, "--rope", rope)
+
+    _, rows = score_run(folder)
+
+    recorded = {each["id"]: each for each in map(json.loads, (folder / "samples.jsonl").read_text().splitlines())}
+    fields = ("rope", "rope_spec", "rope_multiplier", "rope_base")
+    assert {row.rope_spec for row in rows} == {str(parse_rope(rope))}
+    assert all(getattr(row, name) == recorded[row.id][name] for row in rows for name in fields)
+
+
+def test_rows_of_older_logs_know_the_group_alone(run: Run) -> None:
+    """Records of earlier releases have no word for the rest; they are read and scored."""
+    folder = run("--limit", 4, "--rope", "none")
+    new = ("rope_spec", "rope_multiplier", "rope_base")
+    rewrite(folder, lambda record: {name: value for name, value in record.items() if name not in new})
+
+    _, rows = score_run(folder)
+
+    assert {("default/base=10000.0", None, None, None)} == {
+        (row.rope, row.rope_spec, row.rope_multiplier, row.rope_base) for row in rows
+    }
 
 
 def test_the_latest_attempt_is_scored(run: Run) -> None:

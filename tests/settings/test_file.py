@@ -142,6 +142,6 @@ def test_defaults_are_written_and_what_nobody_set_is_not() -> None:
     text = write_config({"model": "m", "limit": 8, "protocol": None})
 
     assert (
-        "model: m\nlimit: 8\nrope: native\nrope_replaces_native: false\ndevice: auto\nattention: auto\n"
-        "is_reusing_prefixes: true\ntrust_remote_code: false\npartial: false\n"
+        "model: m\nlimit: 8\nrope: native\nrope_replaces_native: false\nrope_stacks_on_native: false\n"
+        "device: auto\nattention: auto\nis_reusing_prefixes: true\ntrust_remote_code: false\npartial: false\n"
     ) == text

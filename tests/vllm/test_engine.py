@@ -18,7 +18,7 @@ from evalkit.errors import UserError
 from evalkit.models import Completion, GenerationRequest, examine
 from evalkit.models.vllm._rope import fresh_overrides
 from evalkit.prompts import PromptTokenizer, TokenIds, chat_format, token_array
-from evalkit.rope import RopeSetting
+from evalkit.rope import LongRope, RopeModel, RopeSetting, parse_rope, rope_setting
 from tests.vllm.conftest import MODEL
 
 if TYPE_CHECKING:
@@ -27,12 +27,21 @@ if TYPE_CHECKING:
 WINDOW = 3072
 NEW = 12
 BASE = 10000.0
+TRAINED = RopeModel(
+    BASE, 1024, 32, longrope=LongRope((1.0,) * 16, tuple(1 + pair / 4 for pair in range(16)), 1.19)
+)  # needle-tiny, and factors as a model released with LongRoPE has them
 SETTINGS = {
     "none": RopeSetting("default", BASE),
     "base": RopeSetting("default", 7.3 * BASE),
     "linear": RopeSetting("linear", BASE, 4.0),
     "yarn": RopeSetting("yarn", BASE, 4.0, 1024),
-}
+} | {
+    spec: rope_setting(parse_rope(spec), TRAINED, WINDOW)
+    for spec in (
+        "yarn:4,beta_fast=16,beta_slow=2,attention_factor=1.3", "yarn:4,mscale=0.707,mscale_all_dim=1,truncate=0",
+        "dynamic-yarn", "llama3:8", "llama3:4,low_freq_factor=2,high_freq_factor=8", "longrope",
+    )
+}  # fmt: skip
 Load = Callable[..., "ModelAdapter"]
 
 
@@ -86,7 +95,7 @@ def test_a_switched_engine_equals_a_fresh_one(
     engine: ModelAdapter, tokenizer: PromptTokenizer, prompts: list[TokenIds], tmp_path: Path
 ) -> None:
     """Writing the rotary table in place gives, token for token, what an engine started with the setting gives."""
-    names = ["base", "linear", "yarn"]
+    names = ["base", "linear", *(name for name in SETTINGS if name.startswith(("yarn", "dyn", "llama3:4", "longrope")))]
     work = [[fresh_overrides(SETTINGS[name], WINDOW), [ids.tolist() for ids in prompts]] for name in names]
     (tmp_path / "work.json").write_text(json.dumps(work))
     command = [sys.executable, str(Path(__file__).with_name("fresh_engines.py")), str(MODEL), str(WINDOW), str(NEW)]

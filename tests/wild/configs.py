@@ -87,6 +87,7 @@ LLAMA3 = {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 1024,
 }  # fmt: skip
+AS_LLAMA3 = "llama3:8,high_freq_factor=4,low_freq_factor=1"
 LONG = {"short_factor": [1.0] * 8, "long_factor": [4.0] * 8}
 PER_LAYER = {
     "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
@@ -128,23 +129,23 @@ _ALL = (
     ConfigShape("yarn, stated length is the extended", "DeepSeek V3, gpt-oss, Yarn-Llama-2-64k", {
         "max_position_embeddings": 4096, "rope_scaling": {"type": "yarn", **YARN}}, 4096, 1024, scaling="yarn:4"),
     ConfigShape("llama3", "Llama 3.1 to 3.3", {
-        "max_position_embeddings": 8192, "rope_scaling": LLAMA3}, 8192, 1024, scaling="native"),
+        "max_position_embeddings": 8192, "rope_scaling": LLAMA3}, 8192, 1024, scaling=AS_LLAMA3),
     ConfigShape("llama3, v5", "the same, saved by transformers 5", {
         "max_position_embeddings": 8192, "rope_theta": None, "rope_parameters": LLAMA3 | {"rope_theta": 10000.0}},
-        8192, 1024, scaling="native"),
+        8192, 1024, scaling=AS_LLAMA3),
     ConfigShape("longrope", "Phi-3 128k: the original length stands on top", {
         "model_type": "phi3", "architectures": ["Phi3ForCausalLM"], "pad_token_id": 1,
         "max_position_embeddings": 4096, "original_max_position_embeddings": 1024,
-        "rope_scaling": {"type": "longrope", **LONG}}, 4096, 1024, scaling="native"),
+        "rope_scaling": {"type": "longrope", **LONG}}, 4096, 1024, scaling="longrope"),
     ConfigShape("longrope, v5", "MiniCPM 4: the original length stands inside", {
         "max_position_embeddings": 4096, "rope_theta": None,
         "rope_parameters": {
             "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 1024, **LONG}},
-        4096, 1024, scaling="native"),
+        4096, 1024, scaling="longrope"),
     ConfigShape("su", "the first Phi-3 files: longrope by its old name, read by vLLM, not by transformers 5", {
         "model_type": "phi3", "architectures": ["Phi3ForCausalLM"], "pad_token_id": 1,
         "max_position_embeddings": 4096, "original_max_position_embeddings": 1024,
-        "rope_scaling": {"type": "su", **LONG}}, 4096, 1024, scaling="native"),
+        "rope_scaling": {"type": "su", **LONG}}, 4096, 1024, scaling="longrope"),
     ConfigShape("dual chunk", "Qwen2.5-7B-Instruct-1M", {
         "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "max_position_embeddings": 4096,
         "dual_chunk_attention_config": {

@@ -103,7 +103,7 @@ class EndpointModel:
             return None
         window = max(len(request.ids) + request.max_new_tokens for request in requests)
         if rope.rope_type == "yarn":  # its table in vLLM ends there; what is longer, only --backend vllm can run
-            window = min(window, int((rope.original_length or window) * (rope.factor or 1.0)))
+            window = min(window, int(round((rope.original_length or window) * (rope.factor or 1.0), 6)))
         weights = self._card.weights_path or self._card.weights or self._endpoint.model
         overrides = json.dumps(fresh_overrides(rope, window))
         return (

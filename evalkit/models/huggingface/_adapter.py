@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from ._draw import Draw
 from ._faults import FAULTS, Fault
 from ._feeding import Feeding
 from ._hub_code import no_hub_code
+from ._losses import TokenLosses
 from ._memory import free_memory
 from ._passes import RowPasses, together_of
 from ._placement import device_facts, input_device
@@ -40,7 +42,9 @@ from ._vocabulary import Vocabulary
 from ._weights import load_weights
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 __all__ = ["HuggingFaceModel"]
 
@@ -233,6 +237,39 @@ class HuggingFaceModel:
         except FAULTS as error:
             self._cache.clear()
             raise SampleError(Fault(error).reason) from error
+
+    def token_losses(self, rope: RopeSetting, ids: TokenIds) -> NDArray[np.float64]:
+        """−ln p of each token but the first, given all tokens before it, in nats; shape (tokens − 1,).
+
+        `SampleError` where a pass fails, or its numbers overflow.
+        """
+        import numpy as np
+        import torch
+
+        if (refusal := self._vocabulary.refusal(ids)) is not None:
+            raise SampleError(refusal)
+        self._cache.clear()
+        try:
+            with no_hub_code(self._options), torch.inference_mode():
+                measure = self._losses.of  # made before the setting is in force: what it tries is a prompt too
+                self._rotary.apply(rope)
+                losses = measure(ids, is_whole=self._rotary.is_order_dependent).cpu().double().numpy()
+        except FAULTS as error:
+            raise SampleError(Fault(error).reason) from error
+        if not np.isfinite(losses).all():
+            dtype = str(self._feeding.dtype).removeprefix("torch.")
+            raise SampleError(f"the loss of a token is no number: logits overflow in {dtype}; choose another --dtype")
+        return losses
+
+    @cached_property
+    def _losses(self) -> TokenLosses:
+        found = TokenLosses(self._model, self._feeding, self._prefill, cache_maker(self._model))
+        if not found.is_by_pieces:
+            name = type(self._model).__name__
+            self._options.note(
+                f"{name} makes the logits of a whole text at once, which long texts may have no room for"
+            )
+        return found
 
     def _first(self, ids: TokenIds, cached: int) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,)."""

@@ -72,6 +72,11 @@ class Feeding:
         batch = self._batch(ids)
         return _last(self._model(**self._whole_arguments(batch), **self._last_only))
 
+    def all_logits(self, ids: list[int]) -> torch.Tensor:
+        """Logits behind every token of the whole sequence, shape (tokens, vocabulary), computed without any cache."""
+        logits: torch.Tensor = self._model(**self._whole_arguments(self._batch(ids))).logits[0].float()
+        return logits
+
     def _whole_arguments(self, batch: torch.Tensor) -> dict[str, Any]:
         """What `generate` would hand over; XLNet and XLM add a token to be predicted, and masks for it."""
         if self.cache_argument is None and _prepares_inputs_itself(self._model):

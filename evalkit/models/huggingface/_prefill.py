@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.prompts import TokenIds
 
@@ -14,13 +15,13 @@ from ._kernels import PLAN_PAYS, without_plans
 from ._prefix import can_prefill_in_pieces, unsuitable_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
 
     from ._suffix import SuffixAttention
 
 __all__ = ["Prefill", "agree"]
+
+Made = TypeVar("Made")
 
 MASK_ELEMENTS = 2**28  # a mask of new × all tokens is bounded to 256 MiB of bools
 TRIAL_TOKENS = 3
@@ -52,6 +53,13 @@ class Prefill:
 
     def logits(self, ids: TokenIds, cached: int, cache: Any, *, is_whole: bool) -> torch.Tensor:
         """Logits behind the last prompt token, shape (vocabulary,); `is_whole` forbids pieces of a first prompt."""
+        *_, last = self.passes(ids, cached, cache, self._feeding.step, is_whole=is_whole)
+        return last
+
+    def passes(
+        self, ids: TokenIds, cached: int, cache: Any, step: Callable[[list[int], Any], Made], *, is_whole: bool
+    ) -> Iterator[Made]:
+        """What `step` makes of each piece of a prompt, with the cache that holds what is before it; as `logits`."""
         rest = ids[cached:].tolist()
         way = min(self._ways(cached, len(ids)), key=lambda each: self._of(each, cached, len(ids)))
         piece = self._piece(way, len(ids))
@@ -62,8 +70,8 @@ class Prefill:
             for begin in range(0, len(rest), piece):
                 is_behind = cached + begin > 0 and way != "masked" and self._suffix is not None
                 with self._suffix.in_force() if is_behind and self._suffix else nullcontext():
-                    logits = self._feeding.step(rest[begin : begin + piece], cache)
-        return logits
+                    made = step(rest[begin : begin + piece], cache)
+                yield made
 
     def _ways(self, cached: int, tokens: int) -> tuple[Way, ...]:
         with_plans = self._way_with_plans if self._is_worth_plans(cached, tokens) else None

@@ -21,6 +21,7 @@ State = tuple[dict[str, Any], "torch.Tensor"]
 _STATE = ("rope_type", "attention_scaling", "max_seq_len_cached", "original_max_seq_len")
 _POWERS = {"default", "linear", "dynamic"}  # every frequency is the same multiple of a power of the base, when loaded
 _ORDER_DEPENDENT = {"dynamic", "longrope"}  # transformers recomputes these from the longest position seen
+SAME_COSINE = 1e-4  # of float32 cosines; kernels differ in the last places
 _COMPUTED_ANEW = {"phi3", "phi4_multimodal", "phimoe"}  # their `prepare_inputs_for_generation` drops the cache there
 
 
@@ -83,12 +84,15 @@ class RotarySwitch:
             raise UserError("this model has no rotary embedding that evalkit can set; only --rope native works")
         for module, (state, frequencies) in zip(self._modules, self.states(setting), strict=True):
             _restore(module, state, frequencies)
+            if setting.rope_type != "native":
+                _check_in_force(module)
         self._current = setting
 
     def states(self, setting: RopeSetting) -> list[State]:
         """What a setting makes of each rotary embedding."""
         if setting.rope_type == "native":
             return self._native
+        self._refuse_scaled_softmax(setting)
         made = [self._made(module, setting) for module in self._modules]
         for (_, frequencies), (_, native) in zip(made, self._native, strict=True):
             if len(frequencies) != len(native):  # a factor in the file that its class obeys under a scaling only
@@ -109,8 +113,50 @@ class RotarySwitch:
         parameters = dict(getattr(config, "rope_parameters", None) or {})
         kept = {key: parameters[key] for key in ("partial_rotary_factor",) if key in parameters}
         config.rope_parameters = {**kept, **setting.parameters()}
+        if setting.original_length is not None and hasattr(config, "original_max_position_embeddings"):
+            config.original_max_position_embeddings = setting.original_length  # Phi-3's class asks this one first
+        if getattr(config, "head_dim", 0) is None:  # Mixtral's; yarn and longrope then multiply by nothing (5.19)
+            config.head_dim = config.hidden_size // config.num_attention_heads
         fresh = type(module)(config)
-        return _state(fresh), fresh.inv_freq.to(module.inv_freq.device)
+        # Nothing is to be computed anew from the model's own configuration as texts grow (longrope).
+        return {**_state(fresh), "rope_type": "default"}, fresh.inv_freq.to(module.inv_freq.device)
+
+    def _refuse_scaled_softmax(self, setting: RopeSetting) -> None:
+        """Raise `UserError` where attention scales its softmax by a YaRN option as well, which is fixed when loaded.
+
+        DeepSeek's classes do (transformers 5.19, `DeepseekV3Attention.__init__`), with `mscale_all_dim`.
+        """
+        own = getattr(self._config, "rope_parameters", None) or {}
+        is_asked = "mscale_all_dim" in dict(setting.options)
+        if getattr(self._config, "qk_rope_head_dim", None) and (own.get("mscale_all_dim") or is_asked):
+            raise UserError(
+                "this model's attention scales its softmax by the mscale_all_dim that it was loaded with, which "
+                "evalkit cannot switch; only --rope native works"
+            )
+
+
+def _check_in_force(module: Any) -> None:
+    """Raise `UserError` where a class turns position 1 by anything else than the frequencies just put in force.
+
+    PhiMoE's computes them anew at every pass, from the model's own configuration. What a class returns in another form
+    than cosines and sines is not judged.
+    """
+    import torch
+
+    position = torch.ones((1, 1), dtype=torch.long, device=module.inv_freq.device)
+    try:
+        with torch.inference_mode():
+            cosines, _ = module(module.inv_freq.new_zeros((1, 1, 1)).float(), position)
+        found = cosines.flatten().float()
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return
+    wanted = module.inv_freq.float().cos() * module.attention_scaling
+    distance = (found[:, None] - wanted[None]).abs()
+    if max(distance.amin(0).max(), distance.amin(1).max()) > SAME_COSINE:
+        kind = type(module).__name__
+        raise UserError(
+            f"this model's {kind} does not turn by the frequencies that it is given; only --rope native works"
+        )
 
 
 def _base(module: Any, state: dict[str, Any], frequencies: list[float]) -> float | None:

@@ -36,15 +36,19 @@ PLAIN_CLASSES = {
 def fresh_overrides(rope: RopeSetting, window: int) -> dict[str, Any]:
     """`--hf-overrides` that start a vLLM server under a setting, with a table that reaches the end of the window.
 
-    vLLM multiplies the positions of "linear" by its factor, and takes those of "yarn" to be multiplied already.
+    vLLM multiplies the positions of "linear" by its factor, and takes those of "yarn" to be multiplied already. It has
+    words of its own for the scale of "longrope", one for each of its two lists.
     """
     factor = rope.factor or 1.0
     positions = window
     if rope.rope_type == "linear":
         positions = math.ceil(window / factor)
     elif rope.rope_type == "yarn":
-        positions = math.ceil((rope.original_length or window) * factor)
-    return {"max_position_embeddings": positions, "rope_parameters": rope.parameters()}
+        positions = math.ceil(round((rope.original_length or window) * factor, 6))
+    parameters = rope.parameters()
+    if rope.rope_type == "longrope":
+        parameters |= {"short_mscale": rope.scale, "long_mscale": rope.scale}
+    return {"max_position_embeddings": positions, "rope_parameters": parameters}
 
 
 @dataclass(frozen=True)
@@ -110,26 +114,68 @@ def _table(parameters: dict[str, Any], dimension: int, rows: int, device: torch.
     """Cosines and sines for `rows` positions, in float32 as vLLM computes them before it casts them."""
     import torch
 
-    base, kind, factor = parameters["rope_theta"], parameters["rope_type"], parameters.get("factor", 1.0)
+    kind, scale = parameters["rope_type"], 1.0
     positions = torch.arange(rows, dtype=torch.float, device=device)
-    scale = 1.0
     if kind == "yarn":
-        length = parameters["original_max_position_embeddings"]
-        inverse, scale = _yarn(base, factor, length, dimension)
+        inverse, scale = _yarn(parameters, dimension)
+    elif kind == "llama3":
+        inverse = _llama3(parameters, dimension)
+    elif kind == "longrope":
+        inverse, scale = _longrope(parameters, dimension), float(parameters["attention_factor"])
     else:
-        from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbeddingBase
-
-        inverse = RotaryEmbeddingBase._compute_inv_freq(SimpleNamespace(rotary_dim=dimension), base)
-        positions = positions / factor if kind == "linear" else positions
+        inverse = _plain(parameters["rope_theta"], dimension)
+        positions = positions / parameters.get("factor", 1.0) if kind == "linear" else positions
     angles = torch.einsum("i,j -> ij", positions, inverse.to(device))
     return torch.cat((angles.cos() * scale, angles.sin() * scale), dim=-1)
 
 
-def _yarn(base: float, factor: float, length: int, dimension: int) -> tuple[torch.Tensor, float]:
+def _plain(base: float, dimension: int) -> torch.Tensor:
+    from vllm.model_executor.layers.rotary_embedding.base import RotaryEmbeddingBase
+
+    found: torch.Tensor = RotaryEmbeddingBase._compute_inv_freq(SimpleNamespace(rotary_dim=dimension), base)
+    return found
+
+
+def _yarn(parameters: dict[str, Any], dimension: int) -> tuple[torch.Tensor, float]:
     from vllm.model_executor.layers.rotary_embedding.common import yarn_get_mscale
     from vllm.model_executor.layers.rotary_embedding.yarn_scaling_rope import YaRNScalingRotaryEmbedding
 
+    factor = parameters["factor"]
     like = SimpleNamespace(
-        base=base, rotary_dim=dimension, beta_fast=32, beta_slow=1, max_position_embeddings=length, truncate=True
-    )  # the defaults of vLLM's class, which transformers shares
-    return YaRNScalingRotaryEmbedding._compute_inv_freq(like, factor), float(yarn_get_mscale(factor))
+        base=parameters["rope_theta"],
+        rotary_dim=dimension,
+        beta_fast=parameters.get("beta_fast", 32),  # the defaults of vLLM's class, which transformers shares
+        beta_slow=parameters.get("beta_slow", 1),
+        max_position_embeddings=parameters["original_max_position_embeddings"],
+        truncate=parameters.get("truncate", True),
+    )
+    scale = parameters.get("attention_factor")
+    if scale is None:  # as the class's `__init__` chooses
+        weights = parameters.get("mscale"), parameters.get("mscale_all_dim")
+        scale = yarn_get_mscale(factor)
+        if all(weights):
+            scale = yarn_get_mscale(factor, weights[0]) / yarn_get_mscale(factor, weights[1])
+    return YaRNScalingRotaryEmbedding._compute_inv_freq(like, factor), float(scale)
+
+
+def _llama3(parameters: dict[str, Any], dimension: int) -> torch.Tensor:
+    from vllm.model_executor.layers.rotary_embedding.llama3_rope import Llama3RotaryEmbedding
+
+    like: Any = object.__new__(Llama3RotaryEmbedding)  # its method asks its parent's, so no other object will do
+    like.__dict__.update(
+        rotary_dim=dimension,
+        scaling_factor=parameters["factor"],
+        low_freq_factor=parameters["low_freq_factor"],
+        high_freq_factor=parameters["high_freq_factor"],
+        orig_max_position=parameters["original_max_position_embeddings"],
+    )
+    found: torch.Tensor = Llama3RotaryEmbedding._compute_inv_freq(like, parameters["rope_theta"])
+    return found
+
+
+def _longrope(parameters: dict[str, Any], dimension: int) -> torch.Tensor:
+    from vllm.model_executor.layers.rotary_embedding.phi3_long_rope_scaled_rope import Phi3LongRoPEScaledRotaryEmbedding
+
+    like = SimpleNamespace(base=parameters["rope_theta"], rotary_dim=dimension)
+    found: torch.Tensor = Phi3LongRoPEScaledRotaryEmbedding._compute_inv_freq(like, parameters["long_factor"])
+    return found

@@ -13,6 +13,7 @@ from evalkit.rope import RopeModel, RopeSetting, Rotation, rotation
 
 from .._base import GenerationRequest
 from .._planned import check_planned
+from .._released import released_setting
 from ._rope import RotaryTable, read_tables, write_tables
 
 __all__ = ["check_rotation", "put_in_force", "read_rotations", "within_length"]
@@ -33,11 +34,12 @@ def within_length(rope: RopeSetting, card: Card, requests: Sequence[GenerationRe
 
 def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     """Switch a started engine to a setting in place; keys rotated under the one before are forgotten."""
-    setting = rope if rope.rope_type != "native" else _native_setting(card)
+    setting = rope if rope.rope_type != "native" else released_setting(card)
     if setting is None:
         raise UserError(
             f"{card.name}: no spec expresses its own RoPE, so evalkit cannot set it in vLLM: start another run for it"
         )
+    _refuse_scaled_softmax(setting, card, is_native=rope.rope_type == "native")
     tables = [table for worker in engine.apply_model(functools.partial(read_tables, positions=())) for table in worker]
     odd = sorted({table.kind for table in tables if not table.is_plain})
     if odd or not tables:
@@ -46,6 +48,20 @@ def put_in_force(engine: Any, rope: RopeSetting, card: Card) -> None:
     engine.apply_model(functools.partial(write_tables, parameters=setting.parameters()))
     if not engine.reset_prefix_cache():
         raise RuntimeError("vLLM kept its prefix cache over a change of the RoPE setting")
+
+
+def _refuse_scaled_softmax(setting: RopeSetting, card: Card, *, is_native: bool) -> None:
+    """Raise `UserError` where latent attention would scale its softmax by a YaRN option, which no table holds.
+
+    vLLM's class (`deepseek_v2.py`) does when it is loaded under "yarn" with `mscale_all_dim`; the engine was started
+    without.
+    """
+    is_latent = card.architecture.head_dim is None and card.architecture.rotary_dim is not None
+    if is_latent and setting.rope_type == "yarn" and (is_native or "mscale_all_dim" in dict(setting.options)):
+        raise UserError(
+            f"{card.name}: its attention scales the softmax by mscale_all_dim, which evalkit cannot set in a running "
+            "vLLM; only --rope native works, in a run of its own"
+        )
 
 
 def read_rotations(engine: Any) -> list[Rotation]:
@@ -66,7 +82,7 @@ def check_rotation(engine: Any, card: Card, rope: RopeSetting, planned: RopeMode
     tables = [
         table for worker in engine.apply_model(functools.partial(read_tables, positions=positions)) for table in worker
     ]
-    expected = rope if rope.rope_type != "native" else _native_setting(card)
+    expected = rope if rope.rope_type != "native" else released_setting(card)
     for table in tables:
         if table.rows < window:
             raise UserError(
@@ -78,19 +94,6 @@ def check_rotation(engine: Any, card: Card, rope: RopeSetting, planned: RopeMode
         if expected is not None and table.is_plain:
             _compare(table, expected)
     return expected is not None and bool(tables) and all(table.is_plain for table in tables)
-
-
-def _native_setting(card: Card) -> RopeSetting | None:
-    """What a model was released with, as its card says it.
-
-    None where no spec expresses it, or not alone: YaRN has more parameters than its factor.
-    """
-    if card.rope.theta is None:
-        return None
-    if card.rope.scaling is None:
-        return RopeSetting("default", card.rope.theta)
-    kind, _, factor = card.rope.scaling.partition(":")
-    return RopeSetting("linear", card.rope.theta, float(factor)) if kind == "linear" else None
 
 
 def _compare(table: RotaryTable, setting: RopeSetting) -> None:

@@ -92,7 +92,14 @@ class SampleRecord(StoredRecord):
     error: str | None
     """Why there is no answer. Such a sample is tried again and never scored."""
     rope: str
-    """RoPE setting that was in force."""
+    """RoPE setting that was in force; prompts with the same one are a group."""
+    rope_spec: str | None = None
+    """Condition that was asked for (`dynamic:8`); null in records of older releases."""
+    rope_multiplier: float | None = None
+    """m: by how much the rule stretched at the length of this prompt, 1 = not at all; null where it has no such number
+    (`native`, `llama3`, `longrope`), and in records of older releases."""
+    rope_base: float | None = None
+    """Effective base of the rotation; null where it is the model's own, and in records of older releases."""
     preview: str
     """First and last characters of the prompt, for people."""
     identity_digest: str = ""
@@ -137,8 +144,10 @@ class Manifest(StoredRecord):
         return max(1, min(found, MOST_DRAWS)) if isinstance(found, int) else 1
 
 
-def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str) -> SampleRecord:
-    """The record of one generated (or failed) step."""
+def sample_record(
+    prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str, rope_spec: str | None = None
+) -> SampleRecord:
+    """The record of one generated (or failed) step; `rope_spec` is the RoPE condition that was asked for."""
     is_failed = completion.error is not None
     thoughts = completion.reasoning
     return SampleRecord(
@@ -161,6 +170,9 @@ def sample_record(prompt: PlannedPrompt, completion: Completion, attempt: int, p
         lost_to=completion.lost_to,
         error=completion.error,
         rope=prompt.rope.key,
+        rope_spec=rope_spec,
+        rope_multiplier=prompt.rope.multiplier,
+        rope_base=prompt.rope.base,
         preview=preview,
     )
 

@@ -1,0 +1,128 @@
+"""`evalkit rope curve`: what it prints and writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+SaveModel = Callable[..., Path]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """Five documents."""
+    folder = tmp_path / "text"
+    folder.mkdir()
+    for number in range(5):
+        words = " ".join(f"word{(7 * number + 3 * place) % 100}" for place in range(60 + number))
+        (folder / f"{number}.txt").write_text(words)
+    return folder
+
+
+def test_a_curve_has_tables_figures_and_json(
+    evalkit: Command, save_model: SaveModel, text: Path, tmp_path: Path
+) -> None:
+    """Bases are specs; all figures of several bases at several lengths are drawn."""
+    model, out = save_model(max_position_embeddings=48), tmp_path / "out"
+
+    done = evalkit(
+        *("rope", "curve", model, "--text", text, "--spec", "none", "--spec", "dynamic:2,4", "--base", "5000, 320000"),
+        *("--lengths", "32,64", "--out", out, "--json", tmp_path / "curve.json"),
+    )
+
+    assert 0 == done.code, done
+    found = json.loads((tmp_path / "curve.json").read_text())
+    assert found == json.loads((out / "curve.json").read_text())
+    specs = ["none", "dynamic:2", "dynamic:4", "base:5000", "base:320000"]
+    assert specs == [spec["spec"] for spec in found["specs"]]
+    assert specs == [line.split()[0] for line in done.out.splitlines()[-5:]]
+    assert "nats (natural logarithm) per token" in found["definitions"]["loss"]
+    assert 11 == len((out / "tables" / "curve.csv").read_text().splitlines())
+    assert {"curve.csv", "curve.md", "curve.tex"} == {path.name for path in (out / "tables").iterdir()}
+    assert {f"perplexity-{name}.{kind}" for name in ("by-base", "by-length", "map") for kind in ("png", "svg")} == {
+        path.name for path in (out / "figures").iterdir()
+    }
+    assert "perplexity = e to the mean of -ln p over the tokens of a window (nats per token)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--spec", "none", "--lengths", "64,32"], "--lengths 64,32: must rise, such as 512,1024,2048"),
+        (["--spec", "none", "--lengths", "1,32"], "--lengths 1: a window needs 2 tokens or more"),
+        (["--spec", "none", "--lengths", "32.5"], "--lengths 32.5: 32.5 is no number of tokens"),
+        (["--spec", "none", "--lengths", "many"], "--lengths many: expected numbers"),
+        (["--spec", "none", "--lengths", "500000,1000000"], "no length can be measured: the longest document has"),
+        (["--lengths", "32"], "no RoPE condition named: give --spec, or --base"),
+        (["--base", "1", "--lengths", "32"], "base:1: a base must be above 1"),
+        (["--base", "0.5,10000", "--lengths", "32"], "'0.5' is no base; give numbers above 1"),
+        (["--base", "10000,", "--lengths", "32"], "'' is no base; give numbers above 1"),
+        (["--spec", "none", "--spec", "none", "--lengths", "32"], "none is named twice"),
+        (["--spec", "base:5000", "--base", "5000", "--lengths", "32"], "base:5000 is named twice"),
+        (["--spec", "linear:0.5", "--lengths", "32"], "RoPE spec 'linear:0.5' is not one of native, none"),
+        (["--spec", "none", "--lengths", "32", "--stride", "4"], "--stride is for --windows sliding"),
+        (["--spec", "none", "--lengths", "32", "--windows", "slides"], "unknown --windows 'slides': did you mean"),
+        (["--spec", "none", "--lengths", "32", "--limit", "0"], "--limit 0: must be 1 or more"),
+        (["--spec", "none", "--lengths", "32", "--dtype", "int4"], "--dtype int4: must be one of"),
+        (["--spec", "none", "--lengths", "32", "--out", "text/out"], "lies in the text that is measured"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    complaint: str,
+    evalkit: Command,
+    tiny_model: Path,
+    text: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 2; nothing is left where results would be but an empty folder."""
+    monkeypatch.chdir(text.parent)
+
+    done = evalkit("rope", "curve", tiny_model, "--text", "text", *arguments)
+
+    assert complaint in done.complaint
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xff\xfeword", "not UTF-8 (byte 1); convert the file"),
+        (b"", "empty; name a file"),
+        (b"\xef\xbb\xbf", "no text in it"),
+    ],
+)
+def test_a_text_that_cannot_be_read_is_said(
+    content: bytes, complaint: str, evalkit: Command, tiny_model: Path, tmp_path: Path
+) -> None:
+    """With its name."""
+    (tmp_path / "story.txt").write_bytes(content)
+
+    done = evalkit(
+        *("rope", "curve", tiny_model, "--text", tmp_path / "story.txt"),
+        *("--spec", "none", "--lengths", "32", "--out", tmp_path / "out"),
+    )
+
+    assert "story.txt" in done.last_complaint and complaint in done.last_complaint
+
+
+def test_models_that_cannot_be_measured_are_refused(
+    evalkit: Command, save_model: SaveModel, text: Path, tmp_path: Path
+) -> None:
+    """A server, a model without a rotary embedding, and one with a scaling that nobody said to replace."""
+    learned = save_model(kind="OPT", ffn_dim=64, word_embed_proj_dim=32)
+    scaled = save_model(rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0})
+    rest = ("--text", text, "--spec", "dynamic:4", "--lengths", "32", "--out", tmp_path / "out")
+
+    server, plain, released = (
+        evalkit("rope", "curve", model, *rest) for model in ("http://127.0.0.1:9/v1", learned, scaled)
+    )
+
+    assert "no server tells how likely each token of a given text is" in server.last_complaint
+    assert "--spec dynamic:4 needs rope.theta" in plain.last_complaint
+    assert "was released with scaling linear:2, which this would replace" in released.last_complaint
+    assert 0 == evalkit("rope", "curve", scaled, *rest, "--rope-replaces-native").code
