@@ -49,7 +49,7 @@ __all__ = ["SHARE", "PlannedSweep", "carry_out_sweep", "check_share", "plan_swee
 SHARE = 0.85
 """Of the reference score that an effective length keeps. RULER's is a fixed 85.6%, the score of Llama-2-7B at 4,096
 tokens (Hsieh et al. 2024, arXiv 2404.06654, section 4); a share is one for every benchmark and model."""
-GRID_DEFAULTS = {"depths": "0:100:50", "repeats": "10"}
+GRID_DEFAULTS = {"depths": "25,75", "repeats": "10"}
 """Of grids in a sweep, which has several specs to pay for: few depths, because differences between specs seldom hang on
 them, and the haystacks that an interval needs."""
 OWN = (SWEEP_FILE, "tables", "figures")
