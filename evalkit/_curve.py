@@ -43,7 +43,7 @@ from evalkit.perplexity import (
 from evalkit.printable import counted
 from evalkit.prompts import TokenIds
 from evalkit.rope import RopeSetting, RopeSpec, parse_rope
-from evalkit.runs import Monitor, Session, environment, open_model, rope_facts, tell
+from evalkit.runs import Monitor, Session, environment, named_as_spec, open_model, rope_facts, tell
 from evalkit.settings import RunSettings
 
 __all__ = ["CurveRequest", "OpenCurve", "measure_curve", "open_curve"]
@@ -130,10 +130,8 @@ def open_curve(request: CurveRequest, monitor: Monitor | None = None) -> OpenCur
     tell(monitor, f"reading {request.settings.model}")
     session = open_model(request.settings, refusals=REFUSED)
     for spec in request.specs:
-        try:
+        with named_as_spec():
             replace(session, rope=spec).check_rope()
-        except UserError as error:  # as the flag of this verb is called
-            raise type(error)(str(error).replace("--rope ", "--spec ")) from error
     beginning = tuple(session.tokenizer.start([], is_wrapped=False))
     rule = WindowRule(request.windows, request.lengths, beginning, request.stride)
     rule.check()
@@ -150,6 +148,7 @@ def open_curve(request: CurveRequest, monitor: Monitor | None = None) -> OpenCur
 def _check_request(request: CurveRequest) -> None:
     if is_address(request.settings.model):  # before anybody asks there
         raise UserError(f"{request.settings.model}: {REFUSED['endpoint']}")
+    request.settings.check_together()
     names = [str(spec) for spec in request.specs]
     if not names:
         raise UserError("no RoPE condition named: give --spec, or --base")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,6 +14,7 @@ from evalkit.cards import Card
 from evalkit.errors import RunConflictError, UserError, shown
 from evalkit.files import json_text, write_text
 from evalkit.planning import Plan
+from evalkit.printable import counted
 from evalkit.reports import Palette, ScoredRun, draw_sweep, write_sweep_tables
 from evalkit.rope import RopeSpec, parse_ropes
 from evalkit.runs import (
@@ -25,8 +26,10 @@ from evalkit.runs import (
     conflict_with,
     holds_files,
     listed,
+    named_as_spec,
     open_session,
     read_manifest,
+    read_records_of_run,
     resolve_model,
     tell,
 )
@@ -39,6 +42,7 @@ from evalkit.sweeps import (
     Sweep,
     default_lengths,
     longest_inside,
+    read_sweep,
     sweep_benchmark,
 )
 from evalkit.tasks import SizedBenchmark, load_benchmark, load_spec, option_numbers
@@ -83,9 +87,11 @@ def read_specs(texts: Sequence[str]) -> list[RopeSpec]:
     specs = [spec for text in texts for spec in parse_ropes(text)]
     if not specs:
         raise UserError("no RoPE spec named: --spec none --spec dynamic:2,4,8; the first one is the reference")
-    twice = next((spec for index, spec in enumerate(specs) if spec in specs[:index]), None)
-    if twice is not None:
-        raise UserError(f"RoPE spec {twice} is named twice; leave one out")
+    for index, spec in enumerate(specs):
+        first = next((each for each in specs[:index] if each.means(spec) or str(each) == str(spec)), None)
+        if first is not None:
+            ways = "" if str(first) == str(spec) else f", the first time as {first}"
+            raise UserError(f"RoPE spec {spec} is named twice{ways}; leave one out")
     return specs
 
 
@@ -100,7 +106,9 @@ def plan_sweep(
     settings: RunSettings, specs: Sequence[RopeSpec], share: float = SHARE, monitor: Monitor | None = None
 ) -> PlannedSweep:
     """Find and check everything; nothing is run or written. Raises `UserError` for the first thing that is wrong."""
-    settings.check()
+    with named_as_spec():
+        for spec in specs:
+            replace(settings, rope=str(spec)).check()
     resolved, card = resolve_model(settings)
     names = [load_spec(each).name for each in settings.benchmarks]
     options, asked_lengths, notes = _with_lengths(resolved, card)
@@ -110,8 +118,9 @@ def plan_sweep(
         out = folder / _folder_name(str(spec))
         below = out if len(names) > 1 else out / names[0]  # so that a benchmark more finds those that are there
         given = replace(settings, rope=str(spec), options=options, out=below)
-        sessions[str(spec)] = open_session(given, monitor)
-        sessions[str(spec)].check_rope()
+        with named_as_spec():
+            sessions[str(spec)] = open_session(given, monitor)
+            sessions[str(spec)].check_rope()
     _check_folder(folder, sessions)
     return PlannedSweep(folder, sessions, check_share(share), asked_lengths, notes)
 
@@ -168,9 +177,11 @@ def _room(named: str, settings: RunSettings) -> int | None:
 
 def _check_folder(folder: Path, sessions: Mapping[str, Session]) -> None:
     """Raise `UserError` where the folder holds something else, or runs that are not of this sweep."""
+    if folder.exists() and not folder.is_dir():
+        raise RunConflictError(f"{folder}: is a file; give --out a folder")
     names = holds_files(folder) if folder.is_dir() else []
-    others = [name for name in names if name not in OWN and _runs_in(folder / name)]
-    if MANIFEST in names or (names and SWEEP_FILE not in names and not others):
+    others = [name for name in names if name not in OWN and _is_of_spec(folder / name)]
+    if not _may_be_written(folder, names, {*others, *map(_folder_name, sessions)}):
         raise RunConflictError(
             f"{folder}: holds {listed(names)} and no sweep of evalkit, so nothing is written there; give --out a new "
             "or empty folder"
@@ -181,6 +192,29 @@ def _check_folder(folder: Path, sessions: Mapping[str, Session]) -> None:
     first = next(iter(sessions.values()))
     for run in (run for name in others for run in _runs_in(folder / name) if run not in own):
         _check_other(run, first.jobs)
+
+
+def _may_be_written(folder: Path, names: Sequence[str], of_specs: Set[str]) -> bool:
+    """Whether a folder that holds `names` is empty, or a sweep's; one that was stopped early has no `sweep.json`."""
+    if not names:
+        return True
+    is_begun = not of_specs.isdisjoint(names)
+    if MANIFEST in names or not (is_begun or _is_sweep(folder)):
+        return False
+    return SWEEP_FILE in names or set(names) <= of_specs | set(OWN)
+
+
+def _is_sweep(folder: Path) -> bool:
+    try:
+        read_sweep(folder)
+    except UserError:
+        return False
+    return True
+
+
+def _is_of_spec(folder: Path) -> bool:
+    """Whether the folder holds runs under the spec that it is named after."""
+    return any(_folder_name(str(read_manifest(run).identity.get("rope"))) == folder.name for run in _runs_in(folder))
 
 
 def _runs_in(folder: Path) -> list[Path]:
@@ -211,6 +245,7 @@ def carry_out_sweep(planned: PlannedSweep, monitor: Monitor, palette: Palette = 
     failed = 0
     with SeveralRuns(planned.sessions, monitor) as runs:
         runs.plan()
+        _check_held(planned, runs.plans)
         for spec in planned.sessions:
             failed += runs.execute(spec).failed
         plans = runs.plans
@@ -243,6 +278,29 @@ def carry_out_sweep(planned: PlannedSweep, monitor: Monitor, palette: Palette = 
     draw_sweep(planned.folder, sweep, {name: _scored(planned, name, sides) for name in benchmarks}, palette)
     tell(monitor, "")
     return sweep, failed
+
+
+def _check_held(planned: PlannedSweep, plans: Mapping[str, Plan]) -> None:
+    """Raise where runs of an earlier, larger sweep hold samples that others would lack, whose scores would not compare.
+
+    A run's own scores, and bars of them, are of all samples in its folder.
+    """
+    held: dict[str, dict[str, frozenset[str]]] = {}
+    for spec, session in planned.sessions.items():
+        for job in session.jobs:
+            asked = {prompt.sample_id for prompt in plans[spec].prompts if prompt.benchmark == job.name}
+            answered = {record.id for record in read_records_of_run(job.folder) if record.error is None}
+            held.setdefault(job.name, {})[spec] = frozenset(answered - asked)
+    for name, more in held.items():
+        least = min(more, key=lambda spec: len(more[spec]))
+        lacking = frozenset[str]().union(*more.values()) - more[least]
+        if lacking:
+            most = max(more, key=lambda spec: len(more[spec] & lacking))
+            raise RunConflictError(
+                f"{planned.folder}: holds answers of {name} under {most} to {counted(len(lacking), 'sample')} that are "
+                f"not asked for now and that {least} lacks, so their scores would not compare; ask for the same "
+                "samples as then, or give this sweep its own --out"
+            )
 
 
 def _sides(session: Session, monitor: Monitor, palette: Palette) -> dict[str, Side]:

@@ -158,6 +158,11 @@ class CurveFolder:
             raise RunConflictError(f"{self.folder}: is a file; give --out a folder")
         names = holds_files(self.folder)
         if names and self._manifest() is None:
+            if LOG in names:
+                raise DataError(
+                    f"{self.folder / MANIFEST}: missing or damaged, so nothing says what {LOG} measured; put it back, "
+                    "or give --out a new folder"
+                )
             raise RunConflictError(
                 f"{self.folder}: holds {listed(names)} and is no curve of evalkit, so nothing is written there; give "
                 "--out a new or empty folder"
@@ -177,7 +182,7 @@ class CurveFolder:
         return found
 
     def _check_identity(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        for field in sorted(old.keys() | new.keys()):
+        for field in dict.fromkeys([*new, *old]):  # the model first: where it is another one, so is much else
             before, now = old.get(field), json.loads(json.dumps(new.get(field)))
             if isinstance(before, dict) and isinstance(now, dict) and before != now:
                 part = next(name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name))

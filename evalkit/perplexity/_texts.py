@@ -53,7 +53,7 @@ class Document:
         texts = _pieces(iter([self.text]) if self.text is not None else _characters(self.path))
         for number, text in enumerate(texts):
             ids = encode_inside(tokenizer, [text])[0] if number else tokenizer.encode(text)
-            yield TokenPiece(token_array(ids), len(text.encode("utf-8", "surrogatepass")))
+            yield TokenPiece(token_array(ids), len(text.encode()))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Texts:
             yield Document(name, path)
             return
         for record in read_records(path):
-            yield Document(f"{name}:{record.line}", path, require(record, "text", str))
+            yield Document(f"{name}:{record.line}", path, _whole(require(record, "text", str), f"{path}:{record.line}"))
 
     def _name(self, path: Path) -> str:
         return path.name if path == self.place else path.relative_to(self.place).as_posix()
@@ -110,6 +110,18 @@ def find_texts(place: Path) -> Texts:
     if not any(path.stat().st_size for path in found):
         raise DataError(f"--text {place}: empty; name a file with a text in it, or a folder of such")
     return Texts(place, tuple(found))
+
+
+def _whole(text: str, place: str) -> str:
+    """The text; `DataError` where it holds half a surrogate pair, which JSON can escape and no tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{place}: field 'text' holds half a character (a lone surrogate) at character {error.start + 1:,}; repair "
+            "or remove the line"
+        ) from None
+    return text
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from evalkit.settings import RunSettings, read_settings
 from ._identity import environment
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._rotary import recorded_rotation, rope_facts, rope_model
+from ._rotary import named_as_spec, recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
 from ._session import Job, Session, check_live, of_several, open_model, open_session
 from ._several import SeveralRuns
@@ -64,6 +64,7 @@ __all__ = [
     "manifest_note",
     "misfit",
     "misfit_refusal",
+    "named_as_spec",
     "of_several",
     "open_model",
     "open_session",

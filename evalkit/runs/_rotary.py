@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from evalkit.cards import Card, longrope_of, positions_without_rope
@@ -20,7 +22,7 @@ from evalkit.rope import (
     stacked_refusal,
 )
 
-__all__ = ["recorded_rotation", "rope_facts", "rope_model"]
+__all__ = ["named_as_spec", "recorded_rotation", "rope_facts", "rope_model"]
 
 LEAST_TURNED = 2  # base · m^(d/(d−2)) is nothing for d = 2
 BY_LENGTH = {"dynamic", "dynamic-yarn", "longrope"}
@@ -36,7 +38,8 @@ def rope_model(card: Card, rope: RopeSpec, *, is_stacked: bool = False) -> RopeM
         return None
     if (instead := positions_without_rope(card)) is not None:
         raise UserError(
-            f"{card.name}: --rope {rope}: the model has no rotary embedding: it uses {instead}; leave --rope out"
+            f"{card.name}: --rope {rope}: the model has no rotary embedding: it uses {instead}; it "
+            "runs with --rope native only"
         )
     base, dimension = card.rope.theta, card.turned_dimensions
     if base is None or dimension is None:
@@ -91,6 +94,16 @@ def _long_rope(card: Card, rope: RopeSpec) -> LongRope | None:
             "config.json of its weights on this machine, which has none"
         )
     return LongRope(*factors)
+
+
+@contextmanager
+def named_as_spec() -> Iterator[None]:
+    """Errors raised inside name the condition as verbs do that take several: `--spec`, where a run has `--rope`."""
+    try:
+        yield
+    except UserError as error:
+        error.args = tuple(re.sub(r"--rope(?![\w-])", "--spec", str(each)) for each in error.args)
+        raise
 
 
 def rope_facts(card: Card, rope: RopeSpec, *, is_stacked: bool = False) -> dict[str, Any]:

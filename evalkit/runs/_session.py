@@ -137,9 +137,9 @@ class Session:
             return
         shown = "a scaling of its own" if released == "native" else f"scaling {released}"
         raise UserError(
-            f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; leave --rope "
-            "out to run it as released, add --rope-replaces-native to switch its own off, or --rope-stacks-on-native "
-            "to keep it beneath"
+            f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; "
+            "--rope native runs it as released, --rope-replaces-native switches its own off, and "
+            "--rope-stacks-on-native keeps it beneath"
         )
 
 

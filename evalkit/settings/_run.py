@@ -61,11 +61,11 @@ class RunSettings:
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F, base:B…")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
-    rope_mode: Annotated[str, Flag("effective-base, or engine: what the engine itself makes of --rope.")] = (
+    rope_mode: Annotated[str, Flag("effective-base, or engine: what the engine itself makes of the RoPE spec.")] = (
         "effective-base"
     )
-    rope_replaces_native: Annotated[bool, Flag("Let --rope replace the scaling a model was released with.")] = False
-    rope_stacks_on_native: Annotated[bool, Flag("Put --rope on top of the scaling a model was released with.")] = False
+    rope_replaces_native: Annotated[bool, Flag("Let a RoPE spec replace the scaling of the released model.")] = False
+    rope_stacks_on_native: Annotated[bool, Flag("Put a RoPE spec on top of the scaling of the released model.")] = False
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
     chat_args: Annotated[
         Mapping[str, str],
@@ -130,7 +130,9 @@ class RunSettings:
         """Raise `UserError` where an engine's own rule is asked for and there is none, or nothing to round."""
         flag = f"{_flag('rope_mode')} {self.rope_mode}"
         if self.rope_mode == "engine" and self.rope == "native":
-            raise UserError(f"{flag} is for a spec that the engine is told, and native tells it none; add --rope SPEC")
+            raise UserError(
+                f"{flag} is for a spec that the engine is told, and {_flag('rope')} native tells it none; name another"
+            )
         if self.rope_mode == "engine" and self.rope_stacks_on_native:
             raise UserError(f"{flag}: an engine has one rule; leave {_flag('rope_stacks_on_native')} out")
         if self.rope_mode == "engine" and self.rope_grid is not None:

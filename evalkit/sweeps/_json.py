@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from evalkit.errors import DataError, UserError, one_line
+from evalkit.errors import DataError, UserError, one_line, shown
 from evalkit.reading import read_json
 
 from ._bootstrap import DRAWS
 from ._sweep import Sweep
 
-__all__ = ["SWEEP_FILE", "read_sweep", "sweep_json"]
+__all__ = ["SWEEP_FILE", "holds_sweep", "read_sweep", "sweep_json"]
 
 SCHEMA = 1
 SWEEP_FILE = "sweep.json"
@@ -49,16 +49,24 @@ def _own(spec: dict[str, Any]) -> dict[str, Any]:
     return {name: spec[name] for name in OF_A_SPEC}
 
 
+def holds_sweep(folder: Path) -> bool:
+    """Whether a sweep was written there; a name that no folder can have is none."""
+    try:
+        return (folder / SWEEP_FILE).is_file()
+    except OSError:
+        return False
+
+
 def read_sweep(folder: Path) -> Sweep:
     """The sweep that a folder holds; `UserError` where there is none, or one of a later release."""
     path = folder / SWEEP_FILE
-    if not path.is_file():
+    if not holds_sweep(folder):
         raise UserError(f"{folder}: no sweep (it has no {SWEEP_FILE}); `evalkit rope sweep --out {folder}` makes one")
     said = read_json(path)
     try:
         if said["schema"] != SCHEMA:
             raise DataError(f"{path}: schema {said['schema']!r:.20}, and this release reads {SCHEMA}: update evalkit")
-        return TypeAdapter(Sweep).validate_python(
+        found = TypeAdapter(Sweep).validate_python(
             {name: said[name] for name in ("model", "title", "window", "share", "notes")}
             | {
                 "specs": list(said["specs"]),
@@ -75,3 +83,20 @@ def read_sweep(folder: Path) -> Sweep:
         )
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not what a sweep writes ({one_line(error, 120)}); run the sweep again") from error
+    if fault := _fault(found):
+        raise DataError(f"{path}: not what a sweep writes ({fault}); run the sweep again")
+    return found
+
+
+def _fault(sweep: Sweep) -> str | None:
+    """What is wrong with a sweep whose fields are of the right kinds."""
+    if not sweep.specs or not sweep.benchmarks:
+        return "no spec in it" if not sweep.specs else "no benchmark in it"
+    folders = (spec.folder for each in sweep.benchmarks.values() for spec in each.specs.values())
+    outside = next((each for each in folders if "\0" in each or not _is_below(each)), None)
+    return None if outside is None else f"{shown(outside)} is no folder below it"
+
+
+def _is_below(folder: str) -> bool:
+    path = PurePosixPath(folder)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts

@@ -68,6 +68,10 @@ def test_a_curve_has_tables_figures_and_json(
         (["--spec", "none", "--lengths", "32", "--stride", "4"], "--stride is for --windows sliding"),
         (["--spec", "none", "--lengths", "32", "--windows", "slides"], "unknown --windows 'slides': did you mean"),
         (["--spec", "none", "--lengths", "32", "--limit", "0"], "--limit 0: must be 1 or more"),
+        (
+            ["--spec", "none", "--lengths", "32", "--rope-replaces-native", "--rope-stacks-on-native"],
+            "switched off or kept beneath, not both",
+        ),
         (["--spec", "none", "--lengths", "32", "--dtype", "int4"], "--dtype int4: must be one of"),
         (["--spec", "none", "--lengths", "32", "--out", "text/out"], "lies in the text that is measured"),
     ],
@@ -110,6 +114,34 @@ def test_a_text_that_cannot_be_read_is_said(
     assert "story.txt" in done.last_complaint and complaint in done.last_complaint
 
 
+def test_half_a_character_of_a_record_is_said(evalkit: Command, tiny_model: Path, tmp_path: Path) -> None:
+    """JSON can escape one; no tokenizer takes it."""
+    (tmp_path / "story.jsonl").write_text(json.dumps({"text": "word " * 99}) + '\n{"text": "so \\ud83d"}\n')
+
+    done = evalkit(
+        *("rope", "curve", tiny_model, "--text", tmp_path / "story.jsonl"),
+        *("--spec", "none", "--lengths", "32", "--out", tmp_path / "out"),
+    )
+
+    assert "story.jsonl:2: field 'text' holds half a character (a lone surrogate) at character 4" in done.last_complaint
+
+
+def test_a_scaling_can_stay_beneath(evalkit: Command, save_model: SaveModel, text: Path, tmp_path: Path) -> None:
+    """As in a run: inside the window that it makes, the model as released; beyond, another base within its rule."""
+    scaling = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10_000.0}
+    model = save_model(max_position_embeddings=48, rope_parameters=scaling)
+    specs = ("--spec", "native", "--spec", "dynamic:2")
+
+    done = evalkit(
+        *("rope", "curve", model, "--text", text, *specs, "--lengths", "32,128", "--rope-stacks-on-native"),
+        *("--out", tmp_path / "out"),
+    )
+
+    assert 0 == done.code, done
+    rows = [json.loads(line) for line in (tmp_path / "out/windows.jsonl").read_text().splitlines()]
+    assert {"native", "linear"} == {row["rope"].partition("/")[0] for row in rows}
+
+
 def test_models_that_cannot_be_measured_are_refused(
     evalkit: Command, save_model: SaveModel, text: Path, tmp_path: Path
 ) -> None:
@@ -123,6 +155,6 @@ def test_models_that_cannot_be_measured_are_refused(
     )
 
     assert "no server tells how likely each token of a given text is" in server.last_complaint
-    assert "--spec dynamic:4 needs rope.theta" in plain.last_complaint
+    assert "it uses learned positions; it runs with --spec native only" in plain.last_complaint
     assert "was released with scaling linear:2, which this would replace" in released.last_complaint
     assert 0 == evalkit("rope", "curve", scaled, *rest, "--rope-replaces-native").code

@@ -107,6 +107,27 @@ def test_two_writers_are_one_too_many(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", None])
+def test_a_lost_manifest_is_said_beside_a_log(tmp_path: Path, content: bytes | None) -> None:
+    """It is a curve's folder all the same, and what is missing has a name."""
+    (tmp_path / "windows.jsonl").write_bytes(b"{}\n")
+    if content is not None:
+        (tmp_path / "manifest.json").write_bytes(content)
+
+    with pytest.raises(UserError, match=r"manifest.json: missing or damaged.*put it back"), CurveFolder(tmp_path):
+        pass
+
+
+def test_another_model_is_named_before_what_differs_with_it(tmp_path: Path) -> None:
+    """Beginning and tokenizer are another one's too."""
+    with CurveFolder(tmp_path) as folder:
+        folder.open_as({"model": "a", "beginning": [1]}, {})
+    (tmp_path / "windows.jsonl").touch()
+
+    with CurveFolder(tmp_path) as folder, pytest.raises(RunConflictError, match=r"another model \(a, now b\)"):
+        folder.open_as({"model": "b", "beginning": []}, {})
+
+
 def test_a_manifest_of_a_later_release_is_refused(tmp_path: Path) -> None:
     """Its fields may mean other things."""
     filled(tmp_path, 1)

@@ -57,7 +57,7 @@ def test_a_run_needs_benchmarks_and_its_values_do_not() -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({}, "native tells it none; add --rope SPEC"),
+        ({}, "--rope native tells it none; name another"),
         ({"rope": "dynamic:4", "rope_grid": 1.02}, "leave --rope-grid out"),
         ({"rope": "dynamic:4", "rope_stacks_on_native": True}, "leave --rope-stacks-on-native out"),
     ],

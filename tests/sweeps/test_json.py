@@ -57,12 +57,23 @@ def test_the_table_has_one_row_per_cell(made: Sweep) -> None:
 @pytest.mark.parametrize(
     "change, problem",
     [({"schema": 2}, "schema 2, and this release reads 1"), ({"specs": 3}, "not what a sweep writes"),
-     ({"window": "long"}, "not what a sweep writes")],
+     ({"window": "long"}, "not what a sweep writes"), ({"specs": {}}, "no spec in it"),
+     ({"benchmarks": {}}, "no benchmark in it")],
 )  # fmt: skip
 def test_another_file_is_refused(made: Sweep, tmp_path: Path, change: dict[str, object], problem: str) -> None:
     """One line, with the file's name."""
     with pytest.raises(UserError, match=problem):
         read_sweep(written(tmp_path, made.to_json() | change))
+
+
+@pytest.mark.parametrize("folder", ["../none", "/etc", "", "a\0b"])
+def test_runs_outside_the_folder_are_refused(made: Sweep, tmp_path: Path, folder: str) -> None:
+    """Whatever the file says, scores are read in the sweep's folder alone."""
+    said = made.to_json()
+    said["specs"]["none"]["benchmarks"]["needle"]["folder"] = folder
+
+    with pytest.raises(UserError, match="is no folder below it"):
+        read_sweep(written(tmp_path, said))
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:

@@ -51,10 +51,12 @@ def bars(
 
     Each number as it is printed, with its source. Of a sweep's folder: the overall score of each spec.
     """
+    from evalkit.sweeps import holds_sweep
+
     from ..terminal import check_target, print_json, print_table
 
     check_target(json)
-    if benchmark is not None and (os.sep in benchmark or (Path(benchmark) / "sweep.json").is_file()):
+    if benchmark is not None and (os.sep in benchmark or holds_sweep(Path(benchmark))):
         return _bars_of_sweep(Path(benchmark), models or [], spec or [], out, json)
     measures = _measures(benchmark, models or [], spec or [])
     if json != "-":

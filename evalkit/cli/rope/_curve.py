@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from evalkit.rope import RopeSpec
 
 MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
-TAKEN = ("dtype", "device", "device_map", "adapter", "attention", "trust_remote_code", "rope_replaces_native", "out")
+TAKEN = (
+    "dtype", "device", "device_map", "adapter", "attention", "trust_remote_code", "rope_replaces_native",
+    "rope_stacks_on_native", "out",
+)  # fmt: skip
 
 Card = Annotated[str, typer.Argument(metavar="CARD", help="Card (name or YAML), model folder or hub id (owner/name).")]
 Text = Annotated[

@@ -99,9 +99,10 @@ def _card(name: str) -> Card:
 
 
 def _model(card: Card, spec: RopeSpec) -> RopeModel:
-    from evalkit.runs import rope_model
+    from evalkit.runs import named_as_spec, rope_model
 
-    found = rope_model(card, spec)
+    with named_as_spec():
+        found = rope_model(card, spec)
     assert found is not None  # it is for `native` alone
     return found
 

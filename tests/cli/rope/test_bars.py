@@ -72,6 +72,8 @@ def test_bars_are_as_long_as_the_printed_numbers() -> None:
     [
         (["leval"], "no numbers under several RoPE settings; published under several settings: longbench: index-1.9b"),
         (["nothing"], "unknown benchmark with published scores 'nothing'"),
+        (["x" * 300], "unknown benchmark with published scores"),
+        (["./" + "x" * 300], "no sweep (it has no sweep.json)"),
         (["longbench", "--spec", "yarn"], "RoPE spec 'yarn'"),
     ],
 )

@@ -16,6 +16,7 @@ from evalkit.runs import _several
 from evalkit.sweeps import read_sweep
 
 Command = Callable[..., Any]
+SaveModel = Callable[..., Path]
 
 GRID = ("--lengths", "256,448,1024", "--depths", "0,100", "--repeats", "6")
 SPECS = ("--spec", "none", "--spec", "dynamic:2,4")
@@ -185,6 +186,9 @@ def test_failed_samples_are_left_out_of_all_specs_and_tried_again(
     [
         ((), "no RoPE spec named: --spec none --spec dynamic:2,4,8; the first one is the reference"),
         (("--spec", "dynamic:2,4,2"), "RoPE spec dynamic:2 is named twice; leave one out"),
+        (("--spec", "yarn:2", "--spec", "yarn:2,beta_fast=32"), "is named twice, the first time as yarn:2; leave one"),
+        (("--spec", "dynamic:2", "--spec", "dynamic:2.0000000000000004"), "RoPE spec dynamic:2 is named twice"),
+        (("--spec", "dynamic:2", "--spec", "native", "--rope-mode", "engine"), "--spec native tells it none"),
         (("--spec", "linear:0.5"), "RoPE spec 'linear:0.5' is not one of native, none, linear:F"),
         (("--spec", "nkt:8"), "RoPE spec 'nkt:8' is not one of native, none, linear:F"),
         (("--spec", "none", "--share", "1.5"), "--share 1.5: must be greater than 0, and at most 1"),
@@ -219,6 +223,67 @@ def test_a_folder_with_something_else_is_refused(sweep: Command, bare: Path) -> 
 
     assert "holds thesis.tex and no sweep of evalkit" in sweep(*SPECS, *GRID).last_complaint
     assert ["thesis.tex"] == [path.name for path in (bare / "s").iterdir()]
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "results/of-several/needle/run.json"])
+def test_a_folder_with_another_sweep_or_other_runs_is_refused(begun: Command, bare: Path, name: str) -> None:
+    """A file called as ours, and a project with runs below it: neither makes a folder a sweep's."""
+    project = bare / "project"
+    (project / name).parent.mkdir(parents=True)
+    (project / name).write_bytes((bare / "s/none/needle/run.json").read_bytes())
+    (project / "train.py").touch()
+    before = sorted(project.rglob("*"))
+
+    complaint = begun("--spec", "none", *GRID, "--out", project).last_complaint
+
+    assert "no sweep of evalkit, so nothing is written there" in complaint
+    assert before == sorted(project.rglob("*"))
+
+
+def test_a_file_in_place_of_the_folder_is_refused_before_prompts_are_built(sweep: Command, bare: Path) -> None:
+    """It says what is there."""
+    (bare / "s").touch()
+
+    assert "s: is a file; give --out a folder" == sweep(*SPECS, *GRID).complaint
+
+
+def test_what_a_stopped_sweep_left_is_no_other_folder(sweep: Command, bare: Path) -> None:
+    """Killed before its first run said what it is."""
+    (bare / "s/none/needle").mkdir(parents=True)
+    (bare / "s/none/needle/.lock").touch()
+
+    assert 0 == sweep(*SPECS, *GRID).code
+
+
+def test_specs_of_one_folder_have_the_same_samples(begun: Command, bare: Path) -> None:
+    """Fewer samples are not run under another spec beside those there: the runs' own scores would not compare."""
+    fewer = ("--lengths", "256,448", *GRID[2:])
+    before = records(bare / "s")
+
+    complaint = begun("--spec", "none", "--spec", "yarn:2", *fewer).last_complaint
+
+    assert "under none to 12 samples that are not asked for now and that yarn:2 lacks" in complaint
+    assert before == records(bare / "s")
+    assert 0 == begun("--spec", "none", "--spec", "dynamic:2", *fewer).code
+
+
+def test_the_engines_own_rules_can_be_swept(evalkit: Command, toy: str, save_model: SaveModel, bare: Path) -> None:  # noqa: ARG001
+    """Every record says so, and none is one of the effective base."""
+    grid = ("--lengths", "200,300", "--depths", "50", "--repeats", "1", "--max-new-tokens", "2")
+    specs = ("--spec", "none", "--spec", "dynamic:2", "--spec", "yarn:2")
+    model = save_model(max_position_embeddings=256)
+
+    command = ("rope", "sweep", model, "needle", "--out", "s", *grid, "--rope-mode", "engine")
+
+    assert "--spec ntk:2: transformers has no rule of that name" in evalkit(*command, "--spec", "ntk:2").last_complaint
+    done = evalkit(*command, *specs)
+
+    assert 0 == done.code, done
+    said = {
+        path.parts[-3]: {json.loads(line)["rope"].partition(":")[0] for line in path.read_text("utf-8").splitlines()}
+        for path in (bare / "s").rglob("samples.jsonl")
+    }
+    assert {"none": {"default/base=10000.0"}, "dynamic-2": {"engine"}, "yarn-2": {"engine"}} == said
 
 
 def test_runs_of_other_samples_are_refused_before_anything_runs(begun: Command, bare: Path) -> None:

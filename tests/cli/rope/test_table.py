@@ -76,7 +76,7 @@ def test_json_has_every_number(evalkit: Command, tmp_path: Path) -> None:
         (("--length", "64", "--spec", "native", "index-1.9b"), "--spec native: names no rule"),
         (("--length", "64", "--spec", "longrope", "index-1.9b"), "longrope"),
         (("--length", "64", "--spec", "none", "index-1.9"), "did you mean 'index-1.9b"),
-        (("--length", "64", "--spec", "none", "gpt-4"), "gpt-4: --rope none needs rope.theta"),
+        (("--length", "64", "--spec", "none", "gpt-4"), "gpt-4: --spec none needs rope.theta"),
         (("--length", "64", "--spec", "none"), "CARD"),
         (("--length", "64", "--spec", "none", "index-1.9b", "--json", "no/where.json"), "--json no/where.json"),
     ],
