@@ -17,9 +17,15 @@ __all__ = ["in_python", "python_words"]
 
 # A flag, and the value behind it where one is plain: a number, a placeholder, a word in front of a colon, or one of the
 # words that nothing but a value is.
-_WORDS = r"(?:none|native|float32|bfloat16|float16|hf|vllm|endpoint|(?:linear|ntk|dynamic|yarn|base):[\w.]+)\b"
+_WORDS = (
+    r"(?:none|native|longrope|dynamic-yarn|engine|float32|bfloat16|float16|hf|vllm|endpoint|"
+    r"(?:linear|ntk|dynamic|yarn|llama3|base):[\w.]+)\b"
+)
 _FLAG = re.compile(rf"--([a-z][a-z-]*[a-z])(?:[ =]([^\s;()]+(?=: )|-?\d[\d.]*|[A-Z][A-Z_]+\b|{_WORDS}))?(?![A-Za-z-])")
-_OTHERS = {"format": "output_format", "metric": "metrics", "benchmark": "benchmark", "json": "json"}
+_OTHERS = {
+    "format": "output_format", "metric": "metrics", "benchmark": "benchmark", "json": "json", "spec": "specs",
+    "share": "share",
+}  # fmt: skip
 _SWITCHES = {"ignore-unknown": "ignore_unknown=True"}
 
 

@@ -25,6 +25,8 @@ from evalkit.settings import BenchmarkOptions, RunSettings, settings_of
         ("--base-url http://HOST:PORT/v1", "base_url= http://HOST:PORT/v1"),
         ("see `evalkit run --help` and --limit", "see `evalkit run --help` and limit="),
         ("an unknown --flag-of-others stays", "an unknown --flag-of-others stays"),
+        ("--rope-mode engine with --spec yarn:2: no", "rope_mode=engine with specs=yarn:2: no"),
+        ("--spec longrope needs factors", "specs=longrope needs factors"),
         ("two -- dashes", "two -- dashes"),
     ],
 )
