@@ -10,6 +10,7 @@ from evalkit.sweeps import LengthEstimate, SpecSweep
 
 from ..drawing import SMALL, Look, Sheet, lettered, lines_height, save, text_width
 from ._scene import Scene, draw_lengths, has_upright_names, places
+from ._tables import NOWHERE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,9 +86,9 @@ def _tokens(spec: SpecSweep) -> list[int | None]:
 
 
 def estimate_words(estimate: LengthEstimate) -> str:
-    """`≥ 4,096 (2,048–4,096)`; `none` stands for no tested length."""
-    low, high = ("none" if end is None else f"{end:,}" for end in estimate.ci95)
-    tokens = "none" if estimate.tokens is None else f"{estimate.tokens:,}"
+    """`≥ 4,096 (2,048–4,096)`; `nowhere` stands for no tested length."""
+    low, high = (NOWHERE if end is None else f"{end:,}" for end in estimate.ci95)
+    tokens = NOWHERE if estimate.tokens is None else f"{estimate.tokens:,}"
     return f"{'≥ ' if estimate.is_longest else ''}{tokens} ({low}–{high})" if low != high else tokens
 
 
