@@ -13,6 +13,7 @@ from evalkit._python import CallMonitor, check_list, python_words, read_call, wa
 from evalkit.cards import Card
 from evalkit.errors import RunConflictError, UserError, shown
 from evalkit.files import json_text, write_text
+from evalkit.models import released_setting
 from evalkit.planning import Plan
 from evalkit.reports import Palette, ScoredRun, draw_sweep, write_sweep_tables
 from evalkit.rope import RopeSpec, parse_ropes
@@ -279,6 +280,7 @@ def _asked(planned: PlannedSweep, job: Job, plan: Plan) -> Asked:
         window=planned.card.original_length,
         has_lengths=job.name in planned.asked_lengths,
         settings=dict(_facts(next(iter(planned.sessions.values())), job)),
+        released=released_setting(planned.card),
     )
 
 
