@@ -171,7 +171,6 @@ def pays_from(found: Resampled, spec: int, lengths: Sequence[int], cells: Sequen
             continue
         if abs(moves[0]) < LEAST:  # the same answers throughout: nothing begins to pay here
             low[:, length] = high[:, length] = 0.0
-            is_open[length] = False
         else:
             weight = found.unseen_weight(length)
             low[:, length] -= weight * (moves[0] + TOP)

@@ -112,3 +112,11 @@ def test_a_spec_with_the_same_answers_never_pays() -> None:
     assert LengthEstimate(None, (None, None), False) == pays_from(
         found, 1, LENGTHS, [cell(length, (0, 0)) for length in LENGTHS]
     )
+
+
+def test_the_same_answers_of_four_documents_do_not_say_that_a_spec_never_pays() -> None:
+    """Under five documents the interval is everything that was tested, here too."""
+    found = Resampled(made_points([[RIGHT[:4], WRONG[:4], WRONG[:4]]] * 2))
+    cells = [cell(length, (0, 0)) for length in LENGTHS]
+
+    assert LengthEstimate(None, (512, None), False) == pays_from(found, 1, LENGTHS, cells)
