@@ -10,6 +10,7 @@ from evalkit.sweeps import LengthEstimate, SpecSweep
 
 from ..drawing import SMALL, Look, Sheet, lettered, lines_height, save, text_width
 from ._scene import Scene, draw_lengths, has_upright_names, places
+from ._tables import NOWHERE, UNKNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def length_estimates_figure(scene: Scene, share: float) -> Figure:
         for index, (spec, lines) in enumerate(zip(scene.specs, names, strict=True)):
             middle = head + (index + 0.5) * row
             sheet.write(lines, (0, middle), SMALL, va="center")
-            holds = estimate_words(spec.holds_to) if scene.sweep.has_effective_lengths else "–"
+            holds = estimate_words(spec.holds_to) if scene.sweep.has_effective_lengths else UNKNOWN
             sheet.write([holds], (columns[0], middle), SMALL, va="center")
             pays = "" if spec.pays_from is None else estimate_words(spec.pays_from)
             sheet.write([pays], (columns[1], middle), SMALL, va="center")
@@ -92,9 +93,9 @@ def _tokens(spec: SpecSweep, scene: Scene) -> list[int | None]:
 
 
 def estimate_words(estimate: LengthEstimate) -> str:
-    """`≥ 4,096 (2,048–4,096)`; `nowhere` stands for no tested length, for `none` is a spec."""
-    low, high = ("nowhere" if end is None else f"{end:,}" for end in estimate.ci95)
-    tokens = "nowhere" if estimate.tokens is None else f"{estimate.tokens:,}"
+    """`≥ 4,096 (2,048–4,096)`; `nowhere` stands for no tested length."""
+    low, high = (NOWHERE if end is None else f"{end:,}" for end in estimate.ci95)
+    tokens = NOWHERE if estimate.tokens is None else f"{estimate.tokens:,}"
     return f"{'≥ ' if estimate.is_longest else ''}{tokens} ({low}–{high})" if low != high else tokens
 
 

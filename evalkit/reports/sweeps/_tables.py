@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_footer", "sweep_table", "write_sweep_tables"]
 
-NONE = "nowhere"
+NOWHERE = "nowhere"
 """Shown for no tested length; `none` is a spec."""
 UNKNOWN = "–"
 """Shown where there is no score to hold lengths against."""
@@ -181,4 +181,4 @@ def _length(estimate: LengthEstimate, mark: str) -> str:
 
 
 def _named(tokens: int | None) -> str:
-    return NONE if tokens is None else f"{tokens:,}"
+    return NOWHERE if tokens is None else f"{tokens:,}"
