@@ -154,3 +154,15 @@ def test_bases_can_be_given_one_by_one(evalkit: Command, tiny_model: Path, text:
     )
 
     assert ["base:5000", "base:7000", "base:9000"] == [spec["spec"] for spec in json.loads(done.out)["specs"]]
+
+
+def test_a_curve_of_one_length_says_that_it_has_no_figure(
+    evalkit: Command, tiny_model: Path, text: Path, tmp_path: Path
+) -> None:
+    """Rather than leave the folder without one."""
+    done = evalkit(
+        *("rope", "curve", tiny_model, "--text", text, "--spec", "none", "--spec", "dynamic:2", "--lengths", "32"),
+        *("--out", tmp_path / "out"),
+    )
+
+    assert "no figure: a line takes two --lengths, or two bases" in done.err

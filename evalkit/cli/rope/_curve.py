@@ -109,11 +109,13 @@ def _curve(request: CurveRequest, json: str | None) -> int:
         opened = open_curve(request, monitor)
         found = measure_curve(opened, monitor)
         monitor.stage("writing tables and figures")
-        write_curve(opened.folder, found)
+        drawn = write_curve(opened.folder, found)
     if json != "-":
         print_table(curve_table(found))
     for line in _said(found):
         note(line)
+    if not drawn:
+        note("no figure: a line takes two --lengths, or two bases")
     note(f"results in {opened.folder}")
     if json is not None:
         print_json(found.to_json(), json)
