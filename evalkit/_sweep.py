@@ -26,9 +26,11 @@ from evalkit.runs import (
     conflict_with,
     holds_files,
     listed,
+    of_specs,
     open_session,
     read_manifest,
     resolve_model,
+    spec_words,
     tell,
 )
 from evalkit.settings import RunOptions, RunSettings
@@ -111,8 +113,10 @@ def plan_sweep(
         out = folder / _folder_name(str(spec))
         below = out if len(names) > 1 else out / names[0]  # so that a benchmark more finds those that are there
         given = replace(settings, rope=str(spec), options=options, out=below)
-        sessions[str(spec)] = open_session(given, monitor)
-        sessions[str(spec)].check_rope()
+        with spec_words():
+            session = open_session(given, monitor)
+            session.check_rope()
+        sessions[str(spec)] = replace(session, notes=tuple(map(of_specs, session.notes)))
     _check_folder(folder, sessions)
     return PlannedSweep(folder, sessions, check_share(share), asked_lengths, notes)
 
@@ -314,6 +318,8 @@ def rope_sweep(
     """
     with python_words():
         check_list("specs", specs)
+        if not specs:
+            raise UserError("specs=[]: name conditions, such as ['none', 'dynamic:2,4,8']; the first is the reference")
         if wrong := [each for each in specs if not isinstance(each, str)]:
             raise UserError(f"specs: {shown(wrong[0])}; pass texts such as 'dynamic:4'")
         if isinstance(share, bool) or not isinstance(share, int | float):

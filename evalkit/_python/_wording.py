@@ -19,7 +19,14 @@ __all__ = ["in_python", "python_words"]
 # words that nothing but a value is.
 _WORDS = r"(?:none|native|float32|bfloat16|float16|hf|vllm|endpoint|(?:linear|ntk|dynamic|yarn|base):[\w.]+)\b"
 _FLAG = re.compile(rf"--([a-z][a-z-]*[a-z])(?:[ =]([^\s;()]+(?=: )|-?\d[\d.]*|[A-Z][A-Z_]+\b|{_WORDS}))?(?![A-Za-z-])")
-_OTHERS = {"format": "output_format", "metric": "metrics", "benchmark": "benchmark", "json": "json"}
+_OTHERS = {
+    "format": "output_format",
+    "metric": "metrics",
+    "benchmark": "benchmark",
+    "json": "json",
+    "share": "share",
+    "spec": "specs",
+}
 _SWITCHES = {"ignore-unknown": "ignore_unknown=True"}
 
 

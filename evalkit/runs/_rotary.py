@@ -36,7 +36,7 @@ def rope_model(card: Card, rope: RopeSpec, *, is_stacked: bool = False) -> RopeM
         return None
     if (instead := positions_without_rope(card)) is not None:
         raise UserError(
-            f"{card.name}: --rope {rope}: the model has no rotary embedding: it uses {instead}; leave --rope out"
+            f"{card.name}: --rope {rope}: the model has no rotary embedding: it uses {instead}; --rope native runs it"
         )
     base, dimension = card.rope.theta, card.turned_dimensions
     if base is None or dimension is None:

@@ -175,7 +175,6 @@ def pays_from(found: Resampled, spec: int, lengths: Sequence[int], cells: Sequen
             continue
         if abs(moves[0]) < LEAST and found.points.is_reference[spec, length]:  # nothing can begin to pay here
             low[:, length] = high[:, length] = 0.0
-            is_open[length] = False
         else:
             weight = found.unseen_weight(length)
             low[:, length] -= weight * (moves[0] + TOP)

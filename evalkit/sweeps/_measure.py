@@ -246,7 +246,7 @@ def _notes(sweep: BenchmarkSweep, found: Resampled) -> Iterator[str]:
     if sweep.control is None:
         yield (
             "no sample lies inside the model's own length with its answer, so whether an extension hurts short prompts "
-            "is not known, and no effective length can be told: add `needle` as a further benchmark, which has one"
+            "is not known, and no effective length can be told: a sweep of `needle` has one"
         )
     else:
         score = next(cell.score for cell in reference.cells if cell.length == sweep.control)

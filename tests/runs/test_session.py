@@ -301,7 +301,7 @@ def test_a_spec_on_a_model_without_rotary_embedding_says_what_it_has(
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "model_type": "falcon", "alibi": True}))
 
-    with pytest.raises(UserError, match="the model has no rotary embedding: it uses ALiBi; leave --rope out"):
+    with pytest.raises(UserError, match="the model has no rotary embedding: it uses ALiBi; --rope native runs it"):
         plan_session(opened(model=str(folder), rope="dynamic:4"))
 
 

@@ -122,3 +122,11 @@ def test_two_specs_that_find_nothing_need_not_be_equal() -> None:
     estimate = pays_from(found, 1, LENGTHS, [cell(512, (-100, -50)), cell(1024, (0, 0)), cell(2048, (50, 100))])
 
     assert LengthEstimate(2048, (1024, 2048), True) == estimate
+
+
+def test_the_same_answers_of_four_documents_do_not_say_that_a_spec_never_pays() -> None:
+    """Under five documents the interval is everything that was tested, here too."""
+    found = Resampled(made_points([[RIGHT[:4], WRONG[:4], WRONG[:4]]] * 2))
+    cells = [cell(length, (0, 0)) for length in LENGTHS]
+
+    assert LengthEstimate(None, (512, None), False) == pays_from(found, 1, LENGTHS, cells)

@@ -155,14 +155,14 @@ def test_runs_of_other_samples_are_refused(sides: dict[str, Side]) -> None:
 
 
 def test_without_a_sample_inside_there_is_no_control_and_no_effective_length(sides: dict[str, Side]) -> None:
-    """It says what to add."""
+    """It says what has one."""
     long = {str(index): 2000 + index for index in range(SAMPLES)}
     what = asked(tokens=long, has_lengths=False)
 
     sweep, notes = sweep_benchmark([run(spec, side, what) for spec, side in sides.items()], what, 0.85)
 
     assert (None, None, (2048,)) == (sweep.control, sweep.specs["none"].holds_to.tokens, sweep.lengths)
-    assert any("add `needle` as a further benchmark" in note for note in notes)
+    assert any("a sweep of `needle` has one" in note for note in notes)
 
 
 def test_a_reference_of_zero_at_its_control_is_said() -> None:
