@@ -43,7 +43,7 @@ from evalkit.perplexity import (
 from evalkit.printable import counted
 from evalkit.prompts import TokenIds
 from evalkit.rope import RopeSetting, RopeSpec, parse_rope
-from evalkit.runs import Monitor, Session, environment, named_as_spec, open_model, rope_facts, tell
+from evalkit.runs import Monitor, Session, environment, of_specs, open_model, rope_facts, spec_words, tell
 from evalkit.settings import RunSettings
 
 __all__ = ["CurveRequest", "OpenCurve", "measure_curve", "open_curve"]
@@ -129,9 +129,12 @@ def open_curve(request: CurveRequest, monitor: Monitor | None = None) -> OpenCur
     texts = find_texts(request.text)
     tell(monitor, f"reading {request.settings.model}")
     session = open_model(request.settings, refusals=REFUSED)
-    for spec in request.specs:
-        with named_as_spec():
-            replace(session, rope=spec).check_rope()
+    under = [replace(session, rope=spec) for spec in request.specs]
+    with spec_words():
+        for each in under:
+            each.check_rope()
+    of_scaling = (of_specs(each.scaling_note) for each in under if each.scaling_note is not None)
+    session = replace(session, notes=(*session.notes, *of_scaling))
     beginning = tuple(session.tokenizer.start([], is_wrapped=False))
     rule = WindowRule(request.windows, request.lengths, beginning, request.stride)
     rule.check()

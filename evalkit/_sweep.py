@@ -13,6 +13,7 @@ from evalkit._python import CallMonitor, check_list, python_words, read_call, wa
 from evalkit.cards import Card
 from evalkit.errors import RunConflictError, UserError, shown
 from evalkit.files import json_text, write_text
+from evalkit.models import released_setting
 from evalkit.planning import Plan
 from evalkit.printable import counted
 from evalkit.reports import Palette, ScoredRun, draw_sweep, write_sweep_tables
@@ -26,11 +27,12 @@ from evalkit.runs import (
     conflict_with,
     holds_files,
     listed,
-    named_as_spec,
+    of_specs,
     open_session,
     read_manifest,
     read_records_of_run,
     resolve_model,
+    spec_words,
     tell,
 )
 from evalkit.settings import RunOptions, RunSettings
@@ -106,7 +108,7 @@ def plan_sweep(
     settings: RunSettings, specs: Sequence[RopeSpec], share: float = SHARE, monitor: Monitor | None = None
 ) -> PlannedSweep:
     """Find and check everything; nothing is run or written. Raises `UserError` for the first thing that is wrong."""
-    with named_as_spec():
+    with spec_words():
         for spec in specs:
             replace(settings, rope=str(spec)).check()
     resolved, card = resolve_model(settings)
@@ -118,9 +120,10 @@ def plan_sweep(
         out = folder / _folder_name(str(spec))
         below = out if len(names) > 1 else out / names[0]  # so that a benchmark more finds those that are there
         given = replace(settings, rope=str(spec), options=options, out=below)
-        with named_as_spec():
-            sessions[str(spec)] = open_session(given, monitor)
-            sessions[str(spec)].check_rope()
+        with spec_words():
+            session = open_session(given, monitor)
+            session.check_rope()
+        sessions[str(spec)] = replace(session, notes=tuple(map(of_specs, session.notes)))
     _check_folder(folder, sessions)
     return PlannedSweep(folder, sessions, check_share(share), asked_lengths, notes)
 
@@ -337,6 +340,7 @@ def _asked(planned: PlannedSweep, job: Job, plan: Plan) -> Asked:
         window=planned.card.original_length,
         has_lengths=job.name in planned.asked_lengths,
         settings=dict(_facts(next(iter(planned.sessions.values())), job)),
+        released=released_setting(planned.card),
     )
 
 
@@ -370,6 +374,8 @@ def rope_sweep(
     """
     with python_words():
         check_list("specs", specs)
+        if not specs:
+            raise UserError("specs=[]: name conditions, such as ['none', 'dynamic:2,4,8']; the first is the reference")
         if wrong := [each for each in specs if not isinstance(each, str)]:
             raise UserError(f"specs: {shown(wrong[0])}; pass texts such as 'dynamic:4'")
         if isinstance(share, bool) or not isinstance(share, int | float):

@@ -23,9 +23,13 @@ _WORDS = (
 )
 _FLAG = re.compile(rf"--([a-z][a-z-]*[a-z])(?:[ =]([^\s;()]+(?=: )|-?\d[\d.]*|[A-Z][A-Z_]+\b|{_WORDS}))?(?![A-Za-z-])")
 _OTHERS = {
-    "format": "output_format", "metric": "metrics", "benchmark": "benchmark", "json": "json", "spec": "specs",
+    "format": "output_format",
+    "metric": "metrics",
+    "benchmark": "benchmark",
+    "json": "json",
     "share": "share",
-}  # fmt: skip
+    "spec": "specs",
+}
 _SWITCHES = {"ignore-unknown": "ignore_unknown=True"}
 
 

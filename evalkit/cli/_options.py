@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,9 +101,13 @@ _Words = Annotated[
 ]
 
 
-def takes(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Decorator of a verb that takes these settings: their flags stand where its parameter `given` stands."""
+def takes(*names: str, helps: Mapping[str, str] | None = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Decorator of a verb that takes these settings: their flags stand where its parameter `given` stands.
+
+    `helps`: setting → what this verb says of it instead.
+    """
     chosen = {name: FLAGS[name] for name in names}
+    chosen |= {name: replace(chosen[name], help=text) for name, text in (helps or {}).items()}
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(verb)

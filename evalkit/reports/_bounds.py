@@ -87,7 +87,7 @@ def _draw_criterion(axes: Axes, found: BaseBounds) -> None:
     axes.set_yticks([tick for tick in TICKS if bottom <= tick <= top])
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=8, loc="lower left", borderaxespad=0.8)
+    axes.legend(fontsize=8, loc="lower left", borderaxespad=0.8, facecolor="white", edgecolor="none", framealpha=0.85)
     _dress(axes, "Sum of cosines B(m): below 0, a random key gets more", "Distance m (tokens)", "Least B(m) around m")
 
 

@@ -191,6 +191,11 @@ def parse_rope(text: str) -> RopeSpec:
 def parse_ropes(text: str) -> list[RopeSpec]:
     """The specs that `text` writes: several where it lists numbers (`dynamic:2,4,8`), with the same options for all."""
     kind, colon, rest = text.partition(":")
+    if any(part.strip().partition(":")[0] in get_args(Kind) for part in text.split(",")[1:]):
+        raise UserError(
+            f"RoPE spec {shown(text)} names several rules, and a list is of numbers of one rule (dynamic:2,4,8); give "
+            "each rule a spec of its own"
+        )
     if kind not in get_args(Kind) or bool(colon) is not bool(rest):
         raise _unknown(text)
     items = rest.split(",") if rest else []

@@ -5,9 +5,18 @@ from evalkit.settings import RunSettings, read_settings
 from ._identity import environment
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
-from ._rotary import named_as_spec, recorded_rotation, rope_facts, rope_model
+from ._rotary import recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
-from ._session import Job, Session, check_live, of_several, open_model, open_session
+from ._session import (
+    Job,
+    Session,
+    check_live,
+    of_several,
+    of_specs,
+    open_model,
+    open_session,
+    spec_words,
+)
 from ._several import SeveralRuns
 from .folder import (
     LOG,
@@ -64,8 +73,8 @@ __all__ = [
     "manifest_note",
     "misfit",
     "misfit_refusal",
-    "named_as_spec",
     "of_several",
+    "of_specs",
     "open_model",
     "open_session",
     "plan_session",
@@ -79,6 +88,7 @@ __all__ = [
     "rope_facts",
     "rope_model",
     "run_lock",
+    "spec_words",
     "tell",
     "torn_line",
 ]

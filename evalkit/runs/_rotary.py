@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from evalkit.cards import Card, longrope_of, positions_without_rope
@@ -22,7 +20,7 @@ from evalkit.rope import (
     stacked_refusal,
 )
 
-__all__ = ["named_as_spec", "recorded_rotation", "rope_facts", "rope_model"]
+__all__ = ["recorded_rotation", "rope_facts", "rope_model"]
 
 LEAST_TURNED = 2  # base · m^(d/(d−2)) is nothing for d = 2
 BY_LENGTH = {"dynamic", "dynamic-yarn", "longrope"}
@@ -38,8 +36,7 @@ def rope_model(card: Card, rope: RopeSpec, *, is_stacked: bool = False) -> RopeM
         return None
     if (instead := positions_without_rope(card)) is not None:
         raise UserError(
-            f"{card.name}: --rope {rope}: the model has no rotary embedding: it uses {instead}; it "
-            "runs with --rope native only"
+            f"{card.name}: --rope {rope}: the model has no rotary embedding: it uses {instead}; --rope native runs it"
         )
     base, dimension = card.rope.theta, card.turned_dimensions
     if base is None or dimension is None:
@@ -94,16 +91,6 @@ def _long_rope(card: Card, rope: RopeSpec) -> LongRope | None:
             "config.json of its weights on this machine, which has none"
         )
     return LongRope(*factors)
-
-
-@contextmanager
-def named_as_spec() -> Iterator[None]:
-    """Errors raised inside name the condition as verbs do that take several: `--spec`, where a run has `--rope`."""
-    try:
-        yield
-    except UserError as error:
-        error.args = tuple(re.sub(r"--rope(?![\w-])", "--spec", str(each)) for each in error.args)
-        raise
 
 
 def rope_facts(card: Card, rope: RopeSpec, *, is_stacked: bool = False) -> dict[str, Any]:

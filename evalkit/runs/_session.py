@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,17 @@ from ._rotary import rope_model
 from ._sampling import sampling_of
 from ._selection import left_out, parse_samples
 
-__all__ = ["Job", "Session", "check_live", "of_several", "open_model", "open_session", "with_overrides"]
+__all__ = [
+    "Job",
+    "Session",
+    "check_live",
+    "of_several",
+    "of_specs",
+    "open_model",
+    "open_session",
+    "spec_words",
+    "with_overrides",
+]
 
 LARGEST_TEMPLATE = 2**22  # bytes; published ones have under 100,000
 SHORT_WINDOW = 128  # tokens; prompts of every benchmark are longer
@@ -125,6 +136,16 @@ class Session:
         is_its_own = self.rope.means(parse_rope(released)) and not self.settings.rope_stacks_on_native
         return None if is_its_own else released
 
+    @property
+    def scaling_note(self) -> str | None:
+        """What becomes of the scaling that the model was released with; None where it stays as it is."""
+        if self.touched_scaling is None:
+            return None
+        does = "stands on" if self.settings.rope_stacks_on_native else "replaces"
+        return (
+            f"--rope {self.rope} {does} the scaling that {self.card.name} was released with ({self.card.rope.scaling})"
+        )
+
     def check_rope(self) -> None:
         """Raise `UserError` where `--rope` cannot be, or would change the model's own scaling and nobody said how.
 
@@ -137,10 +158,24 @@ class Session:
             return
         shown = "a scaling of its own" if released == "native" else f"scaling {released}"
         raise UserError(
-            f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; "
-            "--rope native runs it as released, --rope-replaces-native switches its own off, and "
-            "--rope-stacks-on-native keeps it beneath"
+            f"--rope {self.rope}: {self.card.name} was released with {shown}, which this would replace; --rope native "
+            "runs it as released; add --rope-replaces-native to switch its own off, or --rope-stacks-on-native to keep "
+            "it beneath"
         )
+
+
+@contextmanager
+def spec_words() -> Iterator[None]:
+    """Errors raised inside say `--spec`, as the verbs call it that take several conditions."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(of_specs(str(error))) from error
+
+
+def of_specs(text: str) -> str:
+    """The message with `--spec` for `--rope`."""
+    return text.replace("--rope ", "--spec ")
 
 
 def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Session:
@@ -175,11 +210,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     notes = (*of_models, *of_chat, *chosen, *omitted, *_notes(card, jobs))
     session = Session(settings, card, tokenizer, rope, jobs, notes)
     tell(monitor, "")
-    if session.touched_scaling is None:
-        return session
-    does = "stands on" if settings.rope_stacks_on_native else "replaces"
-    note = f"--rope {rope} {does} the scaling that {card.name} was released with ({card.rope.scaling})"
-    return replace(session, notes=(*notes, note))
+    return session if session.scaling_note is None else replace(session, notes=(*notes, session.scaling_note))
 
 
 def open_model(settings: RunSettings, refusals: Mapping[str, str]) -> Session:

@@ -61,11 +61,11 @@ class RunSettings:
     truncation: Annotated[str | None, Flag("Truncation mode instead of the protocol's.")] = None
     rope: Annotated[str, Flag("native, none, linear:F, ntk:F, dynamic:F, yarn:F, base:B…")] = "native"
     rope_grid: Annotated[float | None, Flag("Round dynamic multipliers up on a grid of this ratio.")] = None
-    rope_mode: Annotated[str, Flag("effective-base, or engine: what the engine itself makes of the RoPE spec.")] = (
+    rope_mode: Annotated[str, Flag("effective-base, or engine: what the engine itself makes of --rope.")] = (
         "effective-base"
     )
-    rope_replaces_native: Annotated[bool, Flag("Let a RoPE spec replace the scaling of the released model.")] = False
-    rope_stacks_on_native: Annotated[bool, Flag("Put a RoPE spec on top of the scaling of the released model.")] = False
+    rope_replaces_native: Annotated[bool, Flag("Let --rope replace the scaling a model was released with.")] = False
+    rope_stacks_on_native: Annotated[bool, Flag("Put --rope on top of the scaling a model was released with.")] = False
     chat: Annotated[str | None, Flag("`tokenizer`, `none` (prompts as they are), `server`, or a Jinja file.")] = None
     chat_args: Annotated[
         Mapping[str, str],

@@ -8,6 +8,8 @@ Two things the plain bootstrap gets wrong with few documents are mended. Weighte
 error says, by (G − 1)/(G + 1) of the variance, and normal quantiles are too small: draws are spread by both factors,
 so that at each length they end where Student's t interval ends. And samples that are all alike would never vary: there
 one more sample is drawn that is not, which is worth what it is among so many (as a bound of Clopper and Pearson's).
+Only prompts that turn as under the first spec are certain to differ by nothing: two specs that both find nothing among
+a few documents need not be equal.
 How often the intervals hold the true length: `tests/sweeps/test_coverage.py`.
 """
 
@@ -55,6 +57,8 @@ class Points:
     """Document of each sample."""
     count: int
     """Tested lengths."""
+    is_reference: NDArray[np.bool_]
+    """Shape (specs, lengths): whether all prompts of a length turn as under the first spec, so that answers are its."""
 
     def at(self, spec: int, length: int) -> Array:
         """Points of one spec at one length."""
@@ -142,8 +146,8 @@ def holds_to(found: Resampled, spec: int, lengths: Sequence[int], control: int, 
     low, high = draws.copy(), draws
     for length in np.flatnonzero(found.is_known).tolist():
         points = found.points.at(spec, length)
-        is_same = length == control and np.array_equal(points, found.points.at(0, control), equal_nan=True)
-        if np.ptp(points) < LEAST and not is_same:  # the same answers as the reference keep any share of it
+        is_own = length == control and found.points.is_reference[spec, control]
+        if np.ptp(points) < LEAST and not is_own:  # the reference's own answers keep any share of it
             weight = found.unseen_weight(length)
             low[:, length] -= weight * points[0]
             high[:, length] += weight * (TOP - points[0])
@@ -169,9 +173,8 @@ def pays_from(found: Resampled, spec: int, lengths: Sequence[int], cells: Sequen
         moves = found.points.at(spec, length) - found.points.at(0, length)
         if np.ptp(moves) >= LEAST:
             continue
-        if abs(moves[0]) < LEAST:  # the same answers throughout: nothing begins to pay here
+        if abs(moves[0]) < LEAST and found.points.is_reference[spec, length]:  # nothing can begin to pay here
             low[:, length] = high[:, length] = 0.0
-            is_open[length] = False
         else:
             weight = found.unseen_weight(length)
             low[:, length] -= weight * (moves[0] + TOP)

@@ -12,7 +12,7 @@ from evalkit.errors import UserError
 from evalkit.printable import counted
 from evalkit.rope import RopeSetting
 from evalkit.scores import TaskValues, cluster_interval
-from evalkit.verdicts import Side, check_comparable, compare_samples, pair_sides, pool_tasks, take_samples
+from evalkit.verdicts import PairedScore, Side, check_comparable, compare_samples, pair_sides, pool_tasks, take_samples
 
 from ._bootstrap import MIN_CLUSTERS, Points, Resampled, holds_to, pays_from
 from ._lengths import bucket_ends
@@ -37,6 +37,8 @@ class Asked:
     """Whether the benchmark was asked for lengths, which its samples then state (`length`)."""
     settings: Mapping[str, Any]
     """What all runs have in common."""
+    released: RopeSetting | None = None
+    """What `native` turns by; None where no one setting says it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,15 @@ def sweep_benchmark(runs: Sequence[SpecRun], asked: Asked, share: float) -> tupl
         np.array([lengths.index(end) for end in ends]),
         values[0].clusters,
         len(lengths),
+        np.array(
+            [
+                [
+                    _turns_alike(run, runs[0], [values[0].ids[each] for each in chosen], asked)
+                    for chosen in places.values()
+                ]
+                for run in runs
+            ]
+        ),
     )
     found = Resampled(points)
     specs = {run.spec: _spec(run, index, values, places, control, found, share) for index, run in enumerate(runs)}
@@ -156,12 +167,16 @@ def _spec(
     share: float,
 ) -> SpecSweep:
     lengths = list(places)
-    is_reference = index == 0
+    is_first = index == 0
     cells = tuple(
         _cell(
-            length, take_samples(values[index], chosen), None if is_reference else take_samples(values[0], chosen), run
+            length,
+            take_samples(values[index], chosen),
+            None if is_first else take_samples(values[0], chosen),
+            run,
+            is_reference=bool(found.points.is_reference[index, place]),
         )
-        for length, chosen in places.items()
+        for place, (length, chosen) in enumerate(places.items())
     )
     nowhere = LengthEstimate(None, (None, None), False)
     return SpecSweep(
@@ -169,11 +184,22 @@ def _spec(
         folder=run.folder,
         cells=cells,
         holds_to=nowhere if control is None else holds_to(found, index, lengths, lengths.index(control), share),
-        pays_from=None if is_reference else pays_from(found, index, lengths, cells),
+        pays_from=None if is_first else pays_from(found, index, lengths, cells),
     )
 
 
-def _cell(length: int, ours: TaskValues, reference: TaskValues | None, run: SpecRun) -> SweepCell:
+def _turns_alike(run: SpecRun, first: SpecRun, samples: Sequence[str], asked: Asked) -> bool:
+    """Whether the first prompts of samples turn as under the first spec."""
+
+    def turning(setting: RopeSetting) -> RopeSetting:
+        return (asked.released or setting) if setting.rope_type == "native" else setting
+
+    return all(turning(run.rotations[name]) == turning(first.rotations[name]) for name in samples)
+
+
+def _cell(
+    length: int, ours: TaskValues, reference: TaskValues | None, run: SpecRun, *, is_reference: bool
+) -> SweepCell:
     compared = compare_samples(ours, ours if reference is None else reference)
     interval = cluster_interval(ours.columns, ours.clusters, ours.combine)
     settings = [run.rotations[name] for name in ours.ids]
@@ -184,10 +210,19 @@ def _cell(length: int, ours: TaskValues, reference: TaskValues | None, run: Spec
         score=compared.left,
         ci95=None if interval is None else (interval.low, interval.high),
         difference=None if reference is None else compared.difference,
-        difference_ci95=None if reference is None else (compared.ci95 or _alike_interval(ours, reference)),
+        difference_ci95=None if reference is None else _difference_interval(compared, ours, reference, is_reference),
         multiplier=_range([setting.multiplier for setting in settings]),
         base=_range([setting.base for setting in settings]),
     )
+
+
+def _difference_interval(
+    compared: PairedScore, ours: TaskValues, reference: TaskValues, is_reference: bool
+) -> tuple[float, float] | None:
+    """That of a comparison; of differences that are all alike the bound, unless both sides turn alike."""
+    if is_reference or compared.se:
+        return compared.ci95
+    return _alike_interval(ours, reference)
 
 
 def _alike_interval(ours: TaskValues, reference: TaskValues) -> tuple[float, float] | None:
@@ -211,7 +246,7 @@ def _notes(sweep: BenchmarkSweep, found: Resampled) -> Iterator[str]:
     if sweep.control is None:
         yield (
             "no sample lies inside the model's own length with its answer, so whether an extension hurts short prompts "
-            "is not known, and no effective length can be told: add `needle` as a further benchmark, which has one"
+            "is not known, and no effective length can be told: a sweep of `needle` has one"
         )
     else:
         score = next(cell.score for cell in reference.cells if cell.length == sweep.control)

@@ -60,7 +60,7 @@ class SpecSweep:
     """By length, rising."""
     holds_to: LengthEstimate
     """Effective length: the longest tested one up to which every length keeps the share that the sweep states of the
-    first spec's score at the control length."""
+    first spec's score at the control length; unknown without `BenchmarkSweep.has_effective_lengths`."""
     pays_from: LengthEstimate | None
     """Shortest tested length from which the spec beats the first one; None for the first spec itself."""
 
@@ -87,6 +87,12 @@ class BenchmarkSweep:
     """Its name as people print it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What all its runs have in common: window, truncation, generation limit, options, seeds."""
+
+    @property
+    def has_effective_lengths(self) -> bool:
+        """Whether the first spec scores at the control length, so that `holds_to` has something to keep a share of."""
+        first = next(iter(self.specs.values()))
+        return any(cell.length == self.control and cell.score > 0 for cell in first.cells)
 
 
 @dataclass(frozen=True)

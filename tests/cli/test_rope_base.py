@@ -84,7 +84,7 @@ def test_the_figure_needs_neither_base_nor_pre_training(evalkit: Command, tmp_pa
         (["--context", 4096, "--base", "nan"], "--base nan"),
         (["--context", 4096, "--base", "inf"], "--base inf"),
         (["--context", 4096, "--base", "1e300"], "--base 1e+300"),
-        (["--context", 4096, "--base", "many"], "--base"),
+        (["--context", 4096, "--base", "many"], "--base 'many': 'many' is no base; give numbers, such as 10000,320000"),
         (["--context", 4096, "--train-length", 8192], "--train-length 8192: longer than the context"),
         (["--context", 4096, "--train-length", 6], "--train-length 6: shorter than 7"),
         (["--context", 4096, "--train-length", 2048, "--train-base", 0.5], "--train-base 0.5"),
@@ -101,3 +101,10 @@ def test_what_is_no_number_of_rope_is_refused_in_one_line(evalkit: Command, word
     assert (2, "") == (done.code, done.out)
     assert reason in done.err
     assert 1 == len(done.err.strip().splitlines())
+
+
+def test_bases_are_listed_or_given_one_by_one(evalkit: Command) -> None:
+    """As `rope curve` takes them."""
+    done = evalkit("rope", "base", "--context", 4096, "--base", "10000, 20000", "--base", "30000", "--json", "-")
+
+    assert [10000, 20000, 30000] == [each["base"] for each in json.loads(done.out)["bases"]]

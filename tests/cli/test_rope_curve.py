@@ -155,6 +155,46 @@ def test_models_that_cannot_be_measured_are_refused(
     )
 
     assert "no server tells how likely each token of a given text is" in server.last_complaint
-    assert "it uses learned positions; it runs with --spec native only" in plain.last_complaint
+    assert "--spec dynamic:4: the model has no rotary embedding: it uses learned positions; --spec native runs it" in (
+        plain.last_complaint
+    )
     assert "was released with scaling linear:2, which this would replace" in released.last_complaint
-    assert 0 == evalkit("rope", "curve", scaled, *rest, "--rope-replaces-native").code
+    assert "--spec native runs it as released" in released.last_complaint
+
+
+@pytest.mark.parametrize(("how", "does"), [("replaces", "replaces"), ("stacks-on", "stands on")])
+def test_what_becomes_of_a_models_own_scaling_is_said(
+    evalkit: Command, save_model: SaveModel, text: Path, tmp_path: Path, how: str, does: str
+) -> None:
+    """Both ways that the refusal names are there."""
+    scaled = save_model(rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0})
+
+    done = evalkit(
+        *("rope", "curve", scaled, "--text", text, "--spec", "dynamic:4", "--lengths", "32"),
+        *("--out", tmp_path / "out", f"--rope-{how}-native"),
+    )
+
+    assert 0 == done.code, done
+    assert f"--spec dynamic:4 {does} the scaling that tiny was released with (linear:2)" in done.err
+
+
+def test_bases_can_be_given_one_by_one(evalkit: Command, tiny_model: Path, text: Path, tmp_path: Path) -> None:
+    """None is forgotten."""
+    done = evalkit(
+        *("rope", "curve", tiny_model, "--text", text, "--base", "5000,7000", "--base", "9000", "--lengths", "32"),
+        *("--out", tmp_path / "out", "--json", "-"),
+    )
+
+    assert ["base:5000", "base:7000", "base:9000"] == [spec["spec"] for spec in json.loads(done.out)["specs"]]
+
+
+def test_a_curve_of_one_length_says_that_it_has_no_figure(
+    evalkit: Command, tiny_model: Path, text: Path, tmp_path: Path
+) -> None:
+    """Rather than leave the folder without one."""
+    done = evalkit(
+        *("rope", "curve", tiny_model, "--text", text, "--spec", "none", "--spec", "dynamic:2", "--lengths", "32"),
+        *("--out", tmp_path / "out"),
+    )
+
+    assert "no figure: a line takes two --lengths, or two bases" in done.err

@@ -305,3 +305,10 @@ def test_what_means_nothing_on_top_is_refused_by_name(spec: str, released: str, 
 def test_what_means_something_on_top_is_not(released: str) -> None:
     """Bases on every rule."""
     assert [None] * 3 == [stacked_refusal(parse_rope(spec), released) for spec in ("ntk:2", "dynamic:2", "base:5e5")]
+
+
+@pytest.mark.parametrize("text", ["none,dynamic:2", "none, dynamic:2,4", "dynamic:2,yarn:4"])
+def test_a_list_of_several_rules_is_told_from_a_list_of_numbers(text: str) -> None:
+    """Each rule is a spec of its own."""
+    with pytest.raises(UserError, match="names several rules"):
+        parse_ropes(text)

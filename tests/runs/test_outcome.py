@@ -166,7 +166,7 @@ def test_the_backend_is_made_for_the_longest_sequence(
         RunSettings(str(tiny_model), (toy,), backend="toy", out=bare / "run", limit=2, device="cpu", **settings)
     )
     plan = plan_session(session)
-    module._opener(session, module._longest_sequence(session, plan), watcher)()
+    module._opener(session, module.longest_sequence(session, plan), watcher)()
 
     expected = longest or max(prompt.tokens + prompt.max_new_tokens for prompt in plan.prompts)
     assert (expected, "cpu", True) == (

@@ -252,7 +252,7 @@ def test_a_scaling_can_stay_beneath_what_is_asked(opened: Open, save_model: Call
     assert {"base": 10000.0, "length": 128, "dimension": 16, "beneath": "yarn:4", "extended_length": 512} == (
         session.jobs[0].identity["rope_model"]
     )
-    with pytest.raises(UserError, match=r"--rope-replaces-native .* and --rope-stacks-on-native"):
+    with pytest.raises(UserError, match=r"--rope-replaces-native .* or --rope-stacks-on-native"):
         plan_session(opened(model=folder, rope="dynamic:4"))
     with pytest.raises(UserError, match="yarn on yarn:4 means nothing: only ntk, dynamic, base can stand on it"):
         plan_session(opened(model=folder, rope="yarn:4", rope_stacks_on_native=True))
@@ -301,7 +301,7 @@ def test_a_spec_on_a_model_without_rotary_embedding_says_what_it_has(
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "model_type": "falcon", "alibi": True}))
 
-    with pytest.raises(UserError, match="no rotary embedding: it uses ALiBi; it runs with --rope native only"):
+    with pytest.raises(UserError, match="the model has no rotary embedding: it uses ALiBi; --rope native runs it"):
         plan_session(opened(model=str(folder), rope="dynamic:4"))
 
 

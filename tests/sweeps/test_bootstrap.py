@@ -48,7 +48,8 @@ def test_spread_draws_end_where_students_t_ends() -> None:
 
 def test_a_length_holds_where_it_and_all_shorter_ones_do() -> None:
     """One that falls and rises again holds to before its fall."""
-    found = Resampled(made_points([[RIGHT, RIGHT, RIGHT], [RIGHT, WRONG, RIGHT], [WRONG, RIGHT, RIGHT]]))
+    points = [[RIGHT, RIGHT, RIGHT], [RIGHT, WRONG, RIGHT], [WRONG, RIGHT, RIGHT]]
+    found = Resampled(made_points(points, alike=[(1, 0)]))
 
     assert 2048 == holds_to(found, 0, LENGTHS, 0, 0.85).tokens
     assert LengthEstimate(512, (512, 512), False) == holds_to(found, 1, LENGTHS, 0, 0.85)
@@ -64,12 +65,11 @@ def test_the_longest_tested_length_is_marked_and_never_passed() -> None:
 
 def test_twelve_right_answers_do_not_vouch_for_85_percent() -> None:
     """0.025^(1/12) is 74%: the interval reaches below. The reference at its control keeps its own share for certain."""
-    found = Resampled(made_points([[RIGHT, RIGHT, RIGHT], [RIGHT, RIGHT, WRONG]]))
+    points = [[RIGHT, RIGHT, RIGHT], [RIGHT, RIGHT, WRONG]]
+    own, others = (Resampled(made_points(points, alike=alike)) for alike in ([(1, 0)], []))
 
-    assert (1024, (512, 1024)) == (
-        holds_to(found, 1, LENGTHS, 0, 0.85).tokens,
-        holds_to(found, 1, LENGTHS, 0, 0.85).ci95,
-    )
+    assert LengthEstimate(1024, (512, 1024), False) == holds_to(own, 1, LENGTHS, 0, 0.85)
+    assert LengthEstimate(1024, (None, 1024), False) == holds_to(others, 1, LENGTHS, 0, 0.85)
 
 
 def test_a_reference_of_nothing_has_no_effective_length() -> None:
@@ -87,8 +87,8 @@ def test_under_five_documents_any_length_may_be_the_true_one() -> None:
 
 
 def test_a_spec_pays_from_the_first_length_that_is_surely_better() -> None:
-    """Equal answers begin nothing; of what is better but not surely, the interval tells."""
-    found = Resampled(made_points([[RIGHT, HALF, WRONG], [RIGHT, MOST, RIGHT]]))
+    """The reference's own answers begin nothing; of what is better but not surely, the interval tells."""
+    found = Resampled(made_points([[RIGHT, HALF, WRONG], [RIGHT, MOST, RIGHT]], alike=[(1, 0)]))
 
     unsure = pays_from(found, 1, LENGTHS, [cell(512, (0, 0)), cell(1024, (-2, 80)), cell(2048, (70, 100))])
     sure = pays_from(found, 1, LENGTHS, [cell(512, (0, 0)), cell(1024, (2, 80)), cell(2048, (70, 100))])
@@ -105,10 +105,28 @@ def test_a_spec_that_is_surely_worse_beyond_does_not_pay_before() -> None:
     assert pays_from(found, 1, LENGTHS, cells).tokens is None
 
 
-def test_a_spec_with_the_same_answers_never_pays() -> None:
+def test_a_spec_that_turns_as_the_first_never_pays() -> None:
     """The interval is no length too."""
-    found = Resampled(made_points([[RIGHT, HALF, WRONG], [RIGHT, HALF, WRONG]]))
+    alike = [(1, place) for place in range(len(LENGTHS))]
+    found = Resampled(made_points([[RIGHT, HALF, WRONG], [RIGHT, HALF, WRONG]], alike=alike))
 
     assert LengthEstimate(None, (None, None), False) == pays_from(
         found, 1, LENGTHS, [cell(length, (0, 0)) for length in LENGTHS]
     )
+
+
+def test_two_specs_that_find_nothing_need_not_be_equal() -> None:
+    """Twelve documents do not show that one finds none where the other finds none: it may pay from there."""
+    found = Resampled(made_points([[RIGHT, WRONG, WRONG], [WRONG, WRONG, RIGHT]]))
+
+    estimate = pays_from(found, 1, LENGTHS, [cell(512, (-100, -50)), cell(1024, (0, 0)), cell(2048, (50, 100))])
+
+    assert LengthEstimate(2048, (1024, 2048), True) == estimate
+
+
+def test_the_same_answers_of_four_documents_do_not_say_that_a_spec_never_pays() -> None:
+    """Under five documents the interval is everything that was tested, here too."""
+    found = Resampled(made_points([[RIGHT[:4], WRONG[:4], WRONG[:4]]] * 2))
+    cells = [cell(length, (0, 0)) for length in LENGTHS]
+
+    assert LengthEstimate(None, (512, None), False) == pays_from(found, 1, LENGTHS, cells)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evalkit.errors import UserError
-from evalkit.rope import RopeModel, parse_rope, rope_setting
+from evalkit.rope import RopeModel, RopeSetting, parse_rope, rope_setting
 from evalkit.sweeps import Asked, BenchmarkSweep, SpecRun, sweep_benchmark
 from evalkit.verdicts import Side, compare_sides
 from tests.verdicts.sides import made_side
@@ -22,6 +22,7 @@ DOCUMENTS = 12
 SAMPLES = len(LENGTHS) * DOCUMENTS
 
 MODEL = RopeModel(10_000.0, WINDOW, 32)
+RELEASED = RopeSetting("default", 10_000.0)
 
 
 def grid(points: Sequence[float], **changes: Any) -> Side:
@@ -34,7 +35,9 @@ def grid(points: Sequence[float], **changes: Any) -> Side:
 
 def asked(samples: int = SAMPLES, tokens: Mapping[str, int] | None = None, **changes: Any) -> Asked:
     own = tokens or {str(index): LENGTHS[index % len(LENGTHS)] + ROOM for index in range(samples)}
-    return Asked(**{"tokens": own, "window": WINDOW, "has_lengths": True, "settings": {}, **changes})
+    return Asked(
+        **{"tokens": own, "window": WINDOW, "has_lengths": True, "settings": {}, "released": RELEASED, **changes}
+    )
 
 
 def run(spec: str, side: Side, what: Asked) -> SpecRun:
@@ -110,13 +113,24 @@ def test_differences_that_are_all_alike_have_the_bound_of_scores() -> None:
     assert cell.difference_ci95 == pytest.approx((200 * 0.025 ** (1 / DOCUMENTS) - 100, 100))
 
 
-def test_equal_answers_differ_by_nothing_for_certain(sides: dict[str, Side]) -> None:
-    """Inside the window a dynamic rule is the model itself."""
+def test_prompts_that_turn_alike_differ_by_nothing_for_certain(sides: dict[str, Side]) -> None:
+    """Inside the window a dynamic rule is the model itself, whether or not that is called native."""
+    for first in ("none", "native"):
+        sweep = measured({first: sides["none"], "dynamic:4": sides["none"]})
+
+        inside = sweep.specs["dynamic:4"].cells[:2]
+        assert {(0.0, (0.0, 0.0))} == {(cell.difference, cell.difference_ci95) for cell in inside}
+
+
+def test_equal_points_of_prompts_that_turn_otherwise_are_not_certain(sides: dict[str, Side]) -> None:
+    """Twelve documents on which two specs score the same: each sample may be one that one of them answers."""
     sweep = measured({"none": sides["none"], "dynamic:4": sides["none"]})
 
     found = sweep.specs["dynamic:4"]
-    assert {(0.0, (0.0, 0.0))} == {(cell.difference, cell.difference_ci95) for cell in found.cells}
-    assert found.pays_from is not None and found.pays_from.tokens is None
+    low, high = found.cells[-1].difference_ci95 or (0.0, 0.0)
+    assert (0.0, -low) == (found.cells[-1].difference, pytest.approx(high))
+    assert high == pytest.approx(100 * (1 - 0.025 ** (1 / DOCUMENTS)))
+    assert found.pays_from is not None and (None, (1024, None)) == (found.pays_from.tokens, found.pays_from.ci95)
 
 
 def test_only_what_every_spec_answered_counts(sides: dict[str, Side]) -> None:
@@ -141,14 +155,14 @@ def test_runs_of_other_samples_are_refused(sides: dict[str, Side]) -> None:
 
 
 def test_without_a_sample_inside_there_is_no_control_and_no_effective_length(sides: dict[str, Side]) -> None:
-    """It says what to add."""
+    """It says what has one."""
     long = {str(index): 2000 + index for index in range(SAMPLES)}
     what = asked(tokens=long, has_lengths=False)
 
     sweep, notes = sweep_benchmark([run(spec, side, what) for spec, side in sides.items()], what, 0.85)
 
     assert (None, None, (2048,)) == (sweep.control, sweep.specs["none"].holds_to.tokens, sweep.lengths)
-    assert any("add `needle` as a further benchmark" in note for note in notes)
+    assert any("a sweep of `needle` has one" in note for note in notes)
 
 
 def test_a_reference_of_zero_at_its_control_is_said() -> None:

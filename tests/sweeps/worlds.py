@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evalkit.sweeps._bootstrap import Points
 
 __all__ = ["made_points", "world"]
 
 
-def made_points(scores: Sequence[Sequence[Sequence[float]]]) -> Points:
-    """Points from scores[spec][length][document], one sample of each document at each length."""
+def made_points(scores: Sequence[Sequence[Sequence[float]]], *, alike: Sequence[tuple[int, int]] = ()) -> Points:
+    """Points from scores[spec][length][document], one sample of each document at each length.
+
+    `alike` names the pairs of spec and place of a length that turn as the first spec, which does itself.
+    """
     values = np.asarray(scores, dtype=np.float64)
     specs, lengths, documents = values.shape
     return Points(
@@ -20,7 +24,16 @@ def made_points(scores: Sequence[Sequence[Sequence[float]]]) -> Points:
         np.repeat(np.arange(lengths), documents),
         [f"document {index % documents}" for index in range(lengths * documents)],
         lengths,
+        _reference(specs, lengths, alike),
     )
+
+
+def _reference(specs: int, lengths: int, alike: Sequence[tuple[int, int]] = ()) -> NDArray[np.bool_]:
+    found = np.zeros((specs, lengths), dtype=np.bool_)
+    found[0] = True
+    for pair in alike:
+        found[pair] = True
+    return found
 
 
 def world(
@@ -43,4 +56,10 @@ def world(
     values = 100.0 * np.array(points).reshape(len(rates), -1)
     lengths = len(rates[0])
     names = [f"document {index}" for index in range(documents) for _ in range(samples)]
-    return Points(values, np.repeat(np.arange(lengths), documents * samples), names * lengths, lengths)
+    return Points(
+        values,
+        np.repeat(np.arange(lengths), documents * samples),
+        names * lengths,
+        lengths,
+        _reference(len(rates), lengths),
+    )

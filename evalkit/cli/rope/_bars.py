@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from evalkit.published import Measure
-    from evalkit.scores import BenchmarkScores
+    from evalkit.scores import BenchmarkScores, OverallScore, TaskScore
 
 Benchmark = Annotated[
     str | None,
@@ -49,7 +49,8 @@ def bars(
 ) -> int:
     """Show published scores of one model under several RoPE settings, beside the model trained for long contexts.
 
-    Each number as it is printed, with its source. Of a sweep's folder: the overall score of each spec.
+    Each number as it is printed, with its source. Of a sweep's folder: the overall score of each spec, or
+    of each task where there is none.
     """
     from evalkit.sweeps import holds_sweep
 
@@ -83,7 +84,7 @@ def _bars_of_sweep(
     folder: Path, models: Sequence[str], specs: Sequence[str], out: Path | None, json: str | None
 ) -> int:
     from evalkit.errors import UserError
-    from evalkit.reports import draw_sweep_bars, sweep_scores
+    from evalkit.reports import draw_sweep_bars, sweep_numbers, sweep_scores
     from evalkit.sweeps import read_sweep
 
     from ..terminal import print_json, print_table
@@ -93,9 +94,10 @@ def _bars_of_sweep(
         raise UserError(f"{models[0]}: a sweep is of one model, {sweep.model}; leave the name out")
     scores = sweep_scores(folder, sweep, specs)
     rows = [
-        {"benchmark": name, "spec": spec, **_number(found)}
+        {"benchmark": name, "task": task, "spec": spec, **_number(by_spec[spec], task, found)}
         for name, by_spec in scores.items()
-        for spec, found in by_spec.items()
+        for task, numbers in sweep_numbers(by_spec).items()
+        for spec, found in numbers.items()
     ]
     if json != "-":
         print_table(_sweep_table(rows))
@@ -106,19 +108,24 @@ def _bars_of_sweep(
     return 0
 
 
-def _number(scores: BenchmarkScores) -> dict[str, Any]:
-    overall = scores.overall
-    n = sum(task.n for task in scores.tasks.values())
-    return {"score": overall.score, "ci95": overall.ci95, "n": n, "partial": scores.partial}
+def _number(scores: BenchmarkScores, task: str, found: OverallScore | TaskScore) -> dict[str, Any]:
+    n = scores.tasks[task].n if task in scores.tasks else sum(each.n for each in scores.tasks.values())
+    return {"score": found.score, "ci95": found.ci95, "n": n, "partial": scores.partial}
 
 
 def _sweep_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = listing(("benchmark", "RoPE", "score", "95% interval", "n", "partial"), numbers=("score", "n"))
+    table = listing(("benchmark", "task", "RoPE", "score", "95% interval", "n", "partial"), numbers=("score", "n"))
     for row in rows:
-        score = "none" if row["score"] is None else f"{row['score']:.2f}"
+        score = "–" if row["score"] is None else f"{row['score']:.2f}"
         interval = "" if row["ci95"] is None else f"{row['ci95'][0]:.2f} – {row['ci95'][1]:.2f}"
         table.add_row(
-            row["benchmark"], row["spec"], score, interval, str(row["n"]), "PARTIAL" if row["partial"] else ""
+            row["benchmark"],
+            row["task"],
+            row["spec"],
+            score,
+            interval,
+            str(row["n"]),
+            "PARTIAL" if row["partial"] else "",
         )
     return table
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evalkit.cli import _options as o
-from evalkit.errors import UserError
+from evalkit.errors import UserError, shown
 from evalkit.tables import listing
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def base(
         float | None, typer.Option(metavar="B", help="Base of pre-training.  [default: 10000]")
     ] = None,
     base: Annotated[
-        list[float] | None, typer.Option("--base", metavar="B", help="Base to judge; again for more.")
+        list[str] | None, typer.Option("--base", metavar="B,B…", help="Bases to judge. Repeatable.")
     ] = None,
     scan: Annotated[bool, typer.Option("--scan", help="Search bases that the second theory admits.")] = False,
     out: Annotated[
@@ -55,10 +56,9 @@ def base(
     training = (
         None if train_length is None else Training(train_length, TRAIN_BASE if train_base is None else train_base)
     )
+    bases = _bases(base or ())
     judge_bases(context, [], dimension=dim, training=training)  # what is wrong is said before a search
-    found = judge_bases(
-        context, base or [], dimension=dim, training=training, scan=_scanned(context, dim) if scan else None
-    )
+    found = judge_bases(context, bases, dimension=dim, training=training, scan=_scanned(context, dim) if scan else None)
     if json is not None:
         print_json(found.as_json(), json)
     if json != "-":
@@ -67,6 +67,19 @@ def base(
         _draw(out, found)
         note(f"figure of both theories: {out}")
     return 0
+
+
+def _bases(texts: Sequence[str]) -> list[float]:
+    """The bases that are listed; `UserError` for what is no number."""
+    found = []
+    for text, item in ((each, item) for each in texts for item in each.split(",")):
+        try:
+            found.append(float(item))
+        except ValueError:
+            raise UserError(
+                f"--base {shown(text)}: {shown(item)} is no base; give numbers, such as 10000,320000"
+            ) from None
+    return found
 
 
 def _check_figure(path: Path) -> None:

@@ -17,9 +17,21 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
 TAKEN = (
-    "dtype", "device", "device_map", "adapter", "attention", "trust_remote_code", "rope_replaces_native",
-    "rope_stacks_on_native", "out",
-)  # fmt: skip
+    "dtype",
+    "device",
+    "device_map",
+    "adapter",
+    "attention",
+    "trust_remote_code",
+    "rope_replaces_native",
+    "rope_stacks_on_native",
+    "out",
+)
+HELPS = {
+    "rope_replaces_native": "Let --spec replace the scaling a model was released with.",
+    "rope_stacks_on_native": "Put --spec on top of the scaling a model was released with.",
+    "out": "Folder of the results; default results/CARD-curve-TEXT-LENGTHS.",
+}
 
 Card = Annotated[str, typer.Argument(metavar="CARD", help="Card (name or YAML), model folder or hub id (owner/name).")]
 Text = Annotated[
@@ -32,7 +44,10 @@ Specs = Annotated[
     list[str] | None,
     typer.Option("--spec", metavar="SPEC", help="RoPE condition, as --rope of a run; dynamic:2,4 is two. Repeatable."),
 ]
-Bases = Annotated[str | None, typer.Option("--base", metavar="B,B…", help="Rotation bases: each is the spec base:B.")]
+Bases = Annotated[
+    list[str] | None,
+    typer.Option("--base", metavar="B,B…", help="Rotation bases: each is the spec base:B. Repeatable."),
+]
 Lengths = Annotated[str, typer.Option(metavar="N,N…", help="Tokens of a window: 512,1024 or FIRST:LAST:STEP.")]
 Windows = Annotated[
     str,
@@ -47,7 +62,7 @@ Stride = Annotated[
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Only the first N documents.")]
 
 
-@o.takes(*TAKEN)
+@o.takes(*TAKEN, helps=HELPS)
 def curve(
     card: Card,
     *,
@@ -76,7 +91,7 @@ def curve(
     check_target(json)
     if windows not in MODES:
         raise UnknownNameError("--windows", windows, MODES)
-    specs = [*_specs(spec or ()), *_bases(base)]
+    specs = [*_specs(spec or ()), *_bases(base or ())]
     request = CurveRequest(
         RunSettings(**{"model": card, "benchmarks": (), **given}), user_path(text), tuple(specs), _lengths(lengths),
         windows, stride, limit,  # type: ignore[arg-type]
@@ -94,11 +109,13 @@ def _curve(request: CurveRequest, json: str | None) -> int:
         opened = open_curve(request, monitor)
         found = measure_curve(opened, monitor)
         monitor.stage("writing tables and figures")
-        write_curve(opened.folder, found)
+        drawn = write_curve(opened.folder, found)
     if json != "-":
         print_table(curve_table(found))
     for line in _said(found):
         note(line)
+    if not drawn:
+        note("no figure: a line takes two --lengths, or two bases")
     note(f"results in {opened.folder}")
     if json is not None:
         print_json(found.to_json(), json)
@@ -116,13 +133,13 @@ def _specs(texts: Sequence[str]) -> list[RopeSpec]:
     return [spec for text in texts for spec in parse_ropes(text)]
 
 
-def _bases(text: str | None) -> list[RopeSpec]:
+def _bases(texts: Sequence[str]) -> list[RopeSpec]:
     """The bases as specs; `UserError` for what is no base."""
     from evalkit.errors import UserError, shown
     from evalkit.rope import parse_ropes
 
     found: list[RopeSpec] = []
-    for item in (text or "").split(",") if text is not None else ():
+    for text, item in ((each, item) for each in texts for item in each.split(",")):
         try:
             found += parse_ropes(f"base:{item.strip()}")
         except UserError:

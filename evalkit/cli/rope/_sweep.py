@@ -19,7 +19,15 @@ Specs = Annotated[
 Share = Annotated[float, typer.Option(help="Share of the reference score that an effective length keeps.")]
 
 
-@o.takes(*(name for name in o.ALL if name != "rope"))
+HELPS = {
+    "rope_mode": "effective-base, or engine: what the engine itself makes of --spec.",
+    "rope_replaces_native": "Let --spec replace the scaling a model was released with.",
+    "rope_stacks_on_native": "Put --spec on top of the scaling a model was released with.",
+    "out": "Folder of the sweep; default results/CARD-BENCHMARK-rope-sweep.",
+}
+
+
+@o.takes(*(name for name in o.ALL if name != "rope"), helps=HELPS)
 def sweep(
     *,
     given: o.Given,

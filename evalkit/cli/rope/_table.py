@@ -99,9 +99,9 @@ def _card(name: str) -> Card:
 
 
 def _model(card: Card, spec: RopeSpec) -> RopeModel:
-    from evalkit.runs import named_as_spec, rope_model
+    from evalkit.runs import rope_model, spec_words
 
-    with named_as_spec():
+    with spec_words():
         found = rope_model(card, spec)
     assert found is not None  # it is for `native` alone
     return found

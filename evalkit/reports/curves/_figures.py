@@ -121,6 +121,7 @@ def _map(axes: Axes, curve: Curve) -> str:
     if losses.size <= MOST_LETTERED:
         _letter(axes, based, losses)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02, fraction=0.05, aspect=30)
+    bar.ax.ticklabel_format(useOffset=False)  # a summand above the bar is overlooked
     bar.set_label("Nats per token (light is low)", fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8.5, length=2.5, color="#999999", labelcolor=INK)
     for spine in bar.ax.spines.values():

@@ -67,7 +67,8 @@ def curves_figure(scene: Scene) -> Figure:
         panels = [_panel(scene, blank, title, members, width) for title, members in groups]
         names = UPRIGHT_NAMES if has_upright_names(scene, blank, width) else FLAT_NAMES
         head = max(panel.head for panel in panels)
-        pitch = head + ABOVE_AXES + SCORES + BELOW_AXES + DIFFERENCES + names + ROW_GAP
+        below = BELOW_AXES + DIFFERENCES if len(scene.specs) > 1 else 0.0
+        pitch = head + ABOVE_AXES + SCORES + below + names + ROW_GAP
         down = -(-len(panels) // across)
         size = (LEFT + across * width + (across - 1) * BETWEEN, down * pitch - ROW_GAP)
         sheet = Sheet(letters, size, scene.texts("score by length", *_caption(scene, sheet_note=letters.note)))
@@ -120,24 +121,26 @@ def _key_width(lines: Sequence[str], sheet: Sheet) -> float:
 
 
 def _draw_panel(sheet: Sheet, scene: Scene, panel: _Panel, place: tuple[float, float], width: float) -> None:
-    """Scores, and differences below them; `place` is where the axes begin."""
+    """Scores, and differences below them where there are any; `place` is where the axes begin."""
     left, top = place
     marks = marks_of(list(scene.sweep.specs))
     above = sheet.axes(left, top, width, SCORES)
-    below = sheet.axes(left, top + SCORES + BELOW_AXES, width, DIFFERENCES)
-    draw_lengths(above, scene, sheet, width, is_labelled=False)
-    draw_lengths(below, scene, sheet, width, is_labelled=True)
+    others = [spec for spec in panel.specs if spec is not scene.first]
+    draw_lengths(above, scene, sheet, width, is_labelled=not others)
     _name_window(above, scene)
     _score_axis(above, scene)
-    _difference_axis(below, scene)
     shifts = _shifts(panel.specs, scene, width)
     for spec in panel.specs:
-        mark, shift = marks[spec.spec], shifts[spec.spec]
         points = _points(spec, scene, lambda cell: (cell.score, cell.ci95))
-        _curve(above, points, shift, mark, is_first=spec is scene.first)
-        if spec is not scene.first:
-            points = _points(spec, scene, lambda cell: (cell.difference, cell.difference_ci95))
-            _curve(below, points, shift, mark, is_first=False)
+        _curve(above, points, shifts[spec.spec], marks[spec.spec], is_first=spec is scene.first)
+    if not others:
+        return
+    below = sheet.axes(left, top + SCORES + BELOW_AXES, width, DIFFERENCES)
+    draw_lengths(below, scene, sheet, width, is_labelled=True)
+    _difference_axis(below, scene)
+    for spec in others:
+        points = _points(spec, scene, lambda cell: (cell.difference, cell.difference_ci95))
+        _curve(below, points, shifts[spec.spec], marks[spec.spec], is_first=False)
 
 
 def _draw_key(sheet: Sheet, panel: _Panel, marks: Mapping[str, Mark], place: tuple[float, float]) -> None:

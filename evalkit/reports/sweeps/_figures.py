@@ -20,7 +20,7 @@ from ._lengths import draw_length_estimates
 from ._map import draw_map
 from ._scene import Scene
 
-__all__ = ["about", "bars_texts", "draw_sweep", "sweep_bars"]
+__all__ = ["about", "bars_texts", "draw_sweep", "sweep_bars", "sweep_numbers"]
 
 Runs = Mapping[str, ScoredRun]
 """Spec → its run folder, what scoring it gave, and the rows behind that."""
@@ -98,16 +98,24 @@ def _first_group(run: ScoredRun, common: Sequence[str]) -> str:
     return next((name for name in groups if name in common), common[0])
 
 
-def sweep_bars(scores: Mapping[str, BenchmarkScores]) -> list[BarPanel]:
-    """One panel of the benchmark's own number; where a spec has none, one for each task that all specs have.
+def sweep_numbers(scores: Mapping[str, BenchmarkScores]) -> Mapping[str, Mapping[str, OverallScore | TaskScore]]:
+    """`overall` → spec → the benchmark's own number; where a spec has none, the same of each task that all have.
 
     `scores` is spec → what its run scored, the first spec first.
     """
     if all(each.overall.score is not None for each in scores.values()):
-        return [BarPanel("", [_bar(spec, each.overall, scores) for spec, each in scores.items()])]
+        return {"overall": {spec: each.overall for spec, each in scores.items()}}
     first = next(iter(scores.values()))
     tasks = [task for task in first.tasks if all(task in each.tasks for each in scores.values())]
-    return [BarPanel(task, [_bar(spec, each.tasks[task], scores) for spec, each in scores.items()]) for task in tasks]
+    return {task: {spec: each.tasks[task] for spec, each in scores.items()} for task in tasks}
+
+
+def sweep_bars(scores: Mapping[str, BenchmarkScores]) -> list[BarPanel]:
+    """One panel for each of `sweep_numbers`."""
+    return [
+        BarPanel("" if name == "overall" else name, [_bar(spec, each, scores) for spec, each in found.items()])
+        for name, found in sweep_numbers(scores).items()
+    ]
 
 
 def _bar(spec: str, found: OverallScore | TaskScore, scores: Mapping[str, BenchmarkScores]) -> Bar:

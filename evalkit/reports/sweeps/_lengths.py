@@ -10,6 +10,7 @@ from evalkit.sweeps import LengthEstimate, SpecSweep
 
 from ..drawing import SMALL, Look, Sheet, lettered, lines_height, save, text_width
 from ._scene import Scene, draw_lengths, has_upright_names, places
+from ._tables import NOWHERE, UNKNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,8 @@ def length_estimates_figure(scene: Scene, share: float) -> Figure:
         for index, (spec, lines) in enumerate(zip(scene.specs, names, strict=True)):
             middle = head + (index + 0.5) * row
             sheet.write(lines, (0, middle), SMALL, va="center")
-            sheet.write([estimate_words(spec.holds_to)], (columns[0], middle), SMALL, va="center")
+            holds = estimate_words(spec.holds_to) if scene.sweep.has_effective_lengths else UNKNOWN
+            sheet.write([holds], (columns[0], middle), SMALL, va="center")
             pays = "" if spec.pays_from is None else estimate_words(spec.pays_from)
             sheet.write([pays], (columns[1], middle), SMALL, va="center")
         return sheet.figure
@@ -65,14 +67,19 @@ def length_estimates_figure(scene: Scene, share: float) -> Figure:
 
 def _caption(scene: Scene, share: float, note: str) -> list[str]:
     control = scene.sweep.control
-    at = f"at {control:,} tokens" if control is not None else "at the control length"
     first = scene.first.spec
+    if scene.sweep.has_effective_lengths:
+        holds = f"the longest tested length up to which every length keeps {share:.0%} of the score of {first}"
+        holds += f" at {control:,} tokens"
+    else:
+        where = "at any length inside L" if control is None else f"above 0 at {control:,} tokens"
+        holds = f"not known, because {first} has no score {where}"
     pays = f"pays from: the shortest tested length where a spec beats {first} and falls behind it nowhere beyond"
     return [
-        f"holds to: the longest tested length up to which every length keeps {share:.0%} of the score of {first} {at}",
+        f"holds to: {holds}",
         pays if len(scene.specs) > 1 else "",
         "in brackets and as lines: 95% intervals by bootstrap over documents; only tested lengths occur",
-        "×: no tested length" if any(None in _tokens(spec) for spec in scene.specs) else "",
+        "×: no tested length" if any(None in _tokens(spec, scene) for spec in scene.specs) else "",
         "≥: the longest length tested" if any(spec.holds_to.is_longest for spec in scene.specs) else "",
         scene.counts,
         scene.window_note,
@@ -80,14 +87,15 @@ def _caption(scene: Scene, share: float, note: str) -> list[str]:
     ]
 
 
-def _tokens(spec: SpecSweep) -> list[int | None]:
-    return [spec.holds_to.tokens, *([spec.pays_from.tokens] if spec.pays_from is not None else [])]
+def _tokens(spec: SpecSweep, scene: Scene) -> list[int | None]:
+    holds = [spec.holds_to.tokens] if scene.sweep.has_effective_lengths else []
+    return [*holds, *([spec.pays_from.tokens] if spec.pays_from is not None else [])]
 
 
 def estimate_words(estimate: LengthEstimate) -> str:
-    """`≥ 4,096 (2,048–4,096)`; `none` stands for no tested length."""
-    low, high = ("none" if end is None else f"{end:,}" for end in estimate.ci95)
-    tokens = "none" if estimate.tokens is None else f"{estimate.tokens:,}"
+    """`≥ 4,096 (2,048–4,096)`; `nowhere` stands for no tested length."""
+    low, high = (NOWHERE if end is None else f"{end:,}" for end in estimate.ci95)
+    tokens = NOWHERE if estimate.tokens is None else f"{estimate.tokens:,}"
     return f"{'≥ ' if estimate.is_longest else ''}{tokens} ({low}–{high})" if low != high else tokens
 
 
@@ -105,7 +113,8 @@ def _rows(axes: Axes, scene: Scene) -> None:
 def _draw_row(axes: Axes, scene: Scene, spec: SpecSweep, middle: float) -> None:
     offset = OFFSET if spec.pays_from is not None else 0.0
     low, high = places(scene.sweep.lengths, scene.window)
-    _estimate(axes, spec.holds_to, middle - offset, {"color": HOLDS, "marker": "o"}, nowhere=low)
+    if scene.sweep.has_effective_lengths:
+        _estimate(axes, spec.holds_to, middle - offset, {"color": HOLDS, "marker": "o"}, nowhere=low)
     if spec.pays_from is not None:
         _estimate(axes, spec.pays_from, middle + offset, {"color": PAYS, "marker": "D", "mfc": "white"}, nowhere=high)
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_footer", "sweep_table", "write_sweep_tables"]
 
-NONE = "nowhere"
+NOWHERE = "nowhere"
 """Shown for no tested length; `none` is a spec."""
+UNKNOWN = "–"
+"""Shown where there is no score to hold lengths against."""
 
 
 def sweep_table(sweep: Sweep, benchmark: BenchmarkSweep) -> Table:
@@ -32,7 +34,7 @@ def sweep_table(sweep: Sweep, benchmark: BenchmarkSweep) -> Table:
     for heading in ("holds to (95%)", "pays from (95%)"):
         table.add_column(heading, justify="right")
     for spec in benchmark.specs.values():
-        table.add_row(spec.spec, *map(_marked, spec.cells), _holds(spec), _pays(spec))
+        table.add_row(spec.spec, *map(_marked, spec.cells), _holds(spec, benchmark), _pays(spec))
     return table
 
 
@@ -42,14 +44,19 @@ def sweep_footer(sweep: Sweep, benchmark: BenchmarkSweep) -> list[str]:
     what = "prompt and answer limit, upper ends of buckets" if benchmark.is_bucketed else "prompt tokens"
     lines = [f"lengths: {what}; * lies inside the {sweep.window:,} tokens that the model was made for"]
     lines.append(f"+ and −: the paired 95% interval of the difference to {reference} at that length excludes 0")
-    if control is not None:
+    if control is None:
+        lines.append("holds to: not known, because no sample lies inside those with its answer")
+    elif not benchmark.has_effective_lengths:
+        lines.append(f"holds to: not known, because {reference} scores 0 at {control:,} tokens")
+    else:
         lines.append(
             f"holds to: longest tested length up to which each keeps {sweep.share:.0%} of the score of {reference} at "
             f"{control:,} tokens; ≥: all tested lengths do"
         )
+    ends = " to ".join(f"{length:,}" for length in sorted({benchmark.lengths[0], benchmark.lengths[-1]}))
     lines.append(
         "pays from: shortest tested length with + and no − beyond; both with intervals over documents, which end at "
-        f"the tested lengths ({benchmark.lengths[0]:,} to {benchmark.lengths[-1]:,})"
+        f"the tested lengths ({ends})"
     )
     return lines
 
@@ -82,7 +89,7 @@ def _text_tables(sweep: Sweep, benchmark: BenchmarkSweep) -> list[TextTable]:
     scores = TextTable(
         title=f"{caption}: scores with 95% intervals",
         headings=["RoPE", *headings, "holds to", "pays from"],
-        lines=[[each.spec, *map(_score, each.cells), _holds(each), _pays(each)] for each in specs],
+        lines=[[each.spec, *map(_score, each.cells), _holds(each, benchmark), _pays(each)] for each in specs],
         names=1,
         rules=(),
         notes=[*footer, *(note for note in sweep.notes if note.startswith(f"{benchmark.benchmark}: "))],
@@ -157,7 +164,9 @@ def _range(ends: tuple[float, float]) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def _holds(spec: SpecSweep) -> str:
+def _holds(spec: SpecSweep, benchmark: BenchmarkSweep) -> str:
+    if not benchmark.has_effective_lengths:
+        return UNKNOWN
     return _length(spec.holds_to, "≥ " if spec.holds_to.is_longest else "")
 
 
@@ -172,4 +181,4 @@ def _length(estimate: LengthEstimate, mark: str) -> str:
 
 
 def _named(tokens: int | None) -> str:
-    return NONE if tokens is None else f"{tokens:,}"
+    return NOWHERE if tokens is None else f"{tokens:,}"

@@ -112,5 +112,22 @@ def test_specs_of_a_sweep_can_be_chosen(evalkit: Command, sweep_folder: Path) ->
     """And one that it has not is refused with the nearest."""
     done = evalkit("rope", "bars", sweep_folder, "--spec", "none", "--spec", "yarn:4")
 
-    assert ["none", "yarn:4"] == [line.split()[1] for line in done.out.splitlines()[1:]]
+    assert ["none", "yarn:4"] == [line.split()[2] for line in done.out.splitlines()[1:]]
     assert "did you mean 'yarn:4'" in evalkit("rope", "bars", sweep_folder, "--spec", "yarn:8").complaint
+
+
+def test_a_sweep_without_overall_scores_has_those_of_its_tasks(evalkit: Command, sweep_folder: Path) -> None:
+    """As its figure has; `none` stands for the spec alone."""
+    for index in range(4):
+        path = sweep_folder / str(index) / "scores.json"
+        kept = json.loads(path.read_text())
+        kept["overall"] |= {"score": None, "ci95": None}
+        path.write_text(json.dumps(kept))
+    task, first = next(iter(kept["tasks"].items()))
+
+    done = evalkit("rope", "bars", sweep_folder, "--json", "-")
+
+    last = json.loads(done.out)["bars"][-1]
+    assert (task, first["score"], first["n"]) == (last["task"], last["score"], last["n"])
+    lines = evalkit("rope", "bars", sweep_folder).out.splitlines()[1:]
+    assert [1, 0, 0, 0] == [line.split().count("none") for line in lines]

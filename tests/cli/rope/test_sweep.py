@@ -309,8 +309,12 @@ def test_a_scaled_model_must_be_told_to_lose_its_scaling(
     )
     command = ("rope", "sweep", scaled, "needle", "--backend", "toy", "--out", "s", "--spec", "dynamic:2", *GRID)
 
-    assert "--rope-replaces-native" in evalkit(*command).last_complaint
-    assert 0 == evalkit(*command, "--rope-replaces-native").code
+    refused, done = evalkit(*command), evalkit(*command, "--rope-replaces-native")
+
+    assert "--rope-replaces-native" in refused.last_complaint
+    assert "--spec dynamic:2: scaled was released with scaling linear:2" in refused.last_complaint
+    assert 0 == done.code
+    assert "--spec dynamic:2 replaces the scaling that scaled was released with (linear:2)" in done.err
 
 
 def test_settings_come_from_a_file_too_but_not_the_spec(sweep: Command, bare: Path) -> None:
@@ -342,6 +346,8 @@ def test_python_sweeps_give_the_same(sweep: Command, toy: str, tiny_model: Path,
     "given, problem",
     [
         ({"specs": "none"}, "specs: a str; pass a list: specs=[…]"),
+        ({"specs": []}, "specs=[]: name conditions, such as ['none', 'dynamic:2,4,8']"),
+        ({"specs": ["none"], "share": 2}, "share=2: must be greater than 0"),
         ({"specs": [2]}, "pass texts such as 'dynamic:4'"),
         ({"specs": ["none"], "share": "all"}, "share='all': a number is meant"),
         ({"specs": ["none"], "rope": "none"}, "rope=: specs= name the conditions; leave it out"),

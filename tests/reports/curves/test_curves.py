@@ -13,7 +13,7 @@ import pytest
 
 from evalkit.perplexity import Cell, Curve, Sums, curves_of
 from evalkit.reports import curve_caption, write_curve
-from evalkit.reports.curves._figures import _beside
+from evalkit.reports.curves._figures import _beside, _map
 from evalkit.reports.curves._scales import _ticks
 from evalkit.reports.curves._tables import curve_tables, number
 from evalkit.rope import RopeSetting
@@ -132,3 +132,22 @@ def test_lines_stand_beside_each_other_around_their_place() -> None:
     assert [512, 1024, 2048] == pytest.approx(middle)
     assert all(a < b < c for a, b, c in zip(left, middle, right, strict=True))
     assert [512.0] == _beside([512], 1, 3)
+
+
+def test_the_scale_of_a_map_states_whole_losses() -> None:
+    """No summand stands above it where losses differ little."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curve = made()
+    near = [
+        replace(spec, points=tuple(replace(point, loss=8.2151 + point.loss / 1e4) for point in spec.points))
+        for spec in curve.specs
+    ]
+    figure = Figure()
+
+    _map(figure.add_subplot(), replace(curve, specs=tuple(near)))
+    FigureCanvasAgg(figure).draw()
+
+    assert "" == figure.axes[1].yaxis.get_offset_text().get_text()
+    assert all(label.get_text().startswith("8.21") for label in figure.axes[1].get_yticklabels())

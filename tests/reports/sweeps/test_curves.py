@@ -174,3 +174,11 @@ def test_the_caption_counts_samples_by_length_where_they_differ() -> None:
     holed = scene(("none", "dynamic:2"), (512, 1024), lambda _spec, length: 1.0 if length == 512 else None)
 
     assert "512: 90 samples of 30 documents; 1,024: no samples" == holed.counts
+
+
+def test_a_single_spec_has_no_axes_of_differences() -> None:
+    """There is nothing that it differs from, and the lengths are named below the scores."""
+    figure = curves_figure(scene(("none",)))
+
+    assert 1 == len(figure.axes)
+    assert "8,192" in [said for said, _ in texts(figure)]

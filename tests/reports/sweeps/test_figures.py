@@ -90,9 +90,9 @@ def test_a_map_prints_every_score_on_the_scale_from_0_to_100() -> None:
     [
         (LengthEstimate(4096, (2048, 4096), True), "≥ 4,096 (2,048–4,096)"),
         (LengthEstimate(1024, (1024, 1024), False), "1,024"),
-        (LengthEstimate(None, (None, 512), False), "none (none–512)"),
-        (LengthEstimate(1536, (1536, None), False), "1,536 (1,536–none)"),
-        (LengthEstimate(None, (None, None), False), "none"),
+        (LengthEstimate(None, (None, 512), False), "nowhere (nowhere–512)"),
+        (LengthEstimate(1536, (1536, None), False), "1,536 (1,536–nowhere)"),
+        (LengthEstimate(None, (None, None), False), "nowhere"),
     ],
 )
 def test_a_length_is_said_with_its_interval(estimate: LengthEstimate, said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,24 @@ def test_the_footer_says_what_share_of_what(sweep: Sweep) -> None:
 
     assert "keeps 85% of the score of none at 448 tokens" in lines
     assert "(448 to 2,048)" in lines
+
+
+@pytest.mark.parametrize(
+    ("control", "why"),
+    [(None, "no sample lies inside those with its answer"), (448, "none scores 0 at 448 tokens")],
+)
+def test_an_effective_length_that_nothing_tells_is_a_dash(sweep: Sweep, control: int | None, why: str) -> None:
+    """`nowhere` would say that it was tested."""
+    needle = sweep.benchmarks["needle"]
+    first = replace(needle.specs["none"], cells=(cell(448, 0.0, None, None), cell(2048, 10.0, None, None)))
+    needle = replace(needle, control=control, specs={**needle.specs, "none": first})
+
+    assert ["–", "–"] == list(sweep_table(sweep, needle).columns[3].cells)
+    assert f"holds to: not known, because {why}" in sweep_footer(sweep, needle)
+
+
+def test_a_single_length_is_no_range(sweep: Sweep) -> None:
+    """It ends where it begins."""
+    needle = replace(sweep.benchmarks["needle"], lengths=(448,))
+
+    assert sweep_footer(sweep, needle)[-1].endswith("which end at the tested lengths (448)")
