@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.files import write_text
+from evalkit.printable import counted
 from evalkit.sweeps import BenchmarkSweep, LengthEstimate, SpecSweep, Sweep, SweepCell
 from evalkit.tables import plain_table
 
@@ -109,14 +110,14 @@ def _caption(sweep: Sweep, benchmark: BenchmarkSweep) -> str:
     """One line that says what the table shows."""
     counts = [cell.samples for cell in benchmark.specs[sweep.specs[0]].cells]
     documents = [cell.clusters for cell in benchmark.specs[sweep.specs[0]].cells]
-    samples = f"{_span(counts)} samples of {_span(documents)} documents at each length"
+    samples = f"{_span(counts, 'sample')} of {_span(documents, 'document')} at each length"
     model = shown_model(sweep.model, sweep.title)
     return f"{benchmark.title} by RoPE spec · {model} · protocol {benchmark.protocol} · {samples}"
 
 
-def _span(counts: Sequence[int]) -> str:
+def _span(counts: Sequence[int], noun: str) -> str:
     low, high = min(counts), max(counts)
-    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+    return counted(low, noun) if low == high else f"{low:,}–{counted(high, noun)}"
 
 
 def _heading(benchmark: BenchmarkSweep, length: int) -> str:
