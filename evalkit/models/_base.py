@@ -67,6 +67,8 @@ class BackendOptions:
     """Takes what the user should know while the backend works."""
     rope_model: RopeModel | None = None
     """What the run's RoPE settings were computed from, to be held against the loaded model; None under `native`."""
+    rotations: int = 1
+    """RoPE settings that prompts under way at once may need, as far as it is known when the model is opened."""
     device_map: str | Mapping[str, str | int] | None = None
     """`auto` = layers spread over accelerators and the host's memory, or a map of modules as accelerate reads it."""
     adapter: Adapter | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Self
 
-from evalkit.models import Completion, GenerationRequest, ModelAdapter, load_model
+from evalkit.models import Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup, load_model
 from evalkit.planning import Counts, Plan
 from evalkit.rope import RopeSetting
 
@@ -67,7 +67,9 @@ class SeveralRuns:
         if not self.plans:
             self.plan()
         self._monitor.begin()
-        return execute(self._sessions[name], self._monitor, self._open, self.plans[name])
+        session = self._sessions[name]
+        is_bound = session.settings.rope_mode == "engine" and session.backend != "hf"  # to the rule it started with
+        return execute(session, self._monitor, None if is_bound else self._open, self.plans[name])
 
     def _open(self) -> ModelAdapter:
         if self._model is None:
@@ -75,7 +77,10 @@ class SeveralRuns:
             sessions = list(self._sessions.values())
             session = next((each for each in sessions if each.rope.kind != "native"), sessions[0])
             longest = max(longest_sequence(each, self.plans[name]) for name, each in self._sessions.items())
-            options = session.backend_options(longest_sequence=longest, note=self._monitor.note)
+            options = replace(
+                session.backend_options(longest_sequence=longest, note=self._monitor.note),
+                rotations=max(len(plan.groups) for plan in self.plans.values()),
+            )
             self._model = load_model(session.backend, session.card, session.tokenizer, options)
         return _KeptOpen(self._model)
 
@@ -116,6 +121,20 @@ class _KeptOpen:
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
         return self._model.generate(rope, requests)
+
+    @property
+    def spent(self) -> float | None:
+        """What a paid endpoint charged so far; None where the model does not tell."""
+        return getattr(self._model, "spent", None)
+
+    def holds(self, rope: RopeSetting) -> bool:
+        """As the model itself; no setting where it answers one group after the other."""
+        return isinstance(self._model, HoldsRotations) and self._model.holds(rope)
+
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+        """Answers of groups that it holds."""
+        assert isinstance(self._model, HoldsRotations)
+        return self._model.generate_together(groups)
 
     def close(self) -> None:
         """Nothing: whoever opened the model closes it."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalkit.errors import UserError
+from evalkit.models import Completion, GenerationRequest, RopeGroup
+from evalkit.rope import RopeSetting
 from evalkit.runs import RunSettings, Session, SeveralRuns, execute, open_session, plan_session
 
 SPECS = ("none", "dynamic:4", "linear:2", "native", "yarn:2")
@@ -51,6 +53,68 @@ def test_answers_are_those_of_each_run_alone_whatever_the_order(
 
     assert len(SPECS) == len(answers(bare / "together"))
     assert answers(bare / "alone") == answers(bare / "together")
+
+
+class Holder:
+    """A model that holds several rotations, and keeps how it was asked."""
+
+    name, engine_info = "holder", {"device": "none"}
+
+    def __init__(self) -> None:
+        self.together: list[int] = []
+        self.alone = 0
+
+    def holds(self, rope: RopeSetting) -> bool:
+        return rope.rope_type == "default"
+
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+        self.together.append(len(groups))
+        for group in groups:
+            yield from (Completion(request.index, text="x", cached_tokens=0) for request in group.requests)
+
+    def generate(self, _: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
+        self.alone += 1
+        yield from (Completion(request.index, text="x", cached_tokens=0) for request in requests)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def test_groups_of_a_run_are_answered_together_where_the_model_can(
+    sessions: Callable[..., dict[str, Session]], watcher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a run by itself; and the model is opened for as many settings as the largest run needs."""
+    holder, options = Holder(), []
+
+    def load(*arguments: Any) -> Holder:
+        options.append(arguments[-1])
+        return holder
+
+    monkeypatch.setattr("evalkit.runs._several.load_model", load)
+    given = {"limit": 4, "max_new_tokens": 500, "max_seq_len": 2048}  # on a window of 512: many groups
+    with SeveralRuns(sessions(("yarn:2", "dynamic:4"), "s", **given), watcher) as runs:
+        runs.execute("yarn:2")
+        runs.execute("dynamic:4")
+        groups = len(runs.plans["dynamic:4"].groups)
+
+    assert groups > 1
+    assert ([groups], 1) == (holder.together, holder.alone)
+    assert [groups] == [each.rotations for each in options]
+
+
+def test_an_engine_that_starts_with_its_rule_is_started_for_each(
+    sessions: Callable[..., dict[str, Session]], watcher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM reads its own rule when it starts; one engine for two rules would refuse the second."""
+    given: list[Any] = []
+    monkeypatch.setattr("evalkit.runs._several.execute", lambda _session, _monitor, opener, _plan: given.append(opener))
+    for backend in ("hf", "vllm"):
+        opened = sessions(("dynamic:2",), backend, backend=backend, rope_mode="engine", limit=1)
+        with SeveralRuns(opened, watcher) as runs:
+            runs.execute("dynamic:2")
+
+    assert given[0] is not None
+    assert given[1] is None
 
 
 def test_plans_of_the_same_prompts_are_those_of_each_alone(

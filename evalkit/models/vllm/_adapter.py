@@ -147,7 +147,7 @@ class VllmModel:
     def _switch(self, rope: RopeSetting, *, is_greedy: bool) -> Slots:
         """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
         is_fresh = self._slots is None
-        slots = self._start(rope, is_greedy=is_greedy) if self._slots is None else self._slots
+        slots = self._slots or self._start(rope, is_greedy=is_greedy, settings=self._options.rotations)
         if rope == slots.first:
             self._engine.reset_prefix_cache()
             return slots
@@ -166,7 +166,7 @@ class VllmModel:
         self._facts = self._engine_facts() | {"rope_verified": is_verified}
         return slots
 
-    def _start(self, rope: RopeSetting, *, is_greedy: bool, settings: int = 1) -> Slots:
+    def _start(self, rope: RopeSetting, *, is_greedy: bool, settings: int) -> Slots:
         """Start the engine with room for that many settings, or for as many as memory allows."""
         configured, self._rules = configured_generation(self._card)
         self._eos_ids = end_ids(configured, self._tokenizer)
@@ -184,7 +184,7 @@ class VllmModel:
         is_greedy = all(map(_is_greedy, requests[:1]))
         slots = self._slots
         if slots is None:
-            slots = self._start(rope, is_greedy=is_greedy, settings=len(groups))
+            slots = self._start(rope, is_greedy=is_greedy, settings=max(len(groups), self._options.rotations))
         elif len(slots) > 1:
             self._engine.reset_prefix_cache()  # as before each group that is answered alone
             return slots
