@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -42,13 +41,22 @@ from evalkit.perplexity import (
 )
 from evalkit.printable import counted
 from evalkit.prompts import TokenIds
-from evalkit.rope import RopeSetting, RopeSpec, parse_rope
-from evalkit.runs import Monitor, Session, environment, of_specs, open_model, rope_facts, spec_words, tell
+from evalkit.rope import RopeSetting, RopeSpec, check_named_once, parse_rope
+from evalkit.runs import (
+    Monitor,
+    Session,
+    default_folder,
+    environment,
+    of_specs,
+    open_model,
+    rope_facts,
+    spec_words,
+    tell,
+)
 from evalkit.settings import RunSettings
 
 __all__ = ["CurveRequest", "OpenCurve", "measure_curve", "open_curve"]
 
-MOST_NAME = 120  # characters of a folder's name; file systems take 255 bytes
 REFUSED = {
     "endpoint": "no server tells how likely each token of a given text is under a rotation of the caller's choice; "
     "name a model folder, or a model on the hub",
@@ -138,7 +146,7 @@ def open_curve(request: CurveRequest, monitor: Monitor | None = None) -> OpenCur
     beginning = tuple(session.tokenizer.start([], is_wrapped=False))
     rule = WindowRule(request.windows, request.lengths, beginning, request.stride)
     rule.check()
-    folder = request.settings.out or Path("results") / _name(request, session)
+    folder = request.settings.out or _default_folder(request, session)
     if folder.resolve().is_relative_to(texts.place.resolve()):
         raise UserError(f"{folder}: lies in the text that is measured; give --out a folder elsewhere")
     opened = OpenCurve(request, session, texts, rule, folder)
@@ -152,12 +160,9 @@ def _check_request(request: CurveRequest) -> None:
     if is_address(request.settings.model):  # before anybody asks there
         raise UserError(f"{request.settings.model}: {REFUSED['endpoint']}")
     request.settings.check_together()
-    names = [str(spec) for spec in request.specs]
-    if not names:
+    if not request.specs:
         raise UserError("no RoPE condition named: give --spec, or --base")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{twice} is named twice; leave one out")
+    check_named_once(request.specs)
     if request.limit is not None and request.limit < 1:
         raise UserError(f"--limit {request.limit}: must be 1 or more")
     if low := next((spec for spec in request.specs if spec.kind == "base" and (spec.number or 0) <= 1), None):
@@ -166,16 +171,13 @@ def _check_request(request: CurveRequest) -> None:
     check_device_map(request.settings.device_map)
 
 
-def _name(request: CurveRequest, session: Session) -> str:
-    """The folder's name, with what makes two curves of a model differ."""
+def _default_folder(request: CurveRequest, session: Session) -> Path:
+    """Named after what makes two curves of a model differ."""
     parts = [session.card.name, "curve", request.text.resolve().stem, ",".join(map(str, request.lengths))]
     parts += ["sliding"] if request.windows == "sliding" else []
     parts += [f"stride-{request.stride}"] if request.stride is not None else []
     parts += [f"dtype-{request.settings.dtype}"] if request.settings.dtype is not None else []
-    text = re.sub(r"[^A-Za-z0-9._,=-]+", "-", "-".join(parts))
-    return (
-        text if len(text) <= MOST_NAME else f"{text[: MOST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    )
+    return default_folder(parts)
 
 
 def measure_curve(

@@ -17,7 +17,7 @@ from evalkit.models import released_setting
 from evalkit.planning import Plan
 from evalkit.printable import counted
 from evalkit.reports import Palette, ScoredRun, draw_sweep, write_sweep_tables
-from evalkit.rope import RopeSpec, parse_ropes
+from evalkit.rope import RopeSpec, check_named_once, parse_ropes
 from evalkit.runs import (
     MANIFEST,
     Job,
@@ -25,6 +25,7 @@ from evalkit.runs import (
     Session,
     SeveralRuns,
     conflict_with,
+    default_folder,
     holds_files,
     listed,
     of_specs,
@@ -60,7 +61,6 @@ GRID_DEFAULTS = {"depths": "25,75", "repeats": "10"}
 them, and the haystacks that an interval needs."""
 OWN = (SWEEP_FILE, "tables", "figures")
 """What a sweep's folder holds beside one folder for each spec."""
-MOST_NAME = 120  # characters of a folder's name; file systems take 255 bytes
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,7 @@ def read_specs(texts: Sequence[str]) -> list[RopeSpec]:
     specs = [spec for text in texts for spec in parse_ropes(text)]
     if not specs:
         raise UserError("no RoPE spec named: --spec none --spec dynamic:2,4,8; the first one is the reference")
-    for index, spec in enumerate(specs):
-        first = next((each for each in specs[:index] if each.means(spec) or str(each) == str(spec)), None)
-        if first is not None:
-            ways = "" if str(first) == str(spec) else f", the first time as {first}"
-            raise UserError(f"RoPE spec {spec} is named twice{ways}; leave one out")
+    check_named_once(specs)
     return specs
 
 
@@ -114,7 +110,7 @@ def plan_sweep(
     resolved, card = resolve_model(settings)
     names = [load_spec(each).name for each in settings.benchmarks]
     options, asked_lengths, notes = _with_lengths(resolved, card)
-    folder = settings.out or Path("results") / _folder_name("-".join([card.name, *names, "rope-sweep"]))[:MOST_NAME]
+    folder = settings.out or default_folder([card.name, *names, "rope-sweep"])
     sessions: dict[str, Session] = {}
     for spec in specs:
         out = folder / _folder_name(str(spec))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -25,6 +25,7 @@ __all__ = [
     "RopeModel",
     "RopeSetting",
     "RopeSpec",
+    "check_named_once",
     "parse_rope",
     "parse_ropes",
     "rope_setting",
@@ -207,6 +208,15 @@ def parse_ropes(text: str) -> list[RopeSpec]:
     if kind in _PLAIN or not numbers:
         raise _unknown(text)
     return [RopeSpec(kind, number, options) for number in numbers]  # type: ignore[arg-type]
+
+
+def check_named_once(specs: Sequence[RopeSpec]) -> None:
+    """Raise `UserError` where two of the specs are one condition, however they are written."""
+    for index, spec in enumerate(specs):
+        first = next((each for each in specs[:index] if each.means(spec) or str(each) == str(spec)), None)
+        if first is not None:
+            ways = "" if str(first) == str(spec) else f", the first time as {first}"
+            raise UserError(f"RoPE spec {spec} is named twice{ways}; leave one out")
 
 
 def _number(text: str, kind: str, item: str) -> float:

@@ -3,6 +3,7 @@
 from evalkit.settings import RunSettings, read_settings
 
 from ._identity import environment
+from ._job import default_folder
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
 from ._rotary import recorded_rotation, rope_facts, rope_model
@@ -65,6 +66,7 @@ __all__ = [
     "check_place",
     "conflict_with",
     "cut_torn_line",
+    "default_folder",
     "environment",
     "execute",
     "holds_files",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from ._rotary import rope_facts
 from ._sampling import draws_of, sampling_identity, sampling_overrides
 from ._selection import Selection, asked_tasks, locate_tasks
 
-__all__ = ["Job", "make_job"]
+__all__ = ["Job", "default_folder", "make_job"]
 
 
 @dataclass(frozen=True)
@@ -290,6 +290,11 @@ def _folder(name: str, label: str, settings: RunSettings, card: Card) -> Path:
     parts = [card.name, name, protocol, *(extra.removeprefix("rope-") for extra in extras)]
     if settings.backend == "vllm" or (settings.base_url is not None and card.weights is not None):
         parts.append("vllm" if settings.backend == "vllm" else "endpoint")
+    return default_folder(parts)
+
+
+def default_folder(parts: Sequence[str]) -> Path:
+    """Where results of that name go without `--out`: below `results`, in signs and a length that file systems take."""
     text = re.sub(r"[^A-Za-z0-9._,=-]+", "-", "-".join(parts))
     if len(text) > MOST_NAME:
         text = f"{text[: MOST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

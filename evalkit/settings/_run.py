@@ -13,10 +13,11 @@ from evalkit.files import user_path
 
 from ._flag import Flag, settings_of
 
-__all__ = ["MOST_DRAWS", "BenchmarkOptions", "RunOptions", "RunSettings"]
+__all__ = ["MOST_DRAWS", "MOST_TOKENS", "BenchmarkOptions", "RunOptions", "RunSettings"]
 
 MOST_SAMPLES = 10**9
-MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
+MOST_TOKENS = 2**25
+"""Of a window: no model is made for more, and one more digit is a slip of the keyboard."""
 MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard
 MOST_DRAWS = 10_000
 """Answers to one sample: more is a slip of the keyboard."""

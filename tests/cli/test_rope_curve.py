@@ -64,6 +64,10 @@ def test_a_curve_has_tables_figures_and_json(
         (["--base", "10000,", "--lengths", "32"], "'' is no base; give numbers above 1"),
         (["--spec", "none", "--spec", "none", "--lengths", "32"], "none is named twice"),
         (["--spec", "base:5000", "--base", "5000", "--lengths", "32"], "base:5000 is named twice"),
+        (
+            ["--spec", "yarn:2", "--spec", "yarn:2,beta_fast=32", "--lengths", "32"],
+            "named twice, the first time as yarn:2",
+        ),
         (["--spec", "linear:0.5", "--lengths", "32"], "RoPE spec 'linear:0.5' is not one of native, none"),
         (["--spec", "none", "--lengths", "32", "--stride", "4"], "--stride is for --windows sliding"),
         (["--spec", "none", "--lengths", "32", "--windows", "slides"], "unknown --windows 'slides': did you mean"),

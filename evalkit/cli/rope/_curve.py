@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalkit.settings import MOST_TOKENS
+
 from .. import _options as o
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from evalkit.perplexity import Curve
     from evalkit.rope import RopeSpec
 
-MOST_TOKENS = 2**25  # of a window: no model is made for more, and one more digit is a slip of the keyboard
 TAKEN = (
     "dtype",
     "device",

@@ -41,18 +41,14 @@ def sweep(
     CARD and BENCHMARK are as for `evalkit run`. Grids that are asked for no --lengths get multiples of the model's own
     length; one inside it shows what an extension costs short prompts. The same command again continues.
     """
-    from evalkit._sweep import check_share, read_specs
+    from evalkit._sweep import carry_out_sweep, check_share, plan_sweep, read_specs
 
-    from ..terminal import check_target, print_json
+    from ..terminal import ProgressMonitor, check_target, libraries_say, print_json
 
     check_target(json)
     specs = read_specs(spec or [])
     check_share(share)
     settings = _settings(o.in_force(given, config))
-    from evalkit._sweep import carry_out_sweep, plan_sweep
-
-    from ..terminal import ProgressMonitor, libraries_say
-
     with ProgressMonitor() as monitor:
         planned = plan_sweep(settings, specs, share, monitor)
     unit = next(iter(planned.sessions.values())).tokenizer.unit

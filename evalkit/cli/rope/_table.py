@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalkit.cli import _options as o
+from evalkit.settings import MOST_TOKENS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from evalkit.cards import Card
     from evalkit.models import RopeLabel
     from evalkit.rope import RopeModel, RopeSpec
-
-LONGEST = 2**25  # tokens: no model is made for more
 
 Specs = Annotated[
     list[str] | None, typer.Option("--spec", metavar="SPEC", help="RoPE label; may be repeated, dynamic:2,4 lists.")
@@ -70,10 +69,10 @@ def _within(flag: str, text: str | int) -> int:
     from evalkit.errors import UserError, shown
 
     written = str(text).strip()
-    is_number = written.isascii() and written.isdecimal() and len(written) <= len(str(LONGEST))
+    is_number = written.isascii() and written.isdecimal() and len(written) <= len(str(MOST_TOKENS))
     tokens = int(written) if is_number else 0
-    if not 1 <= tokens <= LONGEST:
-        raise UserError(f"{flag} {shown(written)}: must be a whole number of tokens, from 1 to {LONGEST:,}")
+    if not 1 <= tokens <= MOST_TOKENS:
+        raise UserError(f"{flag} {shown(written)}: must be a whole number of tokens, from 1 to {MOST_TOKENS:,}")
     return tokens
 
 
