@@ -1,0 +1,20 @@
+"""One HTML page of runs: self-contained, opened by double-click, with every sample behind every number."""
+
+from ._compose import content_of
+from ._content import Content, PageRun, Part
+from ._frame import page_html, write_page
+from ._labels import LANGUAGES, Labels, labels_of
+from ._read import read_runs
+
+__all__ = [
+    "LANGUAGES",
+    "Content",
+    "Labels",
+    "PageRun",
+    "Part",
+    "content_of",
+    "labels_of",
+    "page_html",
+    "read_runs",
+    "write_page",
+]
