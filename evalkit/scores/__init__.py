@@ -56,6 +56,7 @@ from .intervals import (
     cluster_interval,
     cluster_spread,
     logit_interval,
+    mean_interval,
     t_quantile,
     two_sided_p,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "logit_interval",
     "look_at",
     "look_over",
+    "mean_interval",
     "measure_benchmark",
     "measure_run",
     "misfit_of_run",
