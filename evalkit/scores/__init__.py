@@ -36,6 +36,7 @@ from ._remarks import remarks_on
 from ._runs import (
     check_scores_place,
     holds_scores_only,
+    last_ledger,
     measure_run,
     misfit_of_run,
     read_scores,
@@ -112,6 +113,7 @@ __all__ = [
     "holds_scores_only",
     "keep_answers",
     "keep_run",
+    "last_ledger",
     "likely_command",
     "logit_interval",
     "look_at",

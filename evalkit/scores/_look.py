@@ -60,6 +60,9 @@ class LookedAt:
     Empty for an answer that is not scored."""
     refusal: str | None = None
     """Why the protocol's scorer refuses the answer; None where it does not."""
+    is_pending: bool = False
+    """Whether a later step has not been asked yet, so that its last answer is not the sample's; as far as `look_over`
+    tells it."""
     flags: frozenset[Flag] = frozenset()
     """What is known of the answer beside its text, as far as `look_over` tells it."""
     made_elsewhere: Answer | None = None
@@ -131,11 +134,11 @@ def look_over(
     folder: Path,
     protocol: str | None = None,
     options: Mapping[str, str] | None = None,
-    thoughts: Callable[[SampleRecord], None] | None = None,
+    recorded: Callable[[SampleRecord], None] | None = None,
 ) -> Overview:
     """Scores and samples of a run folder, or of one that keeps answers made elsewhere, in one pass of its records.
 
-    Prompts are not made again. `thoughts` is told of every record that holds some; they are let go then.
+    Prompts are not made again. `recorded` is told of every record as it was written, whose thoughts are let go then.
     """
     if holds_answers(folder):
         kept = read_answers(folder, protocol, options)
@@ -146,7 +149,7 @@ def look_over(
     def met(sample: Sample, records: Sequence[SampleRecord]) -> None:
         found.append((replace(sample, fields={}), tuple(records)))
 
-    read = read_run_answers(folder, protocol, options, thoughts=thoughts, met=met)
+    read = read_run_answers(folder, protocol, options, recorded=recorded, met=met)
     measured = read.measure()
     outcomes = _outcomes(_scorers(read.benchmark, measured, read.tasks), measured, read.tasks)
     return Overview(measured, tuple(_over_run(found, read.tasks, outcomes)))
@@ -157,11 +160,13 @@ def _over_run(
     tasks: Mapping[str, TaskAnswers],
     outcomes: Mapping[str, _Outcome],
 ) -> Iterator[LookedAt]:
+    answered = {answer.name for task in tasks.values() for answer in task.answers}
     for sample, records in found:
         looked = LookedAt(sample, records, (), ())
         outcome = outcomes.get(looked.name, _Outcome())
         flags = _flags(looked, outcome, tasks[sample.task].flags or AnswerFlags())
-        yield replace(looked, **outcome._asdict(), flags=flags)
+        is_pending = looked.error is None and looked.name not in answered
+        yield replace(looked, **outcome._asdict(), flags=flags, is_pending=is_pending)
 
 
 def _over_kept(kept: KeptAnswers, measured: Measured) -> Iterator[LookedAt]:

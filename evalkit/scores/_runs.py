@@ -128,13 +128,13 @@ def read_run_answers(
     protocol: str | None,
     options: Mapping[str, str] | None,
     *,
-    thoughts: Callable[[SampleRecord], None] | None = None,
+    recorded: Callable[[SampleRecord], None] | None = None,
     met: Meet | None = None,
 ) -> _ReadRun:
     """The answers of a run folder, to be scored under its own protocol or another, in one pass of its records.
 
-    `thoughts` is told of every record that holds some, before they are let go: no score reads them, and they may be a
-    hundred times as long as answers. `met` is told of every sample that the run has records of, with its latest ones.
+    `recorded` is told of every record as it was written, before its thoughts are let go: no score reads them, and they
+    may be a hundred times as long as answers. `met` is told of every sample that the run has records of, with its latest ones.
     """
     manifest = read_manifest(folder)
     if not (folder / LOG).is_file():  # every run makes it before its first answer: scores of nothing would replace
@@ -144,7 +144,7 @@ def read_run_answers(
     ran_under = str(manifest.identity["protocol"])
     benchmark.spec.protocol(protocol or ran_under)
     notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
-    latest: Latest = {record.key: record for record in _without_thoughts(read_records_of_run(folder), thoughts)}
+    latest: Latest = {record.key: record for record in _without_thoughts(read_records_of_run(folder), recorded)}
     _check_rotation(folder, manifest, latest)
     tasks = _answers_of_tasks(folder, benchmark, manifest, latest, met)
     label = str(manifest.settings["label"])
@@ -158,11 +158,11 @@ def read_run_answers(
 
 
 def _without_thoughts(
-    records: Iterator[SampleRecord], thoughts: Callable[[SampleRecord], None] | None
+    records: Iterator[SampleRecord], recorded: Callable[[SampleRecord], None] | None
 ) -> Iterator[SampleRecord]:
     for record in records:
-        if record.reasoning is not None and thoughts is not None:
-            thoughts(record)
+        if recorded is not None:
+            recorded(record)
         yield record.model_copy(update={"reasoning": None})
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from evalkit.runs import SampleRecord
+from evalkit.prompts import drops_tokens
+from evalkit.runs import LedgerRecord
 from evalkit.scores import Flag, LookedAt, last_ledger
-from evalkit.scores import TaskValues as Values
 
 from ._content import PageRun, Part
 from ._labels import Labels
@@ -23,10 +23,10 @@ FLAGS: Mapping[Flag, int] = {
 }  # fmt: skip
 """As in `assets/records.js`."""
 
-MOST_ANSWER, MOST_TARGET, MOST_REASONING, MOST_EVIDENCE, MOST_ERROR = 2000, 600, 1000, 300, 500
+MOST_ANSWER, MOST_TARGET, MOST_EVIDENCE, MOST_ERROR = 2000, 600, 300, 500
 """Characters of a text of each kind, of both ends together."""
 MOST_TARGETS = 10
-"""Gold answers of a sample, and needles."""
+"""Gold answers of a sample."""
 MOST_AXIS = 80
 """Characters of an axis that is a word."""
 
@@ -39,9 +39,8 @@ def samples_part(runs: Sequence[PageRun], words: Labels) -> Part | None:  # noqa
     """The section; None where there is nothing to show."""
     if not runs:
         return None
-    return Part(
-        "samples", "samples.html.j2", data={"samples": [_columns(run) if run.samples else None for run in runs]}
-    )
+    columns = [_columns(run) if run.samples else None for run in runs]
+    return Part("samples", "samples.html.j2", data={"samples": columns})
 
 
 def _columns(run: PageRun) -> dict[str, Any]:
@@ -63,23 +62,24 @@ def _columns(run: PageRun) -> dict[str, Any]:
 
 
 def _is_there(value: Any) -> bool:
-    return value is not None and value != []
+    return value is not None
 
 
 def _names(run: PageRun, shown: Sequence[LookedAt]) -> dict[str, list[Any]]:
-    """What tells samples apart; a whole id where a benchmark made from another one kept the other's names."""
+    """What tells samples apart; the whole id too where a benchmark made from another one kept the other's names."""
     marks = [f"{run.scores.benchmark}/{each.sample.task}/" for each in shown]
-    is_own = [each.sample.id.startswith(mark) for each, mark in zip(shown, marks, strict=True)]
     return {
         "key": [each.sample.id.split("/", 2)[-1] for each in shown],
-        "id": [None if own else each.sample.id for each, own in zip(shown, is_own, strict=True)],
+        "id": [
+            None if each.sample.id.startswith(mark) else each.sample.id for each, mark in zip(shown, marks, strict=True)
+        ],
         "draw": [each.draw for each in shown] if any(each.draw for each in shown) else [],
     }
 
 
 def _score(run: PageRun, each: LookedAt) -> float | None:
     """The one number of an answer, as `TaskValues.points` combines the columns of a sample."""
-    values: Values | None = run.measured.values.get(each.sample.task) if run.measured is not None else None
+    values = run.measured.values.get(each.sample.task) if run.measured is not None else None
     if values is None or not each.metrics:
         return None
     row = np.array([math.nan if score is None else score for _, score in each.metrics], dtype=np.float64)
@@ -104,8 +104,7 @@ def _further_scores(shown: Sequence[LookedAt]) -> dict[str, list[float | None]]:
     """Columns of metrics that have several, and metrics beside the protocol's."""
     found: dict[str, list[float | None]] = {}
     for place, each in enumerate(shown):
-        further = [*(each.metrics if len(each.metrics) > 1 else ()), *each.scores]
-        for name, score in further:
+        for name, score in (*(each.metrics if len(each.metrics) > 1 else ()), *each.scores):
             found.setdefault(name, [None] * len(shown))[place] = _number(score)
     return found
 
@@ -117,26 +116,29 @@ def _prompts(shown: Sequence[LookedAt]) -> dict[str, list[Any]]:
     return {
         "before": [ledger and ledger.before for ledger in ledgers],
         "after": [ledger and ledger.after for ledger in ledgers],
-        "kept": [
-            [place for span in ledger.kept for place in span] if ledger and ledger.before != ledger.after else None
-            for ledger in ledgers
-        ],
+        "kept": [_ranges(ledger) if ledger else None for ledger in ledgers],
         "needle": [(ledger and ledger.evidence_tokens) or None for ledger in ledgers],
         "head": [(end and end.start) or None for end in ends],
         "tail": [(end and end.end) or None for end in ends],
     }
 
 
+def _ranges(ledger: LedgerRecord) -> list[int] | None:
+    """Ends of the ranges that were kept of a prompt that was cut."""
+    return [place for span in ledger.kept for place in span] if drops_tokens(ledger.before, ledger.kept) else None
+
+
 def _texts(run: PageRun, shown: Sequence[LookedAt]) -> dict[str, list[Any]]:
-    answers = [each.answers for each in shown]
+    """What was expected and what came; the last step's answer is the sample's."""
+    answers = [[*each.answers, None] if each.is_pending else each.answers for each in shown]
     return {
         "evidence": [_several(each.sample.evidence, MOST_EVIDENCE) for each in shown],
-        "targets": [_several(each.sample.targets, MOST_TARGET) for each in shown],
+        "targets": [_several(each.sample.targets[:MOST_TARGETS], MOST_TARGET) for each in shown],
         "more": [max(0, len(each.sample.targets) - MOST_TARGETS) or None for each in shown],
         "steps": [[_text(text, MOST_ANSWER) for text in texts[:-1]] or None for texts in answers],
-        "answer": [_text(texts[-1], MOST_ANSWER) if texts else None for texts in answers],
+        "answer": [_text(texts[-1], MOST_ANSWER) for texts in answers],
         "seen": [_text(each.seen, MOST_ANSWER) for each in shown],
-        "reasoning": [_reasoning(run, each.records) for each in shown],
+        "reasoning": [run.thoughts.get(each.records[-1].key) if each.records else None for each in shown],
         "error": [_text(each.error or each.refusal, MOST_ERROR) for each in shown],
     }
 
@@ -145,10 +147,5 @@ def _text(text: str | None, most: int) -> Text | None:
     return None if text is None else shortened(text, most)
 
 
-def _several(texts: Iterable[str], most: int) -> list[Text] | None:
-    return [shortened(text, most) for text in list(texts)[:MOST_TARGETS]] or None
-
-
-def _reasoning(run: PageRun, records: Sequence[SampleRecord]) -> Text | None:
-    """The thoughts before the last answer."""
-    return run.thoughts.get(records[-1].key) if records else None
+def _several(texts: Sequence[str], most: int) -> list[Text] | None:
+    return [shortened(text, most) for text in texts] or None
