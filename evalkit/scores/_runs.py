@@ -134,7 +134,8 @@ def read_run_answers(
     """The answers of a run folder, to be scored under its own protocol or another, in one pass of its records.
 
     `recorded` is told of every record as it was written, before its thoughts are let go: no score reads them, and they
-    may be a hundred times as long as answers. `met` is told of every sample that the run has records of, with its latest ones.
+    may be a hundred times as long as answers. `met` is told of every sample that the run has records of, with its
+    latest ones.
     """
     manifest = read_manifest(folder)
     if not (folder / LOG).is_file():  # every run makes it before its first answer: scores of nothing would replace
