@@ -1,4 +1,4 @@
-"""How to make a run again: the command as far as the manifest records it, what it does not record, versions, digests."""
+"""How to make a run again: the command as far as the manifest records it, what it leaves open, versions, digests."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _score_command(kept: KeptOutputs) -> str:
 
 
 def _of_run(run: PageRun, manifest: Manifest, words: Labels) -> Recipe:
-    flags, untold = _overrides(manifest, run.spec)
+    flags, untold = _overrides(manifest)
     settings = manifest.settings
     words_of = [quote(str(settings.get(name, ""))) for name in ("model", "benchmark")]
     parts = ["evalkit run", *words_of, f"--protocol {quote(str(manifest.identity.get('protocol', '')))}", *flags]
@@ -102,7 +102,7 @@ def _of_run(run: PageRun, manifest: Manifest, words: Labels) -> Recipe:
     )
 
 
-def _overrides(manifest: Manifest, spec: BenchmarkSpec) -> tuple[list[str], list[str]]:
+def _overrides(manifest: Manifest) -> tuple[list[str], list[str]]:
     """Flags of what overrides the protocol, as the label tells it; and keys of what it does not tell whole."""
     _, *extras = str(manifest.settings.get("label", "")).split("+")
     flags, untold = list[str](), list[str]()

@@ -1,4 +1,4 @@
-"""The section `scores`: for each benchmark the tables of the terminal, with intervals drawn and numbers that lead on."""
+"""The section `scores`: for each benchmark the tables of the terminal, intervals drawn, numbers that lead on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalkit.scores import BenchmarkScores, BucketScore, ExtraScore, GroupScore, OverallScore, TaskScore
 
-from .._model_table import ModelRow, ModelTable, model_tables, run_column
+from .._model_table import ModelColumn, ModelRow, ModelTable, model_tables, run_column
 from .._parts import MOST_ACROSS, PartRow, PartTable, part_cell, part_rows
 from .._tables import ScoreLine, caption, further_names, mean_lines, score_ends, score_number, task_lines
 from ..heatmaps import length_label
@@ -68,7 +68,7 @@ def _benchmark(runs: Mapping[int, PageRun], words: Labels) -> BenchmarkTables:
     )
 
 
-def column_of(run: PageRun):
+def column_of(run: PageRun) -> ModelColumn:
     """The run as a column, told from others of its model by the name that the page gives it."""
     return run_column(Path(run.name), run.scores, run.spec, run.manifest)
 
@@ -107,7 +107,7 @@ def _row(line: ScoreLine, run: PageRun, index: int, flags: Sequence[str]) -> Row
     cells = [
         Cell(name, route=_samples_of(line, run, index)),
         Cell(number, full(score.score)),
-        Cell(interval, *([full(score.ci95[0])] if score.ci95 else []), ends=score.ci95),
+        Cell(interval, full(score.ci95[0]) if score.ci95 else "", ends=score.ci95),
         Cell("", bar=None if score.score is None else Bar(score.score, score.ci95)),
         Cell(metric),
         Cell(samples, str(score.n) if isinstance(score, TaskScore) else ""),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from .._tables import ScoreLine, mean_lines, task_lines
-from ._cells import Bar, Cell, Heading, Row, Table, full
+from ._cells import Bar, Cell, Heading, Row, Table, full, say
 from ._content import PageRun, Part
 from ._doubts import LEVELS, NOTE, doubts_of
 from ._facts import facts_of, samples_of
@@ -99,11 +99,11 @@ def _table(runs: Sequence[PageRun], words: Labels) -> Table:
     headings = [Heading(words[f"summary_{name}"], is_number=False) for name in ("run", "model", "protocol")]
     headings += [Heading(title) for title in titles]
     headings.append(Heading(words["summary_samples"]))
-    rows = [Row(list(_cells(run, lines, titles))) for run, lines in zip(runs, found, strict=True)]
+    rows = [Row(list(_cells(run, lines, titles, words))) for run, lines in zip(runs, found, strict=True)]
     return Table(runs[0].spec.title, headings, rows)
 
 
-def _cells(run: PageRun, lines: Mapping[str, Headline], titles: Sequence[str]) -> Iterator[Cell]:
+def _cells(run: PageRun, lines: Mapping[str, Headline], titles: Sequence[str], words: Labels) -> Iterator[Cell]:
     yield Cell(run.name, route="#scores")
     yield Cell(run.scores.model_title or run.scores.model)
     yield Cell(run.scores.protocol)
@@ -116,4 +116,4 @@ def _cells(run: PageRun, lines: Mapping[str, Headline], titles: Sequence[str]) -
     scored, whole = samples_of(run)
     failed = sum(task.failed for task in run.scores.tasks.values())
     text = f"{scored:,}" if whole is None else f"{scored:,}/{whole:,}"
-    yield Cell(text, str(scored), note=f"{failed:,} failed" if failed else "")
+    yield Cell(text, str(scored), note=say(words, "summary_failed", count=f"{failed:,}") if failed else "")

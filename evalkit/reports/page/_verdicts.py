@@ -83,7 +83,8 @@ def _table(compared: PublishedComparison, words: Labels) -> Table:
     headings = [
         Heading(words[f"verdict_column_{name}"], name not in ("number", "mode", "verdict")) for name in _COLUMNS
     ]
-    headings.append(Heading(words["verdict_column_why"], is_number=False))
+    has_why = any(map(verdict_remark, compared.numbers))
+    headings += [Heading(words["verdict_column_why"], is_number=False)] if has_why else []
     tasks, means = list[Row](), list[Row]()
     for one in compared.numbers:
         values = (
@@ -96,8 +97,13 @@ def _table(compared: PublishedComparison, words: Labels) -> Table:
         *texts, mode, verdict = verdict_cells(one)
         cells = [Cell(text, value) for text, value in zip(texts, values, strict=True)]
         kind = KINDS[verdict]
-        row = [*cells, Cell(mode), Cell(words[f"verdict_{kind}"], kind=kind), Cell(verdict_remark(one), kind="why")]
-        (means if one.kind in ("group", "overall") else tasks).append(
-            Row(row, one.kind if one.kind in ("group", "overall") else "")
-        )
+        row = [*cells, Cell(_mode(mode, words)), Cell(words[f"verdict_{kind}"], kind=kind)]
+        row += [Cell(verdict_remark(one), kind="why")] if has_why else []
+        is_mean = one.kind in ("group", "overall")
+        (means if is_mean else tasks).append(Row(row, one.kind if is_mean else ""))
     return Table(caption, headings, tasks, means)
+
+
+def _mode(mode: str, words: Labels) -> str:
+    """What a verdict rests on, in a word."""
+    return words.get(f"verdict_mode_{mode}", mode)
