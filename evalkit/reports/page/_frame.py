@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCRIPTS", "STYLES", "page_html", "write_page"]
 
-STYLES = ("page.css", "tables.css", "charts.css", "samples.css", "pairs.css")
+STYLES = ("page.css", "tables.css", "summary.css", "charts.css", "samples.css", "pairs.css")
 """Files of `assets/` that make the page's style, in order."""
 SCRIPTS = (
     "core.js",  # the namespace, labels, elements, sections, routes
