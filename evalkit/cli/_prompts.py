@@ -45,17 +45,18 @@ def show_prompts(
         print_json(told, json)
     chosen = list(_chosen(samples, rebuilt, step))
     if not chosen:
-        asked = max(map(len, rebuilt), default=0)
+        asked = max(map(len, rebuilt))
         raise UserError(f"--step {step}: the run asked {asked} of {', '.join(each.sample.id for each in samples[:3])}")
     made = [shown for shown in chosen if shown.prompt.error is None]
+    without = [f"{name}: no prompt was made: {prompt.error}" for name, prompt in chosen if prompt.error is not None]
+    if not made:
+        raise UserError(without[0] if len(without) == 1 else f"{without[0]} (and {len(without) - 1} more)")
     _print(made if json != "-" else [])
+    for line in without:
+        note(line)
     for name, prompt in chosen:
-        if prompt.error is not None:
-            note(f"{name}: no prompt was made: {prompt.error}")
         if prompt.difference is not None:
             note(f"{name}: {prompt.difference}")
-    if not made:
-        raise UserError("no prompt to print: none of these samples could be asked")
     if any(shown.prompt.messages for shown in made):
         note("the server puts these messages into a chat format of its own, which nobody here knows")
     return int(not all(shown.prompt.is_same for shown in chosen))

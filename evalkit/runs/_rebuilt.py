@@ -15,6 +15,7 @@ from typing import Any
 from evalkit.cards import (
     Card,
     ChatTemplate,
+    Endpoint,
     chat_args_text,
     is_shipped,
     load_card,
@@ -40,7 +41,7 @@ from evalkit.prompts import (
 )
 from evalkit.reading import read_text
 from evalkit.settings import RunSettings, read_settings
-from evalkit.tasks import Benchmark, Message, Sample, load_benchmark
+from evalkit.tasks import Benchmark, Message, Sample, load_benchmark, option_identity, resolve_options
 
 from ._identity import environment, pinned_commit
 from ._job import markup_tokens, own_window
@@ -111,6 +112,8 @@ class RunPrompts:
     """The run's manifest."""
     benchmark: Benchmark
     """Its benchmark, with its options."""
+    options: dict[str, str]
+    """Every option of the benchmark with its value."""
     tokenizer: PromptTokenizer
     """The model's tokenizer."""
     chat: ChatFormat
@@ -155,6 +158,7 @@ class RunPrompts:
             yield "the chat template is another one"
         if self.chat.is_dated and identity.get("template_date") != TEMPLATE_DATE.date().isoformat():
             yield f"the chat template was given another date ({identity.get('template_date')})"
+        yield from self._changed_options()
         if record.ledger is not None and prompt.ledger is not None and record.ledger.before != prompt.ledger.before:
             yield f"it has {counted(prompt.ledger.before, 'token')} before truncation, then {record.ledger.before:,}"
         now = environment()
@@ -162,6 +166,19 @@ class RunPrompts:
             then = self.manifest.environment.get(library)
             if then is not None and library in now and then != now[library]:
                 yield f"{library} is {now[library]}, then {then}"
+
+    def _changed_options(self) -> Iterator[str]:
+        """Options that are files and hold something else than then: a haystack, needles."""
+        spec, recorded = self.benchmark.spec, self.manifest.identity.get("options")
+        if not isinstance(recorded, dict):
+            return
+        for name, value in option_identity(spec, self.options).items():
+            if name in recorded and recorded[name] != value:
+                yield (
+                    f"the file of --{name} holds something else"
+                    if spec.options[name].is_path
+                    else f"--{name} is {value}"
+                )
 
 
 def open_prompts(folder: Path, model: str | None = None, *, trust_remote_code: bool = False) -> RunPrompts:
@@ -173,7 +190,8 @@ def open_prompts(folder: Path, model: str | None = None, *, trust_remote_code: b
     """
     manifest = read_manifest(folder)
     identity = manifest.identity
-    benchmark = load_benchmark(str(manifest.settings["benchmark"]), manifest.settings.get("options") or {})
+    given = manifest.settings.get("options") or {}
+    benchmark = load_benchmark(str(manifest.settings["benchmark"]), given)
     settings = read_settings(
         model or str(manifest.settings.get("model") or identity["model"]),
         (benchmark.spec.name,),
@@ -203,14 +221,14 @@ def open_prompts(folder: Path, model: str | None = None, *, trust_remote_code: b
         max_new_tokens=settings.max_new_tokens,
         max_reasoning_tokens=settings.max_reasoning_tokens or 0,
     )
-    return RunPrompts(manifest, benchmark, tokenizer, chat, builder)
+    return RunPrompts(manifest, benchmark, resolve_options(benchmark.spec, given), tokenizer, chat, builder)
 
 
 def _model(manifest: Manifest, settings: RunSettings, model: str | None) -> tuple[Card, PromptTokenizer]:
     """The card and its tokenizer, on this machine or of a server that the caller named."""
     is_unknown = manifest.settings.get("unit") == "characters"
     if is_unknown and is_address(settings.model):  # nobody knew the tokenizer, so no server has to be asked
-        card = _unknown(manifest)
+        card = _unknown()
     elif model is not None and is_address(model):
         settings, card = resolve_model(settings)
         return card, endpoint_tokenizer(card)
@@ -223,10 +241,16 @@ def _model(manifest: Manifest, settings: RunSettings, model: str | None) -> tupl
     return card, load_tokenizer(card, trust_remote_code=settings.trust_remote_code)
 
 
-def _unknown(manifest: Manifest) -> Card:
-    """A card that stands for a server of which nothing is known."""
-    name = str(manifest.identity["model"])
-    return Card(name=name, title=name, context_length=UNKNOWN_WINDOW, chat="server", licence="not stated")
+def _unknown() -> Card:
+    """A card that stands for a server of which nothing has to be known, and which is not asked."""
+    return Card(
+        name="served",
+        title="served",
+        context_length=UNKNOWN_WINDOW,
+        chat="server",
+        endpoint=Endpoint(base_url="http://server.invalid/v1"),
+        licence="not stated",
+    )
 
 
 def _of_server(manifest: Manifest) -> UserError:
