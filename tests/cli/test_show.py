@@ -222,11 +222,11 @@ def test_a_named_sample_shows_the_ends_of_its_prompt_and_the_cut(run: Command, e
     assert "prompt" not in listing
 
 
-def test_a_named_sample_shows_where_its_needle_stood(evalkit: Command, toy: str, tiny_model: Path) -> None:
+def test_a_named_sample_shows_where_its_needle_stood(evalkit: Command, toy: str) -> None:
     """Kept or lost, at which token of the whole prompt, at which depth, and which one."""
     assert toy  # whose model answers
     options = ("--lengths", 300, "--depths", "0,50", "--repeats", 1, "--max-seq-len", 200, "--backend", "toy")
-    evalkit("run", tiny_model, "needle", *options, "--out", "run")
+    evalkit("run", "needle-tiny", "needle", *options, "--out", "run")
 
     kept, lost = (evalkit("show", "run", f"needle/single/en-300-{depth}-0-0").out for depth in (0, 50))
 
