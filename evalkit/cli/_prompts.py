@@ -121,23 +121,24 @@ def prompt_lines(record: SampleRecord, evidence: Sequence[str], mark: str) -> It
     if ledger is None:
         return
     yield f"  prompt{mark}, {ledger.after:,} tokens, its ends (--prompt prints it whole):"
-    before, within, behind = _cuts(ledger)
-    yield from (f"    {line}" for line in [*before, *record.preview.splitlines()])
-    end = getattr(record, "preview_end", None) or ""
-    yield from (f"    {line}" for line in [*(within or (["[…]"] if end else [])), *end.splitlines(), *behind])
+    start, end = record.prompt_ends
+    before, within, behind = _cuts(ledger, "here" if end else "within what is shown")
+    gap = within or (["[the middle is left out here]"] if end else [])
+    yield from (f"    {line}" for line in [*before, *start.splitlines(), *gap, *end.splitlines(), *behind])
     yield from _evidence(ledger, evidence, mark)
 
 
-def _cuts(ledger: LedgerRecord) -> tuple[list[str], list[str], list[str]]:
-    """A line for each range that truncation removed: before what is kept, within, behind."""
+def _cuts(ledger: LedgerRecord, inside: str) -> tuple[list[str], list[str], list[str]]:
+    """A line for each range that truncation removed: before what is kept, within (`inside` says where), behind."""
     before: list[str] = []
     within: list[str] = []
     behind: list[str] = []
     is_text = ledger.mode in CUT_AS_TEXT
     of = "of the text before it was wrapped" if is_text else f"of {ledger.before:,}"
     for start, stop in _removed(ledger):
-        line = f"[✂ {stop - start:,} tokens cut: {start:,} to {stop - 1:,} {of}]"
         is_inside = is_text or (start > 0 and stop < ledger.before)
+        where = inside if is_inside else "here"
+        line = f"[✂ {stop - start:,} tokens cut {where}: {start:,} to {stop - 1:,} {of}]"
         (within if is_inside else before if start == 0 else behind).append(line)
     return before, within, behind
 

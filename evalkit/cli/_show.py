@@ -89,32 +89,42 @@ def _lines(each: LookedAt, *, is_full: bool, is_near: bool) -> Iterator[str]:
     """What is shown of one sample; `is_near`: with the ends of its prompts and where its evidence stood."""
     draw = f" · draw {each.draw}" if each.draw else ""
     yield f"{each.sample.id}{draw} · {_score(each)}"
-    for step, record in enumerate(each.records):
-        mark = f" {step + 1}" if len(each.records) > 1 else ""
-        if step < len(each.questions):
-            yield from _text(f"question{mark}", each.questions[step], is_full)
-        elif not each.questions:  # no prompts at hand: what they are filled with
-            for name, field in each.sample.fields.items():
-                yield from _text(f"{name}{mark}", field, is_full)
-        if record.ledger is not None:
-            yield from _truncation(record.ledger)
-        if is_near:
-            yield from prompt_lines(record, each.sample.evidence, mark)
-        if record.reasoning:
-            yield from _text(f"thoughts{mark}", record.reasoning, is_full)
-        if record.text is not None:
-            yield from _text(f"answer{mark}", record.text, is_full)
-        yield f"  {_outcome(record)}"
+    for step in range(len(each.records)):
+        yield from _step(each, step, is_full=is_full, is_near=is_near)
     if each.made_elsewhere is not None:
         yield from (line for text in each.answers if text is not None for line in _text("answer", text, is_full))
         yield f"  {each.error or 'made elsewhere'}"
+    if each.seen is not None:
+        yield from _text("metric saw", each.seen, is_full)
     yield from _text("targets", "\n".join(each.sample.targets), is_full)
+
+
+def _step(each: LookedAt, step: int, *, is_full: bool, is_near: bool) -> Iterator[str]:
+    """What was asked in one step, and what came."""
+    record = each.records[step]
+    mark = f" {step + 1}" if len(each.records) > 1 else ""
+    if step < len(each.questions):
+        yield from _text(f"question{mark}", each.questions[step], is_full)
+    elif not each.questions:  # no prompts at hand: what they are filled with
+        for name, field in each.sample.fields.items():
+            yield from _text(f"{name}{mark}", field, is_full)
+    if record.ledger is not None:
+        yield from _truncation(record.ledger)
+    if is_near:
+        yield from prompt_lines(record, each.sample.evidence, mark)
+    if record.reasoning:
+        yield from _text(f"thoughts{mark}", record.reasoning, is_full)
+    if record.text is not None:
+        yield from _text(f"answer{mark}", record.text, is_full)
+    yield f"  {_outcome(record)}"
 
 
 def _score(each: LookedAt) -> str:
     if each.error is not None:
         return "failed"
     scores = [f"{metric} {'–' if score is None else f'{score:.2f}'}" for metric, score in each.scores]
+    if each.refusal is not None:
+        return f"not scored: {' '.join(each.refusal.split())}"
     return ", ".join(scores) or "not scored yet: evalkit score"
 
 

@@ -22,7 +22,7 @@ from evalkit.cards import (
     on_this_machine,
     read_chat_args,
 )
-from evalkit.errors import CardError, DataError, UserError
+from evalkit.errors import CardError, DataError, UnknownNameError, UserError
 from evalkit.files import user_path
 from evalkit.models import UNKNOWN_WINDOW, endpoint_tokenizer, is_address
 from evalkit.printable import counted
@@ -206,7 +206,7 @@ def open_prompts(folder: Path, model: str | None = None, *, trust_remote_code: b
         card, tokenizer = _model(manifest, settings, model)
         card = _as_recorded(card, identity)
         chat = _chat(card, tokenizer, manifest)
-    except CardError as error:
+    except (CardError, UnknownNameError) as error:
         advice = "" if model is not None else f"; {NAME_IT}"
         raise CardError(
             f"{folder}: the tokenizer that its prompts were made with is needed: {error}{advice}"
@@ -242,7 +242,7 @@ def _model(manifest: Manifest, settings: RunSettings, model: str | None) -> tupl
 
 
 def _unknown() -> Card:
-    """A card that stands for a server of which nothing has to be known, and which is not asked."""
+    """A card of a model of which nothing has to be known, and whose server is not asked."""
     return Card(
         name="served",
         title="served",
@@ -264,9 +264,13 @@ def _of_server(manifest: Manifest) -> UserError:
 def _found(manifest: Manifest, settings: RunSettings, model: str | None) -> Card:
     """The card that the run had, with the tokenizer of the folder that the caller names; files of the hub at hand."""
     named = str(manifest.settings.get("model"))
-    if model is not None and user_path(model).is_dir() and (is_shipped(named) or _is_card_file(named)):
-        # The card's own chat format and special tokens count; only where the files are is new.
-        return load_card(named).model_copy(update={"tokenizer": str(user_path(model).resolve())})
+    if model is not None and user_path(model).is_dir():
+        place = {"tokenizer": str(user_path(model).resolve())}
+        if is_shipped(named) or _is_card_file(named):
+            # The card's own chat format and special tokens count; only where the files are is new.
+            return load_card(named).model_copy(update=place)
+        if not any((user_path(model) / name).is_file() for name in ("card.yaml", "config.json")):
+            return _unknown().model_copy(update={"chat": "tokenizer", **place})
     pinned = None if model is not None else pinned_commit(str(manifest.identity.get("weights")))
     repository, commit = pinned or ("", "")
     is_its_name = named.partition("@")[0].casefold() == repository.casefold()

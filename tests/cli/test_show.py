@@ -194,8 +194,9 @@ def test_answers_made_elsewhere_are_shown_from_their_scores(evalkit: Command, ba
 
     done = evalkit("show", "kept", "--wrong")
 
-    assert done.out.splitlines()[:6] == [
-        "longbench/trec/1 · classification 0.00", "  answer:", "    no", "  made elsewhere", "  targets:", "    Food",
+    assert done.out.splitlines()[:8] == [
+        "longbench/trec/1 · classification 0.00", "  answer:", "    no", "  made elsewhere",
+        "  metric saw:", "    (empty)", "  targets:", "    Food",
     ]  # fmt: skip
     assert "unknown sample of kept" in evalkit("show", "kept", "longbench/trec/7").complaint
     assert ["Food"] == json.loads(evalkit("show", "kept", "longbench/trec/0", "--json", "-").out)[0]["answers"]
@@ -211,14 +212,18 @@ def test_scores_of_a_run_show_its_samples(run: Command, evalkit: Command) -> Non
 
 def test_a_named_sample_shows_the_ends_of_its_prompt_and_the_cut(run: Command, evalkit: Command) -> None:
     """Where truncation removed tokens, how many, and of how many; a listing without ids stays short."""
-    run("--limit", 1, "--task", "sagas", "--max-seq-len", 200)
+    run("--limit", 1, "--task", "sagas", "--max-seq-len", 350)
+    run("--limit", 1, "--task", "sagas", "--max-seq-len", 200, "--out", "short")
 
-    out, listing = evalkit("show", "run", "toy/sagas/0").out, evalkit("show", "run").out
+    out, short, listing = (
+        evalkit("show", *named).out for named in (("run", "toy/sagas/0"), ("short", "toy/sagas/0"), ("run",))
+    )
 
-    total = int(out.partition("tokens kept")[0].rpartition(" of ")[2])
-    assert "  prompt, 194 tokens, its ends (--prompt prints it whole):\n    <s>[user] Read: word" in out
-    assert f"[✂ {total - 194:,} tokens cut: 97 to {total - 98} of {total}]" in out
-    assert "[assistant]" in out.partition("answer:")[0]
+    prompt = out.partition("  prompt, 344 tokens, its ends (--prompt prints it whole):\n")[2].partition("  answer:")[0]
+    start, cut, end = prompt.partition("    [✂ 12 tokens cut here: 172 to 183 of 356]\n")
+    assert cut
+    assert start.startswith("    <s>[user] Read: word0 word1 ") and end.endswith("\n    [assistant]\n")
+    assert "[✂ 162 tokens cut within what is shown: 97 to 258 of 356]" in short
     assert "prompt" not in listing
 
 
