@@ -37,6 +37,8 @@ SCRIPTS = (
     "scale.js",
     "heatmaps.js",
     "curves.js",
+    "texts.js",  # texts of others as nodes
+    "filters.js",  # what a query of samples asks for
     "samples.js",
     "detail.js",
     "words.js",
