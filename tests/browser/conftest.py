@@ -6,8 +6,6 @@ Run by `make test-browser`; skipped where playwright or Chromium is missing.
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.chromium import chromium
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
     from evalkit.reports.page import Content
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
@@ -29,11 +28,6 @@ QUIET = (
 SETTLED = "document.documentElement.classList.contains('ready') || !document.getElementById('problem').hidden"
 
 OpenPage = Callable[..., "Page"]
-
-
-def chromium() -> str | None:
-    """The browser: `EVALKIT_CHROMIUM`, or one that is found on the path."""
-    return os.environ.get("EVALKIT_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
