@@ -76,17 +76,20 @@
     steps.place.textContent = now.position < 0 ? t("samples_not_listed") : t("samples_place", values);
   };
 
+  const isShown = () => root !== null && !root.hidden && !root.closest("section").hidden;
+  const key = (name, label, inDetail, inList) =>
+    Page.onKey(name, label, () => (isShown() ? inDetail() : inList()), "samples");
+  key("j", "samples_key_next", () => step(1), () => Page.moveInList(1));
+  key("k", "samples_key_previous", () => step(-1), () => Page.moveInList(-1));
+  key("Escape", "samples_key_list", back, () => {});
+  key("/", "samples_key_search", () => Page.focusSearch(now.query), () => Page.focusSearch(now.query));
+
   document.addEventListener("keydown", (event) => {
-    if (!root || root.hidden || root.closest("section").hidden) return;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
-    const acts = {
-      j: () => step(1), ArrowRight: () => step(1), k: () => step(-1), ArrowLeft: () => step(-1), Escape: back,
-      "/": () => Page.focusSearch(now.query),
-    };
-    if (!(event.key in acts)) return;
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by || !isShown() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.target.closest?.("input, select, textarea") || document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    event.stopImmediatePropagation();
-    acts[event.key]();
+    step(by);
   });
 
   /* Facts */
@@ -132,11 +135,15 @@
     return [list("samples_other_runs", runs), list("samples_other_draws", draws)];
   };
 
-  const flippedWords = (sample) =>
-    Page.flips(sample.run).filter(({ pair }) => Page.isFlipped(sample.run, pair, sample.index)).map(({ other }) => {
-      const score = Page.data.samples[other].score[Page.findSample(other, sample.id, sample.draw)];
-      return t("samples_why_flipped", { run: Page.data.runs[other].name, score: Page.number(score) });
-    });
+  const flippedWords = (sample) => {
+    const words = [];
+    for (const { pair, other } of Page.pairsOf(sample.run)) {
+      const index = Page.flippedWith(sample.run, pair).get(sample.index);
+      if (index === undefined) continue;
+      words.push(t("samples_why_flipped", { run: Page.data.runs[other].name, score: Page.number(Page.data.samples[other].score?.[index]) }));
+    }
+    return words;
+  };
 
   const why = (sample) => {
     const names = Page.flagNames(sample);
@@ -267,8 +274,9 @@
       return address.textContent;
     };
     return [
-      element("h2", { id: "sample-heading", tabindex: -1 }, Page.signs(sample.id), sample.draw ? ` · ${t("samples_draw", { draw: sample.draw })}` : ""),
-      element("p", { class: "row-of" }, Page.copyButton(t("samples_copy_link"), text, address), address),
+      element("div", { class: "row-of" },
+        element("h2", { id: "sample-heading", tabindex: -1 }, Page.signs(sample.id), sample.draw ? ` · ${t("samples_draw", { draw: sample.draw })}` : ""),
+        Page.copyButton(t("samples_copy_link"), text, address), address),
     ];
   };
 
@@ -290,7 +298,6 @@
     const isFromList = now.isStep ? now.isFromList : Page.isListShown(query);
     Page.show("samples");
     root = document.querySelector("#samples .detail");
-    if (!root) return Page.show(Page.names()[0]);
     if (!steps) buildSteps();
     const isKept = now.isStep && steps.body.previousSibling.contains(document.activeElement);
     Object.assign(now, { query, isFromList, isStep: false, sample: null, list: [], position: -1 });
@@ -303,8 +310,7 @@
       draw(now.sample);
     } else missing();
     showSteps();
-    window.scrollTo(0, 0);
+    if (root.getBoundingClientRect().top < 0) root.scrollIntoView({ block: "start" });
     if (!isKept) document.getElementById("sample-heading").focus({ preventScroll: true });
-    return undefined;
   });
 })();

@@ -6,12 +6,13 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   Page.query(parameters)            the same query in one form: known names in order, empty ones left out
   Page.selected(run, parameters)    the indices of the samples that are asked for, sorted
   Page.facets(run)                  what can be told apart in a run: the values of each filter that separates anything
-  Page.isFlipped(run, pair, index)  whether the other run of a pair scored the sample otherwise
-  Page.flips(run)                   the pairs of the page that a run is in: [{pair, other}]
+  Page.pairsOf(run)                 the pairs of the page that a run is in: [{pair, other}]
+  Page.flippedWith(run, pair)       index → index in the pair's other run, of the samples that it scored otherwise
+  Page.identity(run, index)         id and draw of a sample
 */
 (() => {
   const PLACES = ["task", "length", "depth", "language", "needles"];
-  const CLOSE = 1e-6;
+  const CLOSE = 1e-5; // share of a place by which two are the same: links round them to six digits
   const MANY = 40;
   Page.FILTERS = [
     "run", ...PLACES, "tokens", "least", "most", "below", ...Object.keys(Page.FLAGS), "flipped", "q", "sort",
@@ -30,7 +31,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   /* Pairs of runs */
 
-  Page.flips = (run) => {
+  Page.pairsOf = (run) => {
     const found = [];
     (Page.data.pairs ?? []).forEach(({ left, right }, pair) => {
       if ((left === run || right === run) && Page.sampleCount(left) && Page.sampleCount(right)) {
@@ -41,23 +42,15 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   };
 
   const flipped = new Map();
-  const flipsOf = (run, pair) => {
+  Page.flippedWith = (run, pair) => {
     const name = `${run}/${pair}`;
     if (!flipped.has(name)) {
-      const { other } = Page.flips(run).find((each) => each.pair === pair);
-      const scores = column(run, "score") ?? [];
-      const others = column(other, "score") ?? [];
-      flipped.set(name, scores.map((score, index) => {
-        const { id, draw } = Page.identity(run, index);
-        const found = others[Page.findSample(other, id, draw)] ?? null;
-        return score !== null && found !== null && Math.abs(score - found) > CLOSE;
-      }));
+      const isLeft = Page.data.pairs[pair].left === run;
+      flipped.set(name, new Map(Page.flips(pair).map(([left, right]) => (isLeft ? [left, right] : [right, left]))));
     }
     return flipped.get(name);
   };
-  Page.isFlipped = (run, pair, index) => flipsOf(run, pair)[index] === true;
 
-  /* Id and draw of a sample, without the rest of it. */
   Page.identity = (run, index) => {
     const about = Page.data.runs[run];
     const id = `${about.benchmark}/${about.tasks[column(run, "task")[index]]}/${column(run, "key")[index]}`;
@@ -89,7 +82,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   /* Tests: each takes the value of its parameter and gives index → boolean */
 
   const isValue = (value, wanted) =>
-    value !== null && value !== undefined && (String(value) === wanted || Math.abs(value - Number(wanted)) < CLOSE);
+    value !== null && value !== undefined && (String(value) === wanted || Math.abs(value - Number(wanted)) <= CLOSE * Math.abs(value));
 
   /* "4000-8000", "4000-" and "-8000", both ends included; null for all else. */
   const range = (text) => {
@@ -122,8 +115,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   };
 
   const flippedIn = (run, text) => {
-    const pair = Page.flips(run).find((each) => String(each.pair) === text);
-    return (index) => pair !== undefined && Page.isFlipped(run, pair.pair, index);
+    const pair = Page.pairsOf(run).find((each) => String(each.pair) === text);
+    return (index) => pair !== undefined && Page.flippedWith(run, pair.pair).has(index);
   };
 
   const search = (run, text) => {
@@ -215,7 +208,10 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
       const with_ = (column(run, "flags") ?? []).filter((value) => value & bit).length;
       if (with_ > 0 && with_ < count) found.flags.push({ name, count: with_ });
     }
-    found.flips = Page.flips(run).filter(({ pair }) => splits(flipsOf(run, pair), Boolean));
+    found.flips = Page.pairsOf(run).filter(({ pair }) => {
+      const { size } = Page.flippedWith(run, pair);
+      return size > 0 && size < count;
+    });
     return found;
   };
 })();

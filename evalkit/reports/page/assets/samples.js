@@ -5,6 +5,7 @@ it shows follows from the query of its route, so that links, back and forward le
 
   Page.listed(run, query)       the samples of a list, in its order
   Page.keepCursor(query, index) which sample the list of a query is to come back to
+  Page.moveInList(by)           gives the focus to another row
   Page.focusSearch(query)       goes to a list with the search ready to be typed in
   Page.flagWords(sample)        the flags of a sample as small words
   Page.scoreBar(score)          a score as a number and a thin bar
@@ -47,7 +48,7 @@ it shows follows from the query of its route, so that links, back and forward le
   const flagWord = (name) => element("span", { class: `flag${GRAVE.has(name) ? " grave" : ""}` }, t(`samples_flag_${name}`));
   Page.flagNames = (sample) => [
     ...Object.keys(Page.FLAGS).filter((name) => (sample.flags ?? 0) & Page.FLAGS[name]),
-    ...(Page.flips(sample.run).some(({ pair }) => Page.isFlipped(sample.run, pair, sample.index)) ? ["flipped"] : []),
+    ...(Page.pairsOf(sample.run).some(({ pair }) => Page.flippedWith(sample.run, pair).has(sample.index)) ? ["flipped"] : []),
   ];
   Page.flagWords = (sample) => Page.flagNames(sample).map(flagWord);
 
@@ -59,7 +60,7 @@ it shows follows from the query of its route, so that links, back and forward le
     { name: "score", width: "104px" },
     { name: "length", width: "72px", has: () => hasColumn("length") },
     { name: "depth", width: "62px", has: () => hasColumn("depth") },
-    { name: "flags", width: "minmax(90px, 1fr)", has: () => Page.flips(view.run).length || (Page.data.samples[view.run].flags ?? []).some(Boolean) },
+    { name: "flags", width: "minmax(90px, 1fr)", has: () => Page.pairsOf(view.run).length || (Page.data.samples[view.run].flags ?? []).some(Boolean) },
     { name: "answer", width: "minmax(120px, 2fr)" },
     { name: "gold", width: "minmax(90px, 1.3fr)", has: () => (Page.data.samples[view.run].targets ?? []).some((each) => each?.length) },
   ];
@@ -284,7 +285,12 @@ it shows follows from the query of its route, so that links, back and forward le
       }, WAIT);
     };
     const input = element("input", { type: "search", name: "q", "aria-label": t("samples_search"), placeholder: t("samples_search_hint"), oninput: typed,
-      onfocus: () => Page.prepareSearch(view.run) });
+      onfocus: () => Page.prepareSearch(view.run),
+      onkeydown: (event) => {
+        if (event.key !== "Escape" && event.key !== "ArrowDown") return;
+        event.preventDefault();
+        Page.moveInList(0);
+      } });
     controls.q = (wanted = "") => { if (view.pending === null && input.value.trim() !== wanted) input.value = wanted; };
     parts.search = input;
     return input;
@@ -339,7 +345,7 @@ it shows follows from the query of its route, so that links, back and forward le
     }
     return words;
   };
-  const flippedRun = (given) => Page.data.runs[Page.flips(view.run).find(({ pair }) => String(pair) === given)?.other]?.name ?? given;
+  const flippedRun = (given) => Page.data.runs[Page.pairsOf(view.run).find(({ pair }) => String(pair) === given)?.other]?.name ?? given;
 
   const showFilters = () => {
     for (const [name, show] of Object.entries(controls)) show(view.parameters[name]);
@@ -361,33 +367,19 @@ it shows follows from the query of its route, so that links, back and forward le
     const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (!(event.key in steps)) return;
     event.preventDefault();
-    event.stopPropagation();
-    focusRow(view.cursor < 0 ? firstInSight() : view.cursor + steps[event.key]);
+    Page.moveInList(steps[event.key]);
   };
   const firstInSight = () => Math.ceil(parts.scroller.scrollTop / rowHeight());
 
-  const isTyping = (target) => target instanceof Element && target.closest("input, select, textarea") !== null;
-
   Page.focusSearch = (query) => {
-    if (view.root.hidden) Page.go(query ? `samples?${query}` : "samples");
     view.isSearchWanted = true;
-    if (!view.root.hidden) takeFocus();
+    if (view.root.hidden) Page.go(query ? `samples?${query}` : "samples");
+    else if (parts.search) takeFocus();
   };
 
-  document.addEventListener("keydown", (event) => {
-    if (!view.root || view.root.hidden || view.root.closest("section").hidden || !parts.search) return;
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) {
-      if (event.key === "Escape" && event.target === parts.search) focusRow(Math.max(0, view.cursor));
-      return;
-    }
-    if (event.key === "/") {
-      event.preventDefault();
-      Page.focusSearch(view.query);
-    } else if ((event.key === "j" || event.key === "k") && view.indices.length) {
-      event.preventDefault();
-      focusRow(view.cursor < 0 ? firstInSight() : view.cursor);
-    }
-  });
+  Page.moveInList = (by) => {
+    if (view.indices.length && parts.rows) focusRow(view.cursor < 0 ? firstInSight() : view.cursor + by);
+  };
 
   const takeFocus = () => {
     view.isSearchWanted = false;
@@ -408,7 +400,7 @@ it shows follows from the query of its route, so that links, back and forward le
 
   const leave = () => {
     if (view.query === null || !parts.scroller) return;
-    places.set(view.query, { ...places.get(view.query), top: parts.scroller.scrollTop, page: window.scrollY });
+    places.set(view.query, { ...places.get(view.query), top: parts.scroller.scrollTop });
   };
 
   /* The list as it was left; after a look at a sample, with that sample's row in sight and focused. */
@@ -416,7 +408,6 @@ it shows follows from the query of its route, so that links, back and forward le
     const place = places.get(query);
     parts.scroller.scrollTop = place?.top ?? 0;
     const position = isFromDetail ? view.indices.indexOf(place?.index) : -1;
-    if (isFromDetail && place?.page !== undefined) window.scrollTo(0, place.page);
     if (view.isSearchWanted) takeFocus();
     else if (position >= 0) focusRow(position);
     drawRows();
@@ -445,7 +436,7 @@ it shows follows from the query of its route, so that links, back and forward le
     return comeBack(query, isFromDetail);
   };
 
-  Page.isListShown = (query) => Boolean(view.root) && !view.root.hidden && !view.root.closest("section").hidden && view.query === query;
+  Page.isListShown = (query) => view.root !== null && !view.root.hidden && !view.root.closest("section").hidden && view.query === query;
 
   /* One of the two is to be seen: the list, or a sample. */
   Page.showDetail = (isDetail) => {
@@ -453,7 +444,6 @@ it shows follows from the query of its route, so that links, back and forward le
     view.isDetail ||= isDetail;
     view.root.hidden = isDetail;
     view.root.parentElement.querySelector(".detail").hidden = !isDetail;
-    document.getElementById("heading-samples").hidden = isDetail;
   };
 
   Page.section("samples", (root) => {
@@ -463,7 +453,6 @@ it shows follows from the query of its route, so that links, back and forward le
   });
 
   Page.onRoute("samples", (rest, parameters) => {
-    if (!view.root) return;
     Page.showDetail(false);
     show(parameters);
   });
