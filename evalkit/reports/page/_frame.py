@@ -39,7 +39,9 @@ SCRIPTS = (
     "curves.js",
     "samples.js",
     "detail.js",
+    "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",
+    "sides.js",
     "pairs.js",
     "start.js",  # unpacks the data and lets every script draw its section
 )
