@@ -46,7 +46,9 @@ SCRIPTS = (
     "filters.js",  # what a query of samples asks for
     "samples.js",
     "detail.js",
+    "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",
+    "sides.js",
     "pairs.js",
     "start.js",  # unpacks the data and lets every script draw its section
 )
