@@ -55,6 +55,7 @@ from .intervals import (
     cluster_interval,
     cluster_spread,
     logit_interval,
+    mean_interval,
     t_quantile,
     two_sided_p,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "likely_command",
     "logit_interval",
     "look_at",
+    "mean_interval",
     "measure_benchmark",
     "measure_run",
     "misfit_of_run",

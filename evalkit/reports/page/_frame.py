@@ -42,9 +42,13 @@ SCRIPTS = (
     "scale.js",
     "heatmaps.js",
     "curves.js",
+    "texts.js",  # texts of others as nodes
+    "filters.js",  # what a query of samples asks for
     "samples.js",
     "detail.js",
+    "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",
+    "sides.js",
     "pairs.js",
     "start.js",  # unpacks the data and lets every script draw its section
 )

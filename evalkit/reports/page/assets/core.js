@@ -47,7 +47,14 @@ const Page = (() => {
   page.svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
   page.clear = (node) => { node.replaceChildren(); return node; };
 
-  page.number = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+  /* A number as Python prints it: of two that are as near, the one with an even last digit (10.125 is 10.12). */
+  page.number = (value, digits = 2) => {
+    if (value === null || value === undefined) return "–";
+    const exact = value.toFixed(60);
+    const end = exact.length - 60 + digits;
+    const isEven = "02468".includes(exact[digits ? end - 1 : end - 2]);
+    return isEven && /^50*$/.test(exact.slice(end)) ? exact.slice(0, digits ? end : end - 1) : value.toFixed(digits);
+  };
   page.count = (value) => value.toLocaleString("en-US");
 
   page.section = (name, draw) => sections.set(name, draw);
