@@ -37,6 +37,7 @@ SCRIPTS = (
     "scale.js",
     "heatmaps.js",
     "curves.js",
+    "sweep.js",
     "samples.js",
     "detail.js",
     "words.js",

@@ -7,7 +7,7 @@ from pathlib import Path
 from ._content import PageRun
 from ._labels import Labels
 
-__all__ = ["nominal_unit", "prompt_unit"]
+__all__ = ["limit_unit", "nominal_unit", "prompt_unit"]
 
 
 def nominal_unit(run: PageRun, words: Labels) -> str:
@@ -27,7 +27,12 @@ def prompt_unit(run: PageRun, words: Labels) -> str:
     return words["lengths_sent"].format(unit=_unit(run, words))
 
 
-def _unit(run: PageRun, words: Labels) -> str:
-    """What the run's prompts are counted in."""
-    unit = "tokens" if run.manifest is None else str(run.manifest.settings.get("unit", "tokens"))
+def limit_unit(run: PageRun | None, words: Labels) -> str:
+    """Name of the axis of the buckets of a sweep: prompt and answer limit together."""
+    return words["lengths_limit"].format(unit=_unit(run, words))
+
+
+def _unit(run: PageRun | None, words: Labels) -> str:
+    """What the run's prompts are counted in; tokens where there is no run."""
+    unit = "tokens" if run is None or run.manifest is None else str(run.manifest.settings.get("unit", "tokens"))
     return words.get(f"lengths_unit_{unit}", unit)
