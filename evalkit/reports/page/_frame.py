@@ -42,6 +42,7 @@ SCRIPTS = (
     "scale.js",
     "heatmaps.js",
     "curves.js",
+    "sweep.js",
     "texts.js",  # texts of others as nodes
     "filters.js",  # what a query of samples asks for
     "samples.js",
