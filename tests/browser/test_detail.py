@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.reports.page import Content
 from tests.browser.conftest import OpenPage
-from tests.browser.made import FLAGS, columns_of, content_of_samples, one_sample
+from tests.browser.made_samples import FLAGS, columns_of, content_of_samples, one_sample
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -10,7 +10,7 @@ import pytest
 
 from evalkit.reports.page import Content
 from tests.browser.conftest import OpenPage
-from tests.browser.made import FLAGS, TASKS, Columns, columns_of, content_of_samples, one_sample
+from tests.browser.made_samples import FLAGS, TASKS, Columns, columns_of, content_of_samples, one_sample
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -5,6 +5,7 @@ from ._content import Content, PageRun, Part
 from ._frame import is_page, page_html, write_page
 from ._labels import LANGUAGES, Labels, labels_of
 from ._read import read_runs
+from ._sweep import sweep_folders
 
 __all__ = [
     "LANGUAGES",
@@ -17,5 +18,6 @@ __all__ = [
     "labels_of",
     "page_html",
     "read_runs",
+    "sweep_folders",
     "write_page",
 ]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EARLY_SCRIPTS", "GENERATOR", "SCRIPTS", "STYLES", "is_page", "page_html", "write_page"]
 
-STYLES = ("page.css", "tables.css", "charts.css", "samples.css", "pairs.css")
+STYLES = ("page.css", "tables.css", "summary.css", "charts.css", "samples.css", "pairs.css")
 """Files of `assets/` that make the page's style, in order."""
 EARLY_SCRIPTS = (
     "core.js",  # the namespace, labels, elements, sections, routes
@@ -42,6 +42,7 @@ SCRIPTS = (
     "scale.js",
     "heatmaps.js",
     "curves.js",
+    "sweep.js",
     "texts.js",  # texts of others as nodes
     "filters.js",  # what a query of samples asks for
     "samples.js",

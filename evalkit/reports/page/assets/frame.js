@@ -60,7 +60,7 @@
   let newest = entry;
   const remember = (values) => history.replaceState({ ...history.state, ...values }, "");
   remember({ entry });
-  const top = () => document.getElementById("sections").offsetTop;
+  const top = () => { const header = document.querySelector("header"); return header.offsetTop + header.offsetHeight; };
   const move = () => {
     const before = Page.shown();
     positions.set(entry, window.scrollY);
