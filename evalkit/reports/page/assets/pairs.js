@@ -4,6 +4,8 @@ The section `pairs`: two runs, by task and part, then sample by sample.
 
 Its route says all that can be chosen: #pairs?pair=0&swap=1&task=trec&won=left&ties=1&q=words&sample=<id>. Every
 number stands in data.pairs; swapping the sides turns its sign. What opens below a sample is drawn by sides.js.
+
+  Page.sidesOf(sample)  [{run, id, score, indices}, …] of a sample of Page.pairSamples, the side shown left first
 */
 (() => {
   const { element, svg, t } = Page;
@@ -42,7 +44,6 @@ number stands in data.pairs; swapping the sides turns its sign. What opens below
     if (score.low !== null) return `${signed(score.low, 1)} – ${signed(score.high, 1)}`;
     return score.clusters !== undefined && score.clusters < 5 ? t("pairs_clusters", { n: score.clusters }) : "–";
   };
-  Page.signed = signed;
 
   /* The difference with its interval around zero, on one scale for the whole pair. */
   const bar = (score, [least, most]) => {
@@ -219,7 +220,6 @@ number stands in data.pairs; swapping the sides turns its sign. What opens below
     return [sample.id, sample.rightId, ...texts.map(Page.plain)].some((text) => text.toLocaleLowerCase().includes(words));
   };
 
-  /* A sample with its sides in the chosen order. */
   Page.sidesOf = (sample) => {
     const sides = [
       { run: Page.data.pairs[state.pair].left, id: sample.id, score: sample.left, indices: sample.draws.map(([at]) => at) },
