@@ -20,7 +20,7 @@ from tests.reports.page.folders import score_folder, some_answers
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-MOST_STEPS = 400_000
+MOST_STEPS = 250_000
 """Of words.js."""
 
 
