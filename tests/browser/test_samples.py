@@ -186,7 +186,7 @@ def test_rows_say_what_the_sample_is(open_page: OpenPage, two_runs: Content) -> 
     """Score with two decimals, place, flags, answer and gold answer of the same sample."""
     page = open_page(two_runs, "samples")
     for row in list(rows(LEFT))[:8]:
-        cell = page.locator(f".row:has(a[title='{id_of(row)}']) .column")
+        cell = page.locator(f".row:has(a[title='{id_of(row)}']) .sample-cell")
         names = cell.evaluate_all("cells => cells.map(cell => cell.classList[1])")
         told = dict(zip(names, cell.all_text_contents(), strict=True))
 

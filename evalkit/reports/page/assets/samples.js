@@ -121,7 +121,7 @@ it shows follows from the query of its route, so that links, back and forward le
     const cells = parts.columns.map(({ name }) =>
       element(
         "div",
-        { class: `column ${name}`, role: "cell", dir: name === "answer" || name === "gold" ? "auto" : null },
+        { class: `sample-cell ${name}`, role: "cell", dir: name === "answer" || name === "gold" ? "auto" : null },
         CELLS[name](sample),
       ),
     );
@@ -196,7 +196,7 @@ it shows follows from the query of its route, so that links, back and forward le
         { ascending: " ▲", descending: " ▼", none: "" }[order],
       ),
     );
-    return element("div", { class: `column ${name}`, role: "columnheader", "aria-sort": order }, button);
+    return element("div", { class: `sample-cell ${name}`, role: "columnheader", "aria-sort": order }, button);
   };
 
   const drawTable = () => {
