@@ -49,6 +49,7 @@ SCRIPTS = (
     "detail.js",
     "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",
+    "comparison.js",
     "sides.js",
     "pairs.js",
     "start.js",  # unpacks the data and lets every script draw its section

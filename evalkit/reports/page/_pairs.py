@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import UserError
-from evalkit.verdicts import Comparison, PairedScore, Pairs, Side, Slice, TaskComparison, compare_sides, pair
+from evalkit.verdicts import Comparison, PairedScore, Side, Slice, TaskComparison, compare_sides, pair
 
 from ._content import PageRun, Part
 from ._labels import Labels
@@ -85,8 +85,8 @@ def _chosen(places: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _pair(runs: Sequence[PageRun], left: int, right: int) -> dict[str, Any]:
     """What the page's data holds of a pair; `UserError` where no sample is in both."""
-    sides = [_side(runs[place]) for place in (left, right)]
-    found = compare_sides(*sides, common=True)
+    ours, theirs = _side(runs[left]), _side(runs[right])
+    found = compare_sides(ours, theirs, common=True)
     flags = {(part.axis, part.name): part.flagged for part in found.slices}
     return {
         "left": left,
@@ -107,7 +107,7 @@ def _pair(runs: Sequence[PageRun], left: int, right: int) -> dict[str, Any]:
         "differs_in": [each.model_dump() for each in found.differs_in],
         "near_ties": None if found.near_ties is None else found.near_ties.model_dump(),
         "notes": _notes(found),
-        "joined": _joined(sides, pair(*sides, common=True)),
+        "joined": _joined(ours, theirs),
     }
 
 
@@ -133,20 +133,23 @@ def _slice(part: Slice) -> dict[str, Any]:
 
 
 def _notes(found: Comparison) -> list[str]:
-    """The comparison's notes without those that the page has tables and labels for."""
-    shown = [] if found.near_ties is None else [str(found.near_ties)]
-    return [note for note in found.notes if note not in shown and not note.startswith("differs in ")]
+    """The comparison's notes without those that the page has tables and labels for.
+
+    In what the runs differ stands first among them, how many answers met a near tie last.
+    """
+    return found.notes[1 if found.differs_in else 0 : None if found.near_ties is None else -1]
 
 
-def _joined(sides: Sequence[Side], pairs: Pairs) -> dict[str, list[list[Any]]]:
+def _joined(left: Side, right: Side) -> dict[str, list[list[Any]]]:
     """Task → left id, right id and both scores of each sample, for tasks where the page's samples do not tell them.
 
     That is where ids do not tell which samples are the same, and where a sample has several draws, whose mean counts.
     """
+    pairs = pair(left, right, common=True)
     found: dict[str, list[list[Any]]] = {}
     for task, both in pairs.tasks.items():
         ids, right_ids = both[0].ids, pairs.right_ids[task]
-        has_draws = any(side.measured.scores.tasks[task].draws is not None for side in sides)
+        has_draws = any(side.measured.scores.tasks[task].draws is not None for side in (left, right))
         if ids != right_ids or has_draws:
             rows = zip(ids, right_ids, *(values.points.tolist() for values in both), strict=True)
             found[task] = [list(row) for row in rows if not any(map(math.isnan, row[2:]))]

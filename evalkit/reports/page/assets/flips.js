@@ -17,22 +17,22 @@ last one of the shorter stands beside the rest.
   const drawsOfRuns = new Map();
   const samplesOfPairs = new Map();
 
-  const nameOf = (run, task, key) => `${Page.data.runs[run].benchmark}/${task}/${key}`;
-
-  /* Sample id → task and the indices of its draws, in the order of the run. */
+  /* Task → sample id → the indices of its draws, in the order of the run. */
   const drawsOf = (run) => {
-    if (!drawsOfRuns.has(run)) {
-      const found = new Map();
-      const columns = Page.data.samples?.[run];
-      for (let index = 0; index < Page.sampleCount(run); index += 1) {
-        const task = Page.data.runs[run].tasks[columns.task[index]];
-        const id = nameOf(run, task, columns.key[index]);
-        if (!found.has(id)) found.set(id, { task, indices: [] });
-        found.get(id).indices.push(index);
-      }
-      drawsOfRuns.set(run, found);
-    }
+    if (!drawsOfRuns.has(run)) drawsOfRuns.set(run, gathered(run, Page.data.samples?.[run], Page.data.runs[run]));
     return drawsOfRuns.get(run);
+  };
+
+  const gathered = (run, columns, { benchmark, tasks }) => {
+    const found = new Map(tasks.map((task) => [task, new Map()]));
+    for (let index = 0; index < Page.sampleCount(run); index += 1) {
+      const task = tasks[columns.task[index]];
+      const id = `${benchmark}/${task}/${columns.key[index]}`;
+      const draws = found.get(task);
+      if (draws.has(id)) draws.get(id).push(index);
+      else draws.set(id, [index]);
+    }
+    return found;
   };
 
   const beside = (left, right) =>
@@ -41,30 +41,21 @@ last one of the shorter stands beside the rest.
       right[Math.min(draw, right.length - 1)],
     ]);
 
-  const joinedSample = (sides, id, rightId, scores) => {
-    const [ours, theirs] = [drawsOf(sides[0]).get(id), drawsOf(sides[1]).get(rightId)];
-    if (!ours || !theirs) return null;
-    const known = scores ?? [ours.indices[0], theirs.indices[0]].map((index, side) => (
-      Page.data.samples[sides[side]].score[index]
-    ));
-    if (known.some((score) => score === null || score === undefined)) return null;
-    const [left, right] = known;
-    return {
-      task: ours.task, id, rightId, left, right, difference: left - right,
-      draws: beside(ours.indices, theirs.indices),
-    };
+  const scoreOf = (run, index) => Page.data.samples[run].score?.[index] ?? null;
+
+  /* A sample of both runs: the last are its ids and, where the samples' own scores do not count, its scores. */
+  const sample = (runs, task, [id, rightId, ...scores]) => {
+    const sides = [drawsOf(runs[0]).get(task)?.get(id), drawsOf(runs[1]).get(task)?.get(rightId)];
+    if (!sides[0] || !sides[1]) return null;
+    const [left, right] = scores.length ? scores : sides.map((draws, side) => scoreOf(runs[side], draws[0]));
+    if (left === null || right === null) return null;
+    return { task, id, rightId, left, right, difference: left - right, draws: beside(...sides) };
   };
 
-  const joined = ({ left, right, tasks, joined: told }) => {
-    const found = [];
-    for (const task of Object.keys(tasks)) {
-      const rows = told[task] ?? [...drawsOf(left)].filter(([, each]) => each.task === task).map(([id]) => [id, id]);
-      for (const [id, rightId, ...scores] of rows) {
-        found.push(joinedSample([left, right], id, rightId, scores.length ? scores : null));
-      }
-    }
-    return found.filter(Boolean);
-  };
+  const joined = ({ left, right, tasks, joined: told }) => Object.keys(tasks).flatMap((task) => {
+    const ids = told[task] ?? [...(drawsOf(left).get(task)?.keys() ?? [])].map((id) => [id, id]);
+    return ids.map((each) => sample([left, right], task, each)).filter(Boolean);
+  });
 
   Page.pairSamples = (pair) => {
     if (!samplesOfPairs.has(pair)) samplesOfPairs.set(pair, joined(Page.data.pairs[pair]));

@@ -15,12 +15,14 @@ One sample of two runs, side by side.
   const shortened = (text) => (Array.isArray(text)
     ? element("p", { class: "note" }, t("pairs_middle", { characters: Page.count(text[2]) })) : null);
 
-  const answer = (sample, pieces, kind) => {
-    if (sample.error) return element("p", { class: "pairs-error" }, t("pairs_error", { error: Page.plain(sample.error) }));
-    if (sample.answer === null || sample.answer === undefined) return element("p", { class: "note" }, t("pairs_no_answer"));
-    if (!Page.plain(sample.answer)) return element("p", { class: "note" }, t("pairs_empty"));
+  const answer = (sample, name, pieces, kind) => {
+    const note = (kind, text) => element("p", { class: kind }, text);
+    if (sample.error) return note("pairs-error", t("pairs_error", { error: Page.plain(sample.error) }));
+    if (sample.answer === null || sample.answer === undefined) return note("note", t("pairs_no_answer"));
+    if (!Page.plain(sample.answer)) return note("note", t("pairs_empty"));
     return [
-      element("div", { class: "pairs-answer", dir: "auto", tabindex: 0 }, marked(pieces, kind)),
+      element("div", { class: "pairs-answer", dir: "auto", tabindex: 0, role: "group", "aria-label": name },
+        marked(pieces, kind)),
       shortened(sample.answer),
     ];
   };
@@ -28,12 +30,13 @@ One sample of two runs, side by side.
   const card = (side, sample, pieces, kind) => {
     const { name } = Page.data.runs[side.run];
     const seen = sample.seen === null || sample.seen === undefined ? null : element("div", { class: "pairs-seen" },
-      element("h5", {}, t("pairs_seen")), element("div", { class: "pairs-answer", dir: "auto" }, Page.plain(sample.seen)),
+      element("h5", {}, t("pairs_seen")),
+      element("div", { class: "pairs-answer", dir: "auto" }, Page.plain(sample.seen)),
       shortened(sample.seen));
     return element("div", { class: `pairs-card ${kind}` },
       element("h4", {}, element("span", { class: "pairs-mark" }, kind === "left" ? "◧ " : "◨ "), name,
         element("span", { class: "pairs-points" }, t("pairs_score", { score: Page.number(side.score) }))),
-      answer(sample, pieces, kind), seen,
+      answer(sample, name, pieces, kind), seen,
       element("p", {}, element("a", { href: `#${Page.sampleRoute(side.run, side.id, sample.draw)}` },
         t("pairs_open", { name }))));
   };

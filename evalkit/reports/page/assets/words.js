@@ -11,7 +11,7 @@ counted: beyond MOST_STEPS all that stands between the common ends counts as dif
 unrelated texts of 10,000 characters end there.
 */
 (() => {
-  const MOST_STEPS = 400_000;
+  const MOST_STEPS = 250_000;
   const SINGLE = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}]";
   const SINGLE_WITH_MARKS = "[\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}]\\p{M}*";
   const ALONE = `${SINGLE}|${SINGLE_WITH_MARKS}`;
@@ -39,7 +39,7 @@ unrelated texts of 10,000 characters end there.
     }));
   };
 
-  /* How far each diagonal (left place − right place) is reached with 0, 1, 2… words that differ; null beyond the cap. */
+  /* How far each diagonal (left place − right place) is reached with 0, 1, 2… words that differ; null beyond. */
   const reach = (left, right) => {
     const rounds = [];
     let steps = 0;
