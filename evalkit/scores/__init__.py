@@ -1,7 +1,7 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
-from ._flags import STARVED_REMEDY
+from ._flags import COUNTED_NOTES, STARVED_REMEDY, decoding_label
 from ._frame import score_rows
 from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
@@ -55,6 +55,7 @@ from .intervals import (
     cluster_interval,
     cluster_spread,
     logit_interval,
+    mean_interval,
     t_quantile,
     two_sided_p,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "BOUND",
     "CLUSTER_T",
     "COMBINED",
+    "COUNTED_NOTES",
     "EXACT",
     "FORMATS",
     "JUDGEMENTS",
@@ -101,6 +103,7 @@ __all__ = [
     "check_scores_place",
     "cluster_interval",
     "cluster_spread",
+    "decoding_label",
     "default_protocol",
     "find_outputs",
     "holds_answers",
@@ -110,6 +113,7 @@ __all__ = [
     "likely_command",
     "logit_interval",
     "look_at",
+    "mean_interval",
     "measure_benchmark",
     "measure_run",
     "misfit_of_run",

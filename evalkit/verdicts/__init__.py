@@ -1,6 +1,6 @@
 """Verdicts: two runs on the same samples, and whether a published number holds."""
 
-from ._ask import PUBLISHED, Question, against_published, ask, names_numbers
+from ._ask import PUBLISHED, Question, against_published, ask, hold_published, names_numbers
 from ._compare import compare_sides
 from ._comparison import Comparison, Difference, Flip, PairedScore, SideSummary, Slice, TaskComparison
 from ._evidence import Mode
@@ -57,6 +57,7 @@ __all__ = [
     "decide",
     "explain_published",
     "freedom_of_sizes",
+    "hold_published",
     "holm",
     "judge",
     "lean",
