@@ -17,7 +17,7 @@ from ._kept import (
     read_outputs_file,
     run_of_scores,
 )
-from ._look import LookedAt, look_at
+from ._look import Flag, LookedAt, Overview, look_at, look_over
 from ._near_ties import NEAR_TIE, NEAR_TIES, NearTie, near_tie_of, near_ties
 from ._records import (
     ALTERED,
@@ -36,6 +36,7 @@ from ._remarks import remarks_on
 from ._runs import (
     check_scores_place,
     holds_scores_only,
+    last_ledger,
     measure_run,
     misfit_of_run,
     read_scores,
@@ -43,6 +44,7 @@ from ._runs import (
     write_scores,
 )
 from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
+from ._stored import StoredRow, read_rows, rows_by_answer, strange_rows, strange_scores
 from ._values import Measured, TaskValues
 from .intervals import (
     BOUND,
@@ -79,6 +81,7 @@ __all__ = [
     "ExtraMetric",
     "ExtraMetrics",
     "ExtraScore",
+    "Flag",
     "GroupScore",
     "Interval",
     "Judge",
@@ -89,8 +92,10 @@ __all__ = [
     "Measured",
     "NearTie",
     "OverallScore",
+    "Overview",
     "ScoreRow",
     "Spread",
+    "StoredRow",
     "TaskAnswers",
     "TaskDraws",
     "TaskScore",
@@ -110,9 +115,11 @@ __all__ = [
     "holds_scores_only",
     "keep_answers",
     "keep_run",
+    "last_ledger",
     "likely_command",
     "logit_interval",
     "look_at",
+    "look_over",
     "mean_interval",
     "measure_benchmark",
     "measure_run",
@@ -126,13 +133,17 @@ __all__ = [
     "read_metrics",
     "read_outputs",
     "read_outputs_file",
+    "read_rows",
     "read_scores",
     "remarks_on",
+    "rows_by_answer",
     "run_of_scores",
     "score_benchmark",
     "score_rows",
     "score_run",
     "score_task",
+    "strange_rows",
+    "strange_scores",
     "t_quantile",
     "task_weights",
     "two_sided_p",
