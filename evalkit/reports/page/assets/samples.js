@@ -186,7 +186,7 @@ it shows follows from the query of its route, so that links, back and forward le
 
   const change = (changed, { isTyped = false } = {}) => {
     const route = listRoute({ ...view.parameters, run: String(view.run), ...changed });
-    if (isTyped) location.replace(`#${route}`); // one step of the history for all that is typed
+    if (isTyped && view.parameters.q) location.replace(`#${route}`); // one step of the history for all that is typed
     else Page.go(route);
   };
 

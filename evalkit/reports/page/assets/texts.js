@@ -164,8 +164,9 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   Page.copyButton = (label, text, source) => {
     const told = Page.element("span", { class: "told", role: "status" });
     const copy = async () => {
+      const words = text();
       try {
-        await navigator.clipboard.writeText(text());
+        await navigator.clipboard.writeText(words);
         told.textContent = Page.t("samples_copied");
       } catch { // no clipboard, or no leave to use it
         source.hidden = false;
