@@ -33,7 +33,7 @@ OpenPage = Callable[..., "Page"]
 
 
 def until(page: Page, condition: str, seconds: float = 10) -> None:
-    """Wait until an expression holds in the page: playwright's own waiting evaluates texts, which the policy forbids."""
+    """Wait until an expression holds in the page; playwright's own way evaluates texts, which the policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(condition):
         assert time.monotonic() < end, f"not within {seconds:g} s: {condition}"

@@ -165,7 +165,8 @@ What `evalkit compare` says of two runs, as the section `pairs` shows it above t
   const range = (view) => {
     const { tasks, groups, slices, overall } = view.pair;
     const scores = [...Object.values(tasks), ...groups, ...slices, overall].map((score) => turned(view, score));
-    const values = scores.filter(Boolean).flatMap(({ low, high, difference }) => [low ?? difference, high ?? difference]);
+    const values = scores.filter(Boolean).flatMap((score) => (
+      [score.low ?? score.difference, score.high ?? score.difference]));
     return [Math.min(-1, ...values), Math.max(1, ...values)];
   };
 
