@@ -9,15 +9,16 @@ One sample of two runs, side by side.
   const { element, t } = Page;
   const MARKS = { left: "del", right: "ins" };
 
-  const marked = (pieces, kind) => pieces.map(([text, isSame]) => (isSame ? text : element(MARKS[kind], {}, text)));
+  const marked = (pieces, kind) => pieces.map(([text, isSame]) => (
+    isSame ? Page.signs(text) : element(MARKS[kind], {}, Page.signs(text))));
 
   /* How a text was shortened for the page; null where it is whole. */
   const shortened = (text) => (Array.isArray(text)
     ? element("p", { class: "note" }, t("pairs_middle", { characters: Page.count(text[2]) })) : null);
 
   const answer = (sample, name, pieces, kind) => {
-    const note = (kind, text) => element("p", { class: kind }, text);
-    if (sample.error) return note("pairs-error", t("pairs_error", { error: Page.plain(sample.error) }));
+    const note = (style, text) => element("p", { class: style }, text);
+    if (sample.error) return note("pairs-error", Page.signs(t("pairs_error", { error: Page.plain(sample.error) })));
     if (sample.answer === null || sample.answer === undefined) return note("note", t("pairs_no_answer"));
     if (!Page.plain(sample.answer)) return note("note", t("pairs_empty"));
     return [
@@ -31,7 +32,8 @@ One sample of two runs, side by side.
     const { name } = Page.data.runs[side.run];
     const seen = sample.seen === null || sample.seen === undefined ? null : element("div", { class: "pairs-seen" },
       element("h5", {}, t("pairs_seen")),
-      element("div", { class: "pairs-answer", dir: "auto" }, Page.plain(sample.seen)),
+      sample.seen === "" ? element("p", { class: "note" }, t("pairs_seen_nothing"))
+        : element("div", { class: "pairs-answer", dir: "auto" }, Page.signs(Page.plain(sample.seen))),
       shortened(sample.seen));
     return element("div", { class: `pairs-card ${kind}` },
       element("h4", {}, element("span", { class: "pairs-mark" }, kind === "left" ? "◧ " : "◨ "), name,
@@ -45,7 +47,8 @@ One sample of two runs, side by side.
     const targets = sample.targets ?? [];
     if (!targets.length) return null;
     return element("div", { class: "pairs-gold" }, element("h4", {}, t("pairs_gold")),
-      element("ul", {}, targets.map((target) => element("li", { dir: "auto" }, Page.plain(target)))));
+      element("ul", {}, targets.map((target) => element("li", { dir: "auto" }, Page.signs(Page.plain(target)))),
+      sample.more ? element("li", { class: "note" }, t("pairs_more_gold", { n: Page.count(sample.more) })) : null));
   };
 
   /* What there is to say of how the two texts were compared. */
