@@ -28,6 +28,11 @@ One sample of two runs, side by side.
     ];
   };
 
+  const points = (side, sample) => {
+    const score = t("pairs_score", { score: Page.number(side.score) });
+    return side.indices.length < 2 ? score : t("pairs_score_draw", { score, draw: Page.number(sample.score) });
+  };
+
   const card = (side, sample, pieces, kind) => {
     const { name } = Page.data.runs[side.run];
     const seen = sample.seen === null || sample.seen === undefined ? null : element("div", { class: "pairs-seen" },
@@ -37,7 +42,7 @@ One sample of two runs, side by side.
       shortened(sample.seen));
     return element("div", { class: `pairs-card ${kind}` },
       element("h4", {}, element("span", { class: "pairs-mark" }, kind === "left" ? "◧ " : "◨ "), name,
-        element("span", { class: "pairs-points" }, t("pairs_score", { score: Page.number(side.score) }))),
+        element("span", { class: "pairs-points" }, points(side, sample))),
       answer(sample, name, pieces, kind), seen,
       element("p", {}, element("a", { href: `#${Page.sampleRoute(side.run, side.id, sample.draw)}` },
         t("pairs_open", { name }))));
@@ -72,14 +77,20 @@ One sample of two runs, side by side.
     ];
   };
 
+  /* The first draw in which the sides score differently; the first of all where none does. */
+  const firstDifference = ([left, right]) => Math.max(0, left.indices.findIndex((index, draw) => (
+    Page.sample(left.run, index).score !== Page.sample(right.run, right.indices[draw]).score)));
+
   Page.sideBySide = (sample, moves) => {
     const sides = Page.sidesOf(sample);
     const body = element("div", {});
     const show = (draw) => body.replaceChildren(...comparison(sides, draw).filter(Boolean));
+    const first = firstDifference(sides);
     const draws = sample.draws.length < 2 ? null : element("p", {}, t("pairs_draws"), " ",
       element("select", { "aria-label": t("pairs_draws"), onchange: (event) => show(Number(event.target.value)) },
-        sample.draws.map((_, draw) => element("option", { value: draw }, t("pairs_draw", { n: draw + 1 })))));
-    show(0);
+        sample.draws.map((_, draw) => (
+          element("option", { value: draw, selected: draw === first }, t("pairs_draw", { n: draw + 1 }))))));
+    show(first);
     const button = (text, move) => element("button", { type: "button", disabled: !move, onclick: move }, text);
     return element("div", { class: "pairs-detail" }, draws, body, element("p", { class: "pairs-moves" },
       button(t("pairs_previous"), moves.previous), button(t("pairs_next"), moves.next),
