@@ -139,6 +139,9 @@ def page_run(
     if window is not None:
         settings = {"benchmark": benchmark, "options": dict(options or {}), "context_length": window}
         manifest = Manifest(identity={"model": name, "protocol": protocol}, settings=settings, environment={})
+    scores: dict[str, list[tuple[str, float | None]]] = {}
+    for row in measured.rows:
+        scores.setdefault(row.id, []).append((row.metric, row.score))
     samples = [
         LookedAt(
             Sample(answer.id, task, answer.document, {}, answer.targets, answer.metadata), (), (),
