@@ -131,7 +131,7 @@ def show(
 
 
 def _numbers(scores: list[PublishedScore]) -> Table:
-    from ._verdicts import short_margin
+    from evalkit.reports import short_margin
 
     table = listing(
         ("benchmark", "task", "rope", "protocol", "score", "n", "margin", "source", "note"),

@@ -84,6 +84,8 @@ def _lines(each: LookedAt, *, is_full: bool) -> Iterator[str]:
     if each.made_elsewhere is not None:
         yield from (line for text in each.answers if text is not None for line in _text("answer", text, is_full))
         yield f"  {each.error or 'made elsewhere'}"
+    if each.seen is not None:
+        yield from _text("metric saw", each.seen, is_full)
     yield from _text("targets", "\n".join(each.sample.targets), is_full)
 
 
@@ -91,6 +93,8 @@ def _score(each: LookedAt) -> str:
     if each.error is not None:
         return "failed"
     scores = [f"{metric} {'–' if score is None else f'{score:.2f}'}" for metric, score in each.scores]
+    if each.refusal is not None:
+        return f"not scored: {' '.join(each.refusal.split())}"
     return ", ".join(scores) or "not scored yet: evalkit score"
 
 

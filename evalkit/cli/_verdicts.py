@@ -5,22 +5,18 @@ Exit code 1 where a number differs, as where a check does not hold.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from evalkit.verdicts import KnobPair, NumberVerdict, PublishedComparison
+    from evalkit.verdicts import KnobPair, PublishedComparison
 
-__all__ = ["compare_published", "knob_lines", "knobs_table", "print_comparison", "short_margin"]
+__all__ = ["compare_published", "knobs_table", "print_comparison"]
 
-_HEADINGS = ("number", "published", "ours", "diff.", "within", "margin", "n", "mode", "verdict")
 _NUMBERS = ("published", "ours", "diff.", "within", "margin", "n")
-_NAMED = 3
-"""Numbers that a remark names before it counts the others."""
 
 
 def compare_published(
@@ -56,6 +52,7 @@ def compare_published(
 
 def print_comparison(compared: PublishedComparison, *, is_shown: bool = True) -> int:
     """Print verdicts, then what of the two set-ups differs or is unknown; the exit code."""
+    from evalkit.reports import knob_lines, some_names, table_line, verdict_remarks
     from evalkit.verdicts import Verdict
 
     from .terminal import note, print_table, say_wrapped
@@ -64,15 +61,16 @@ def print_comparison(compared: PublishedComparison, *, is_shown: bool = True) ->
         note(line)
     if is_shown:
         print_table(_table(compared), lambda: _table(compared, {"n"}))
-        for line in (*_remarks(compared), _table_line(compared), *knob_lines(compared.knobs)):
+        for line in (*verdict_remarks(compared), table_line(compared), *knob_lines(compared.knobs)):
             say_wrapped(line)
     if compared.absent:
-        note(f"published, and not in this run: {_some(compared.absent)}")
+        note(f"published, and not in this run: {some_names(compared.absent)}")
     return 1 if compared.table_verdict is Verdict.DIFFERS else 0
 
 
 def _table(compared: PublishedComparison, without: Collection[str] = ()) -> Table:
     """A line for each number; columns that say nothing, or one thing, are left out, and those of `without`."""
+    from evalkit.reports import VERDICT_HEADINGS, verdict_cells
     from evalkit.tables import listing
 
     rope = "" if compared.rope == "native" else f" · RoPE {compared.rope}"
@@ -82,84 +80,15 @@ def _table(compared: PublishedComparison, without: Collection[str] = ()) -> Tabl
     left_out = {*without, *(["mode"] if len(modes) <= 1 else [])}
     if not modes:  # nothing is comparable
         left_out |= {"diff.", "within"}
-    headings = [name for name in _HEADINGS if name not in left_out]
+    headings = [name for name in VERDICT_HEADINGS if name not in left_out]
     table = listing(headings, numbers=_NUMBERS)
     table.title = f"{compared.benchmark} · {compared.model}{rope} · {compared.protocol} · published: {sources}" + (
         f" · mode {modes.pop()}" if len(modes) == 1 else ""
     )
     for one in compared.numbers:
-        cells = dict(zip(_HEADINGS, _cells(one), strict=True))
+        cells = dict(zip(VERDICT_HEADINGS, verdict_cells(one), strict=True))
         table.add_row(*(cells[name] for name in headings))
     return table
-
-
-def _cells(one: NumberVerdict) -> Iterator[str]:
-    yield one.name
-    yield one.published_text
-    yield "–" if one.ours is None else f"{one.ours:.2f}"
-    yield "–" if one.judged is None or one.difference is None else _signed(one.difference)
-    yield "–" if one.judged is None or one.judged.bound == float("inf") else f"±{_rounded_up(one.judged.bound)}"
-    yield short_margin(one.margin)
-    yield "–" if one.n is None else f"{one.n:,}"
-    yield "–" if one.mode is None else str(one.mode)
-    yield str(one.verdict)
-
-
-def _signed(difference: float) -> str:
-    """`+0.50`, `−0.50`, and nothing as `0.00`."""
-    text = f"{difference:+.2f}"
-    return text[1:] if not float(text) else text.replace("-", "−")
-
-
-def _rounded_up(bound: float) -> str:
-    """Two decimals, never less than what the data support."""
-    return f"{math.ceil(bound * 100 - 1e-9) / 100:.2f}"
-
-
-def short_margin(margin: float) -> str:
-    """At most two decimals, and as many as show that it is not 0."""
-    return f"{round(margin, 2):g}" if margin >= 0.01 else f"{margin:.1g}"
-
-
-def _remarks(compared: PublishedComparison) -> Iterator[str]:
-    """Why a number has its verdict and what to do next: each remark once, behind the numbers that it is about."""
-    about: dict[str, list[str]] = {}
-    for one in compared.numbers:
-        if remark := "; ".join(filter(None, [_least(one), one.reason, one.settle])):
-            about.setdefault(remark, []).append(one.name)
-    for remark, names in about.items():
-        is_all = len(names) == len(compared.numbers) > 1
-        yield f"{f'all {len(names)}' if is_all else _some(names, _NAMED)}: {remark}"
-
-
-def _least(one: NumberVerdict) -> str:
-    """By how much a number differs at least."""
-    if one.verdict != "differs" or one.judged is None or one.difference is None:
-        return ""
-    way = "above" if one.difference > 0 else "below"
-    return f"ours is at least {one.judged.low:.2f} points {way}"
-
-
-def _table_line(compared: PublishedComparison) -> str:
-    counts: dict[str, int] = {}
-    for one in compared.numbers:
-        counts[str(one.verdict)] = counts.get(str(one.verdict), 0) + 1
-    counted = [f"{count} {verdict}" for verdict, count in counts.items()]
-    counted += [f"{len(compared.absent)} not in this run"] if compared.absent else []
-    return f"the table: {compared.table_verdict} ({', '.join(counted)})"
-
-
-def knob_lines(pairs: Sequence[KnobPair]) -> Iterator[str]:
-    """What differs, and what nobody knows, one line each."""
-    differing = [pair for pair in pairs if pair.state == "differs"]
-    unknown = [pair.name for pair in pairs if pair.state == "unknown"]
-    if differing:
-        values = (f"{pair.name} (ours {pair.ours.value}, published {pair.published.value})" for pair in differing)
-        yield f"differs: {'; '.join(values)}"
-    if unknown:
-        yield f"with {len(unknown)} unknown{'s' if len(unknown) > 1 else ''}: {', '.join(unknown)}"
-    if not differing and not unknown:
-        yield "both were made alike, as far as all knobs tell"
 
 
 def knobs_table(pairs: Sequence[KnobPair], title: str) -> Table:
@@ -175,7 +104,3 @@ def knobs_table(pairs: Sequence[KnobPair], title: str) -> Table:
                 pair.name, str(pair.state), pair.ours.value, published.value, published.basis, published.source
             )
     return table
-
-
-def _some(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

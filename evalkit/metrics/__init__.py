@@ -6,6 +6,8 @@ from evalkit.metrics._shared import UnscorableError, first_target, normalized_wo
 from evalkit.metrics.leval import (
     SciFiScores,
     leval_codeu,
+    leval_codeu_compared,
+    leval_compared,
     leval_coursera,
     leval_exact_match,
     leval_geometric_mean,
@@ -18,15 +20,19 @@ from evalkit.metrics.leval import (
 from evalkit.metrics.longbench import (
     CodeBackend,
     first_line,
+    longbench_classes_named,
     longbench_classification,
+    longbench_code_line,
     longbench_code_sim,
     longbench_count,
+    longbench_numbers,
     longbench_qa_f1,
     longbench_qa_f1_zh,
     longbench_retrieval,
     longbench_retrieval_zh,
     longbench_v2_accuracy,
     longbench_v2_choice,
+    longbench_words_zh,
 )
 from evalkit.metrics.longbench_rouge import (
     OFFICIAL_RECURSION_CALLS,
@@ -36,6 +42,7 @@ from evalkit.metrics.longbench_rouge import (
     longbench_rouge_l_report,
     longbench_rouge_l_zh,
     longbench_rouge_l_zh_report,
+    longbench_segmented_zh,
     opencompass_longbench_rouge_l_zh,
 )
 from evalkit.metrics.needlebench import (
@@ -43,6 +50,7 @@ from evalkit.metrics.needlebench import (
     NEEDLEBENCH_ROTATIONS,
     needle_keyword,
     needle_similarity,
+    needle_without_blanks,
     needlebench_atc_answer,
     needlebench_atc_v2,
     needlebench_circular,
@@ -63,7 +71,7 @@ from evalkit.metrics.opencompass import (
     second_character,
     without_commas,
 )
-from evalkit.metrics.rouge import bootstrap_medians, rouge1, rouge2, rouge_l
+from evalkit.metrics.rouge import bootstrap_medians, rouge1, rouge2, rouge_l, rouge_tokens
 
 __all__ = [
     "NEEDLEBENCH_PASSING_SCORE",
@@ -82,6 +90,8 @@ __all__ = [
     "general_postprocess",
     "gsm100_postprocess",
     "leval_codeu",
+    "leval_codeu_compared",
+    "leval_compared",
     "leval_coursera",
     "leval_exact_match",
     "leval_geometric_mean",
@@ -90,9 +100,12 @@ __all__ = [
     "leval_sci_fi",
     "leval_sci_fi_parts",
     "leval_tpo",
+    "longbench_classes_named",
     "longbench_classification",
+    "longbench_code_line",
     "longbench_code_sim",
     "longbench_count",
+    "longbench_numbers",
     "longbench_qa_f1",
     "longbench_qa_f1_zh",
     "longbench_retrieval",
@@ -101,10 +114,13 @@ __all__ = [
     "longbench_rouge_l_report",
     "longbench_rouge_l_zh",
     "longbench_rouge_l_zh_report",
+    "longbench_segmented_zh",
     "longbench_v2_accuracy",
     "longbench_v2_choice",
+    "longbench_words_zh",
     "needle_keyword",
     "needle_similarity",
+    "needle_without_blanks",
     "needlebench_atc_answer",
     "needlebench_atc_v2",
     "needlebench_circular",
@@ -121,6 +137,7 @@ __all__ = [
     "rouge1",
     "rouge2",
     "rouge_l",
+    "rouge_tokens",
     "second_character",
     "without_commas",
     "word_f1",

@@ -20,6 +20,8 @@ from evalkit.metrics._shared import UnscorableError, best_of
 __all__ = [
     "SciFiScores",
     "leval_codeu",
+    "leval_codeu_compared",
+    "leval_compared",
     "leval_coursera",
     "leval_exact_match",
     "leval_geometric_mean",
@@ -77,6 +79,11 @@ def leval_codeu(prediction: str, targets: Sequence[str]) -> float:
         return _exact_match(official_code_output(answer, target), _clean_code_output(target))
 
     return 100.0 * best_of(score, prediction, targets)
+
+
+def leval_codeu_compared(prediction: str, target: str) -> str:
+    """What of a predicted program output is compared with that target."""
+    return leval_compared(official_code_output(prediction, target), _clean_code_output(target))
 
 
 class SciFiScores(NamedTuple):
@@ -218,13 +225,23 @@ def _normalized(text: str) -> str:
 
 
 def _exact_match(prediction: str, target: str) -> float:
-    answer, expected = _normalized(prediction), _normalized(target)
-    if _CHOICES.issuperset(expected):
-        return _choice_match(answer, expected)
+    answer = leval_compared(prediction, target)
+    if _is_choice(target):
+        return _choice_match(answer, _normalized(target))
     try:
         return float(float(prediction) == float(target))
     except ValueError:
-        return float(_squeezed(target) in _squeezed(prediction))
+        return float(_squeezed(target) in answer)
+
+
+def leval_compared(prediction: str, target: str) -> str:
+    """The prediction as exact match compares it: normalised beside letters, else in lower case and without blanks."""
+    return _normalized(prediction) if _is_choice(target) else _squeezed(prediction)
+
+
+def _is_choice(target: str) -> bool:
+    """Whether the target is letters A to D, or nothing."""
+    return _CHOICES.issuperset(_normalized(target))
 
 
 def _choice_match(answer: str, expected: str) -> float:

@@ -20,15 +20,19 @@ from evalkit.metrics._shared import UnscorableError, bag_f1, normalized_words
 __all__ = [
     "CodeBackend",
     "first_line",
+    "longbench_classes_named",
     "longbench_classification",
+    "longbench_code_line",
     "longbench_code_sim",
     "longbench_count",
+    "longbench_numbers",
     "longbench_qa_f1",
     "longbench_qa_f1_zh",
     "longbench_retrieval",
     "longbench_retrieval_zh",
     "longbench_v2_accuracy",
     "longbench_v2_choice",
+    "longbench_words_zh",
 ]
 
 CodeBackend = Literal["difflib", "levenshtein"]
@@ -60,7 +64,7 @@ def longbench_qa_f1(prediction: str, targets: Sequence[str]) -> float:
 
 def longbench_qa_f1_zh(prediction: str, targets: Sequence[str]) -> float:
     """Bag F1 (0–100) of jieba's words, lower-cased and without punctuation."""
-    return _best(lambda target: bag_f1(_chinese_words(prediction), _chinese_words(target)), targets)
+    return _best(lambda target: bag_f1(longbench_words_zh(prediction), longbench_words_zh(target)), targets)
 
 
 def longbench_count(prediction: str, targets: Sequence[str], *, summed: bool = False) -> float:
@@ -82,14 +86,25 @@ def longbench_classification(
     prediction: str, targets: Sequence[str], all_classes: Sequence[str], *, summed: bool = False
 ) -> float:
     """100 over the number of class names in the prediction, where the right one is among them."""
-    named = [name for name in all_classes if name in prediction]
+    named = longbench_classes_named(prediction, all_classes)
     return _best(lambda target: _class_share(list(named), target), targets, summed=summed)
+
+
+def longbench_classes_named(prediction: str, all_classes: Sequence[str]) -> list[str]:
+    """The class names that stand anywhere in the prediction, in the order of the classes."""
+    return [name for name in all_classes if name in prediction]
 
 
 def longbench_code_sim(prediction: str, targets: Sequence[str], backend: CodeBackend) -> float:
     """Similarity (0–100, whole numbers) of the prediction's first line of code and the target."""
-    line = _first_code_line(prediction)
+    line = longbench_code_line(prediction)
     return float(max((_ratio(line, target, backend) for target in targets), default=0))
+
+
+def longbench_code_line(text: str) -> str:
+    """The first line that holds no mark of a comment or of a fence; empty where there is none."""
+    lines = text.lstrip("\n").split("\n")
+    return next((line for line in lines if not any(mark in line for mark in ("`", "#", "//"))), "")
 
 
 def longbench_v2_choice(text: str) -> str | None:
@@ -115,13 +130,19 @@ def _best(score: Callable[[str], float], targets: Sequence[str], *, summed: bool
 
 
 @lru_cache(maxsize=1024)
-def _chinese_words(text: str) -> tuple[str, ...]:
+def longbench_words_zh(text: str) -> tuple[str, ...]:
+    """jieba's words, lower-cased and without punctuation."""
     bare = ("".join(word.lower().translate(_DROPPED_FROM_CHINESE).split()) for word in words(text))
     return tuple(filter(None, bare))
 
 
+def longbench_numbers(text: str) -> list[str]:
+    """The runs of digits in a text."""
+    return re.findall(r"\d+", text)
+
+
 def _share_of_numbers(text: str, number: str) -> float:
-    numbers = re.findall(r"\d+", text)
+    numbers = longbench_numbers(text)
     return numbers.count(number) / len(numbers) if numbers else 0.0
 
 
@@ -138,11 +159,6 @@ def _class_share(named: list[str], target: str) -> float:
         if name in target and name != target:
             named.remove(name)
     return 1.0 / len(named) if target in named else 0.0
-
-
-def _first_code_line(text: str) -> str:
-    lines = text.lstrip("\n").split("\n")
-    return next((line for line in lines if not any(mark in line for mark in ("`", "#", "//"))), "")
 
 
 def _ratio(first: str, second: str, backend: CodeBackend) -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "longbench_rouge_l_report",
     "longbench_rouge_l_zh",
     "longbench_rouge_l_zh_report",
+    "longbench_segmented_zh",
     "opencompass_longbench_rouge_l_zh",
 ]
 
@@ -70,8 +71,8 @@ def opencompass_longbench_rouge_l_zh(prediction: str, targets: Sequence[str]) ->
     """
     scores = [0.0]
     for target in targets:
-        prediction = _segmented(prediction)
-        scores.append(_score(prediction, _segmented(target), OFFICIAL_RECURSION_CALLS).score)
+        prediction = longbench_segmented_zh(prediction)
+        scores.append(_score(prediction, longbench_segmented_zh(target), OFFICIAL_RECURSION_CALLS).score)
     return max(scores)
 
 
@@ -88,10 +89,13 @@ def longbench_rouge_l_zh_report(
     prediction: str, targets: Sequence[str], recursion_calls: int | None = OFFICIAL_RECURSION_CALLS_ZH
 ) -> RougeReport:
     """The Chinese score with its recursion report; `recursion_calls=None` lifts the limit."""
-    return longbench_rouge_l_report(_segmented(prediction), [_segmented(each) for each in targets], recursion_calls)
+    return longbench_rouge_l_report(
+        longbench_segmented_zh(prediction), [longbench_segmented_zh(each) for each in targets], recursion_calls
+    )
 
 
-def _segmented(text: str) -> str:
+def longbench_segmented_zh(text: str) -> str:
+    """jieba's words with blanks between them, which ROUGE then takes for English."""
     return " ".join(words(text))
 
 

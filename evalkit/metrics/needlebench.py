@@ -23,6 +23,7 @@ __all__ = [
     "NEEDLEBENCH_ROTATIONS",
     "needle_keyword",
     "needle_similarity",
+    "needle_without_blanks",
     "needlebench_atc_answer",
     "needlebench_atc_v2",
     "needlebench_circular",
@@ -210,4 +211,9 @@ def needle_similarity(prediction: str, targets: Sequence[str]) -> float:
 def _similarity(prediction: str, target: str) -> float:
     from rapidfuzz.distance import Levenshtein
 
-    return Levenshtein.normalized_similarity("".join(prediction.split()), "".join(target.split()))
+    return Levenshtein.normalized_similarity(needle_without_blanks(prediction), needle_without_blanks(target))
+
+
+def needle_without_blanks(text: str) -> str:
+    """The text that edits are counted in."""
+    return "".join(text.split())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["bootstrap_medians", "rouge1", "rouge2", "rouge_l"]
+__all__ = ["bootstrap_medians", "rouge1", "rouge2", "rouge_l", "rouge_tokens"]
 
 _Gram = TypeVar("_Gram")
 _TOKEN = re.compile(r"[a-z0-9]+")
@@ -31,7 +31,8 @@ _DRAWS_AT_ONCE = 1 << 20  # bounds the memory of one block of resamples; the str
 
 
 @lru_cache(maxsize=2048)
-def _tokens(text: str) -> tuple[str, ...]:
+def rouge_tokens(text: str) -> tuple[str, ...]:
+    """The words that count: runs of a–z and 0–9, lower-cased."""
     return tuple(_TOKEN.findall(text.lower()))
 
 
@@ -75,7 +76,7 @@ def _bootstrap_median(values: npt.NDArray[np.float64], generator: np.random.Rand
 
 
 def _rouge1(prediction: str, target: str) -> float:
-    return _overlap(Counter(_tokens(prediction)), Counter(_tokens(target)))
+    return _overlap(Counter(rouge_tokens(prediction)), Counter(rouge_tokens(target)))
 
 
 def _rouge2(prediction: str, target: str) -> float:
@@ -83,7 +84,7 @@ def _rouge2(prediction: str, target: str) -> float:
 
 
 def _bigrams(text: str) -> Iterator[tuple[str, str]]:
-    tokens = _tokens(text)
+    tokens = rouge_tokens(text)
     return pairwise(tokens)
 
 
@@ -98,5 +99,5 @@ def _f_measure(hits: int, predicted: int, expected: int) -> float:
 def _rouge_l(prediction: str, target: str) -> float:
     from rapidfuzz.distance import LCSseq
 
-    predicted, expected = _tokens(prediction), _tokens(target)
+    predicted, expected = rouge_tokens(prediction), rouge_tokens(target)
     return _f_measure(LCSseq.similarity(predicted, expected), len(predicted), len(expected))

@@ -15,6 +15,15 @@ from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
+from ._verdicts import (
+    VERDICT_HEADINGS,
+    knob_lines,
+    short_margin,
+    some_names,
+    table_line,
+    verdict_cells,
+    verdict_remarks,
+)
 from .curves import curve_caption, curve_table, write_curve
 from .drawing import PALETTES, Palette, Texts, missing_glyphs
 from .heatmaps import (
@@ -70,6 +79,7 @@ from .sweeps import (
 
 __all__ = [
     "PALETTES",
+    "VERDICT_HEADINGS",
     "Bar",
     "BarPanel",
     "BoardRow",
@@ -115,6 +125,7 @@ __all__ = [
     "grid_of",
     "grids_of",
     "is_comparison",
+    "knob_lines",
     "length_label",
     "lengths_of_run",
     "missing_glyphs",
@@ -131,13 +142,18 @@ __all__ = [
     "protocols_table",
     "rank_scores",
     "score_frame",
+    "short_margin",
     "slices_table",
+    "some_names",
     "sweep_bars",
     "sweep_footer",
     "sweep_numbers",
     "sweep_scores",
     "sweep_table",
+    "table_line",
     "terminal_table",
+    "verdict_cells",
+    "verdict_remarks",
     "write_cells",
     "write_comparison",
     "write_curve",

@@ -24,7 +24,17 @@ from ._tables import marked_number, missing_samples, score_ends, starved_mark
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["ModelColumn", "ModelRow", "ModelTable", "model_column", "model_list", "model_tables", "models_table"]
+__all__ = [
+    "ModelColumn",
+    "ModelRow",
+    "ModelTable",
+    "model_column",
+    "model_list",
+    "model_tables",
+    "models_table",
+    "number_cells",
+    "run_column",
+]
 
 OF_THE_MODEL = {"model", "reasoning", "stop", "template", "template_date", "tokenizer", "weights"}
 """What of an identity differs between models as it must."""
@@ -98,9 +108,15 @@ class ModelTable:
 def model_column(folder: Path, scores: BenchmarkScores) -> ModelColumn:
     """A run folder, or a folder of scores without a run, with its scores as a column."""
     if not (folder / "run.json").exists():
-        return ModelColumn(folder, scores, load_spec(scores.benchmark), {})
+        return run_column(folder, scores, load_spec(scores.benchmark), None)
     manifest = read_manifest(folder)
-    spec = load_spec(str(manifest.settings["benchmark"]))
+    return run_column(folder, scores, load_spec(str(manifest.settings["benchmark"])), manifest)
+
+
+def run_column(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec, manifest: Manifest | None) -> ModelColumn:
+    """The same of what is read already; without a manifest, of outputs made elsewhere."""
+    if manifest is None:
+        return ModelColumn(folder, scores, spec, {})
     return ModelColumn(folder, scores, spec, manifest.identity, _asked(manifest, scores))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalkit.files import write_text
 from evalkit.printable import counted
@@ -29,19 +29,40 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = [
+    "ScoreLine",
     "caption",
+    "further_names",
     "marked_number",
+    "mean_lines",
     "missing_samples",
     "protocols_list",
     "protocols_table",
     "score_ends",
     "score_frame",
+    "score_number",
     "starved_mark",
+    "task_lines",
     "terminal_table",
     "write_tables",
 ]
 
 Score = TaskScore | GroupScore | OverallScore
+
+
+class ScoreLine(NamedTuple):
+    """One row of a table of scores, with its cells as every format shows them."""
+
+    kind: Literal["task", "group", "overall"]
+    """What it is a score of."""
+    name: str
+    """Task or group; `overall`."""
+    score: Score
+    """The score."""
+    tasks: Sequence[str]
+    """Tasks that it is made of."""
+    cells: list[str]
+    """Name for people, score, interval, metric, samples, then those of `further_names`."""
+
 
 DECIMALS = 2
 _COUNTS = ("n", "failed", "expected", "cut", "starved")
@@ -104,12 +125,12 @@ def write_tables(folder: Path, scores: BenchmarkScores, spec: BenchmarkSpec) -> 
 
 def terminal_table(scores: BenchmarkScores, spec: BenchmarkSpec) -> Table:
     """The scores for people: tasks, then groups, then the overall score."""
-    tasks, means = _task_cells(scores), _mean_cells(scores, spec)
+    tasks, means = ([line.cells for line in lines] for lines in (task_lines(scores), mean_lines(scores, spec)))
     width = max((len(cells[1].partition(" ")[0]) for cells in [*tasks, *means]), default=0)
     table = plain_table(caption(scores, spec))
     for heading, justify in zip(_HEADINGS, ("left", "left", "left", "left", "right"), strict=True):
         table.add_column(_aligned(heading, width) if heading == "score" else heading, justify=justify)  # type: ignore[arg-type]
-    for name in _further_names(scores):
+    for name in further_names(scores):
         table.add_column(name)
     for cells in tasks:
         table.add_row(cells[0], _aligned(cells[1], width), *cells[2:])
@@ -170,17 +191,17 @@ _PROTOCOL_HEADINGS = ("protocol", "score", "metric", "samples")
 
 
 def _protocol_cells(score: TaskScore | None) -> tuple[str, str, str]:
-    return ("–", "", "") if score is None else (_number(score.score), score.metric, _coverage(score))
+    return ("–", "", "") if score is None else (score_number(score.score), score.metric, _coverage(score))
 
 
 def _group_cells(scores: BenchmarkScores, name: str) -> tuple[str, str, str]:
     group = scores.groups[name]
-    return (_number(group.score), "mean", _members(scores, group.tasks))
+    return (score_number(group.score), "mean", _members(scores, group.tasks))
 
 
 def _overall_cells(scores: BenchmarkScores) -> tuple[str, str, str]:
     mark = _partial_mark(scores, list(scores.tasks))
-    return (_number(scores.overall.score), "", mark if scores.overall.score is not None else "")
+    return (score_number(scores.overall.score), "", mark if scores.overall.score is not None else "")
 
 
 def caption(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
@@ -205,7 +226,7 @@ def starved_mark(all_scores: Sequence[BenchmarkScores]) -> str:
 _HEADINGS = ("task", "score", "95% interval", "metric", "samples")
 
 
-def _further_names(scores: BenchmarkScores) -> list[str]:
+def further_names(scores: BenchmarkScores) -> list[str]:
     """Headings behind the counts: how far draws lie apart, and extra metrics."""
     return [*([] if _draws(scores) == 1 else [f"spread of {_draws(scores)} draws"]), *_extra_names(scores)]
 
@@ -221,8 +242,8 @@ def _draw_cells(scores: BenchmarkScores, draws: DrawSpread | None) -> list[str]:
         return []
     if draws is None or draws.spread is None or draws.range is None:
         return ["–"]
-    low, high = map(_number, draws.range)
-    return [f"± {_number(draws.spread)} ({low} – {high})"]
+    low, high = map(score_number, draws.range)
+    return [f"± {score_number(draws.spread)} ({low} – {high})"]
 
 
 def _extra_names(scores: BenchmarkScores) -> list[str]:
@@ -239,48 +260,55 @@ def _extra_cell(score: TaskScore, name: str) -> str:
         f" ({extra.ci95[0]:.1f} – {extra.ci95[1]:.1f})" if extra.ci95 else f" ({counted(extra.clusters, 'cluster')})"
     )
     failed = f", {extra.failed} failed" if extra.failed else ""
-    return f"{_number(extra.score)}{interval}, n {extra.n}{failed}"
+    return f"{score_number(extra.score)}{interval}, n {extra.n}{failed}"
 
 
-def _task_cells(scores: BenchmarkScores) -> list[list[str]]:
+def task_lines(scores: BenchmarkScores) -> list[ScoreLine]:
+    """The tasks, in the benchmark's order."""
     names = _extra_names(scores)
     return [
-        [
-            *(task, _number(score.score), _interval(score), score.metric, _coverage(score)),
-            *_draw_cells(scores, score.draws),
-            *(_extra_cell(score, name) for name in names),
-        ]
+        ScoreLine(
+            *("task", task, score, [task]),
+            [
+                *(task, score_number(score.score), _interval(score), score.metric, _coverage(score)),
+                *_draw_cells(scores, score.draws),
+                *(_extra_cell(score, name) for name in names),
+            ],
+        )
         for task, score in scores.tasks.items()
     ]
 
 
-def _mean_cells(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[list[str]]:
+def mean_lines(scores: BenchmarkScores, spec: BenchmarkSpec) -> list[ScoreLine]:
     """Groups and overall, as far as any can be given; extra metrics have no means over tasks."""
-    groups = [
-        (
-            spec.groups[name].title,
-            marked_number(group.score, _partial_mark(scores, group.tasks)),
-            _mean_interval(group),
-            "mean",
-            _members(scores, group.tasks),
-            *_draw_cells(scores, group.draws),
+    blanks = [""] * len(_extra_names(scores))
+    lines = [
+        ScoreLine(
+            *("group", name, group, group.tasks),
+            [
+                spec.groups[name].title,
+                marked_number(group.score, _partial_mark(scores, group.tasks)),
+                _mean_interval(group),
+                "mean",
+                _members(scores, group.tasks),
+                *_draw_cells(scores, group.draws),
+                *blanks,
+            ],
         )
         for name, group in scores.groups.items()
         if any(task in scores.tasks for task in group.tasks)
     ]
-    overall = []
     if scores.overall.rule:
         mark = _partial_mark(scores, list(scores.tasks)) or ("PARTIAL" if scores.partial else "")
         number, interval = marked_number(scores.overall.score, mark), _mean_interval(scores.overall)
-        draws = _draw_cells(scores, scores.overall.draws)
-        overall = [("overall", number, interval, scores.overall.rule, "", *draws)]
-    blanks = [""] * len(_extra_names(scores))
-    return [[*cells, *blanks] for cells in [*groups, *overall]]
+        cells = ["overall", number, interval, scores.overall.rule, "", *_draw_cells(scores, scores.overall.draws)]
+        lines.append(ScoreLine("overall", "overall", scores.overall, list(scores.tasks), [*cells, *blanks]))
+    return lines
 
 
 def marked_number(score: float | None, mark: str) -> str:
     """The number, with what is missing behind it: it shall not be copied without."""
-    return f"{_number(score)} ({mark})" if mark and score is not None else _number(score)
+    return f"{score_number(score)} ({mark})" if mark and score is not None else score_number(score)
 
 
 def _partial_mark(scores: BenchmarkScores, tasks: Sequence[str]) -> str:
@@ -319,7 +347,8 @@ def _model(scores: BenchmarkScores) -> str:
     return shown_model(scores.model, scores.model_title)
 
 
-def _number(value: float | None) -> str:
+def score_number(value: float | None) -> str:
+    """A score as every table prints it; a dash where there is none."""
     return "–" if value is None else f"{value:.{DECIMALS}f}"
 
 
@@ -349,25 +378,25 @@ def _coverage(score: TaskScore) -> str:
 
 
 def _markdown(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
-    extra = _further_names(scores)
+    extra = further_names(scores)
     rule = " | ".join(["---", "---:", "---", "---", "---:", *["---"] * len(extra)])
     lines = [markdown_line(caption(scores, spec)), "", markdown_row([*_HEADINGS, *extra]), f"| {rule} |"]
-    lines += [markdown_row(cells) for cells in _task_cells(scores)]
-    lines += [markdown_row(cells, bold=2) for cells in _mean_cells(scores, spec)]
+    lines += [markdown_row(line.cells) for line in task_lines(scores)]
+    lines += [markdown_row(line.cells, bold=2) for line in mean_lines(scores, spec)]
     return "\n".join(lines) + "\n"
 
 
 def _latex(scores: BenchmarkScores, spec: BenchmarkSpec) -> str:
     """A floating booktabs table whose caption says what it shows."""
-    extra = _further_names(scores)
-    means = [latex_row(cells) for cells in _mean_cells(scores, spec)]
+    extra = further_names(scores)
+    means = [latex_row(line.cells) for line in mean_lines(scores, spec)]
     rules = [
         rf"\begin{{tabular}}{{lrllr{'l' * len(extra)}}}",
         r"\toprule",
         latex_row([*_HEADINGS, *extra]),
         r"\midrule",
     ]
-    rules += [latex_row(cells) for cells in _task_cells(scores)]
+    rules += [latex_row(line.cells) for line in task_lines(scores)]
     rules += [r"\midrule", *means] if means else []
     head = [r"\begin{table}", r"\centering", rf"\caption{{{latex_cell(caption(scores, spec))}}}"]
     return "\n".join([*head, *rules, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"

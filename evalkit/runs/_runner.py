@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.cards import weights_digest
 from evalkit.errors import RunConflictError
@@ -30,6 +30,7 @@ from ._failures import FailureWatch
 from ._monitor import Monitor, tell, told
 from ._session import Job, Session
 from .folder import (
+    PromptEnds,
     Recorded,
     RunStore,
     SampleRecord,
@@ -42,11 +43,28 @@ from .folder import (
     sample_record,
 )
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["OpenModel", "RunOutcome", "execute", "longest_sequence", "plan_session"]
 
-PREVIEW_TOKENS = 24
+PREVIEW_CHARACTERS = 300
+"""Of each end of a prompt that are recorded."""
+PREVIEW_TOKENS = 150
+"""Of each end that are turned into text for them: enough of most prompts, and cheap."""
+
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+"""What tokenizers write for part of a character."""
 
 OpenModel = Callable[[], ModelAdapter]
+
+
+class Decode(Protocol):
+    """How token ids become text."""
+
+    def __call__(self, ids: Sequence[int], *, skip_special: bool) -> str:
+        """The text of ids."""
 
 
 @dataclass
@@ -261,13 +279,14 @@ class _Worker:
         self._outcome.failed += 1
         if earlier is None or earlier.error != prompt.error:  # the same refusal again is no news
             completion = Completion(prompt.index, finish_reason="error", error=prompt.error)
-            store.append(sample_record(prompt, completion, store.attempt(prompt.key), "", self._rope_spec))
+            store.append(sample_record(prompt, completion, store.attempt(prompt.key), PromptEnds(""), self._rope_spec))
 
     def _record(self, plan: Plan, completion: Completion) -> None:
         prompt = plan.prompts[completion.index]
         store = self._stores[prompt.benchmark]
         attempt = store.attempt(prompt.key)
-        store.append(sample_record(prompt, completion, attempt, self._preview(plan, prompt), self._rope_spec))
+        ends = prompt_ends(plan.ids(prompt.index), self._session.tokenizer.decode)
+        store.append(sample_record(prompt, completion, attempt, ends, self._rope_spec))
         is_failed = completion.error is not None
         computed = prompt.tokens - (completion.cached_tokens or 0)
         self._outcome.failed += is_failed
@@ -290,12 +309,17 @@ class _Worker:
             counted, cached = completion.prompt_tokens or prompt.tokens, completion.cached_tokens or 0
             self._outcome.spent += endpoint.prices.cost(counted, completion.output_tokens, cached)
 
-    def _preview(self, plan: Plan, prompt: PlannedPrompt) -> str:
-        ids, decode = plan.ids(prompt.index), self._session.tokenizer.decode
-        if len(ids) <= 2 * PREVIEW_TOKENS:
-            return decode(ids.tolist(), skip_special=False)
-        head = decode(ids[:PREVIEW_TOKENS].tolist(), skip_special=False)
-        return f"{head} … {decode(ids[-PREVIEW_TOKENS:].tolist(), skip_special=False)}"
+
+def prompt_ends(ids: NDArray[np.int32], decode: Decode) -> PromptEnds:
+    """Both ends of a prompt; a character whose tokens lie on both sides of a cut is left out."""
+    if len(ids) <= 2 * PREVIEW_TOKENS:
+        whole = decode(ids.tolist(), skip_special=False)
+        if len(whole) <= 2 * PREVIEW_CHARACTERS:
+            return PromptEnds(whole)
+        return PromptEnds(whole[:PREVIEW_CHARACTERS], whole[-PREVIEW_CHARACTERS:])
+    start = decode(ids[:PREVIEW_TOKENS].tolist(), skip_special=False).rstrip(BROKEN)
+    end = decode(ids[-PREVIEW_TOKENS:].tolist(), skip_special=False).lstrip(BROKEN)
+    return PromptEnds(start[:PREVIEW_CHARACTERS], end[-PREVIEW_CHARACTERS:])
 
 
 class _LazyModel:

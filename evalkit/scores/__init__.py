@@ -1,7 +1,7 @@
 """Scores: from answers to task scores, groups and overall, with counts, coverage and intervals."""
 
 from ._extra import ExtraMetric, ExtraMetrics, own_rows, read_metrics, with_extra
-from ._flags import STARVED_REMEDY
+from ._flags import COUNTED_NOTES, STARVED_REMEDY, decoding_label
 from ._frame import score_rows
 from ._groups import overall_weights, task_weights
 from ._judgements import JUDGEMENTS, Judge, Judgements, Verdict
@@ -17,7 +17,7 @@ from ._kept import (
     read_outputs_file,
     run_of_scores,
 )
-from ._look import LookedAt, look_at
+from ._look import Flag, LookedAt, Overview, look_at, look_over
 from ._near_ties import NEAR_TIE, NEAR_TIES, NearTie, near_tie_of, near_ties
 from ._records import (
     ALTERED,
@@ -36,6 +36,7 @@ from ._remarks import remarks_on
 from ._runs import (
     check_scores_place,
     holds_scores_only,
+    last_ledger,
     measure_run,
     misfit_of_run,
     read_scores,
@@ -43,6 +44,7 @@ from ._runs import (
     write_scores,
 )
 from ._score import TaskAnswers, measure_benchmark, score_benchmark, score_task
+from ._stored import StoredRow, read_rows, rows_by_answer, strange_rows, strange_scores
 from ._values import Measured, TaskValues
 from .intervals import (
     BOUND,
@@ -66,6 +68,7 @@ __all__ = [
     "BOUND",
     "CLUSTER_T",
     "COMBINED",
+    "COUNTED_NOTES",
     "EXACT",
     "FORMATS",
     "JUDGEMENTS",
@@ -78,6 +81,7 @@ __all__ = [
     "ExtraMetric",
     "ExtraMetrics",
     "ExtraScore",
+    "Flag",
     "GroupScore",
     "Interval",
     "Judge",
@@ -88,8 +92,10 @@ __all__ = [
     "Measured",
     "NearTie",
     "OverallScore",
+    "Overview",
     "ScoreRow",
     "Spread",
+    "StoredRow",
     "TaskAnswers",
     "TaskDraws",
     "TaskScore",
@@ -102,15 +108,18 @@ __all__ = [
     "check_scores_place",
     "cluster_interval",
     "cluster_spread",
+    "decoding_label",
     "default_protocol",
     "find_outputs",
     "holds_answers",
     "holds_scores_only",
     "keep_answers",
     "keep_run",
+    "last_ledger",
     "likely_command",
     "logit_interval",
     "look_at",
+    "look_over",
     "mean_interval",
     "measure_benchmark",
     "measure_run",
@@ -124,13 +133,17 @@ __all__ = [
     "read_metrics",
     "read_outputs",
     "read_outputs_file",
+    "read_rows",
     "read_scores",
     "remarks_on",
+    "rows_by_answer",
     "run_of_scores",
     "score_benchmark",
     "score_rows",
     "score_run",
     "score_task",
+    "strange_rows",
+    "strange_scores",
     "t_quantile",
     "task_weights",
     "two_sided_p",

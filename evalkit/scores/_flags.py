@@ -18,10 +18,18 @@ from evalkit.tasks import Answer
 from ._near_ties import NearTie, tie_counts
 from ._records import MANY_STARVED
 
-__all__ = ["STARVED_REMEDY", "AnswerFlags", "ceilings_of", "decoding_label", "flag_counts", "flag_notes", "flags_of"]
+__all__ = [
+    "COUNTED_NOTES", "STARVED_REMEDY", "AnswerFlags", "ceilings_of", "decoding_label", "flag_counts", "flag_notes",
+    "flags_of",
+]  # fmt: skip
 
 STARVED_REMEDY = "raise --max-reasoning-tokens, or switch thinking off (--chat-arg, or a profile of the card)"
 """What to do about starved answers."""
+
+STARVED_NOTE = "answers are empty because reasoning took all tokens"
+CUT_NOTE = "answers were cut at the generation limit"
+COUNTED_NOTES = (STARVED_NOTE, CUT_NOTE)
+"""What is in notes that say no more than a count of the score does."""
 
 MANY = 0.05  # share of a task's answers from which on the limit is worth a word
 GREEDY = "greedy"
@@ -79,7 +87,7 @@ def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str
     notes = []
     if lost := len(ids & flags.reasoned_away):
         remedy = f"; {STARVED_REMEDY}" if lost > MANY_STARVED * total else ""
-        notes.append(f"{lost} of {total} answers are empty because reasoning took all tokens{remedy}")
+        notes.append(f"{lost} of {total} {STARVED_NOTE}{remedy}")
     if refused := len(ids & flags.refused):
         notes.append(f"{refused} of {total} answers are empty because the model refused")
     if doubtful := len(ids & flags.doubtful):
@@ -88,7 +96,7 @@ def flag_notes(flags: AnswerFlags | None, answers: Sequence[Answer]) -> list[str
             "than of prompts that it surely cut; run them again in a new --out"
         )
     if (cut := len(ids & flags.cut)) > MANY * total:
-        notes.append(f"{cut} of {total} answers were cut at the generation limit")
+        notes.append(f"{cut} of {total} {CUT_NOTE}")
     return notes
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,8 +129,14 @@ class KeptAnswers:
 
     def measure(self) -> Measured:
         """Their scores, with the samples behind them."""
-        try:
+        with self.blamed():
             return self._measured()
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """While they are scored: what their lines make fail is a `DataError` that names their file."""
+        try:
+            yield
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             if self.folder is None:
                 raise

@@ -44,8 +44,12 @@ from ._values import Measured
 
 __all__ = [
     "answered_tasks",
+    "answers_of_task",
     "check_scores_place",
     "holds_scores_only",
+    "is_evidence_lost",
+    "is_truncated",
+    "last_ledger",
     "measure_run",
     "misfit_of_run",
     "read_run_answers",
@@ -58,6 +62,9 @@ __all__ = [
 
 Latest = dict[tuple[str, int, int], SampleRecord]
 """Sample id, step and draw → last record."""
+
+Meet = Callable[[Sample, Sequence[SampleRecord]], None]
+"""Told of a sample and its records, in step order."""
 
 
 def score_run(
@@ -116,7 +123,20 @@ class _ReadRun:
         return replace(measured, scores=measured.scores.model_copy(update=title))
 
 
-def read_run_answers(folder: Path, protocol: str | None, options: Mapping[str, str] | None) -> _ReadRun:
+def read_run_answers(
+    folder: Path,
+    protocol: str | None,
+    options: Mapping[str, str] | None,
+    *,
+    recorded: Callable[[SampleRecord], None] | None = None,
+    met: Meet | None = None,
+) -> _ReadRun:
+    """The answers of a run folder, to be scored under its own protocol or another, in one pass of its records.
+
+    `recorded` is told of every record as it was written, before its thoughts are let go: no score reads them, and they
+    may be a hundred times as long as answers. `met` is told of every sample that the run has records of, with its
+    latest ones.
+    """
     manifest = read_manifest(folder)
     if not (folder / LOG).is_file():  # every run makes it before its first answer: scores of nothing would replace
         raise DataError(f"{folder / LOG}: missing, though run.json is there: restore it, or run the evaluation again")
@@ -125,11 +145,9 @@ def read_run_answers(folder: Path, protocol: str | None, options: Mapping[str, s
     ran_under = str(manifest.identity["protocol"])
     benchmark.spec.protocol(protocol or ran_under)
     notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
-    # Without thoughts, which no score reads and which may be a hundred times as long as answers.
-    records = (record.model_copy(update={"reasoning": None}) for record in read_records_of_run(folder))
-    latest: Latest = {record.key: record for record in records}
+    latest: Latest = {record.key: record for record in _without_thoughts(read_records_of_run(folder), recorded)}
     _check_rotation(folder, manifest, latest)
-    tasks = _answers_of_tasks(folder, benchmark, manifest, latest)
+    tasks = _answers_of_tasks(folder, benchmark, manifest, latest, met)
     label = str(manifest.settings["label"])
     if protocol is not None and protocol != ran_under:
         label = f"{protocol} (run under {label})"
@@ -138,6 +156,15 @@ def read_run_answers(folder: Path, protocol: str | None, options: Mapping[str, s
     return _ReadRun(
         manifest, benchmark, protocol or ran_under, latest, tasks, label, notes + _selection_notes(manifest)
     )
+
+
+def _without_thoughts(
+    records: Iterator[SampleRecord], recorded: Callable[[SampleRecord], None] | None
+) -> Iterator[SampleRecord]:
+    for record in records:
+        if recorded is not None:
+            recorded(record)
+        yield record.model_copy(update={"reasoning": None})
 
 
 def _check_rotation(folder: Path, manifest: Manifest, latest: Latest) -> None:
@@ -151,11 +178,13 @@ def _check_rotation(folder: Path, manifest: Manifest, latest: Latest) -> None:
         )
 
 
-def _answers_of_tasks(folder: Path, benchmark: Benchmark, manifest: Manifest, latest: Latest) -> dict[str, TaskAnswers]:
+def _answers_of_tasks(
+    folder: Path, benchmark: Benchmark, manifest: Manifest, latest: Latest, met: Meet | None = None
+) -> dict[str, TaskAnswers]:
     """The answers of every task with records; `DataError` for a record of no sample, which nothing would score."""
     answered, seen = answered_tasks(folder, benchmark, manifest, latest), set[str]()
     named = [task for task in benchmark.spec.tasks if task in answered]
-    tasks = {task: _task_answers(benchmark, task, manifest, latest, seen) for task in named}
+    tasks = {task: _task_answers(benchmark, task, manifest, latest, seen, met) for task in named}
     if any(record_id not in seen for record_id, *_ in latest):
         raise misfit_refusal(folder, lambda record: None if record.id in seen else _no_sample(record, benchmark))
     return tasks
@@ -261,7 +290,9 @@ def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]
     write_text(folder / "scores.jsonl", lines)
 
 
-def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str]) -> TaskAnswers:
+def _task_answers(
+    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str], met: Meet | None
+) -> TaskAnswers:
     """The answers of a task; the ids of all its samples are added to `seen`."""
     answers: list[Answer] = []
     truncated, lost = set(), set()
@@ -271,7 +302,7 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     last_records: dict[str, SampleRecord] = {}
     ropes: dict[str, RopeInForce] = {}
     ties: dict[str, NearTie] = {}
-    for answer, records in _answers(benchmark, task, manifest, latest, seen):
+    for answer, records in _answers(benchmark, task, manifest, latest, seen, met):
         if answer is None:
             failures.append(next(_failure(record, record.error) for record in records if record.error is not None))
             failed.add(records[0].id)
@@ -281,13 +312,12 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
         ropes[answer.id] = RopeInForce(last.rope, last.rope_spec, last.rope_multiplier, last.rope_base)
         if (tie := closest_call(records)) is not None:
             ties[answer.name] = tie
-        ledgers = [record.ledger for record in records if record.ledger is not None]
-        if any(drops_tokens(ledger.before, ledger.kept) for ledger in ledgers):
+        if is_truncated(records):
             truncated.add(answer.id)
-        if any(ledger.evidence_kept is False for ledger in ledgers):
+        if is_evidence_lost(records):
             lost.add(answer.id)
-        if ledgers:
-            last_ledgers[answer.id] = ledgers[-1]
+        if (ledger := last_ledger(records)) is not None:
+            last_ledgers[answer.id] = ledger
     return TaskAnswers(
         answers,
         len(failed - {answer.id for answer in answers}),
@@ -303,12 +333,40 @@ def _task_answers(benchmark: Benchmark, task: str, manifest: Manifest, latest: L
     )
 
 
+def answers_of_task(benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest) -> list[Answer]:
+    """The answers of one task, without their documents."""
+    found = (answer for answer, _ in _answers(benchmark, task, manifest, latest))
+    return [replace(answer, fields={}) for answer in found if answer is not None]
+
+
+def is_truncated(records: Sequence[SampleRecord]) -> bool:
+    """Whether a prompt of a sample's steps was shortened."""
+    return any(drops_tokens(each.ledger.before, each.ledger.kept) for each in records if each.ledger is not None)
+
+
+def is_evidence_lost(records: Sequence[SampleRecord]) -> bool:
+    """Whether a prompt of a sample's steps lost a needle or the gold answer."""
+    return any(each.ledger.evidence_kept is False for each in records if each.ledger is not None)
+
+
+def last_ledger(records: Sequence[SampleRecord]) -> LedgerRecord | None:
+    """What truncation did to the last prompt of a sample's steps of which that is known."""
+    return next((each.ledger for each in reversed(records) if each.ledger is not None), None)
+
+
 def _answers(
-    benchmark: Benchmark, task: str, manifest: Manifest, latest: Latest, seen: set[str] | None = None
+    benchmark: Benchmark,
+    task: str,
+    manifest: Manifest,
+    latest: Latest,
+    seen: set[str] | None = None,
+    met: Meet | None = None,
 ) -> Iterator[tuple[Answer | None, list[SampleRecord]]]:
     """The answers of a task in sample order, draw after draw, with their records; None for one that failed."""
     protocol = str(manifest.identity["protocol"])
     for sample, records in recorded_samples(benchmark, task, manifest, latest, seen):
+        if met is not None:
+            met(sample, records)
         if any(record.error is not None for record in records):
             yield None, records
             continue

@@ -57,9 +57,10 @@ class TaskValues:
         """
         if self.columns.shape[1] == 1:
             return self.columns[:, 0]
-        return np.array([self._point(row) for row in self.columns], dtype=np.float64)
+        return np.array([self.point_of(row) for row in self.columns], dtype=np.float64)
 
-    def _point(self, row: NDArray[np.float64]) -> float:
+    def point_of(self, row: NDArray[np.float64]) -> float:
+        """The one number of a row of columns; NaN where it enters no column."""
         there = row[~np.isnan(row)]
         if not len(there):
             return float("nan")

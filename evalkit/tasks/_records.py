@@ -7,7 +7,7 @@ column's mean. Most tasks have one column and its mean; L-Eval's summaries have 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -152,8 +152,17 @@ class Scorer:
     """Whether the protocol has a sample at all; others are left out of every count. None = it has all."""
     notes: Callable[[Sequence[Answer]], list[str]] | None = None
     """What a reader of the task's score should know, found in the scored answers."""
+    reads: Callable[[Answer], str] | None = None
+    """The text of an answer that enters the comparison: its first line, the letters read from it, its normalised words…
+    Empty where nothing could be read; raises `UnscorableError` where `score` does. None = the answer as it is."""
 
 
-def single(metric: str, score: Callable[[str, Sequence[str]], float]) -> Scorer:
-    """A scorer whose task score is the plain mean of `score(prediction, targets)`."""
-    return Scorer(metric, lambda answer: (score(answer.prediction, answer.targets),), (metric,))
+def single(
+    metric: str, score: Callable[[str, Sequence[str]], float], reads: Callable[[str], str] | None = None
+) -> Scorer:
+    """A scorer whose task score is the plain mean of `score(prediction, targets)`.
+
+    `reads` makes of a prediction the text that enters the comparison; None = it enters as it is.
+    """
+    scorer = Scorer(metric, lambda answer: (score(answer.prediction, answer.targets),), (metric,))
+    return scorer if reads is None else replace(scorer, reads=lambda answer: reads(answer.prediction))

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from evalkit import metrics
 from evalkit.data import Record, dataset_configs, read_records, require, require_strings
 from evalkit.errors import DataError, UserError
+from evalkit.metrics.leval import official_choice, official_choices, official_judgement, official_number
 
 from ._opencompass import ask
 from ._records import Answer, Request, Sample, Scorer, mean_of_columns, single
@@ -37,11 +38,14 @@ __all__ = ["LEval"]
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
 OFFICIAL_EXAMS = {
-    "coursera": metrics.leval_coursera,
-    "quality": metrics.leval_quality,
-    "tpo": metrics.leval_tpo,
-    "gsm100": metrics.leval_gsm100,
-    "codeU": metrics.leval_codeu,
+    "coursera": single("exact_match", metrics.leval_coursera, official_choices),
+    "quality": single("exact_match", metrics.leval_quality, official_choice),
+    "tpo": single("exact_match", metrics.leval_tpo, official_choice),
+    "gsm100": single("exact_match", metrics.leval_gsm100, official_number),
+    "codeU": replace(
+        single("exact_match", metrics.leval_codeu),
+        reads=lambda answer: metrics.leval_codeu_compared(answer.prediction, metrics.first_target(answer.targets)),
+    ),
 }
 
 OTHER_EXAMS = ("sci_fi", "topic_retrieval_longchat")
@@ -54,7 +58,7 @@ JUDGED = ("human", "LLM")
 Clean = Callable[[str], str]
 
 
-def _accuracy(clean_prediction: Clean, clean_reference: Clean = str) -> Callable[[str, Sequence[str]], float]:
+def _accuracy(clean_prediction: Clean, clean_reference: Clean = str) -> Scorer:
     """OpenCompass's accuracy after a task's post-processing of both sides."""
 
     def score(prediction: str, targets: Sequence[str]) -> float:
@@ -63,7 +67,7 @@ def _accuracy(clean_prediction: Clean, clean_reference: Clean = str) -> Callable
             clean_prediction(prediction), clean_reference(metrics.first_target(targets))
         )
 
-    return score
+    return single("accuracy", score, clean_prediction)
 
 
 OPENCOMPASS_EXAMS = {
@@ -170,21 +174,35 @@ def _official_scorer(task: str, answers: Sequence[Answer]) -> Scorer:
     """
     kind = next((str(answer.metadata.get("evaluation")) for answer in reversed(answers) if _is_official(answer)), None)
     if task in OFFICIAL_EXAMS:
-        return single("exact_match", OFFICIAL_EXAMS[task])
+        return OFFICIAL_EXAMS[task]
     if task == "sci_fi":
-        return single("exact_match", metrics.leval_sci_fi)
+        return single("exact_match", metrics.leval_sci_fi, _judgement)
     if task == "topic_retrieval_longchat":
-        return Scorer("exact_match", _by_sentence, ("first", "second", "third"), mean_of_columns)
+        return Scorer("exact_match", _by_sentence, ("first", "second", "third"), mean_of_columns, reads=_topic)
     if kind == "rouge":
-        return Scorer("rouge_geometric_mean", _rouge_columns, ROUGE, _geometric_mean, includes=_is_official)
+        name = "rouge_geometric_mean"
+        return Scorer(name, _rouge_columns, ROUGE, _geometric_mean, includes=_is_official, reads=_rouge_tokens)
     if kind in ("f1", None):  # None: no answer that could be scored, so none will be
-        return replace(single("f1", metrics.word_f1), includes=_is_official)
+        return replace(single("f1", metrics.word_f1, _words), includes=_is_official)
     raise DataError(f"{task}: field 'evaluation' is {kind!r} in the last record; the official rules score f1 and rouge")
 
 
 def _is_official(answer: Answer) -> bool:
     """Whether the official rules score the sample without a judge."""
     return answer.metadata.get("evaluation") not in JUDGED
+
+
+def _judgement(prediction: str) -> str:
+    """Loyalty and fact, written as answers state them."""
+    return "{} [fact: {}]".format(*official_judgement(prediction))
+
+
+def _words(prediction: str) -> str:
+    return " ".join(metrics.normalized_words(prediction))
+
+
+def _topic(answer: Answer) -> str:
+    return metrics.leval_compared(answer.prediction, metrics.first_target(answer.targets))
 
 
 def _by_sentence(answer: Answer) -> tuple[float, ...]:
@@ -203,6 +221,10 @@ def _rouge_columns(answer: Answer) -> tuple[float, ...]:
     )
 
 
+def _rouge_tokens(answer: Answer) -> str:
+    return " ".join(metrics.rouge_tokens(answer.prediction))
+
+
 def _geometric_mean(means: Sequence[float]) -> float:
     return metrics.leval_geometric_mean(*means)
 
@@ -210,14 +232,19 @@ def _geometric_mean(means: Sequence[float]) -> float:
 def _opencompass_scorer(task: str) -> Scorer:
     """Post-processors and evaluators of the 18 tasks (pinned release, `configs/datasets/leval`)."""
     if task in OPENCOMPASS_EXAMS:
-        return single("accuracy", OPENCOMPASS_EXAMS[task])
+        return OPENCOMPASS_EXAMS[task]
     if task == "topic_retrieval_longchat":
-        return single("exact_match", _opencompass_topic)
-    return Scorer("rouge1", _rouge1, ("rouge1",), point=_bootstrap_median)
+        return single("exact_match", _opencompass_topic, _opencompass_topic_compared)
+    return Scorer("rouge1", _rouge1, ("rouge1",), point=_bootstrap_median, reads=_rouge_tokens)
 
 
 def _opencompass_topic(prediction: str, targets: Sequence[str]) -> float:
     return metrics.opencompass_leval_em(metrics.general_postprocess(prediction), metrics.first_target(targets))
+
+
+def _opencompass_topic_compared(prediction: str) -> str:
+    """The evaluator post-processes what was post-processed before it."""
+    return metrics.general_postprocess(metrics.general_postprocess(prediction))
 
 
 def _rouge1(answer: Answer) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from ._published import PublishedComparison, compare_published
 from ._rows import Target, choose_rows, rows_of_benchmark
 from ._sides import Side, read_side
 
-__all__ = ["PUBLISHED", "Question", "against_published", "ask", "names_numbers"]
+__all__ = ["PUBLISHED", "Question", "against_published", "ask", "hold_published", "names_numbers"]
 
 PUBLISHED = "published"
 """What stands for the published numbers that ship with evalkit."""
@@ -61,3 +61,8 @@ def against_published(
     """A verdict on every published number of the run's model; `reruns` are further runs of it."""
     side, target = ask(left, right, model=model, output_format=output_format, protocol=protocol, benchmark=benchmark)
     return compare_published(side, target, [read_side(each, output_format, protocol) for each in reruns])
+
+
+def hold_published(side: Side) -> PublishedComparison:
+    """The same of a side that is read already, with the numbers that ship with evalkit."""
+    return compare_published(side, choose_rows(side, rows_of_benchmark(side.measured.scores.benchmark)))

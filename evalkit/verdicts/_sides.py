@@ -5,16 +5,15 @@ Whatever a folder's `scores.json` says, a side is scored again from its answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalkit.errors import DataError, RunConflictError, UnknownNameError, UserError
+from evalkit.errors import RunConflictError, UnknownNameError, UserError
 from evalkit.files import user_path
 from evalkit.runs import Manifest, is_being_written, read_manifest
 from evalkit.scores import (
     FORMATS,
-    BenchmarkScores,
     Measured,
     answers_of_outputs,
     holds_answers,
@@ -22,15 +21,12 @@ from evalkit.scores import (
     measure_run,
     read_answers,
     read_outputs_file,
-    read_scores,
     run_of_scores,
+    strange_scores,
 )
 from evalkit.tasks import load_spec
 
 __all__ = ["Side", "read_side"]
-
-CLOSE = 5e-9
-"""Points within which a stored score is the one computed again."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def _of_run(path: Path, run: Path, protocol: str | None) -> Side:
     if is_being_written(run):
         raise RunConflictError(f"{run}: a run is still being written there: compare it when it has ended")
     measured = measure_run(run, protocol)
-    return Side(str(path), measured, read_manifest(run), tuple(_strange_scores(run, measured.scores)), run)
+    return Side(str(path), measured, read_manifest(run), tuple(strange_scores(run, measured.scores)), run)
 
 
 def _of_scores(path: Path, folder: Path, protocol: str | None) -> Side:
@@ -102,38 +98,4 @@ def _of_scores(path: Path, folder: Path, protocol: str | None) -> Side:
         kept = read_outputs_file(folder)
         return replace(_of_run(run, run, protocol or kept.protocol), name=str(path))
     measured = read_answers(folder, protocol).measure()
-    return Side(str(path), measured, None, tuple(_strange_scores(folder, measured.scores)))
-
-
-def _strange_scores(folder: Path, found: BenchmarkScores) -> Iterator[str]:
-    """A note where `scores.json` says other numbers under this protocol than the answers give."""
-    path = folder / "scores.json"
-    if not path.is_file():
-        return
-    try:
-        stored = read_scores(folder)
-    except DataError as error:
-        yield f"{error}; the scores here are made from the answers"
-        return
-    if stored.protocol != found.protocol:
-        return
-    differing = [line for line in _differences(stored, found) if line]
-    if differing:
-        more = f" and {len(differing) - 1} more" if len(differing) > 1 else ""
-        yield f"{path}: says {differing[0]}{more}; the answers count, the file was edited or is of another release"
-
-
-def _differences(stored: BenchmarkScores, found: BenchmarkScores) -> Iterator[str]:
-    """`hotpotqa 99.00, its answers give 44.86`, for every score that is not the one computed again."""
-    for kind in ("tasks", "groups"):
-        then, now = getattr(stored, kind), getattr(found, kind)
-        for name in then.keys() | now.keys():
-            yield _difference(name, *(each[name].score if name in each else None for each in (then, now)))
-    yield _difference("overall", stored.overall.score, found.overall.score)
-
-
-def _difference(name: str, then: float | None, now: float | None) -> str:
-    if then == now or (then is not None and now is not None and abs(then - now) < CLOSE):
-        return ""
-    said, given = ("none" if each is None else f"{each:.2f}" for each in (then, now))
-    return f"{name} {said}, its answers give {given}"
+    return Side(str(path), measured, None, tuple(strange_scores(folder, measured.scores)))

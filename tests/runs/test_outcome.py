@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from evalkit.cards import load_card
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import load_tokenizer
 from evalkit.rope import RopeSetting
-from evalkit.runs import RunOutcome, RunSettings, open_session, plan_session, read_manifest
+from evalkit.runs import RunOutcome, RunSettings, SampleRecord, open_session, plan_session, read_manifest
 from evalkit.runs import _runner as module
 from evalkit.runs import read_records_of_run as read
 
@@ -123,18 +124,67 @@ def test_without_prices_nothing_is_spent(start: Start) -> None:
     assert (0.0, None) == (outcome.spent, outcome.currency)
 
 
-def test_a_record_shows_both_ends_of_a_long_prompt(start: Start, bare: Path, tiny_model: Path) -> None:
-    """Twenty-four tokens each; a prompt of no more than both together is shown whole."""
+def test_a_record_shows_both_ends_of_a_prompt(start: Start, bare: Path, tiny_model: Path) -> None:
+    """Three hundred characters each; a prompt of no more than both together is shown whole, and has no end apart."""
     backend, decode = Counting(lambda _: {}), load_tokenizer(load_card(tiny_model)).decode
-    start(backend, tasks=("tales",), limit=1, out=bare / "long")
+    start(backend, tasks=("sagas",), limit=1, out=bare / "long")
     start(backend, tasks=("tales",), limit=1, max_seq_len=48 + 6, out=bare / "short")
 
-    long, short = (next(iter(read(bare / name))).preview for name in ("long", "short"))
+    long, short = (next(iter(read(bare / name))) for name in ("long", "short"))
 
-    first, second = (request.ids.tolist() for request in backend.requests)
-    ends = [decode(ids, skip_special=False) for ids in (first[:24], first[-24:])]
-    assert " … ".join(ends) == long
-    assert (48, decode(second, skip_special=False)) == (len(second), short)
+    first, second = (decode(request.ids.tolist(), skip_special=False) for request in backend.requests)
+    assert len(first) > 600 > len(second)
+    assert (first[:300], first[-300:]) == (long.preview, long.preview_end) == long.prompt_ends
+    assert (second, "") == (short.preview, short.preview_end) == short.prompt_ends
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("", "", ""),
+        ("short", "short", ""),
+        ("." * 301, "." * 150, "." * 150),
+        ("!" + "é" * 400, "!" + "é" * 74, "é" * 75),  # byte 150 is half a character, and the last ones are whole
+        ("é" * 400 + "!", "é" * 75, "é" * 74 + "!"),
+    ],
+)
+def test_ends_are_cheap_and_of_whole_characters(text: str, start: str, end: str) -> None:
+    """Of tokens that are single bytes, 150 are read at each end; half a character at a cut is left out."""
+    asked: list[int] = []
+
+    def decode(ids: Sequence[int], *, skip_special: bool) -> str:
+        assert not skip_special
+        asked.append(len(ids))
+        return bytes(ids).decode("utf-8", "replace")
+
+    ends = module.prompt_ends(np.frombuffer(text.encode(), np.uint8).astype(np.int32), decode)
+
+    assert max(asked) <= 300 >= sum(asked)
+    assert (start, end) == ends
+
+
+@pytest.mark.parametrize(
+    ("preview", "after", "ends"),
+    [
+        ("the start … the end", 49, ("the start", "the end")),
+        ("the start … of all", 48, ("the start … of all", "")),
+        ("one … two … three", 400, ("one … two … three", "")),
+        ("no gap", 400, ("no gap", "")),
+        ("a … prompt", None, ("a … prompt", "")),
+    ],
+)
+def test_a_record_of_before_is_parted_only_where_it_holds_two_ends(
+    record: Callable[..., SampleRecord], preview: str, after: int | None, ends: tuple[str, str]
+) -> None:
+    """Up to 48 tokens it is the whole prompt; where the sign stands twice nobody knows which one is the gap."""
+    ledger = after and {
+        "mode": "middle", "before": 900, "after": after, "head": 0, "tail": 0, "kept": [], "evidence_kept": None,
+    }  # fmt: skip
+
+    older = record(0, preview=preview, ledger=ledger)
+
+    assert older.preview_end is None
+    assert ends == older.prompt_ends
 
 
 def test_a_request_asks_what_its_prompt_says(start: Start) -> None:

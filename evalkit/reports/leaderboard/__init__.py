@@ -3,16 +3,19 @@
 from ._board import Leaderboard, Ranked, Ranking, rank_scores
 from ._files import write_leaderboard
 from ._rows import BoardRow, Mean
-from ._tables import board_legend, board_tables
+from ._tables import BoardLine, WideBoard, board_legend, board_tables, wide_board
 
 __all__ = [
+    "BoardLine",
     "BoardRow",
     "Leaderboard",
     "Mean",
     "Ranked",
     "Ranking",
+    "WideBoard",
     "board_legend",
     "board_tables",
     "rank_scores",
+    "wide_board",
     "write_leaderboard",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.printable import printable
 from evalkit.published import published_sources
@@ -23,7 +23,7 @@ from ._rows import BoardRow, Mean
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["board_legend", "board_tables", "text_tables"]
+__all__ = ["BoardLine", "WideBoard", "board_legend", "board_tables", "text_tables", "wide_board"]
 
 COMPUTED = "*"
 OWN = "run"
@@ -33,6 +33,57 @@ MOST_ACROSS = 12  # tasks or lengths beside a model
 NARROW = 8
 """Columns of a heading that is broken into lines; names of models are not cut, so they may be wider."""
 BREAKS = re.compile(r"(?<=[- ])")
+
+
+class BoardLine(NamedTuple):
+    """A model with all of its numbers as texts."""
+
+    ranked: Ranked
+    """Its row, and its place."""
+    source: str
+    """Letters of its publications, or that it is a run."""
+    rank: str
+    """Mean rank."""
+    overall: str
+    """Overall score."""
+    groups: list[str]
+    """Means of groups."""
+    tasks: list[str]
+    """Scores of tasks, or of lengths."""
+
+
+class WideBoard(NamedTuple):
+    """A ranking with every number, for where there is room: models in rows."""
+
+    title: str
+    """What it shows."""
+    is_ranked: bool
+    """Whether any model has a mean rank."""
+    has_overall: bool
+    """Whether any has an overall score."""
+    groups: list[str]
+    """Names of the groups."""
+    tasks: list[str]
+    """Names of the tasks, or lengths."""
+    lines: list[BoardLine]
+    """The models, in the order of the ranking."""
+
+
+def wide_board(board: Leaderboard, ranking: Ranking) -> WideBoard:
+    """All numbers of a ranking."""
+    letters, groups, tasks = _letters(board), _groups(board, ranking), _tasks(board, ranking)
+    lines = [
+        BoardLine(
+            each,
+            _from(each.row, letters),
+            _rank(each),
+            _overall(each.row),
+            [_group(board, each.row, name) for name in groups],
+            [_task(each.row, name) for name in tasks],
+        )
+        for each in ranking.rows
+    ]
+    return WideBoard(_title(board, ranking), ranking.is_ranked, _has_overall(ranking), groups, tasks, lines)
 
 
 def board_tables(board: Leaderboard, room: int | None = None, *, by_task: bool = False) -> list[Table]:

@@ -11,6 +11,8 @@ from evalkit.runs import Manifest
 from evalkit.scores import BenchmarkScores, LookedAt, Measured
 from evalkit.tasks import BenchmarkSpec
 
+from ._texts import Text
+
 __all__ = ["Content", "PageRun", "Part"]
 
 
@@ -36,6 +38,8 @@ class PageRun:
     """What a reader should know of how the folder was read."""
     is_being_written: bool = False
     """Whether a run is still writing there, so that this is what it has so far."""
+    thoughts: Mapping[tuple[str, int, int], Text] = field(default_factory=dict)
+    """Key of a record → what the model thought before its answer, shortened."""
 
     @property
     def options(self) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -12,7 +12,7 @@ from evalkit.prompts import Ledger
 from evalkit.records import StoredRecord
 from evalkit.settings import MOST_DRAWS
 
-__all__ = ["DRAWS", "SCHEMA_VERSION", "LedgerRecord", "Manifest", "SampleRecord", "sample_record"]
+__all__ = ["DRAWS", "SCHEMA_VERSION", "LedgerRecord", "Manifest", "PromptEnds", "SampleRecord", "sample_record"]
 
 SCHEMA_VERSION = 1
 """Shape of `run.json`; a higher number is a later release's, which may mean other things by the same names."""
@@ -23,6 +23,20 @@ DRAWS = "samples_per_question"
 
 
 MARGIN_DIGITS = 5  # of what a float32 has: gaps of large logits have fewer
+
+
+OLD_PREVIEW_TOKENS, OLD_GAP = 48, " … "
+"""Tokens up to which earlier releases wrote a whole prompt into `preview`, and what stood between the ends of longer
+ones."""
+
+
+class PromptEnds(NamedTuple):
+    """Both ends of a prompt, as text."""
+
+    start: str
+    """Its first characters."""
+    end: str = ""
+    """Its last characters; empty where `start` is all of it, and where they are not known apart."""
 
 
 class LedgerRecord(StoredRecord):
@@ -101,7 +115,10 @@ class SampleRecord(StoredRecord):
     rope_base: float | None = None
     """Effective base of the rotation; null where it is the model's own, and in records of older releases."""
     preview: str
-    """First and last characters of the prompt, for people."""
+    """First characters of the prompt, for people; all of a short one. In records of older releases its last ones too,
+    behind " … "."""
+    preview_end: str | None = None
+    """Last characters of the prompt; empty where `preview` is all of it, null in records of older releases."""
     identity_digest: str = ""
     """The manifest's, whose run asked for this answer; empty in records of older releases."""
 
@@ -118,6 +135,16 @@ class SampleRecord(StoredRecord):
     def key(self) -> tuple[str, int, int]:
         """Sample id, step and draw: what it answers."""
         return self.id, self.step, self.draw
+
+    @property
+    def prompt_ends(self) -> PromptEnds:
+        """Both ends of the prompt; an older record is parted only where it surely holds two ends."""
+        if self.preview_end is not None:
+            return PromptEnds(self.preview, self.preview_end)
+        is_cut = self.ledger is not None and self.ledger.after > OLD_PREVIEW_TOKENS
+        if is_cut and self.preview.count(OLD_GAP) == 1:
+            return PromptEnds(*self.preview.split(OLD_GAP))
+        return PromptEnds(self.preview)
 
 
 class Manifest(StoredRecord):
@@ -145,7 +172,7 @@ class Manifest(StoredRecord):
 
 
 def sample_record(
-    prompt: PlannedPrompt, completion: Completion, attempt: int, preview: str, rope_spec: str | None = None
+    prompt: PlannedPrompt, completion: Completion, attempt: int, ends: PromptEnds, rope_spec: str | None = None
 ) -> SampleRecord:
     """The record of one generated (or failed) step; `rope_spec` is the RoPE condition that was asked for."""
     is_failed = completion.error is not None
@@ -173,7 +200,8 @@ def sample_record(
         rope_spec=rope_spec,
         rope_multiplier=prompt.rope.multiplier,
         rope_base=prompt.rope.effective_base,
-        preview=preview,
+        preview=_storable(ends.start),
+        preview_end=_storable(ends.end),
     )
 
 

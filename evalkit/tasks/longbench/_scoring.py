@@ -57,6 +57,7 @@ def make_scorer(metric: str, rules: Rules, answers: Sequence[Answer], *, first_l
     """The scorer of a task with that metric; `first_line`: only the first line of a prediction counts."""
     measure = METRICS[metric](rules, answers)
     read = metrics.first_line if first_line else str
+    compared = _compared(metric, rules, answers)
     chinese = ROUGE.get(metric)
     return Scorer(
         metric,
@@ -65,6 +66,7 @@ def make_scorer(metric: str, rules: Rules, answers: Sequence[Answer], *, first_l
         bucket=bucket_of if rules.by_length else None,
         bucket_names=BUCKETS if rules.by_length else (),
         notes=None if chinese is None else lambda scored: _recursion_notes(scored, rules, read, chinese),
+        reads=lambda answer: compared(read(answer.prediction), answer),
     )
 
 
@@ -94,14 +96,16 @@ def _code(rules: Rules, _: Sequence[Answer]) -> Metric:
 
 
 def _classification(rules: Rules, answers: Sequence[Answer]) -> Metric:
+    choices = _choices(rules, answers)
+    return lambda text, answer: metrics.longbench_classification(
+        text, answer.targets, choices(answer), summed=rules.sums_references
+    )
+
+
+def _choices(rules: Rules, answers: Sequence[Answer]) -> Callable[[Answer], Sequence[str]]:
     """eval.py takes the classes of a file's last record for the whole file, OpenCompass each record's own."""
     last = answers[-1] if rules.dialect == "official" and answers else None
-
-    def measure(text: str, answer: Answer) -> float:
-        classes = _classes(last or answer)
-        return metrics.longbench_classification(text, answer.targets, classes, summed=rules.sums_references)
-
-    return measure
+    return lambda answer: _classes(last or answer)
 
 
 def _classes(answer: Answer) -> Sequence[str]:
@@ -135,6 +139,27 @@ METRICS: dict[str, Callable[[Rules, Sequence[Answer]], Metric]] = {
     "code_sim": _code,
 }
 """Metric name → its maker."""
+
+COMPARED: dict[str, Callable[[str], str]] = {
+    "qa_f1": lambda text: " ".join(metrics.normalized_words(text)),
+    "qa_f1_zh": lambda text: " ".join(metrics.longbench_words_zh(text)),
+    "rouge_l_zh": metrics.longbench_segmented_zh,
+    "count": lambda text: " ".join(metrics.longbench_numbers(text)),
+    "retrieval": lambda text: " ".join(metrics.longbench_numbers(text)),
+    "retrieval_zh": lambda text: " ".join(metrics.longbench_numbers(text)),
+    "code_sim": metrics.longbench_code_line,
+}
+"""Metric name → what it makes of the text that counts before it compares; others compare the text."""
+
+
+def _compared(metric: str, rules: Rules, answers: Sequence[Answer]) -> Callable[[str, Answer], str]:
+    """What is compared of the text that counts; of a classification the names of the classes in it."""
+    if metric == "classification":
+        choices = _choices(rules, answers)
+        return lambda text, answer: ", ".join(metrics.longbench_classes_named(text, choices(answer)))
+    prepare = COMPARED.get(metric, str)
+    return lambda text, _: prepare(text)
+
 
 ROUGE = {"rouge_l": False, "rouge_l_zh": True}
 """ROUGE metrics, and whether they segment Chinese."""

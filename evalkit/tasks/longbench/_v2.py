@@ -102,8 +102,8 @@ class LongBenchV2:
     def scorer(self, task: str, protocol: str, answers: Sequence[Answer]) -> Scorer:  # noqa: ARG002
         """Accuracy of the option read from the answer, also by difficulty and by length."""
         official = self.spec.protocol(protocol).scoring == "official"
-        score = _official_score if official else _opencompass_score
-        return Scorer("accuracy", score, ("accuracy",), bucket=_breakdown, bucket_names=BREAKDOWN)
+        score, reads = (_official_score, _official_choice) if official else (_opencompass_score, _opencompass_choice)
+        return Scorer("accuracy", score, ("accuracy",), bucket=_breakdown, bucket_names=BREAKDOWN, reads=reads)
 
 
 def _official_request(sample: Sample, template: str, tokens: int, previous: Sequence[str]) -> Request:
@@ -168,9 +168,17 @@ def _official_score(answer: Answer) -> tuple[float, ...]:
     return (metrics.longbench_v2_accuracy(answer.prediction.strip(), metrics.first_target(answer.targets)),)
 
 
+def _official_choice(answer: Answer) -> str:
+    return metrics.longbench_v2_choice(answer.prediction.strip()) or ""
+
+
 def _opencompass_score(answer: Answer) -> tuple[float, ...]:
+    return (100.0 * (_opencompass_choice(answer) == metrics.first_target(answer.targets)),)
+
+
+def _opencompass_choice(answer: Answer) -> str:
     options = dataset_configs("longbenchv2")[UPSTREAM].pred_postprocessor_options["options"]
-    return (100.0 * (first_option(answer.prediction, options) == metrics.first_target(answer.targets)),)
+    return first_option(answer.prediction, options)
 
 
 def _breakdown(answer: Answer) -> tuple[str, ...]:

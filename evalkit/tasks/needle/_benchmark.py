@@ -154,7 +154,8 @@ class NeedleGrid:
         lengths = tuple(map(str, self._axes.lengths))
         rules = Scorer("keyword", _keyword, ("keyword",), bucket=_length, bucket_names=lengths)
         if self.spec.protocol(protocol).scoring == "edit-distance":
-            return replace(rules, metric="edit_similarity", score=_similarity, columns=("edit_similarity",))
+            name = "edit_similarity"
+            return replace(rules, metric=name, score=_similarity, columns=(name,), reads=_without_blanks)
         return rules
 
 
@@ -198,6 +199,10 @@ def _length(answer: Answer) -> str:
 
 def _keyword(answer: Answer) -> tuple[float, ...]:
     return (metrics.needle_keyword(answer.prediction, [answer.metadata["keyword"]]),)
+
+
+def _without_blanks(answer: Answer) -> str:
+    return metrics.needle_without_blanks(answer.prediction)
 
 
 def _similarity(answer: Answer) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from evalkit import metrics
 
@@ -29,6 +30,12 @@ PLAIN: Mapping[str, tuple[str, Rule]] = {
 }
 """Metric of the table → printed name and rule of prediction and target."""
 
+READS: Mapping[str, Callable[[Answer], str]] = {
+    "multi_reasoning_v1": lambda answer: answer.prediction.lower(),
+    "atc_v2": lambda answer: metrics.needlebench_atc_answer(answer.prediction).strip(),
+}
+"""Metric of the table → what it compares; the others look for a keyword in the answer as it is."""
+
 
 def task_scorer(task: GridTask | AtcTask, answers: Sequence[Answer], effective_at: float) -> Scorer:
     """The scorer of a task; `effective_at` is the mean that a length must reach to count as effective."""
@@ -38,14 +45,16 @@ def task_scorer(task: GridTask | AtcTask, answers: Sequence[Answer], effective_a
         return _circular_scorer(task, answers)
     name, rule = PLAIN[task.metric]
     notes = _maximum_needles(rule) if task.form == "atc_free" else None
-    return Scorer(name, _plain(rule), (name,), bucket=_count, bucket_names=_texts(task.counts), notes=notes)
+    counts, reads = _texts(task.counts), READS.get(task.metric)
+    return Scorer(name, _plain(rule), (name,), bucket=_count, bucket_names=counts, notes=notes, reads=reads)
 
 
 def _grid_scorer(task: GridTask, answers: Sequence[Answer], effective_at: float) -> Scorer:
     lengths = _texts(task.lengths)
     if task.metric != "multi_retrieval":
         name, rule = PLAIN[task.metric]
-        return Scorer(name, _plain(rule), (name,), bucket=_length, bucket_names=lengths, effective_at=effective_at)
+        scorer = Scorer(name, _plain(rule), (name,), bucket=_length, bucket_names=lengths, effective_at=effective_at)
+        return replace(scorer, reads=READS.get(task.metric))
     named = _named_depths(answers) if answers else task.depths
     depths = named or task.depths
     distinct = tuple(dict.fromkeys(depths))
@@ -78,7 +87,7 @@ def _named_depths(answers: Sequence[Answer]) -> tuple[int, ...] | None:
 
 
 def _circular_scorer(task: AtcTask, answers: Sequence[Answer]) -> Scorer:
-    chosen = {answer.id: first_option(answer.prediction, "ABCD") for answer in answers}
+    chosen = {answer.id: _choice(answer.prediction) for answer in answers}
     questions: dict[str, dict[str, Answer]] = {}
     for answer in answers:
         questions.setdefault(answer.metadata["question"], {})[answer.metadata["rotation"]] = answer
@@ -98,7 +107,19 @@ def _circular_scorer(task: AtcTask, answers: Sequence[Answer]) -> Scorer:
         found |= {f"prior_{option}": 100.0 * ((letter or "-") == option) for option in "ABCD-"}
         return tuple(found.get(column, math.nan) for column in CIRCULAR_COLUMNS)
 
-    return Scorer("circular_accuracy", score, CIRCULAR_COLUMNS, bucket=_count, bucket_names=_texts(task.counts))
+    return Scorer(
+        "circular_accuracy",
+        score,
+        CIRCULAR_COLUMNS,
+        bucket=_count,
+        bucket_names=_texts(task.counts),
+        reads=lambda answer: _choice(answer.prediction),
+    )
+
+
+def _choice(prediction: str) -> str:
+    """The letter of an answer; empty where it names none."""
+    return first_option(prediction, "ABCD")
 
 
 def _circular_gold(answer: Answer) -> str:

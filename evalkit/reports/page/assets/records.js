@@ -4,17 +4,22 @@ Samples as the data holds them: data.samples[run] is null or an object of column
 no sample fills are left out.
 
   task    index in data.runs[run].tasks          key      the sample's id without "benchmark/task/"
+  id      the whole id, null where it is "benchmark/task/key"
   draw    which draw, from 0                     score    0–100, null without one
   flags   sum of Page.FLAGS                      length, depth, language, needles, repeat   where it stands
-  before, after  prompt tokens before and after truncation
+  before, after  prompt tokens before and after truncation, of the last step
   kept    kept token ranges of a cut prompt, [start, stop, start, stop…]
   needle  where each needle began before truncation, in tokens
-  head, tail     both ends of the prompt as sent     evidence  needles or gold answers, as texts
-  targets        gold answers                        answer, reasoning, error
-  seen    what the metric saw of the answer, null where it is the answer itself
-  scores  further metrics: name → column
+  head, tail     both ends of the prompt as sent; no tail where the head is all of it, or the ends are not known apart
+  evidence       needles or gold answers, as texts
+  targets        gold answers, the first ten     more    how many further ones there are
+  answer, reasoning   of the last step           steps   answers of the earlier steps, in their order
+  error   why there is no answer, or no score
+  seen    what the metric compared: null where it is the answer itself, empty where it could read nothing from it
+  scores  columns of metrics with several, and metrics beside the protocol's: name → column
 
-A text is a string, or [start, end, characters] where its middle was left out.
+A text is a string, or [start, end, characters] where its middle was left out; characters are code points. task, key,
+score and flags are always there. An answer is null where a later step has not been asked yet; `steps` then has all.
 */
 (() => {
   Page.FLAGS = { cut: 1, lost: 2, failed: 4, starved: 8, limit: 16, fragile: 32, refused: 64, doubtful: 128 };
@@ -32,7 +37,7 @@ A text is a string, or [start, end, characters] where its middle was left out.
     }
     found.draw = found.draw ?? 0;
     found.taskName = about.tasks[found.task];
-    found.id = `${about.benchmark}/${found.taskName}/${found.key}`;
+    found.id = found.id ?? `${about.benchmark}/${found.taskName}/${found.key}`;
     return found;
   };
 
@@ -44,7 +49,8 @@ A text is a string, or [start, end, characters] where its middle was left out.
       const columns = Page.data.samples?.[run];
       const about = Page.data.runs[run];
       for (let index = 0; index < Page.sampleCount(run); index += 1) {
-        const name = `${about.benchmark}/${about.tasks[columns.task[index]]}/${columns.key[index]}`;
+        const own = `${about.benchmark}/${about.tasks[columns.task[index]]}/${columns.key[index]}`;
+        const name = columns.id?.[index] ?? own;
         known.set(`${name}#${columns.draw?.[index] ?? 0}`, index);
       }
       places.set(run, known);
