@@ -159,9 +159,9 @@ def test_a_huge_text_is_folded_and_does_not_freeze(open_page: OpenPage, answer: 
 
 def test_a_shortened_text_says_how_much_is_left_out(open_page: OpenPage) -> None:
     """Both ends, and the characters between them that the page does not have."""
-    page = open_page(content_of_samples({"run": one_sample(answer=["the start", "the end", 12345])}), FIRST)
+    page = open_page(content_of_samples({"run": one_sample(answer=["the start 😀", "the end", 12363])}), FIRST)
 
-    assert ["the start… 12,345 characters left out …the end"] == texts(page, "answer")
+    assert ["the start 😀… 12,345 characters left out …the end"] == texts(page, "answer")
 
 
 def test_what_was_cut_is_drawn_and_said(open_page: OpenPage) -> None:
@@ -224,7 +224,9 @@ def test_other_runs_and_draws_of_the_sample_are_linked(open_page: OpenPage) -> N
 
 def test_reasoning_error_and_what_the_metric_saw_are_shown(open_page: OpenPage) -> None:
     """Reasoning is folded; an empty text that the metric saw is said to be empty; every metric has its score."""
-    sample = one_sample(reasoning="thoughts", seen="", error="it broke", scores={"rougeL": 12.345})
+    sample = one_sample(
+        reasoning="thoughts", seen="", error="it broke", scores={"rougeL": 12.345}, steps=["step one", None], more=3
+    )
     page = open_page(content_of_samples({"run": sample}), FIRST)
 
     assert not page.get_by_text("thoughts", exact=True).is_visible()
@@ -232,4 +234,6 @@ def test_reasoning_error_and_what_the_metric_saw_are_shown(open_page: OpenPage) 
     assert page.get_by_text("thoughts", exact=True).is_visible()
     assert ["it broke"] == texts(page, "error")
     assert "it is empty" in (page.locator(".block.seen").text_content() or "")
+    assert ["Answer of step 1step one", "Answer of step 2no answer"] == page.locator(".step-answer").all_text_contents()
+    assert "and 3 more" in (page.locator(".block.gold").text_content() or "")
     assert ["accuracy50.00", "rougeL12.35"] == page.locator(".metric").all_text_contents()

@@ -241,9 +241,13 @@
     const isSeen = known(sample.seen) || sample.seen === "";
     return element("div", { class: "answers" },
       block("answer", has ? orEmpty(sample.answer, goldOf(sample)) : element("p", { class: "note" }, t("samples_no_answer"))),
-      sample.targets?.length ? block("gold", textsOf(sample.targets)) : null,
+      sample.targets?.length ? block("gold", textsOf(sample.targets), sample.more ? element("p", { class: "note" }, t("samples_more_gold", { count: Page.count(sample.more) })) : null) : null,
       isSeen && Page.plain(sample.seen) !== Page.plain(sample.answer) ? block("seen", orEmpty(sample.seen, goldOf(sample))) : null);
   };
+
+  const earlier = (sample) =>
+    (sample.steps ?? []).map((answer, at) => element("section", { class: "block step-answer" },
+      element("h3", {}, t("samples_step", { step: at + 1 })), known(answer) ? Page.text(answer) : element("p", { class: "note" }, t("samples_no_answer"))));
 
   const needles = (sample) => {
     const gold = new Set((sample.targets ?? []).map(Page.plain));
@@ -253,7 +257,7 @@
 
   const reasoning = (sample) => {
     if (!known(sample.reasoning)) return null;
-    const count = Page.count(Page.plain(sample.reasoning).length);
+    const count = Page.count(Array.isArray(sample.reasoning) ? sample.reasoning[2] : Page.textLength(sample.reasoning));
     return element("details", { class: "block reasoning" }, element("summary", {}, t("samples_reasoning", { characters: count })), Page.text(sample.reasoning));
   };
 
@@ -283,7 +287,7 @@
   const draw = (sample) => {
     const error = known(sample.error) ? block("error", Page.text(sample.error)) : null;
     const content = [heading(sample), element("div", { class: "about" }, facts(sample), metrics(sample)), why(sample), others(sample), error,
-      answers(sample), reasoning(sample), needles(sample), prompt(sample), command(sample)];
+      earlier(sample), answers(sample), reasoning(sample), needles(sample), prompt(sample), command(sample)];
     Page.clear(steps.body).append(...content.flat(Infinity).filter(Boolean));
   };
 

@@ -53,8 +53,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   Page.identity = (run, index) => {
     const about = Page.data.runs[run];
-    const id = `${about.benchmark}/${about.tasks[column(run, "task")[index]]}/${column(run, "key")[index]}`;
-    return { id, draw: column(run, "draw")?.[index] ?? 0 };
+    const own = `${about.benchmark}/${about.tasks[column(run, "task")[index]]}/${column(run, "key")[index]}`;
+    return { id: column(run, "id")?.[index] ?? own, draw: column(run, "draw")?.[index] ?? 0 };
   };
 
   /* Search */
@@ -65,7 +65,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     if (!searched.has(run)) searched.set(run, []);
     const known = searched.get(run);
     if (known[index] === undefined) {
-      const texts = [Page.identity(run, index).id, ...(column(run, "targets")?.[index] ?? []).map(Page.plain)];
+      const several = ["targets", "steps"].flatMap((name) => column(run, name)?.[index] ?? []);
+      const texts = [Page.identity(run, index).id, ...several.map(Page.plain)];
       for (const name of SEARCHED) texts.push(Page.plain(column(run, name)?.[index]));
       known[index] = texts.join("\n").toLowerCase();
     }

@@ -56,7 +56,7 @@ it shows follows from the query of its route, so that links, back and forward le
 
   const hasColumn = (name) => (Page.data.samples[view.run][name] ?? []).some((value) => value !== null && value !== undefined);
   const COLUMNS = [
-    { name: "id", width: "minmax(130px, 1.25fr)" },
+    { name: "id", width: "minmax(140px, 1.5fr)" },
     { name: "score", width: "104px" },
     { name: "length", width: "72px", has: () => hasColumn("length") },
     { name: "depth", width: "62px", has: () => hasColumn("depth") },
@@ -298,7 +298,7 @@ it shows follows from the query of its route, so that links, back and forward le
 
   const isShortened = () => {
     const columns = Page.data.samples[view.run];
-    return Boolean(columns.head) || ["answer", "reasoning", "seen"].some((name) => (columns[name] ?? []).some(Array.isArray));
+    return Boolean(columns.head) || ["answer", "reasoning", "seen", "error"].some((name) => (columns[name] ?? []).some(Array.isArray));
   };
 
   const fields = (facets) => {

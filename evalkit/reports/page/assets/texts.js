@@ -5,6 +5,7 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   Page.signs(text)              text nodes, with a small box in place of each character that shows nothing
   Page.text(value, {wanted})    a block with a text of the data: folded where it is long, what is wanted marked
   Page.excerpt(value)           its first words, for a row
+  Page.textLength(text)         its characters
   Page.marks(text, wanted)      where the wanted texts stand: exact, or else whatever the case
   Page.copyButton(label, text, source)   copies; where the browser does not let it, selects `source` for the reader
   Page.shellQuoted(words)       words as one command line of a POSIX shell
@@ -117,10 +118,14 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
     return found;
   };
 
+  /* Characters as Python counts them: code points. */
+  Page.textLength = (text) => text.length - (text.match(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g)?.length ?? 0);
+
   const gap = (characters) => Page.element("span", { class: "gap" }, Page.t("samples_gap", { characters: Page.count(characters) }));
 
   Page.text = (value, { wanted = [], kind = "" } = {}) => {
-    const [text, end, left] = Array.isArray(value) ? value : [value, "", 0];
+    const [text, end, length] = Array.isArray(value) ? value : [value, "", Page.textLength(value)];
+    const left = Array.isArray(value) ? length - Page.textLength(text) - Page.textLength(end) : 0;
     const ranges = Page.marks(text, wanted);
     const place = Page.element("div", { class: `text ${kind}`, dir: "auto" });
     const fold = foldAt(text);
@@ -133,7 +138,6 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
       return place;
     }
     place.append(...pieces(text, ranges, 0, fold), "…");
-    const count = text.length + end.length;
     const more = Page.element("button", {
       type: "button", class: "more",
       onclick: () => {
@@ -143,7 +147,7 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
         place.focus();
         more.remove();
       },
-    }, Page.t("samples_show_all", { characters: Page.count(count) }));
+    }, Page.t("samples_show_all", { characters: Page.count(length - left) }));
     return Page.element("div", { class: "folded" }, place, more);
   };
 
