@@ -35,17 +35,17 @@ def texts(page: Page, block: str) -> list[str]:
 
 def test_a_link_opens_its_sample(open_page: OpenPage, one_run: Content) -> None:
     """Id, score, answer and gold answer are those of the sample that the fragment names."""
-    page = open_page(one_run, f"sample/0/{quote('made/multi/123', safe='')}")
+    page = open_page(one_run, f"sample/0/{quote('made/multi/124', safe='')}")
 
-    assert "made/multi/123" == heading(page)
-    assert [COLUMNS["targets"][123][0]] == texts(page, "gold")
-    assert COLUMNS["answer"][123] == texts(page, "answer")[0]
-    assert f"{COLUMNS['score'][123]:.2f}" == page.locator(".metric.main .number").text_content()
-    assert [COLUMNS["head"][123], COLUMNS["tail"][123]] == texts(page, "prompt")
+    assert "made/multi/124" == heading(page)
+    assert [COLUMNS["targets"][124][0]] == texts(page, "gold")
+    assert COLUMNS["answer"][124] == texts(page, "answer")[0]
+    assert f"{COLUMNS['score'][124]:.2f}" == page.locator(".metric.main .number").text_content()
+    assert [COLUMNS["head"][124], COLUMNS["tail"][124]] == texts(page, "prompt")
 
 
 @pytest.mark.parametrize(
-    "rest", ["0/made%2Fsingle%2F9999", "0/made%2Fsingle%2F0/3", "8/made%2Fsingle%2F0", "0", "0/%E0%A4%A"]
+    "rest", ["0/made%2Fsingle%2F9998", "0/made%2Fsingle%2F0/3", "8/made%2Fsingle%2F0", "0", "0/%E0%A4%A"]
 )
 def test_a_link_to_no_sample_says_so(open_page: OpenPage, one_run: Content, rest: str) -> None:
     """An id, a draw or a run that the page does not have, and a link that was cut."""

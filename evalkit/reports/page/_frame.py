@@ -128,6 +128,9 @@ def _run(run: PageRun) -> dict[str, Any]:
         "title": run.spec.title,
         "protocol": scores.protocol,
         "tasks": list(scores.tasks),
+        "groups": {
+            name: [task for task in group.tasks if task in scores.tasks] for name, group in scores.groups.items()
+        },
         "metrics": {task: score.metric for task, score in scores.tasks.items()},
     }
 

@@ -24,16 +24,16 @@ The controls of the list of samples: a field for each filter that tells samples 
     const labelled = (name, label, ...inputs) =>
       element("label", { class: `field ${name}` }, element("span", {}, label), inputs);
 
+    const option = (value, text = value) => element("option", { value }, text);
     const selectOf = (name, options) => {
       const select = element(
         "select",
         { name, onchange: () => ask({ [name]: select.value }) },
-        element("option", { value: "" }, t("samples_any")),
-        options.map(([value_, text]) => element("option", { value: value_ }, text)),
+        option("", t("samples_any")),
+        options,
       );
       controls[name] = (wanted = "") => {
-        if (![...select.options].some((option) => option.value === wanted))
-          select.append(element("option", { value: wanted }, wanted));
+        if (![...select.options].some((each) => each.value === wanted)) select.append(option(wanted));
         select.value = wanted;
       };
       return select;
@@ -131,7 +131,7 @@ The controls of the list of samples: a field for each filter that tells samples 
       const select = element(
         "select",
         { name: "run", onchange: () => changeRun(Number(select.value)) },
-        several.map(([index, name]) => element("option", { value: index }, name)),
+        several.map(([index, name]) => option(index, name)),
       );
       controls.run = () => {
         select.value = String(run);
@@ -141,7 +141,8 @@ The controls of the list of samples: a field for each filter that tells samples 
 
     /* What was asked of one run is asked of the other as far as it has it. */
     const changeRun = (other) => {
-      const hasTask = Page.data.runs[other].tasks.includes(asked.task);
+      const { tasks, groups } = Page.data.runs[other];
+      const hasTask = tasks.includes(asked.task) || Object.hasOwn(groups, asked.task ?? "");
       ask({ run: String(other), flipped: "", task: hasTask ? asked.task : "" });
     };
 
@@ -180,24 +181,35 @@ The controls of the list of samples: a field for each filter that tells samples 
       );
     };
 
-    const fields = (facets) => {
-      const flips = facets.flips.map(({ pair, other }) => [String(pair), Page.data.runs[other].name]);
-      return [
-        Object.entries(facets.places).map(([name, values]) =>
-          labelled(
-            name,
-            t(`samples_filter_${name}`),
-            selectOf(
-              name,
-              values.map((each) => [String(each), Page.shownValue(each)]),
-            ),
-          ),
-        ),
-        Object.entries(facets.ranges).map(([name, found]) => rangeInputs(name, found)),
-        facets.score ? scoreInputs() : null,
-        flips.length ? labelled("flipped", t("samples_filter_flipped"), selectOf("flipped", flips)) : null,
-      ];
+    const chosen = (name, options) =>
+      options.length ? labelled(name, t(`samples_filter_${name}`), selectOf(name, options)) : null;
+
+    const taskOptions = ({ tasks, groups }) => {
+      if (!groups.length) return tasks.map((task) => option(task));
+      const set = (label, names) =>
+        element(
+          "optgroup",
+          { label: t(label) },
+          names.map((name) => option(name)),
+        );
+      return [set("samples_groups", groups), set("samples_tasks", tasks)];
     };
+
+    const fields = (facets) => [
+      chosen("task", taskOptions(facets)),
+      Object.entries(facets.places).map(([name, values]) =>
+        chosen(
+          name,
+          values.map((each) => option(String(each), Page.shownValue(each))),
+        ),
+      ),
+      Object.entries(facets.ranges).map(([name, found]) => rangeInputs(name, found)),
+      facets.score ? scoreInputs() : null,
+      chosen(
+        "flipped",
+        facets.flips.map(({ pair, other }) => option(String(pair), Page.data.runs[other].name)),
+      ),
+    ];
 
     const inWords = () => {
       const words = [];

@@ -11,11 +11,12 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   Page.identity(run, index)         id and draw of a sample
 */
 (() => {
-  const PLACES = ["task", "length", "depth", "language", "needles"];
+  const PLACES = ["length", "depth", "language", "needles"];
   const CLOSE = 1e-5; // share of a place by which two are the same: links round them to six digits
   const MANY = 40;
   Page.FILTERS = [
     "run",
+    "task",
     ...PLACES,
     "tokens",
     "least",
@@ -109,11 +110,22 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
       ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
   };
 
+  /* The tasks that a name stands for: a task's own, or a group's. */
+  const tasksOf = (run, name) => {
+    const { tasks, groups } = Page.data.runs[run];
+    return tasks.includes(name) || !Object.hasOwn(groups, name) ? [name] : groups[name];
+  };
+
+  const inTask = (run, wanted) => {
+    const { tasks } = Page.data.runs[run];
+    const places = new Set(tasksOf(run, wanted).map((task) => tasks.indexOf(task)));
+    const values = column(run, "task");
+    return (index) => places.has(values[index]);
+  };
+
   const place = (name) => (run, wanted) => {
     const values = column(run, name);
-    if (name !== "task" && range(wanted)) return within(values, wanted);
-    if (name === "task") return (index) => Page.data.runs[run].tasks[values[index]] === wanted;
-    return (index) => isValue(values?.[index], wanted);
+    return range(wanted) ? within(values, wanted) : (index) => isValue(values?.[index], wanted);
   };
 
   const score = (holds) => (run, text) => {
@@ -138,6 +150,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   };
 
   const TESTS = {
+    task: inTask,
     ...Object.fromEntries(PLACES.map((name) => [name, place(name)])),
     tokens: (run, text) => within(column(run, "before"), text),
     least: score((value, bound) => value >= bound - 1e-9),
@@ -203,34 +216,52 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   const splits = (values, holds) => (values ?? []).some(holds) && !(values ?? []).every(holds);
 
-  Page.facets = (run) => {
-    const found = { places: {}, ranges: {}, flags: [], flips: [], score: null };
-    const count = Page.sampleCount(run);
-    if (count < 2) return found;
+  const placesOf = (run) => {
+    const found = { places: {}, ranges: {} };
     for (const name of PLACES) {
       const values = distinct(column(run, name)).sort(ascending);
       const isSplit =
         values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
       if (!isSplit) continue;
-      if (values.length > MANY && name !== "task" && values.every((value) => typeof value === "number")) {
-        found.ranges[name] = ends(column(run, name));
-      } else found.places[name] = name === "task" ? values.map((value) => Page.data.runs[run].tasks[value]) : values;
+      const isRange = values.length > MANY && values.every((value) => typeof value === "number");
+      if (isRange) found.ranges[name] = ends(column(run, name));
+      else found.places[name] = values;
     }
     if (ends(column(run, "before"))) found.ranges.tokens = ends(column(run, "before"));
-    const scores = column(run, "score") ?? [];
-    if (ends(scores)) {
-      const isWrong = (score) => score !== null && score < 50 - 1e-9;
-      const isRight = (score) => score !== null && score >= 100 - 1e-9;
-      found.score = { isWrongSplit: splits(scores, isWrong), isRightSplit: splits(scores, isRight) };
-    }
-    for (const [name, bit] of Object.entries(Page.FLAGS)) {
-      const with_ = (column(run, "flags") ?? []).filter((value) => value & bit).length;
-      if (with_ > 0 && with_ < count) found.flags.push({ name, count: with_ });
-    }
-    found.flips = Page.pairsOf(run).filter(({ pair }) => {
-      const { size } = Page.flippedWith(run, pair);
-      return size > 0 && size < count;
-    });
     return found;
+  };
+
+  const tasksIn = (run) => {
+    const about = Page.data.runs[run];
+    const tasks = distinct(column(run, "task")).map((place) => about.tasks[place]);
+    const count = (group) => tasks.filter((task) => about.groups[group].includes(task)).length;
+    const groups = Object.keys(about.groups).filter(
+      (group) => !about.tasks.includes(group) && count(group) > 1 && count(group) < tasks.length,
+    );
+    return tasks.length > 1 ? { tasks, groups } : { tasks: [], groups: [] };
+  };
+
+  const scoresOf = (run) => {
+    const scores = column(run, "score") ?? [];
+    if (!ends(scores)) return null;
+    const isWrong = (score) => score !== null && score < 50 - 1e-9;
+    const isRight = (score) => score !== null && score >= 100 - 1e-9;
+    return { isWrongSplit: splits(scores, isWrong), isRightSplit: splits(scores, isRight) };
+  };
+
+  Page.facets = (run) => {
+    const count = Page.sampleCount(run);
+    const isSome = (part) => part > 0 && part < count;
+    const flags = Object.entries(Page.FLAGS).map(([name, bit]) => ({
+      name,
+      count: (column(run, "flags") ?? []).filter((value) => value & bit).length,
+    }));
+    return {
+      ...tasksIn(run),
+      ...placesOf(run),
+      flags: flags.filter((flag) => isSome(flag.count)),
+      flips: Page.pairsOf(run).filter(({ pair }) => isSome(Page.flippedWith(run, pair).size)),
+      score: scoresOf(run),
+    };
   };
 })();
