@@ -4,15 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
 # Libraries are not compiled ahead: only a part of them is ever imported.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install check test test-vllm format demo bench clean
+.PHONY: help install check test test-browser test-vllm format demo bench clean
 
 help:
 	@echo "make demo    a needle heatmap with the embedded model (makes the environment first)"
 	@echo "make test    tests (makes the environment first, or completes that of make demo)"
+	@echo "make test-browser  tests of the report page in the system's Chromium (some 2 minutes)"
 	@echo "make test-vllm  tests with real vLLM, in an environment of its own (3 GB)"
 	@echo "make check   formatter, linter, types, import layers"
 	@echo "make bench   benchmarks of speed, by hand"
@@ -27,6 +29,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) -e '.[hf,dev]'
 	touch $(RUNS) $@
 
+$(BROWSER): $(INSTALLED)
+	$(PIP) -e '.[hf,dev,browser]'
+	touch $@
+
 install: $(INSTALLED)
 
 check: $(INSTALLED)
@@ -36,7 +42,11 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --ignore=tests/browser
+
+test-browser: $(BROWSER)
+	@$(BIN)/python tests/browser/chromium.py
+	$(BIN)/pytest tests/browser
 
 test-vllm:
 	PYTHON=$(PYTHON) tests/vllm/make_environment.sh .venv-vllm

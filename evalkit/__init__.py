@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalkit._api import EvaluationResult, PlanResult, compare, evaluate, leaderboard, plan, score_predictions
+    from evalkit._page import report
     from evalkit._reproduce import reproduce
     from evalkit._sweep import rope_sweep
     from evalkit.cards import Card, load_card
@@ -45,6 +46,7 @@ __all__ = [
     "leaderboard",
     "load_card",
     "plan",
+    "report",
     "reproduce",
     "rope_sweep",
     "score_predictions",
@@ -73,6 +75,7 @@ _HOMES = {
     "leaderboard": "_api",
     "load_card": "cards",
     "plan": "_api",
+    "report": "_page",
     "reproduce": "_reproduce",
     "rope_sweep": "_sweep",
     "score_predictions": "_api",

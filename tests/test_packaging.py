@@ -61,6 +61,10 @@ def test_the_wheel_holds_the_package_and_what_ships_with_it(wheel: Path) -> None
         assert {f"evalkit/_shipped/{folder}/{path.name}" for path in files} <= names
     assert "evalkit/py.typed" in names
     assert {f"evalkit/data/sources/{path.name}" for path in (ROOT / "evalkit/data/sources").glob("*.yaml")} <= names
+    page = ROOT / "evalkit/reports/page"
+    files = [path for kind in ("templates", "assets", "labels") for path in (page / kind).rglob("*") if path.is_file()]
+    assert {".j2", ".js", ".css", ".yaml"} == {path.suffix for path in files}
+    assert {path.relative_to(ROOT).as_posix() for path in files} <= names
     assert [] == [name for name in names if name.startswith(("tests/", "results/")) or "__pycache__" in name]
 
 

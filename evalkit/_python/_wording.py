@@ -29,8 +29,10 @@ _OTHERS = {
     "json": "json",
     "share": "share",
     "spec": "specs",
+    "sweep": "sweep",
+    "lang": "language",
 }
-_SWITCHES = {"ignore-unknown": "ignore_unknown=True"}
+_SWITCHES = {"ignore-unknown": "ignore_unknown=True", "published": "published=True"}
 
 
 def in_python(text: str) -> str:

@@ -48,6 +48,7 @@ def demo(
 ) -> int:
     """Draw needle heatmaps of the embedded model under five RoPE settings. Offline, no GPU, about a minute."""
     from evalkit._api import report_run
+    from evalkit._page import PAGE, AskedPage, make_page, refuse_other
     from evalkit.reports import grids_of
     from evalkit.runs import SeveralRuns
 
@@ -56,6 +57,7 @@ def demo(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for a model this small, threads cost more than they save
     palette: Palette = "colour-blind" if colour_blind else "published"
     _check_place(out)
+    refuse_other(out / PAGE)
     with shown(f"reading {model}"):
         sessions = _sessions(model, out, repeats, given)
     grids: dict[str, HeatGrid] = {}
@@ -73,6 +75,9 @@ def demo(
     say(_finding(grids, card))
     for path in (out / "none" / "figures" / "single.png", together):
         note(f"figure: {path}")
+    with ProgressMonitor() as monitor:
+        page = make_page(out / PAGE, AskedPage(tuple(out / _folder(spec) for spec in sessions)), monitor)
+    note(page.line)
     return 1 if failed else 0
 
 

@@ -1,9 +1,9 @@
-"""`evalkit report`: scores and tables of run folders, made again."""
+"""`evalkit report`: a page over runs; scores and tables of run folders, made again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ import typer
 from . import _options as o
 
 if TYPE_CHECKING:
+    from evalkit._page import AskedPage
     from evalkit.errors import ReadOnlyError
     from evalkit.reports import ModelColumn, Palette, ScoredRun
     from evalkit.scores import BenchmarkScores
@@ -28,9 +29,22 @@ class Axis(StrEnum):
 
 def report(
     runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="Run folders; for tables also folders of `evalkit score --out`."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folders and folders of `evalkit score --out`; with --published also benchmarks.",
+        ),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Page: hold runs against published scores; all of them by benchmark.")
+    ] = False,
+    sweep: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Page: the runs of a RoPE sweep, and what it found.", parser=o.named_path),
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Page: language of its words, en or zh.  [default: en]")
+    ] = None,
     axis: Annotated[
         Axis, typer.Option(help="Heatmap lengths: nominal, or the model's tokens in the whole prompt or as kept.")
     ] = Axis.NOMINAL,
@@ -49,37 +63,151 @@ def report(
     intervals: Annotated[bool, typer.Option("--intervals", help="With 95% intervals in tables over runs.")] = False,
     transpose: Annotated[bool, typer.Option("--transpose", help="Models in rows, tasks in columns.")] = False,
     mixed: Annotated[bool, typer.Option("--mixed", help="Draw runs side by side whose grids differ.")] = False,
-    out: o.Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NAME.html|DIR",
+            help="Write one page over all runs and nothing else, or scores, tables and figures to a folder.",
+            parser=o.named_path,
+        ),
+    ] = None,
 ) -> int:
-    """Score run folders again and rewrite their tables and figures."""
-    from evalkit.printable import counted
-    from evalkit.reports import check_table_file, compare_heatmaps, model_tables, write_model_tables
+    """Make a page of runs to look through and send on, offline, with every sample behind every number.
 
-    from ._several import print_models
-    from .terminal import note, shown
+    With --out NAME.html the runs are only read. Without --out each run folder gets its scores, tables and figures anew
+    and a report.html; a sweep gets one over its runs, published scores alone a published.html.
+    """
+    from evalkit.reports import check_table_file
 
-    _check_side_by_side(runs, side_by_side, is_described=group is not None or mixed)
+    from .terminal import note
+
+    asked = _asked(runs or [], published, sweep, lang, out)
+    if asked.skipped:
+        note(f"passed over, no runs: {', '.join(path.name for path in asked.skipped)}")
+    _check_side_by_side(asked.runs, side_by_side, is_described=group is not None or mixed)
     if table is not None:
         check_table_file(table)
+    page = _page_alone(asked, out)
     palette: Palette = "colour-blind" if colour_blind else "published"
-    reported = _Reported()
-    for folder, target in _targets(runs, out).items():
-        reported.add(folder, None if out is None else target, axis, palette, metric or [])
-    note_escapes({run.folder: run.scores for run in reported.scored})
-    print_models(reported.columns, intervals=intervals, transpose=transpose)
+    is_drawn = side_by_side is not None
+    if page is not None:
+        _refuse_options_of_files(metric, is_described=(colour_blind or axis is not Axis.NOMINAL) and not is_drawn)
+        reported = _write_page(page, asked)
+    else:
+        reported = _report_each(asked, out, axis, palette, metric or [], intervals=intervals, transpose=transpose)
     if table is not None:
-        write_model_tables(table, model_tables(reported.columns), intervals=intervals, transpose=transpose)
-        note(f"table over {counted(len(reported.columns), 'run')}: {table}")
+        _write_table(table, reported, intervals=intervals, transpose=transpose)
     if side_by_side is not None:
-        with shown(f"drawing {side_by_side.name}"):
-            paths = compare_heatmaps(
-                side_by_side, reported.scored, palette, group=group, is_mixed=mixed, axis=axis.value
-            )
-        note(f"figure: {paths[0]}")
+        _draw(side_by_side, reported, palette, group, is_mixed=mixed, axis=axis)
     return 2 if reported.is_unwritten else 0
 
 
-def _check_side_by_side(runs: list[Path], stem: Path | None, *, is_described: bool) -> None:
+def _asked(words: list[Path], is_published: bool, sweep: Path | None, lang: str | None, out: Path | None) -> AskedPage:
+    """What the command line asks for; `UserError` for what contradicts itself."""
+    from evalkit._page import ask_page
+    from evalkit.errors import UserError
+
+    if out is not None and out.suffix.lower() in (".htm", ".xhtml"):
+        raise UserError(f"--out {out}: a page ends in .html; write {out.with_suffix('.html')}")
+    if out is not None and not _is_page_name(out) and (is_published or sweep is not None or lang is not None):
+        raise UserError(f"--out {out}: --published, --sweep and --lang are for a page; name it, --out {out}.html")
+    return ask_page(words, is_published=is_published, sweep=sweep, language=lang or "en")
+
+
+def _is_page_name(path: Path) -> bool:
+    return path.suffix.lower() == ".html"
+
+
+def _page_alone(asked: AskedPage, out: Path | None) -> Path | None:
+    """Where one page over everything goes; None where every run is reported in files of its own."""
+    from evalkit._page import PAGE, check_page_place
+
+    if out is not None:
+        path = out if _is_page_name(out) else None
+    elif asked.sweep is not None:
+        path = asked.sweep / PAGE
+    else:
+        path = None if asked.runs else Path("published.html")
+    if path is not None:
+        check_page_place(path)
+    return path
+
+
+def _refuse_options_of_files(metrics: list[str] | None, *, is_described: bool) -> None:
+    from evalkit.errors import UserError
+
+    if metrics or is_described:
+        raise UserError(
+            "--metric, --axis and --colour-blind say how a run's own files are made, and a page alone is written here: "
+            "leave them out, or report the runs without --out"
+        )
+
+
+def _write_page(path: Path, asked: AskedPage) -> _Reported:
+    """The page over everything; the runs are only read."""
+    from evalkit._page import make_page
+    from evalkit.reports import ScoredRun, model_column
+
+    from .terminal import ProgressMonitor, note
+
+    with ProgressMonitor() as monitor:
+        written = make_page(path, asked, monitor)
+    note(written.line)
+    return _Reported(
+        [ScoredRun(run.folder, run.scores, list(run.measured.rows)) for run in written.runs if run.measured],
+        [model_column(run.folder, run.scores) for run in written.runs],
+    )
+
+
+def _report_each(
+    asked: AskedPage,
+    out: Path | None,
+    axis: Axis,
+    palette: Palette,
+    metrics: list[str],
+    *,
+    intervals: bool,
+    transpose: bool,
+) -> _Reported:
+    """Every run's own files, and the tables over them; without `out` each gets a page too."""
+    from evalkit._page import PAGE, refuse_other
+
+    from ._several import print_models
+
+    if out is None:
+        for folder in asked.runs:
+            refuse_other(folder / PAGE)
+    reported = _Reported()
+    for folder, target in _targets(list(asked.runs), out).items():
+        is_written = reported.add(folder, None if out is None else target, axis, palette, metrics)
+        if out is None and is_written:
+            _write_page(folder / PAGE, replace(asked, runs=(folder,)))
+    note_escapes({run.folder: run.scores for run in reported.scored})
+    print_models(reported.columns, intervals=intervals, transpose=transpose)
+    return reported
+
+
+def _write_table(path: Path, reported: _Reported, *, intervals: bool, transpose: bool) -> None:
+    from evalkit.printable import counted
+    from evalkit.reports import model_tables, write_model_tables
+
+    from .terminal import note
+
+    write_model_tables(path, model_tables(reported.columns), intervals=intervals, transpose=transpose)
+    note(f"table over {counted(len(reported.columns), 'run')}: {path}")
+
+
+def _draw(stem: Path, reported: _Reported, palette: Palette, group: str | None, *, is_mixed: bool, axis: Axis) -> None:
+    from evalkit.reports import compare_heatmaps
+
+    from .terminal import note, shown
+
+    with shown(f"drawing {stem.name}"):
+        paths = compare_heatmaps(stem, reported.scored, palette, group=group, is_mixed=is_mixed, axis=axis.value)
+    note(f"figure: {paths[0]}")
+
+
+def _check_side_by_side(runs: Sequence[Path], stem: Path | None, *, is_described: bool) -> None:
     """Raise where a figure of several runs is described but not asked for, or cannot be drawn of these."""
     from evalkit.errors import UserError
     from evalkit.scores import holds_scores_only
@@ -98,19 +226,26 @@ class _Reported:
     columns: list[ModelColumn] = field(default_factory=list)
     is_unwritten: bool = False
 
-    def add(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> None:
-        """Score a run again, print its table and rewrite its files; scores without a run are only read."""
+    def add(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> bool:
+        """Score a run again, print its table and rewrite its files; scores without a run are only read.
+
+        Tells whether its folder could be written to.
+        """
         from evalkit.reports import model_column
         from evalkit.scores import holds_scores_only, read_scores
 
         if holds_scores_only(folder):
             self.columns.append(model_column(folder, read_scores(folder)))
-            return
-        run = self._report(folder, out, axis, palette, metrics)
+            return True
+        run, is_written = self._report(folder, out, axis, palette, metrics)
         self.scored.append(run)
         self.columns.append(model_column(folder, run.scores))
+        self.is_unwritten = self.is_unwritten or not is_written
+        return is_written
 
-    def _report(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> ScoredRun:
+    def _report(
+        self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]
+    ) -> tuple[ScoredRun, bool]:
         from evalkit._api import report_run, spec_of_run
         from evalkit.reports import ScoredRun, terminal_table
 
@@ -130,8 +265,7 @@ class _Reported:
             unwritten_in(out or folder)(error)
         if not unwritten:
             note(f"tables in {(out or folder) / 'tables'}")
-        self.is_unwritten = self.is_unwritten or bool(unwritten)
-        return ScoredRun(folder, scores, rows)
+        return ScoredRun(folder, scores, rows), not unwritten
 
 
 def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:

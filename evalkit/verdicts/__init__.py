@@ -10,7 +10,7 @@ from ._knobs import IDENTITY, KnobPair, KnobState
 from ._near_ties import NearTieFlips, near_tie_flips
 from ._noise import RunNoise, run_noise
 from ._paired import compare_samples
-from ._pairing import check_comparable, pair_sides
+from ._pairing import Pairs, check_comparable, pair, pair_sides
 from ._pool import pool_tasks, take_samples
 from ._published import NumberVerdict, PublishedComparison, compare_published, explain_published
 from ._rows import Target, choose_rows
@@ -36,6 +36,7 @@ __all__ = [
     "NearTieFlips",
     "NumberVerdict",
     "PairedScore",
+    "Pairs",
     "PublishedComparison",
     "Question",
     "RunNoise",
@@ -64,6 +65,7 @@ __all__ = [
     "mean_gap",
     "names_numbers",
     "near_tie_flips",
+    "pair",
     "pair_sides",
     "paired_gap",
     "paired_spread",

@@ -33,7 +33,9 @@ class Pairs:
     """What two sides have in common."""
 
     tasks: Mapping[str, tuple[TaskValues, TaskValues]]
-    """Task → the samples of both sides, the same ones in the same order."""
+    """Task → the samples of both sides, the same ones in the same order, under the left side's ids."""
+    right_ids: Mapping[str, tuple[str, ...]]
+    """Task → the same samples' ids on the right side: others where ids do not tell samples."""
     only_left: int
     """Samples that the right side lacks."""
     only_right: int
@@ -82,6 +84,7 @@ def pair(left: Side, right: Side, common: bool = False, remedy: str = COMMON) ->
     """As `pair_sides`, with what was left out; `remedy` says what to do where samples are missing."""
     check_comparable(left, right)
     tasks: dict[str, tuple[TaskValues, TaskValues]] = {}
+    right_ids: dict[str, tuple[str, ...]] = {}
     alone: tuple[list[str], list[str]] = ([], [])
     notes: list[str] = []
     for task in left.measured.spec.tasks:
@@ -96,12 +99,13 @@ def pair(left: Side, right: Side, common: bool = False, remedy: str = COMMON) ->
             ids += [name for index, name in enumerate(values.ids) if index not in taken]
         if matched.places:
             tasks[task] = _aligned(ours, theirs, matched)
+            right_ids[task] = tuple(theirs.ids[place] for _, place in matched.places)
         notes += _matching_notes(task, matched)
     if not common and any(alone):
         raise UserError(f"{_unmatched(left, right, alone)}: {remedy}")
     if not tasks:
         raise UserError(f"{left.name} and {right.name}: no sample is in both, nothing can be compared")
-    return Pairs(tasks, len(alone[0]), len(alone[1]), notes)
+    return Pairs(tasks, right_ids, len(alone[0]), len(alone[1]), notes)
 
 
 def _unmatched(left: Side, right: Side, alone: tuple[list[str], list[str]]) -> str:

@@ -6,8 +6,7 @@ Run by `make test-browser`; skipped where playwright or Chromium is missing.
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,25 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.chromium import chromium
+from tests.browser.made import plain_answers, score_folder
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
     from evalkit.reports.page import Content
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 )  # fmt: skip
-SETTLED = "document.documentElement.classList.contains('ready') || !document.getElementById('problem').hidden"
+SETTLED = "html.ready, #problem:not([hidden])"
 
 OpenPage = Callable[..., "Page"]
 
 
-def chromium() -> str | None:
-    """The browser: `EVALKIT_CHROMIUM`, or one that is found on the path."""
-    return os.environ.get("EVALKIT_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+def until(page: Page, condition: str, seconds: float = 10) -> None:
+    """Wait until an expression holds in the page; playwright's own way evaluates texts, which the policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"not within {seconds:g} s: {condition}"
+        page.wait_for_timeout(20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -94,22 +98,27 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
     """Opener of a page from its file: `open_page(content, "samples?task=trec", color_scheme="dark")`.
 
     It takes a `Content`, which is written to a file first, or the path of a page. Further arguments are the browser
-    context's own (viewport, color_scheme, java_script_enabled…). The page comes back when its first section is drawn.
+    context's own (viewport, color_scheme, java_script_enabled…); `before` is a script that runs first. The page comes
+    back when its first section is drawn.
     At the end of the test no page may have asked for anything but its file, complained on the console, thrown, opened a
     window or shown a dialog; what a test provokes on purpose it names by a part of the message: `expected=("…",)`.
     """
     opened: list[Watched] = []
 
-    def show(what: Content | Path, fragment: str = "", *, expected: Sequence[str] = (), **options: Any) -> Page:
+    def show(
+        what: Content | Path, fragment: str = "", *, expected: Sequence[str] = (), before: str = "", **options: Any
+    ) -> Page:
         path = what if isinstance(what, Path) else _written(what, tmp_path / f"page-{len(opened)}.html")
         context = browser.new_context(**options)
         watched = Watched(context, path.as_uri(), expected)
         opened.append(watched)
         page = context.new_page()
         watched.watch(page)
+        if before:
+            page.add_init_script(before)
         page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
         if options.get("java_script_enabled", True):
-            page.wait_for_function(SETTLED)
+            page.wait_for_selector(SETTLED, state="attached")
         return page
 
     yield show
@@ -123,3 +132,18 @@ def _written(content: Content, path: Path) -> Path:
 
     write_page(path, content)
     return path
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two folders of scores with the same samples."""
+    place = tmp_path_factory.mktemp("scored")
+    return [score_folder(place / name, plain_answers(side)) for side, name in enumerate(("ant", "bee"))]
+
+
+@pytest.fixture(scope="session")
+def written(folders: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page over both."""
+    from evalkit.reports.page import content_of, read_runs
+
+    return _written(content_of(read_runs(folders)), tmp_path_factory.mktemp("page") / "page.html")

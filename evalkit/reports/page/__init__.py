@@ -2,9 +2,10 @@
 
 from ._compose import content_of
 from ._content import Content, PageRun, Part
-from ._frame import page_html, write_page
+from ._frame import is_page, page_html, write_page
 from ._labels import LANGUAGES, Labels, labels_of
 from ._read import read_runs
+from ._sweep import sweep_folders
 
 __all__ = [
     "LANGUAGES",
@@ -13,8 +14,10 @@ __all__ = [
     "PageRun",
     "Part",
     "content_of",
+    "is_page",
     "labels_of",
     "page_html",
     "read_runs",
+    "sweep_folders",
     "write_page",
 ]

@@ -37,7 +37,7 @@ def content_of(
     words = labels_of(language)
     made: list[Part | None] = [
         summary_part(runs, words, is_published=is_published),
-        sweep_part(sweep, words),
+        sweep_part(sweep, runs, words),
         scores_part(runs, words),
         published_part(runs, boards, words, is_published=is_published),
         heatmaps_part(runs, words),

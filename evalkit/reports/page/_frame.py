@@ -17,7 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.files import replace_bytes
+from evalkit.files import cannot_write, replace_bytes
+from evalkit.printable import printable_lines
 
 from .._names import shown_model
 from ._content import Content, PageRun
@@ -26,46 +27,82 @@ from ._labels import Labels, labels_of
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["SCRIPTS", "STYLES", "page_html", "write_page"]
+__all__ = ["EARLY_SCRIPTS", "GENERATOR", "SCRIPTS", "STYLES", "is_page", "page_html", "write_page"]
 
 STYLES = ("page.css", "tables.css", "summary.css", "charts.css", "samples.css", "pairs.css")
 """Files of `assets/` that make the page's style, in order."""
-SCRIPTS = (
+EARLY_SCRIPTS = (
     "core.js",  # the namespace, labels, elements, sections, routes
+    "frame.js",  # theme, keys, scrolling, printing; shows the section that is asked for
+)
+"""Files of `assets/` that run before the data is there, so that what needs none is seen at once."""
+SCRIPTS = (
     "records.js",  # samples as the data holds them
     "tables.js",
     "scale.js",
     "heatmaps.js",
     "curves.js",
+    "sweep.js",
+    "texts.js",  # texts of others as nodes
+    "filters.js",  # what a query of samples asks for
+    "controls.js",  # the fields of those queries
     "samples.js",
+    "prompt.js",  # what was sent of a sample's prompt
     "detail.js",
+    "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",
+    "comparison.js",
+    "sides.js",
     "pairs.js",
     "start.js",  # unpacks the data and lets every script draw its section
 )
-"""Files of `assets/` that run, in order."""
+"""Files of `assets/` that run after them, in order."""
+SCREEN_ONLY = ("samples",)
+"""Sections that are not printed unless they are what is shown."""
+TAGS = {"zh": "zh-Hans"}
+"""Language of the labels → its tag in HTML, by which a browser chooses the shapes of Chinese characters."""
+GENERATOR = b'<meta name="generator" content="evalkit '
+"""Stands at the beginning of every page, so that a page can be told from a file of the user's own."""
+LOCKED = ("base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'")
+"""No other address for links, no form that is sent, and no text that becomes markup or a script: that throws."""
 SCHEMA = 1
 """Shape of the data inside the page."""
+LOOKED_AT = 500
+"""Bytes of a file that tell whether it is a page."""
 LEVEL = 6
 """Of gzip: 9 takes three times as long for 1% less."""
 
 
 def write_page(path: Path, content: Content) -> None:
     """Write the page in one step; `UserError` where that cannot be."""
-    replace_bytes(path, page_html(content).encode("utf-8"))
+    try:
+        replace_bytes(path, page_html(content).encode("utf-8", "replace"))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page of evalkit's, by its first lines."""
+    try:
+        with path.open("rb") as stream:
+            return GENERATOR in stream.read(LOOKED_AT)
+    except OSError:
+        return False
 
 
 def page_html(content: Content) -> str:
     """The page."""
     labels = labels_of(content.language)
-    styles, scripts = [_asset(name) for name in STYLES], [_asset(name) for name in SCRIPTS]
+    styles, early, scripts = ([_asset(name) for name in names] for names in (STYLES, EARLY_SCRIPTS, SCRIPTS))
     return _environment().get_template("page.html.j2").render(
         title=content.title,
-        language=content.language,
+        tag=TAGS.get(content.language, content.language),
         t=labels,
         parts=content.parts,
-        policy=_policy(styles, scripts),
+        screen_only=SCREEN_ONLY,
+        policy=_policy(styles, [*early, *scripts]),
         styles=styles,
+        early=early,
         scripts=scripts,
         data=_packed(_data(content, labels)),
         version=version("evalkit"),
@@ -91,6 +128,9 @@ def _run(run: PageRun) -> dict[str, Any]:
         "title": run.spec.title,
         "protocol": scores.protocol,
         "tasks": list(scores.tasks),
+        "groups": {
+            name: [task for task in group.tasks if task in scores.tasks] for name, group in scores.groups.items()
+        },
         "metrics": {task: score.metric for task, score in scores.tasks.items()},
     }
 
@@ -99,7 +139,7 @@ def _policy(styles: list[str], scripts: list[str]) -> str:
     """What the browser may load: these styles and scripts, and nothing else from anywhere."""
     allowed = {"script-src": scripts, "style-src": styles}
     named = [f"{kind} {' '.join(map(_digest, texts))}" for kind, texts in allowed.items()]
-    return "; ".join(["default-src 'none'", *named, "base-uri 'none'", "form-action 'none'"])
+    return "; ".join(["default-src 'none'", *named, *LOCKED])
 
 
 def _digest(text: str) -> str:
@@ -125,7 +165,12 @@ def _environment() -> Environment:
 
     made = Environment(
         loader=PackageLoader("evalkit.reports.page"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
-    made.filters["own"] = Markup  # styles and scripts of `assets/` only: all else is escaped
+    made.filters["own"] = Markup  # styles and scripts of `assets/`, and base64: all else is escaped
     return made
+
+
+def _shown(value: object) -> object:
+    """What a template writes: texts with signs that hide or turn round what stands beside them as escapes."""
+    return printable_lines(value) if type(value) is str else value

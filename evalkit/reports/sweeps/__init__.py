@@ -4,7 +4,8 @@ from ._bars import Bar, BarPanel, bars_figure, draw_bars
 from ._figures import bars_texts, draw_sweep, sweep_bars, sweep_numbers
 from ._kept import draw_sweep_bars, sweep_scores
 from ._published import draw_published_bars
-from ._tables import sweep_footer, sweep_table, write_sweep_tables
+from ._scene import families
+from ._tables import sweep_footer, sweep_table, sweep_text_tables, write_sweep_tables
 
 __all__ = [
     "Bar",
@@ -15,10 +16,12 @@ __all__ = [
     "draw_published_bars",
     "draw_sweep",
     "draw_sweep_bars",
+    "families",
     "sweep_bars",
     "sweep_footer",
     "sweep_numbers",
     "sweep_scores",
     "sweep_table",
+    "sweep_text_tables",
     "write_sweep_tables",
 ]

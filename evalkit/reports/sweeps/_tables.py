@@ -18,7 +18,7 @@ from .._text_table import TextTable, latex_table, markdown_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["sweep_footer", "sweep_table", "write_sweep_tables"]
+__all__ = ["sweep_footer", "sweep_table", "sweep_text_tables", "write_sweep_tables"]
 
 NOWHERE = "nowhere"
 """Shown for no tested length; `none` is a spec."""
@@ -70,7 +70,7 @@ def write_sweep_tables(folder: Path, sweep: Sweep) -> list[Path]:
     frame = sweep.to_pandas()
     paths = []
     for name, benchmark in sweep.benchmarks.items():
-        tables = _text_tables(sweep, benchmark)
+        tables = sweep_text_tables(sweep, benchmark)
         texts = {
             "csv": csv_text(frame[frame["benchmark"] == name]),
             "md": "\n".join(map(markdown_table, tables)),
@@ -82,7 +82,7 @@ def write_sweep_tables(folder: Path, sweep: Sweep) -> list[Path]:
     return paths
 
 
-def _text_tables(sweep: Sweep, benchmark: BenchmarkSweep) -> list[TextTable]:
+def sweep_text_tables(sweep: Sweep, benchmark: BenchmarkSweep) -> list[TextTable]:
     """Scores with the lengths read off them, then differences to the first spec."""
     headings = [_heading(benchmark, length) for length in benchmark.lengths]
     specs = list(benchmark.specs.values())

@@ -10,27 +10,32 @@ The namespace of the page's scripts, and what all of them use. Text of others en
   Page.svg(tag, attributes, ...children)       the same in SVG
   Page.go(route)            shows a route: a section's name, or "samples?task=trec", "sample/0/longbench%2Ftrec%2F3"
   Page.onRoute(name, show)  show(rest, parameters) is called when a route that begins with name is shown
+  Page.onKey(key, label, act, section)   act(event) is called when the key is pressed outside fields and dialogs, while
+                            that section is shown (none: any); the label is a key of the labels, for the list behind `?`
 */
 const Page = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const sections = new Map();
   const routes = new Map();
   const drawn = new Set();
-  const page = { data: null };
+  const page = { data: null, keys: [] };
 
   page.t = (key, values = {}) => {
-    const text = page.data.labels[key] ?? key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+    const text = Object.hasOwn(page.data.labels, key) ? page.data.labels[key] : key;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
   };
 
+  const set = (node, name, value) => {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value); // a function: a text throws
+    else if (name === "href" && !/^(#|https:\/\/)/.test(value)) throw new TypeError(`no link of this page: ${value}`);
+    else if (name === "class") node.setAttribute("class", value);
+    else if (name === "style") Object.assign(node.style, value); // properties, which the policy allows
+    else if (name in node && typeof value === "boolean") node[name] = value;
+    else node.setAttribute(name, value === true ? "" : String(value));
+  };
   const fill = (node, attributes, children) => {
     for (const [name, value] of Object.entries(attributes ?? {})) {
-      if (value === null || value === undefined || value === false) continue;
-      if (name.startsWith("on") && typeof value === "function") node.addEventListener(name.slice(2), value);
-      else if (name === "class") node.setAttribute("class", value);
-      else if (name === "style") Object.assign(node.style, value); // properties, which the policy allows
-      else if (name in node && typeof value === "boolean") node[name] = value;
-      else node.setAttribute(name, value === true ? "" : String(value));
+      if (value !== null && value !== undefined && value !== false) set(node, name, value);
     }
     for (const child of children.flat(Infinity)) {
       if (child === null || child === undefined) continue;
@@ -42,13 +47,22 @@ const Page = (() => {
   page.svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
   page.clear = (node) => { node.replaceChildren(); return node; };
 
-  page.number = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
+  /* A number as Python prints it: of two that are as near, the one with an even last digit (10.125 is 10.12). */
+  page.number = (value, digits = 2) => {
+    if (value === null || value === undefined) return "–";
+    const exact = value.toFixed(60);
+    const end = exact.length - 60 + digits;
+    const isEven = "02468".includes(exact[digits ? end - 1 : end - 2]);
+    return isEven && /^50*$/.test(exact.slice(end)) ? exact.slice(0, digits ? end : end - 1) : value.toFixed(digits);
+  };
   page.count = (value) => value.toLocaleString("en-US");
 
   page.section = (name, draw) => sections.set(name, draw);
   page.onRoute = (name, show) => routes.set(name, show);
+  page.onKey = (key, label, act, section = null) => page.keys.push({ key, label, act, section });
   page.go = (route) => { location.hash = `#${route}`; };
   page.names = () => [...document.querySelectorAll("main > section")].map((each) => each.id);
+  page.shown = () => document.querySelector("main > section:not([hidden])")?.id;
 
   /* "samples?task=trec" → ["samples", "", {task: "trec"}]; "sample/0/a%2Fb" → ["sample", "0/a%2Fb", {}] */
   const parse = (hash) => {
@@ -58,30 +72,49 @@ const Page = (() => {
     return [head, slash < 0 ? "" : path.slice(slash + 1), Object.fromEntries(new URLSearchParams(query))];
   };
 
+  /* Draws a section unless that was done, or there is nothing yet to draw it from. */
+  page.draw = (name) => {
+    if (page.data === null || drawn.has(name) || !sections.has(name)) return;
+    drawn.add(name);
+    try {
+      sections.get(name)(document.getElementById(name), page.data);
+    } catch (error) {
+      page.problem("section");
+      throw error;
+    }
+  };
+
   page.show = (name) => {
     for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
     for (const link of document.querySelectorAll("#sections a")) {
-      if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
+      const isCurrent = link.getAttribute("href") === `#${name}`;
+      if (isCurrent) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
+      if (isCurrent) link.parentElement.scrollLeft = link.offsetLeft - 60; // where the bar is wider than the screen
     }
-    if (!drawn.has(name) && sections.has(name)) {
-      drawn.add(name);
-      sections.get(name)(document.getElementById(name), page.data);
-    }
+    page.draw(name);
   };
 
+  /* Shows what the URL's fragment asks for; the first section where it asks for nothing that there is. */
   page.follow = () => {
     const names = page.names();
     const [head, rest, parameters] = parse(location.hash);
-    const route = routes.get(head);
-    if (!route && !names.includes(head)) return page.show(names[0]);
-    if (names.includes(head)) page.show(head);
-    return route?.(rest, parameters);
+    const route = page.data === null ? undefined : routes.get(head);
+    const section = names.find((name) => name === head || name === `${head}s`); // "sample/…" is shown in `samples`
+    if (!section) return page.show(names[0]);
+    if (section === head || !route) page.show(section);
+    try {
+      return route?.(rest, parameters);
+    } catch (error) {
+      if (!(error instanceof URIError)) throw error;
+      return page.show(names[0]); // a link that was cut in the middle of an escape
+    }
   };
 
-  page.problem = (text) => {
+  /* Says what is wrong: one of the texts that stand in the HTML, and what else is known of it. */
+  page.problem = (kind, detail = "") => {
     const place = document.getElementById("problem");
-    place.textContent = text;
+    place.textContent = place.dataset[kind] + (detail ? ` (${detail})` : "");
     place.hidden = false;
   };
   return page;

@@ -1,18 +1,26 @@
 "use strict";
 /* Unpacks the data, then shows what the URL's fragment asks for. */
 (async () => {
+  const WAIT = 300; // milliseconds after which a reader is told what takes so long
+  Page.isStarted = true;
+  if (typeof DecompressionStream === "undefined") return Page.problem("old");
   const unpack = async () => {
-    const packed = Uint8Array.from(atob(document.getElementById("data").textContent), (sign) => sign.charCodeAt(0));
+    const text = atob(document.getElementById("data").textContent);
+    const packed = new Uint8Array(text.length);
+    for (let index = 0; index < text.length; index += 1) packed[index] = text.charCodeAt(index);
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return JSON.parse(await new Response(stream).text());
   };
+  const waiting = document.getElementById("waiting");
+  const timer = setTimeout(() => { waiting.hidden = false; }, WAIT);
   try {
     Page.data = await unpack();
   } catch (error) {
-    Page.problem(`This page is damaged, or the browser is too old for it (${error.message}).`);
-    return;
+    return Page.problem("damaged", error.message);
+  } finally {
+    clearTimeout(timer);
+    waiting.hidden = true;
   }
+  Page.begin();
   document.documentElement.classList.add("ready");
-  window.addEventListener("hashchange", Page.follow);
-  Page.follow();
 })();
