@@ -1,6 +1,6 @@
 """What a page of runs costs to write: seconds of each stage, most memory, and the size of the file.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python tests/performance/bench_page.py [FOLDER…] [--samples 5000,20000] [--prose FILE]
+    OMP_NUM_THREADS=1 taskset -c 0 python tests/performance/bench_page.py [FOLDER…] [--samples 5000] [--prose FILE]
 
 Without folders, runs of a needle grid are made first, with a model that answers at once: prompts of 1,024 tokens, of
 which records keep 300 characters at both ends, and 400 characters for every answer. Haystacks are made of few words and
