@@ -126,6 +126,7 @@ def _run(run: PageRun) -> dict[str, Any]:
         "title": run.spec.title,
         "protocol": scores.protocol,
         "tasks": list(scores.tasks),
+        "groups": {name: [task for task in run.spec.members(name) if task in scores.tasks] for name in run.spec.groups},
         "metrics": {task: score.metric for task, score in scores.tasks.items()},
     }
 

@@ -97,10 +97,16 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     return (index) => ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
   };
 
+  const tokensSent = (run) => column(run, "after") ?? column(run, "before");
+
   const place = (name) => (run, wanted) => {
     const values = column(run, name);
     if (name !== "task" && range(wanted)) return within(values, wanted);
-    if (name === "task") return (index) => Page.data.runs[run].tasks[values[index]] === wanted;
+    if (name === "task") {
+      const { tasks, groups } = Page.data.runs[run];
+      const members = new Set(tasks.includes(wanted) ? [wanted] : groups?.[wanted] ?? [wanted]);
+      return (index) => members.has(tasks[values[index]]);
+    }
     return (index) => isValue(values?.[index], wanted);
   };
 
@@ -127,7 +133,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   const TESTS = {
     ...Object.fromEntries(PLACES.map((name) => [name, place(name)])),
-    tokens: (run, text) => within(column(run, "before"), text),
+    tokens: (run, text) => within(tokensSent(run), text),
     least: score((value, bound) => value >= bound - 1e-9),
     most: score((value, bound) => value <= bound + 1e-9),
     below: score((value, bound) => value < bound - 1e-9),
@@ -198,7 +204,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
         found.ranges[name] = ends(column(run, name));
       } else found.places[name] = name === "task" ? values.map((value) => Page.data.runs[run].tasks[value]) : values;
     }
-    if (ends(column(run, "before"))) found.ranges.tokens = ends(column(run, "before"));
+    if (ends(tokensSent(run))) found.ranges.tokens = ends(tokensSent(run));
     const scores = column(run, "score") ?? [];
     if (ends(scores)) {
       const isWrong = (score) => score !== null && score < 50 - 1e-9;

@@ -30,7 +30,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   const samplesOf = (grid, column, row) => {
     const facts = { length: grid.lengths[column], depth: row === null ? null : grid.depths[row] };
     const query = new URLSearchParams({ run: grid.run });
-    if (grid.task) query.set("task", grid.task);
+    if (grid.of) query.set("task", grid.of);
     for (const name of grid.by) if (facts[name] !== null) query.set(name, place(facts[name]));
     if (grid.language) query.set("language", grid.language);
     return `samples?${query}`;
@@ -284,7 +284,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
       grids.some((grid) => grid.n.some((count) => !count)) && Page.t("heatmaps_key_empty"),
       windows.length && Page.t("heatmaps_key_window", { window: windows.join(", ") }),
       gap > 5 && Page.t("heatmaps_key_gap", { gap: Page.number(gap, 0) }),
-      grids.some((grid) => !grid.task) && Page.t("heatmaps_key_group"),
+      grids.some((grid) => !grid.by.includes("depth")) && Page.t("heatmaps_key_depths"),
     ].filter(Boolean);
     return Page.element("p", { class: "note" }, notes.join(" · "));
   };

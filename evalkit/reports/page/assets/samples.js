@@ -272,7 +272,8 @@ it shows follows from the query of its route, so that links, back and forward le
   /* What was asked of one run is asked of the other as far as it has it. */
   const changeRun = (run) => {
     const kept = { ...view.parameters, run: String(run), flipped: "" };
-    if (kept.task && !Page.data.runs[run].tasks.includes(kept.task)) kept.task = "";
+    const { tasks, groups } = Page.data.runs[run];
+    if (kept.task && !tasks.includes(kept.task) && !Object.hasOwn(groups, kept.task)) kept.task = "";
     Page.go(listRoute(kept));
   };
 
