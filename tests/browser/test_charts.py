@@ -146,7 +146,7 @@ def test_a_cell_of_a_group_lists_the_samples_of_its_tasks(open_page: OpenPage) -
     for name in ("english", "single"):
         page = open_page(content, f"heatmaps?grid=needlebench-4k%2F{name}", viewport={"width": 1200, "height": 900})
         grid = next(each for each in grids if each["name"] == name)
-        cell = page.locator("#heatmaps .cell[tabindex='0']").first
+        cell = page.locator("#heatmaps .grid-cell[tabindex='0']").first
         cell.focus()
         page.keyboard.press("Enter")
         assert grid["n"][0] == len(listed(page))
@@ -155,7 +155,7 @@ def test_a_cell_of_a_group_lists_the_samples_of_its_tasks(open_page: OpenPage) -
 def test_keys_move_over_the_cells_and_enter_lists_their_samples(open_page: OpenPage, grids: Content) -> None:
     """Each cell that the focus comes to is named, the means of columns too; Tab leaves the grid."""
     page = open_page(grids, "heatmaps", viewport={"width": 1200, "height": 900})
-    page.locator("#heatmaps .heatmap .cell[tabindex='0']").first.focus()
+    page.locator("#heatmaps .heatmap .grid-cell[tabindex='0']").first.focus()
 
     names = []
     for key in (
@@ -336,7 +336,7 @@ def test_a_sweep_shows_its_specs(open_page: OpenPage, tmp_path: Path) -> None:
     charts = page.locator("#sweep .curves figure")
     assert 4 == charts.count()
     assert ["none", "dynamic:2", "dynamic:4", "dynamic:8"] == charts.nth(1).locator(
-        ".legend .run-box"
+        ".series-legend .run-box"
     ).all_text_contents()
     assert ["none", "dynamic:4"] == page.locator("#sweep .heat figcaption b").all_text_contents()
     point = charts.nth(1).locator("a.point[aria-label^='dynamic:4 · 1,984']")

@@ -159,7 +159,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   is read out wherever it goes.
   */
   const listen = (svg, grid, shape) => {
-    const model = Page.svg("rect", { class: "cell", role: "gridcell", tabindex: -1 });
+    const model = Page.svg("rect", { class: "grid-cell", role: "gridcell", tabindex: -1 });
     const cursors = [model, model.cloneNode()];
     const hovered = Page.svg("rect", { class: "hovered", visibility: "hidden" });
     let current = { column: 0, row: 0 }, turn = 0;
@@ -245,7 +245,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
     const most = Math.max(1, Math.floor((room + BETWEEN) / (LEAST_PANEL + BETWEEN)));
     const across = Math.ceil(grids.length / Math.ceil(grids.length / most)); // four are two and two, not three and one
     const width = Math.min(680, Math.floor((room - (across - 1) * BETWEEN) / across));
-    return Page.element("div", { class: "panels" }, grids.map((grid) => {
+    return Page.element("div", { class: "heat-panels" }, grids.map((grid) => {
       const title = titleOf(grid);
       return Page.element("figure", { class: "heat", style: { width: `${width}px` } }, caption(grid, title), drawGrid(grid, palette, width, title));
     }));
