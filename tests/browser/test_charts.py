@@ -59,6 +59,7 @@ def asked(page: Page) -> dict[str, str]:
 
 def listed(page: Page) -> list[str]:
     """The ids of the samples in the list that is shown, which says how many there are."""
+    until(page, "Page.shown() === 'samples'")
     ids: list[str] = page.evaluate(
         """() => {
           const parameters = Object.fromEntries(new URLSearchParams(location.hash.split("?")[1]));
@@ -66,7 +67,6 @@ def listed(page: Page) -> list[str]:
           return Page.selected(run, parameters).map((index) => Page.sample(run, index).id);
         }"""
     )
-    assert page.locator("#samples").is_visible()
     assert f"{len(ids)} of " in page.locator("#samples").inner_text()
     return ids
 
@@ -344,6 +344,10 @@ def test_a_sweep_shows_its_specs(open_page: OpenPage, tmp_path: Path) -> None:
     assert 0 == charts.nth(1).locator("a.point[aria-label^='dynamic:2']").count()
     point.click()
     assert {"run": "1", "length": "1984"} == asked(page)
+    page.evaluate("location.hash = '#heatmaps'")
+    page.wait_for_selector("#heatmaps .colour-bar")
+    names = page.locator("linearGradient").evaluate_all("all => all.map(each => each.id)")
+    assert 2 == len(names) == len({*names})
 
 
 def test_names_of_runs_and_grids_are_text(open_page: OpenPage) -> None:

@@ -258,8 +258,9 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   };
   Page.paletteNamed = (name) => (Object.hasOwn(Page.data.palettes, name ?? "") ? name : "published");
 
+  let bars = 0;
   Page.colourBar = (palette) => {
-    const width = 260, id = `bar-${palette}`;
+    const width = 260, id = `colour-bar-${bars += 1}`; // a bar of a hidden section would hide all of its name
     const stops = Array.from({ length: 33 }, (_, index) =>
       Page.svg("stop", { offset: index / 32, "stop-color": Page.scale.colour(palette, (100 * index) / 32) }));
     const ticks = [0, 20, 40, 60, 80, 100].map((score) =>
