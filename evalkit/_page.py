@@ -155,6 +155,7 @@ def check_page_place(path: Path) -> None:
 
 def refuse_other(path: Path) -> None:
     """Raise `UserError` where something stands that is no page of evalkit's."""
+    path = user_path(path)
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file for the page")
     if path.exists() and not is_page(path):

@@ -31,7 +31,7 @@ def report(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Run folders and folders of `evalkit score --out`; with --published also benchmarks.",
         ),
     ] = None,

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.reports.page import Content, PageRun, Part
-from evalkit.scores import BenchmarkScores, TaskScore
+from evalkit.scores import BenchmarkScores, GroupScore, TaskScore
 from evalkit.tasks import load_spec
 
-TASKS = ("single", "multi")
+TASKS = ("single", "multi", "other")
+GROUPS = {"both": ["single", "multi"]}
 FLAGS = {"cut": 1, "lost": 2, "failed": 4, "starved": 8, "limit": 16, "fragile": 32, "refused": 64, "doubtful": 128}
 WORDS = ("river", "Prague", "number", "会议", "Straße", "old", "town", "magic")
 
@@ -73,7 +74,8 @@ def _row(index: int, rng: random.Random) -> dict[str, Any]:
 
 def _run(name: str) -> PageRun:
     tasks = {task: TaskScore.model_construct(metric="accuracy") for task in TASKS}
+    groups = {name: GroupScore.model_construct(tasks=members) for name, members in GROUPS.items()}
     scores = BenchmarkScores.model_construct(
-        benchmark="made", protocol="official", model="toy", model_title="", tasks=tasks
+        benchmark="made", protocol="official", model="toy", model_title="", tasks=tasks, groups=groups
     )
     return PageRun(name, Path("runs") / name, scores, load_spec("needle"), None, None, [])

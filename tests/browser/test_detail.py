@@ -35,17 +35,17 @@ def texts(page: Page, block: str) -> list[str]:
 
 def test_a_link_opens_its_sample(open_page: OpenPage, one_run: Content) -> None:
     """Id, score, answer and gold answer are those of the sample that the fragment names."""
-    page = open_page(one_run, f"sample/0/{quote('made/multi/123', safe='')}")
+    page = open_page(one_run, f"sample/0/{quote('made/multi/124', safe='')}")
 
-    assert "made/multi/123" == heading(page)
-    assert [COLUMNS["targets"][123][0]] == texts(page, "gold")
-    assert COLUMNS["answer"][123] == texts(page, "answer")[0]
-    assert f"{COLUMNS['score'][123]:.2f}" == page.locator(".metric.main .number").text_content()
-    assert [COLUMNS["head"][123], COLUMNS["tail"][123]] == texts(page, "prompt")
+    assert "made/multi/124" == heading(page)
+    assert [COLUMNS["targets"][124][0]] == texts(page, "gold")
+    assert COLUMNS["answer"][124] == texts(page, "answer")[0]
+    assert f"{COLUMNS['score'][124]:.2f}" == page.locator(".metric.main .number").text_content()
+    assert [COLUMNS["head"][124], COLUMNS["tail"][124]] == texts(page, "prompt")
 
 
 @pytest.mark.parametrize(
-    "rest", ["0/made%2Fsingle%2F9999", "0/made%2Fsingle%2F0/3", "8/made%2Fsingle%2F0", "0", "0/%E0%A4%A"]
+    "rest", ["0/made%2Fsingle%2F9998", "0/made%2Fsingle%2F0/3", "8/made%2Fsingle%2F0", "0", "0/%E0%A4%A"]
 )
 def test_a_link_to_no_sample_says_so(open_page: OpenPage, one_run: Content, rest: str) -> None:
     """An id, a draw or a run that the page does not have, and a link that was cut."""
@@ -184,14 +184,14 @@ def test_what_was_cut_is_drawn_and_said(open_page: OpenPage) -> None:
     assert "Kept: 0–1,000, 7,000–8,000." in words
     assert "Needle 1 began at token 800 (10.0% of the prompt), which was kept." in words
     assert "Needle 2 began at token 4,000 (50.0% of the prompt), which was left out." in words
-    assert ["cut", "evidence lost"] == page.locator(".why .flag").all_text_contents()
+    assert ["cut", "evidence lost"] == page.locator(".reasons .flag").all_text_contents()
 
 
 def test_every_flag_is_explained(open_page: OpenPage) -> None:
     """One sentence each, in English and in Chinese words of their own."""
     page = open_page(content_of_samples({"run": one_sample(flags=sum(FLAGS.values()))}), FIRST)
 
-    told = page.locator(".why li").all_text_contents()
+    told = page.locator(".reasons li").all_text_contents()
     assert len(FLAGS) == len(set(told))
     assert all(line.endswith(".") and "samples_" not in line and len(line) > 30 for line in told)
 
@@ -203,7 +203,7 @@ def test_the_command_is_quoted_and_copied_without_a_clipboard(open_page: OpenPag
     assert ["evalkit", "show", "runs/it's a run", "made/single/0", "--full"] == shlex.split(command)
 
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.locator(".block.whole .copy").click()
+    page.locator(".block.whole .copy-text").click()
     assert command == page.evaluate("window.getSelection().toString()")
     page.get_by_role("button", name="Copy link").click()
     assert page.url == page.evaluate("window.getSelection().toString()")
@@ -215,7 +215,7 @@ def test_other_runs_and_draws_of_the_sample_are_linked(open_page: OpenPage) -> N
     page = open_page(content_of_samples({"one": left, "two": one_sample(score=12.5)}, [{"left": 0, "right": 1}]), FIRST)
 
     assert ["two 12.50", "draw 1 25.00"] == page.locator(".others li").all_text_contents()
-    assert "two has another score: 12.50." in (page.locator(".why").text_content() or "")
+    assert "two has another score: 12.50." in (page.locator(".reasons").text_content() or "")
     page.get_by_role("link", name="draw 1").click()
     page.wait_for_function("() => document.getElementById('sample-heading').textContent.includes('draw 1')")
     assert ["b"] == texts(page, "answer")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
-from evalkit.reports.page import Content
+from evalkit.reports.page import Content, content_of, read_runs
 from tests.browser.conftest import OpenPage
+from tests.browser.made import plain_answers, score_folder
 from tests.browser.made_samples import FLAGS, TASKS, Columns, columns_of, content_of_samples, one_sample
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def is_flipped(row: dict[str, Any]) -> bool:
 
 FILTERS: list[tuple[dict[str, str], Callable[[dict[str, Any]], object]]] = [
     ({"task": "multi"}, lambda row: row["task"] == 1),
+    ({"task": "both"}, lambda row: row["task"] in (0, 1)),
     ({"length": "2000"}, lambda row: row["length"] == 2000),
     ({"length": "1500-4000"}, lambda row: is_within(row["length"], 1500, 4000)),
     ({"depth": "33.3333"}, lambda row: round(row["depth"], 4) == 33.3333),
@@ -172,21 +175,14 @@ def test_headings_sort_and_samples_without_a_score_come_last(open_page: OpenPage
     heading.click()
     assert [id_of(row) for row in rows(LEFT)] == ids_listed(page)
     page.locator("[data-sort=id]").click()
-    assert [
-        "made/multi/1",
-        "made/multi/3",
-        "made/multi/5",
-        "made/multi/7",
-        "made/multi/9",
-        "made/multi/11",
-    ] == ids_listed(page)[:6]
+    assert [f"made/multi/{number}" for number in (1, 4, 7, 10, 13)] == ids_listed(page)[:5]
 
 
 def test_rows_say_what_the_sample_is(open_page: OpenPage, two_runs: Content) -> None:
     """Score with two decimals, place, flags, answer and gold answer of the same sample."""
     page = open_page(two_runs, "samples")
     for row in list(rows(LEFT))[:8]:
-        cell = page.locator(f".row:has(a[title='{id_of(row)}']) .cell")
+        cell = page.locator(f".row:has(a[title='{id_of(row)}']) .sample-cell")
         names = cell.evaluate_all("cells => cells.map(cell => cell.classList[1])")
         told = dict(zip(names, cell.all_text_contents(), strict=True))
 
@@ -226,7 +222,7 @@ def test_only_filters_that_tell_samples_apart_are_shown(open_page: OpenPage) -> 
 
     labels = page.locator(".filters .field > span:first-child").all_text_contents()
     assert ["Length", "Depth"] == labels
-    assert 0 == page.locator(".chip").count()
+    assert 0 == page.locator(".toggle").count()
 
 
 @pytest.mark.parametrize(
@@ -265,3 +261,17 @@ def test_a_narrow_screen_scrolls_down_only(open_page: OpenPage, two_runs: Conten
     page.locator(".row a").first.click()
     page.wait_for_selector("#sample-heading")
     assert page.evaluate(width)
+
+
+def test_what_curves_and_pairs_link_to_is_what_they_count(open_page: OpenPage, tmp_path: Path) -> None:
+    """As many samples are listed as a point of a curve, of a task or of a group, and the flips of a pair are of."""
+    folders = [score_folder(tmp_path / f"run-{side}", plain_answers(side)) for side in (0, 1)]
+    page = open_page(content_of(read_runs(folders)), "samples")
+
+    counts = page.evaluate("""() => Page.data.curves.flatMap((curve) => curve.points.map(
+        (point) => [curve.task, point.n, Page.selected(curve.run, point.filter).length]))""")
+    assert {"hotpotqa", "2wikimqa"} <= {task for task, _, _ in counts}
+    assert [n for _, n, _ in counts] == [listed for _, _, listed in counts]
+    listed = page.evaluate("() => Page.selected(1, { flipped: '0' }).length")
+    told = page.evaluate("() => Object.values(Page.data.pairs[0].tasks).map(({ wins, losses }) => wins + losses)")
+    assert 0 < listed == sum(told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,33 @@ def test_the_demo_leaves_figures_and_tells_where(shown: Any, bare: Path) -> None
     assert ["results/demo/none/figures/single.png", "results/demo/rope.png"] == figures
     assert (0, True) == (shown.code, all((bare / path).is_file() for path in figures))
     assert "Prompt length (the model's tokens)" in (bare / "results/demo/rope.svg").read_text(encoding="utf-8")
+
+
+def test_the_demo_ends_with_a_page_of_its_runs(shown: Any, evalkit: Command, bare: Path) -> None:
+    """Where it is stands in the last line; the same page comes of all that the demo left."""
+    folder = bare / "results" / "demo"
+    assert re.search(r"page: results/demo/report\.html \(\d.*, 20 samples\)$", shown.err.splitlines()[-1])
+
+    left = sorted(path.relative_to(bare) for path in folder.iterdir())
+    done = evalkit("report", *left, "--out", "results/demo.html")
+
+    assert 0 == done.code
+    assert "passed over, no runs: report.html, rope.png, rope.svg" in done.err.splitlines()[0]
+    names = [
+        re.findall(rb'<a href="#(\w+)">', path.read_bytes())
+        for path in (folder / "report.html", bare / "results/demo.html")
+    ]
+    assert names[0] == names[1] != []
+
+
+def test_a_page_of_the_users_is_kept(demo: Command, bare: Path) -> None:
+    """Said before anything is run."""
+    (bare / "mine" / "none").mkdir(parents=True)
+    (bare / "mine" / "none" / "run.json").write_text("{}")
+    (bare / "mine" / "report.html").write_text("mine")
+
+    assert "mine/report.html: is no page that evalkit wrote" in demo("--out", "mine").complaint
+    assert "mine" == (bare / "mine" / "report.html").read_text()
 
 
 def test_the_table_has_every_setting_and_length(shown: Any) -> None:

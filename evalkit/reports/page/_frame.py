@@ -45,7 +45,9 @@ SCRIPTS = (
     "sweep.js",
     "texts.js",  # texts of others as nodes
     "filters.js",  # what a query of samples asks for
+    "controls.js",  # the fields of those queries
     "samples.js",
+    "prompt.js",  # what was sent of a sample's prompt
     "detail.js",
     "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",
@@ -126,7 +128,9 @@ def _run(run: PageRun) -> dict[str, Any]:
         "title": run.spec.title,
         "protocol": scores.protocol,
         "tasks": list(scores.tasks),
-        "groups": {name: [task for task in run.spec.members(name) if task in scores.tasks] for name in run.spec.groups},
+        "groups": {
+            name: [task for task in group.tasks if task in scores.tasks] for name, group in scores.groups.items()
+        },
         "metrics": {task: score.metric for task, score in scores.tasks.items()},
     }
 

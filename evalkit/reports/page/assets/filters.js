@@ -11,11 +11,21 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   Page.identity(run, index)         id and draw of a sample
 */
 (() => {
-  const PLACES = ["task", "length", "depth", "language", "needles"];
+  const PLACES = ["length", "depth", "language", "needles"];
   const CLOSE = 1e-5; // share of a place by which two are the same: links round them to six digits
   const MANY = 40;
   Page.FILTERS = [
-    "run", ...PLACES, "tokens", "least", "most", "below", ...Object.keys(Page.FLAGS), "flipped", "q", "sort",
+    "run",
+    "task",
+    ...PLACES,
+    "tokens",
+    "least",
+    "most",
+    "below",
+    ...Object.keys(Page.FLAGS),
+    "flipped",
+    "q",
+    "sort",
   ];
 
   Page.query = (parameters) => {
@@ -83,7 +93,9 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   /* Tests: each takes the value of its parameter and gives index → boolean */
 
   const isValue = (value, wanted) =>
-    value !== null && value !== undefined && (String(value) === wanted || Math.abs(value - Number(wanted)) <= CLOSE * Math.abs(value));
+    value !== null &&
+    value !== undefined &&
+    (String(value) === wanted || Math.abs(value - Number(wanted)) <= CLOSE * Math.abs(value));
 
   /* "4000-8000", "4000-" and "-8000", both ends included; null for all else. */
   const range = (text) => {
@@ -94,20 +106,28 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   const within = (values, text) => {
     const ends = range(text);
-    return (index) => ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
+    return (index) =>
+      ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
+  };
+
+  /* The tasks that a name stands for: a task's own, or a group's. */
+  const tasksOf = (run, name) => {
+    const { tasks, groups } = Page.data.runs[run];
+    return tasks.includes(name) || !Object.hasOwn(groups, name) ? [name] : groups[name];
+  };
+
+  const inTask = (run, wanted) => {
+    const { tasks } = Page.data.runs[run];
+    const places = new Set(tasksOf(run, wanted).map((task) => tasks.indexOf(task)));
+    const values = column(run, "task");
+    return (index) => places.has(values[index]);
   };
 
   const tokensSent = (run) => column(run, "after") ?? column(run, "before");
 
   const place = (name) => (run, wanted) => {
     const values = column(run, name);
-    if (name !== "task" && range(wanted)) return within(values, wanted);
-    if (name === "task") {
-      const { tasks, groups } = Page.data.runs[run];
-      const members = new Set(tasks.includes(wanted) ? [wanted] : groups?.[wanted] ?? [wanted]);
-      return (index) => members.has(tasks[values[index]]);
-    }
-    return (index) => isValue(values?.[index], wanted);
+    return range(wanted) ? within(values, wanted) : (index) => isValue(values?.[index], wanted);
   };
 
   const score = (holds) => (run, text) => {
@@ -132,6 +152,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   };
 
   const TESTS = {
+    task: inTask,
     ...Object.fromEntries(PLACES.map((name) => [name, place(name)])),
     tokens: (run, text) => within(tokensSent(run), text),
     least: score((value, bound) => value >= bound - 1e-9),
@@ -153,7 +174,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     answer: (run, index) => start(column(run, "answer")?.[index]),
     gold: (run, index) => start(column(run, "targets")?.[index]?.[0]),
   };
-  const start = (text) => (text === null || text === undefined ? null : Page.plain(text).slice(0, 100).trim().toLowerCase());
+  const start = (text) =>
+    text === null || text === undefined ? null : Page.plain(text).slice(0, 100).trim().toLowerCase();
 
   const sorted = (run, indices, order) => {
     const isDown = order.startsWith("-");
@@ -182,43 +204,66 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   /* What a run's samples differ in */
 
   const distinct = (values) => [...new Set(values ?? [])].filter((value) => value !== null && value !== undefined);
-  const ascending = (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : one < other ? -1 : 1);
+  const ascending = (one, other) =>
+    typeof one === "number" && typeof other === "number" ? one - other : one < other ? -1 : 1;
 
   const ends = (values) => {
     const known = (values ?? []).filter((value) => value !== null);
-    const found = known.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+    const found = known.reduce(
+      ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+      [Infinity, -Infinity],
+    );
     return found[0] < found[1] ? found : null;
   };
 
   const splits = (values, holds) => (values ?? []).some(holds) && !(values ?? []).every(holds);
 
-  Page.facets = (run) => {
-    const found = { places: {}, ranges: {}, flags: [], flips: [], score: null };
-    const count = Page.sampleCount(run);
-    if (count < 2) return found;
+  const placesOf = (run) => {
+    const found = { places: {}, ranges: {} };
     for (const name of PLACES) {
       const values = distinct(column(run, name)).sort(ascending);
-      const isSplit = values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
+      const isSplit =
+        values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
       if (!isSplit) continue;
-      if (values.length > MANY && name !== "task" && values.every((value) => typeof value === "number")) {
-        found.ranges[name] = ends(column(run, name));
-      } else found.places[name] = name === "task" ? values.map((value) => Page.data.runs[run].tasks[value]) : values;
+      const isRange = values.length > MANY && values.every((value) => typeof value === "number");
+      if (isRange) found.ranges[name] = ends(column(run, name));
+      else found.places[name] = values;
     }
     if (ends(tokensSent(run))) found.ranges.tokens = ends(tokensSent(run));
-    const scores = column(run, "score") ?? [];
-    if (ends(scores)) {
-      const isWrong = (score) => score !== null && score < 50 - 1e-9;
-      const isRight = (score) => score !== null && score >= 100 - 1e-9;
-      found.score = { isWrongSplit: splits(scores, isWrong), isRightSplit: splits(scores, isRight) };
-    }
-    for (const [name, bit] of Object.entries(Page.FLAGS)) {
-      const with_ = (column(run, "flags") ?? []).filter((value) => value & bit).length;
-      if (with_ > 0 && with_ < count) found.flags.push({ name, count: with_ });
-    }
-    found.flips = Page.pairsOf(run).filter(({ pair }) => {
-      const { size } = Page.flippedWith(run, pair);
-      return size > 0 && size < count;
-    });
     return found;
+  };
+
+  const tasksIn = (run) => {
+    const about = Page.data.runs[run];
+    const tasks = distinct(column(run, "task")).map((place) => about.tasks[place]);
+    const count = (group) => tasks.filter((task) => about.groups[group].includes(task)).length;
+    const groups = Object.keys(about.groups).filter(
+      (group) => !about.tasks.includes(group) && count(group) > 1 && count(group) < tasks.length,
+    );
+    return tasks.length > 1 ? { tasks, groups } : { tasks: [], groups: [] };
+  };
+
+  const scoresOf = (run) => {
+    const scores = column(run, "score") ?? [];
+    if (!ends(scores)) return null;
+    const isWrong = (score) => score !== null && score < 50 - 1e-9;
+    const isRight = (score) => score !== null && score >= 100 - 1e-9;
+    return { isWrongSplit: splits(scores, isWrong), isRightSplit: splits(scores, isRight) };
+  };
+
+  Page.facets = (run) => {
+    const count = Page.sampleCount(run);
+    const isSome = (part) => part > 0 && part < count;
+    const flags = Object.entries(Page.FLAGS).map(([name, bit]) => ({
+      name,
+      count: (column(run, "flags") ?? []).filter((value) => value & bit).length,
+    }));
+    return {
+      ...tasksIn(run),
+      ...placesOf(run),
+      flags: flags.filter((flag) => isSome(flag.count)),
+      flips: Page.pairsOf(run).filter(({ pair }) => isSome(Page.flippedWith(run, pair).size)),
+      score: scoresOf(run),
+    };
   };
 })();

@@ -17,15 +17,21 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   const MARKS = 200;
   /* Controls, format characters that change the order or the breaking of others, fillers, lone surrogates. Joiners are
      left alone: emoji and many scripts are written with them. */
-  const HIDDEN =
-    /([\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u061C\u115F\u1160\u180E\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF9-\uFFFB]|\r(?!\n)|[\u{E0000}-\u{E007F}]|\p{Cs})\1*/gu;
+  const HIDDEN = new RegExp(
+    "([\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u115F\\u1160\\u180E\\u200B" +
+      "\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uFEFF\\uFFA0\\uFFF9-\\uFFFB\\u{E0000}-\\u{E007F}\\p{Cs}]|\\r(?!\\n))\\1*",
+    "gu",
+  );
   const TIGHT = /[\p{Script=Latin}\p{N}]/u;
 
   const codePoint = (sign) => `U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
   const box = (sign, count) =>
-    Page.element("span", { class: "sign", title: Page.t("samples_sign", { code: codePoint(sign) }) },
-      count > 1 ? `${codePoint(sign)} × ${Page.count(count)}` : codePoint(sign));
+    Page.element(
+      "span",
+      { class: "sign", title: Page.t("samples_sign", { code: codePoint(sign) }) },
+      count > 1 ? `${codePoint(sign)} × ${Page.count(count)}` : codePoint(sign),
+    );
 
   Page.signs = (text) => {
     const nodes = [];
@@ -108,7 +114,7 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   const blocks = (text, ranges) => {
     if (text.length <= PIECE) return pieces(text, ranges, 0, text.length);
     const found = [];
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const line = text.lastIndexOf("\n", at + PIECE);
       const isLine = line > at + PIECE / 2 && at + PIECE < text.length;
       const end = isLine ? line : whole(text, Math.min(text.length, at + PIECE));
@@ -121,7 +127,8 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   /* Characters as Python counts them: code points. */
   Page.textLength = (text) => text.length - (text.match(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g)?.length ?? 0);
 
-  const gap = (characters) => Page.element("span", { class: "gap" }, Page.t("samples_gap", { characters: Page.count(characters) }));
+  const gap = (characters) =>
+    Page.element("span", { class: "gap" }, Page.t("samples_gap", { characters: Page.count(characters) }));
 
   Page.text = (value, { wanted = [], kind = "" } = {}) => {
     const [text, end, length] = Array.isArray(value) ? value : [value, "", Page.textLength(value)];
@@ -138,22 +145,30 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
       return place;
     }
     place.append(...pieces(text, ranges, 0, fold), "…");
-    const more = Page.element("button", {
-      type: "button", class: "more",
-      onclick: () => {
-        Page.clear(place);
-        all();
-        place.tabIndex = -1;
-        place.focus();
-        more.remove();
+    const more = Page.element(
+      "button",
+      {
+        type: "button",
+        class: "more",
+        onclick: () => {
+          Page.clear(place);
+          all();
+          place.tabIndex = -1;
+          place.focus();
+          more.remove();
+        },
       },
-    }, Page.t("samples_show_all", { characters: Page.count(length - left) }));
+      Page.t("samples_show_all", { characters: Page.count(length - left) }),
+    );
     return Page.element("div", { class: "folded" }, place, more);
   };
 
   Page.excerpt = (value, characters = 240) => {
-    const text = Array.isArray(value) ? value[0] : value ?? "";
-    const start = text.slice(0, characters * 2).replace(/\s+/g, " ").trim();
+    const text = Array.isArray(value) ? value[0] : (value ?? "");
+    const start = text
+      .slice(0, characters * 2)
+      .replace(/\s+/g, " ")
+      .trim();
     return Page.signs(start.slice(0, whole(start, Math.min(start.length, characters))));
   };
 
@@ -172,13 +187,14 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
       try {
         await navigator.clipboard.writeText(words);
         told.textContent = Page.t("samples_copied");
-      } catch { // no clipboard, or no leave to use it
+      } catch {
+        // no clipboard, or no leave to use it
         source.hidden = false;
         select(source);
         told.textContent = Page.t("samples_selected");
       }
     };
-    return [Page.element("button", { type: "button", class: "copy", onclick: copy }, label), told];
+    return [Page.element("button", { type: "button", class: "copy-text", onclick: copy }, label), told];
   };
 
   Page.shellQuoted = (words) =>
