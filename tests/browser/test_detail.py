@@ -159,9 +159,9 @@ def test_a_huge_text_is_folded_and_does_not_freeze(open_page: OpenPage, answer: 
 
 def test_a_shortened_text_says_how_much_is_left_out(open_page: OpenPage) -> None:
     """Both ends, and the characters between them that the page does not have."""
-    page = open_page(content_of_samples({"run": one_sample(answer=["the start", "the end", 12345])}), FIRST)
+    page = open_page(content_of_samples({"run": one_sample(answer=["the start 😀", "the end", 12363])}), FIRST)
 
-    assert ["the start… 12,345 characters left out …the end"] == texts(page, "answer")
+    assert ["the start 😀… 12,345 characters left out …the end"] == texts(page, "answer")
 
 
 def test_what_was_cut_is_drawn_and_said(open_page: OpenPage) -> None:
@@ -184,14 +184,14 @@ def test_what_was_cut_is_drawn_and_said(open_page: OpenPage) -> None:
     assert "Kept: 0–1,000, 7,000–8,000." in words
     assert "Needle 1 began at token 800 (10.0% of the prompt), which was kept." in words
     assert "Needle 2 began at token 4,000 (50.0% of the prompt), which was left out." in words
-    assert ["cut", "evidence lost"] == page.locator(".why .flag").all_text_contents()
+    assert ["cut", "evidence lost"] == page.locator(".reasons .flag").all_text_contents()
 
 
 def test_every_flag_is_explained(open_page: OpenPage) -> None:
     """One sentence each, in English and in Chinese words of their own."""
     page = open_page(content_of_samples({"run": one_sample(flags=sum(FLAGS.values()))}), FIRST)
 
-    told = page.locator(".why li").all_text_contents()
+    told = page.locator(".reasons li").all_text_contents()
     assert len(FLAGS) == len(set(told))
     assert all(line.endswith(".") and "samples_" not in line and len(line) > 30 for line in told)
 
@@ -203,7 +203,7 @@ def test_the_command_is_quoted_and_copied_without_a_clipboard(open_page: OpenPag
     assert ["evalkit", "show", "runs/it's a run", "made/single/0", "--full"] == shlex.split(command)
 
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.locator(".block.whole .copy").click()
+    page.locator(".block.whole .copy-text").click()
     assert command == page.evaluate("window.getSelection().toString()")
     page.get_by_role("button", name="Copy link").click()
     assert page.url == page.evaluate("window.getSelection().toString()")
@@ -215,7 +215,7 @@ def test_other_runs_and_draws_of_the_sample_are_linked(open_page: OpenPage) -> N
     page = open_page(content_of_samples({"one": left, "two": one_sample(score=12.5)}, [{"left": 0, "right": 1}]), FIRST)
 
     assert ["two 12.50", "draw 1 25.00"] == page.locator(".others li").all_text_contents()
-    assert "two has another score: 12.50." in (page.locator(".why").text_content() or "")
+    assert "two has another score: 12.50." in (page.locator(".reasons").text_content() or "")
     page.get_by_role("link", name="draw 1").click()
     page.wait_for_function("() => document.getElementById('sample-heading').textContent.includes('draw 1')")
     assert ["b"] == texts(page, "answer")
@@ -224,7 +224,9 @@ def test_other_runs_and_draws_of_the_sample_are_linked(open_page: OpenPage) -> N
 
 def test_reasoning_error_and_what_the_metric_saw_are_shown(open_page: OpenPage) -> None:
     """Reasoning is folded; an empty text that the metric saw is said to be empty; every metric has its score."""
-    sample = one_sample(reasoning="thoughts", seen="", error="it broke", scores={"rougeL": 12.345})
+    sample = one_sample(
+        reasoning="thoughts", seen="", error="it broke", scores={"rougeL": 12.345}, steps=["step one", None], more=3
+    )
     page = open_page(content_of_samples({"run": sample}), FIRST)
 
     assert not page.get_by_text("thoughts", exact=True).is_visible()
@@ -232,4 +234,6 @@ def test_reasoning_error_and_what_the_metric_saw_are_shown(open_page: OpenPage) 
     assert page.get_by_text("thoughts", exact=True).is_visible()
     assert ["it broke"] == texts(page, "error")
     assert "it is empty" in (page.locator(".block.seen").text_content() or "")
+    assert ["Answer of step 1step one", "Answer of step 2no answer"] == page.locator(".step-answer").all_text_contents()
+    assert "and 3 more" in (page.locator(".block.gold").text_content() or "")
     assert ["accuracy50.00", "rougeL12.35"] == page.locator(".metric").all_text_contents()

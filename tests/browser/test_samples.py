@@ -186,7 +186,7 @@ def test_rows_say_what_the_sample_is(open_page: OpenPage, two_runs: Content) -> 
     """Score with two decimals, place, flags, answer and gold answer of the same sample."""
     page = open_page(two_runs, "samples")
     for row in list(rows(LEFT))[:8]:
-        cell = page.locator(f".row:has(a[title='{id_of(row)}']) .cell")
+        cell = page.locator(f".row:has(a[title='{id_of(row)}']) .sample-cell")
         names = cell.evaluate_all("cells => cells.map(cell => cell.classList[1])")
         told = dict(zip(names, cell.all_text_contents(), strict=True))
 
@@ -226,7 +226,7 @@ def test_only_filters_that_tell_samples_apart_are_shown(open_page: OpenPage) -> 
 
     labels = page.locator(".filters .field > span:first-child").all_text_contents()
     assert ["Length", "Depth"] == labels
-    assert 0 == page.locator(".chip").count()
+    assert 0 == page.locator(".toggle").count()
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,9 @@ def test_answers_made_elsewhere_are_shown_from_their_scores(evalkit: Command, ba
 
     done = evalkit("show", "kept", "--wrong")
 
-    assert done.out.splitlines()[:6] == [
-        "longbench/trec/1 · classification 0.00", "  answer:", "    no", "  made elsewhere", "  targets:", "    Food",
+    assert done.out.splitlines()[:8] == [
+        "longbench/trec/1 · classification 0.00", "  answer:", "    no", "  made elsewhere",
+        "  metric saw:", "    (empty)", "  targets:", "    Food",
     ]  # fmt: skip
     assert "unknown sample of kept" in evalkit("show", "kept", "longbench/trec/7").complaint
     assert ["Food"] == json.loads(evalkit("show", "kept", "longbench/trec/0", "--json", "-").out)[0]["answers"]

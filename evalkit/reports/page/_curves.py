@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._length_points import ALL, CurvePoint, PointCurve, cut_curves, length_curves, needle_curves
+from .._length_points import ALL, RANGES, CurvePoint, PointCurve, cut_curves, length_curves, needle_curves
 from ._content import PageRun, Part
 from ._labels import Labels
 from ._lengths import nominal_unit, prompt_unit
@@ -90,7 +90,9 @@ def _point(curve: PointCurve, point: CurvePoint, words: Labels) -> dict[str, Any
 
 
 def _name(curve: PointCurve, point: CurvePoint, words: Labels) -> str:
-    return words[f"curves_cut_{point.name}"] if curve.kind == "cut" else point.name
+    if curve.kind == "cut":
+        return words[f"curves_cut_{point.name}"]
+    return words["curves_over"] if point.name == RANGES[-1] else point.name
 
 
 def _tables(curves: Sequence[_Curve], runs: Sequence[PageRun], words: Labels) -> list[dict[str, Any]]:

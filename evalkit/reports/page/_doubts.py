@@ -202,4 +202,4 @@ def _cut(task: TaskScore) -> int:
 
 def _empty(task: TaskScore) -> int:
     """Empty answers that are not counted as starved already."""
-    return task.empty - (task.lost_to_reasoning or 0)
+    return max(0, task.empty - (task.lost_to_reasoning or 0))

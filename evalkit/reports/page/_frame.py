@@ -45,7 +45,9 @@ SCRIPTS = (
     "sweep.js",
     "texts.js",  # texts of others as nodes
     "filters.js",  # what a query of samples asks for
+    "controls.js",  # the fields of those queries
     "samples.js",
+    "prompt.js",  # what was sent of a sample's prompt
     "detail.js",
     "flips.js",  # which samples two runs share, and whose scores differ
     "words.js",

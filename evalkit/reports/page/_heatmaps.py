@@ -56,7 +56,7 @@ def _palettes() -> dict[str, dict[str, Any]]:
     levels = [(index + 0.5) / SHADES for index in range(SHADES)]
     return {
         name: {
-            "colours": [to_hex(colours(name)(level)) for level in levels],
+            "colours": [to_hex(colour) for colour in colours(name)(levels)],
             "dark": "".join(str(int(is_dark(100 * level, name))) for level in levels),
         }
         for name in PALETTES

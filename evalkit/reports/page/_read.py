@@ -6,6 +6,7 @@ read, a note says so. Folders that keep no answers show their scores as they sta
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -50,29 +51,29 @@ def read_runs(folders: Sequence[Path]) -> list[PageRun]:
 
 
 def _names(places: Sequence[Path]) -> list[str]:
-    """The last part of each path, and as many before it as tell it from the others; a number where none does."""
-    parts = [Path(os.path.abspath(place)).parts for place in places]  # noqa: PTH100  a link keeps its own name
+    """The last part of each path, and as many before it as tell it from the others; one named again gets a number."""
+    paths = [Path(os.path.abspath(place)) for place in places]  # noqa: PTH100  a link keeps its own name
+    different = list(dict.fromkeys(paths))
+    known = dict(zip(different, _told_apart(different), strict=True))
+    names: list[str] = []
+    for path in paths:
+        numbered = (f"{known[path]} ({number})" for number in itertools.count(2))
+        names.append(next(name for name in itertools.chain([known[path]], numbered) if name not in names))
+    return names
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    parts = [path.parts[1:] or path.parts for path in paths]
     lengths = [1] * len(parts)
     while True:
         names = ["/".join(each[-length:]) for each, length in zip(parts, lengths, strict=True)]
         known = Counter(names)
         longer = [
-            length + (known[name] > 1 and length < len(each))
-            for name, each, length in zip(names, parts, lengths, strict=True)
+            min(len(each), length + (known[name] > 1)) for name, each, length in zip(names, parts, lengths, strict=True)
         ]
         if longer == lengths:
-            return _numbered(names)
+            return names
         lengths = longer
-
-
-def _numbered(names: Sequence[str]) -> list[str]:
-    """One folder named twice is two runs of the page."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for name in names:
-        seen[name] += 1
-        numbered.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return numbered
 
 
 def _read(folder: Path, name: str) -> PageRun:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from evalkit.errors import UserError
 from evalkit.files import sha256_of
-from evalkit.runs import LOG, Manifest
+from evalkit.runs import LOG, Manifest, environment
 from evalkit.scores import KeptOutputs, read_outputs_file
 from evalkit.settings import BenchmarkOptions, settings_of
 from evalkit.tasks import BenchmarkSpec
@@ -33,6 +32,8 @@ SWITCHES = ("rope-replaces-native", "rope-stacks-on-native")
 UNTOLD = {"chat": "reproduce_chat", "adapter": "reproduce_adapter"}
 """Overrides of which the label has a name that may be no path."""
 NOT_LIBRARIES = ("engine",)
+SCORING = ("evalkit", "python", "numpy", "rapidfuzz", "jieba")
+"""What scores answers."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _of_outputs(run: PageRun, kept: KeptOutputs | None, words: Labels) -> Recipe
     return Recipe(
         commands=[*commands, _again(run)],
         notes=[words["reproduce_elsewhere"]],
-        versions=[("evalkit", version("evalkit"))],
+        versions=[_scored_by(words)],
         digests=digests,
     )
 
@@ -78,6 +79,12 @@ def _of_outputs(run: PageRun, kept: KeptOutputs | None, words: Labels) -> Recipe
 def _again(run: PageRun) -> str:
     """The command that makes the scores again from the answers that are here."""
     return f"evalkit score {quote(str(run.folder))}"
+
+
+def _scored_by(words: Labels) -> tuple[str, str]:
+    """What made the scores of this page of the answers."""
+    found = environment()
+    return words["reproduce_scored"], ", ".join(f"{name} {found[name]}" for name in SCORING if name in found)
 
 
 def _score_command(kept: KeptOutputs) -> str:
@@ -97,7 +104,7 @@ def _of_run(run: PageRun, manifest: Manifest, words: Labels) -> Recipe:
     return Recipe(
         commands=[" ".join(parts), _again(run)],
         notes=[words[key] for key in [*untold, *_untold(manifest)]],
-        versions=list(_versions(manifest)),
+        versions=[*_versions(manifest), _scored_by(words)],
         digests=list(_digests(run, manifest, words)),
     )
 

@@ -20,8 +20,9 @@ LINES = [f"    return value_{number} + offset" for number in range(8)]
 
 def some_answers(side: int) -> dict[str, list[str]]:
     """Answers of the first or second side: to some questions both are right, to some one is, or half of it."""
-    pool = ["{}", "number of many", "nothing like it", "I think that it is {}."]
-    asked = [pool[(number * (2 * side + 1) + number // 4) % 4].format(gold) for number, gold in enumerate(GOLD)]
+    right, half, wrong = "{}", "I think that it is {}.", "nothing like it"
+    pools = [(right, half, right, wrong, wrong), (right, wrong, wrong, right, half)]
+    asked = [pools[side][number // 3 % 5].format(gold) for number, gold in enumerate(GOLD)]
     code = [line if (number + side) % 3 else "    pass" for number, line in enumerate(LINES)]
     return {"hotpotqa": asked, "lcc": code, "repobench-p": code[::-1]}
 

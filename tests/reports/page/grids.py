@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.reports.page import PageRun
-from evalkit.runs import LedgerRecord, Manifest
-from evalkit.scores import LookedAt, TaskAnswers, measure_benchmark
+from evalkit.runs import LedgerRecord, Manifest, SampleRecord
+from evalkit.scores import Flag, LookedAt, TaskAnswers, measure_benchmark
 from evalkit.tasks import Answer, Sample, load_benchmark
 
 __all__ = ["IsRight", "longbench_run", "needle_run", "needlebench_run", "rows_of"]
@@ -139,15 +139,27 @@ def page_run(
     if window is not None:
         settings = {"benchmark": benchmark, "options": dict(options or {}), "context_length": window}
         manifest = Manifest(identity={"model": name, "protocol": protocol}, settings=settings, environment={})
+    found: dict[str, list[tuple[str, float | None]]] = {}
+    for row in measured.rows:
+        found.setdefault(row.id, []).append((row.metric, row.score))
     samples = [
-        LookedAt(
-            Sample(answer.id, task, answer.document, {}, answer.targets, answer.metadata), (), (),
-            tuple((row.metric, row.score) for row in measured.rows if row.id == answer.id), answer,
-        )
-        for task, given in tasks.items()
+        looked_at(task, answer, given, tuple(found[answer.id])) for task, given in tasks.items()
         for answer in given.answers
     ]  # fmt: skip
     return PageRun(name, Path("runs") / name, measured.scores, measured.spec, measured, manifest, samples)
+
+
+def looked_at(task: str, answer: Answer, given: TaskAnswers, metrics: tuple[tuple[str, float | None], ...]) -> LookedAt:
+    """A sample as a reader sees it: with its record where it has a ledger, else as made elsewhere."""
+    sample = Sample(answer.id, task, answer.document, {}, answer.targets, answer.metadata)
+    if answer.id not in given.ledgers:
+        return LookedAt(sample, (), (), (), metrics=metrics, made_elsewhere=answer)
+    record = SampleRecord(
+        id=answer.id, step=0, attempt=1, prompt_sha256="", ledger=given.ledgers[answer.id], text=answer.prediction,
+        output_tokens=5, finish_reason="stop", seconds=1.0, cached_tokens=None, error=None, rope="none", preview="",
+    )  # fmt: skip
+    flags: set[Flag] = {"cut"} if answer.id in given.truncated else set()
+    return LookedAt(sample, (record,), (), (), metrics=metrics, flags=frozenset(flags))
 
 
 def rows_of(run: PageRun) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from evalkit.reports.page import Content, PageRun, Part, page_html
 
-__all__ = ["ParsedCell", "ParsedTable", "ParsedPage", "parsed"]
+__all__ = ["ParsedCell", "ParsedPage", "ParsedTable", "parsed"]
 
 VOID = {"meta", "br", "input", "link", "img", "hr"}
 

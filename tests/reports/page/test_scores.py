@@ -87,7 +87,7 @@ def test_texts_are_those_of_the_terminal(scores: BenchmarkScores) -> None:
     assert "22.80 (PARTIAL 350/400)" in page["score"]
 
 
-def test_intervals_are_drawn_on_one_scale(scores: BenchmarkScores) -> None:
+def test_intervals_are_drawn_on_one_scale() -> None:
     """The bar spans the interval on 0–100, whatever lies outside is cut there."""
     tasks = {"a": made_task(), "out": made_task(score=102.0, ci95=(98.0, 107.0))}
 
@@ -115,7 +115,7 @@ def test_names_and_counts_lead_to_samples(scores: BenchmarkScores) -> None:
 
 
 def test_several_runs_stand_side_by_side(scores: BenchmarkScores) -> None:
-    """A column each with its own numbers; the best is marked among those that are whole, and every run follows alone."""
+    """A column each with its own numbers, the best marked among those that are whole; every run follows by itself."""
     whole = made_scores({"a": made_task(score=50.0), "b": made_task(score=1.0)}, model="other")
     third = made_scores({"a": made_task(score=49.0), "b": made_task(score=0.5)}, model="third")
     runs = [made_run(scores), made_run(whole, "two"), made_run(third, "three")]

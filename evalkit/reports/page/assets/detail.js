@@ -1,7 +1,8 @@
 "use strict";
 /* One sample: `#sample/run/id[/draw][?query of the list it was opened from]`. */
 (() => {
-  const { element, svg, t } = Page;
+  const { element, t } = Page;
+  const [known, block] = [Page.isKnown, Page.sampleBlock];
   const FEW = 8;
   const now = { sample: null, query: "", list: [], position: -1, isFromList: false, isStep: false };
   let root = null;
@@ -14,7 +15,8 @@
     try {
       const index = Page.findSample(Number(run), decodeURIComponent(id), Number(draw));
       return index < 0 ? null : { run: Number(run), index };
-    } catch { // no encoded text
+    } catch {
+      // no encoded text
       return null;
     }
   };
@@ -45,27 +47,47 @@
   const isPlain = (event) => event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 
   const stepLink = (name, act) =>
-    element("a", { class: `step ${name}`, onclick: (event) => {
-      if (!isPlain(event)) return;
-      event.preventDefault();
-      act();
-    } }, t(`samples_${name}`));
+    element(
+      "a",
+      {
+        class: `step ${name}`,
+        onclick: (event) => {
+          if (!isPlain(event)) return;
+          event.preventDefault();
+          act();
+        },
+      },
+      t(`samples_${name}`),
+    );
 
   const buildSteps = () => {
     steps = {
-      list: stepLink("to_list", back), previous: stepLink("previous", () => step(-1)), next: stepLink("next", () => step(1)),
-      place: element("span", { class: "place", role: "status" }), body: element("div", { class: "body" }),
+      list: stepLink("to_list", back),
+      previous: stepLink("previous", () => step(-1)),
+      next: stepLink("next", () => step(1)),
+      place: element("span", { class: "place", role: "status" }),
+      body: element("div", { class: "body" }),
     };
     root.append(
-      element("nav", { class: "steps", "aria-label": t("samples_steps") }, steps.list, steps.previous, steps.next, steps.place,
-        element("span", { class: "keys note" }, t("samples_keys_detail"))),
+      element(
+        "nav",
+        { class: "steps", "aria-label": t("samples_steps") },
+        steps.list,
+        steps.previous,
+        steps.next,
+        steps.place,
+        element("span", { class: "keys note" }, t("samples_keys_detail")),
+      ),
       steps.body,
     );
   };
 
   const showSteps = () => {
     steps.list.href = `#${now.query ? `samples?${now.query}` : "samples"}`;
-    for (const [name, position] of [["previous", now.position - 1], ["next", now.position + 1]]) {
+    for (const [name, position] of [
+      ["previous", now.position - 1],
+      ["next", now.position + 1],
+    ]) {
       const isThere = now.position >= 0 && position >= 0 && position < now.list.length;
       if (isThere) steps[name].href = stepRoute(position);
       else steps[name].removeAttribute("href");
@@ -79,14 +101,30 @@
   const isShown = () => root !== null && !root.hidden && !root.closest("section").hidden;
   const key = (name, label, inDetail, inList) =>
     Page.onKey(name, label, () => (isShown() ? inDetail() : inList()), "samples");
-  key("j", "samples_key_next", () => step(1), () => Page.moveInList(1));
-  key("k", "samples_key_previous", () => step(-1), () => Page.moveInList(-1));
+  key(
+    "j",
+    "samples_key_next",
+    () => step(1),
+    () => Page.moveInList(1),
+  );
+  key(
+    "k",
+    "samples_key_previous",
+    () => step(-1),
+    () => Page.moveInList(-1),
+  );
   key("Escape", "samples_key_list", back, () => {});
-  key("/", "samples_key_search", () => Page.focusSearch(now.query), () => Page.focusSearch(now.query));
+  key(
+    "/",
+    "samples_key_search",
+    () => Page.focusSearch(now.query),
+    () => Page.focusSearch(now.query),
+  );
 
   document.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!by || !isShown() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (!by || !isShown() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey)
+      return;
     if (event.target.closest?.("input, select, textarea") || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     step(by);
@@ -94,15 +132,23 @@
 
   /* Facts */
 
-  const fact = (name, ...values) => element("div", { class: `fact ${name}` }, element("dt", {}, t(`samples_fact_${name}`)), element("dd", {}, values));
-  const known = (value) => value !== null && value !== undefined && value !== "";
+  const fact = (name, ...values) =>
+    element("div", { class: `fact ${name}` }, element("dt", {}, t(`samples_fact_${name}`)), element("dd", {}, values));
   const shown = (value) => (typeof value === "number" ? Page.count(value) : Page.signs(String(value)));
 
   const facts = (sample) => {
     const about = Page.data.runs[sample.run];
     const places = ["length", "depth", "language", "needles", "repeat"].filter((name) => known(sample[name]));
-    return element("dl", { class: "facts" },
-      fact("run", Page.signs(about.name), about.model && about.model !== about.name ? element("span", { class: "note" }, " ", Page.signs(about.model)) : null),
+    return element(
+      "dl",
+      { class: "facts" },
+      fact(
+        "run",
+        Page.signs(about.name),
+        about.model && about.model !== about.name
+          ? element("span", { class: "note" }, " ", Page.signs(about.model))
+          : null,
+      ),
       fact("task", Page.signs(sample.taskName)),
       places.map((name) => fact(name, shown(sample[name]))),
       sample.draw ? fact("draw", sample.draw) : null,
@@ -113,13 +159,28 @@
   const metrics = (sample) => {
     const main = Page.data.runs[sample.run].metrics?.[sample.taskName] ?? t("samples_column_score");
     const rows = [[main, sample.score], ...Object.entries(sample.scores).filter(([, score]) => known(score))];
-    return element("ul", { class: "metrics", "aria-label": t("samples_scores") },
-      rows.map(([name, score], at) => element("li", { class: at ? "metric" : "metric main" },
-        element("span", { class: "name" }, Page.signs(name)), Page.scoreBar(score))));
+    return element(
+      "ul",
+      { class: "metrics", "aria-label": t("samples_scores") },
+      rows.map(([name, score], at) =>
+        element(
+          "li",
+          { class: at ? "metric" : "metric main" },
+          element("span", { class: "name" }, Page.signs(name)),
+          Page.scoreBar(score),
+        ),
+      ),
+    );
   };
 
-  const link = (run, index, text) => element("li", {}, element("a", { href: `#${routeOf(run, index)}` }, text),
-    " ", element("span", { class: "number" }, Page.number(Page.data.samples[run].score?.[index])));
+  const link = (run, index, text) =>
+    element(
+      "li",
+      {},
+      element("a", { href: `#${routeOf(run, index)}` }, text),
+      " ",
+      element("span", { class: "number" }, Page.number(Page.data.samples[run].score?.[index])),
+    );
 
   const others = (sample) => {
     const runs = Page.data.runs.flatMap((about, run) => {
@@ -131,7 +192,8 @@
       const index = draw === sample.draw ? -1 : Page.findSample(sample.run, sample.id, draw);
       return index < 0 ? [] : [link(sample.run, index, t("samples_draw", { draw }))];
     });
-    const list = (name, items) => (items.length ? element("div", { class: "others" }, element("h3", {}, t(name)), element("ul", {}, items)) : null);
+    const list = (name, items) =>
+      items.length ? element("div", { class: "others" }, element("h3", {}, t(name)), element("ul", {}, items)) : null;
     return [list("samples_other_runs", runs), list("samples_other_draws", draws)];
   };
 
@@ -140,7 +202,12 @@
     for (const { pair, other } of Page.pairsOf(sample.run)) {
       const index = Page.flippedWith(sample.run, pair).get(sample.index);
       if (index === undefined) continue;
-      words.push(t("samples_why_flipped", { run: Page.data.runs[other].name, score: Page.number(Page.data.samples[other].score?.[index]) }));
+      words.push(
+        t("samples_why_flipped", {
+          run: Page.data.runs[other].name,
+          score: Page.number(Page.data.samples[other].score?.[index]),
+        }),
+      );
     }
     return words;
   };
@@ -149,77 +216,19 @@
     const names = Page.flagNames(sample);
     if (!names.length) return null;
     const words = Page.flagWords(sample);
-    return element("ul", { class: "why" }, names.map((name, at) =>
-      element("li", {}, words[at], " ", name === "flipped" ? flippedWords(sample).join(" ") : t(`samples_why_${name}`))));
-  };
-
-  /* The prompt */
-
-  const ranges = (sample) => {
-    const kept = sample.kept ?? [];
-    const found_ = [];
-    for (let at = 0; at + 1 < kept.length; at += 2) found_.push([kept[at], kept[at + 1]]);
-    const isCut = ((sample.flags ?? 0) & Page.FLAGS.cut) !== 0;
-    return !found_.length && !isCut && known(sample.before) ? [[0, sample.before]] : found_;
-  };
-
-  const share = (part, whole) => (whole ? ((100 * part) / whole).toFixed(1) : "0.0");
-  const isKept = (kept, token) => kept.some(([start, stop]) => token >= start && token < stop);
-
-  const tokenWords = (sample, kept, total) => {
-    const isWhole = kept.length === 1 && kept[0][0] === 0 && kept[0][1] === total;
-    const words = [];
-    if (isWhole) words.push(t("samples_tokens_whole", { total: Page.count(total) }));
-    else {
-      const sent = sample.after ?? kept.reduce((sum, [start, stop]) => sum + stop - start, 0);
-      const values = { sent: Page.count(sent), total: Page.count(total), left: Page.count(total - sent), share: share(total - sent, total) };
-      words.push(t("samples_tokens_cut", values));
-      if (kept.length) words.push(t("samples_tokens_kept", { ranges: kept.map(([start, stop]) => `${Page.count(start)}–${Page.count(stop)}`).join(", ") }));
-      else words.push(t("samples_tokens_unknown"));
-    }
-    (sample.needle ?? []).forEach((token, at) => {
-      const fate = !kept.length ? "samples_needle_at" : isKept(kept, token) ? "samples_needle_kept" : "samples_needle_lost";
-      words.push(t(fate, { number: sample.needle.length > 1 ? ` ${at + 1}` : "", token: Page.count(token), share: share(token, total) }));
-    });
-    return words.join(" ");
-  };
-
-  const strip = (sample) => {
-    const kept = ranges(sample);
-    const total = sample.before ?? kept.at(-1)?.[1];
-    if (!total || (!kept.length && !sample.needle?.length && !known(sample.after))) return null;
-    const at = (token) => (1000 * Math.min(token, total)) / total;
-    const words = tokenWords(sample, kept, total);
-    const picture = svg("svg", { class: "tokens", viewBox: "0 0 1000 24", preserveAspectRatio: "none", "aria-hidden": "true" },
-      svg("rect", { class: "left-out", x: 0, y: 5, width: 1000, height: 14 }),
-      kept.map(([start, stop]) => svg("rect", { class: "kept", x: at(start), y: 5, width: Math.max(1, at(stop) - at(start)), height: 14 })),
-      (sample.needle ?? []).map((token) => svg("line", { class: isKept(kept, token) ? "needle" : "needle lost", x1: at(token), x2: at(token), y1: 0, y2: 24 })));
-    const sign = (name) => element("span", { class: `legend ${name}` }, t(`samples_legend_${name}`));
-    return element("div", { class: "strip" }, picture,
-      element("div", { class: "scale note" }, element("span", {}, "0"),
-        element("span", {}, sign("kept"), kept.length === 1 && kept[0][1] - kept[0][0] === total ? null : sign("left-out"), sample.needle?.length ? sign("needle") : null),
-        element("span", {}, t("samples_tokens", { tokens: Page.count(total) }))),
-      element("p", { class: "note" }, words));
-  };
-
-  const block = (name, ...content) => element("section", { class: `block ${name}` }, element("h3", {}, t(`samples_${name}`)), content);
-
-  /* One letter stands everywhere: only longer answers are looked for in a prompt. */
-  const evidenceOf = (sample) => {
-    const texts = (sample.evidence?.length ? sample.evidence : sample.targets ?? []).map((each) => (Array.isArray(each) ? each[0] : each));
-    return texts.filter((each) => each.trim().length > 1);
-  };
-
-  const prompt = (sample) => {
-    const wanted = evidenceOf(sample);
-    const ends = ["head", "tail"].filter((name) => known(sample[name]));
-    const picture = strip(sample);
-    if (!ends.length) return picture ? block("prompt", picture) : null;
-    const isMarked = ends.some((name) => [sample[name]].flat().some((part) => typeof part === "string" && Page.marks(part, wanted).length));
-    const told = wanted.length ? element("p", { class: "note" }, t(isMarked ? "samples_marked" : "samples_not_marked")) : null;
-    const texts = ends.map((name) => Page.text(sample[name], { wanted, kind: "prompt-end" }));
-    if (texts.length === 2) texts.splice(1, 0, element("p", { class: "between" }, t("samples_between")));
-    return block("prompt", picture, told, texts);
+    return element(
+      "ul",
+      { class: "reasons" },
+      names.map((name, at) =>
+        element(
+          "li",
+          {},
+          words[at],
+          " ",
+          name === "flipped" ? flippedWords(sample).join(" ") : t(`samples_why_${name}`),
+        ),
+      ),
+    );
   };
 
   /* Answers */
@@ -227,10 +236,18 @@
   const goldOf = (sample) => (sample.targets ?? []).map((each) => (Array.isArray(each) ? each[0] : each));
 
   const textsOf = (values) => {
-    const list = (part) => element("ul", { class: "texts" }, part.map((each) => element("li", {}, Page.text(each))));
+    const list = (part) =>
+      element(
+        "ul",
+        { class: "texts" },
+        part.map((each) => element("li", {}, Page.text(each))),
+      );
     if (values.length <= FEW) return list(values);
     const rest = values.slice(FEW);
-    return [list(values.slice(0, FEW)), element("details", {}, element("summary", {}, t("samples_more", { count: rest.length })), list(rest))];
+    return [
+      list(values.slice(0, FEW)),
+      element("details", {}, element("summary", {}, t("samples_more", { count: rest.length })), list(rest)),
+    ];
   };
 
   const orEmpty = (value, wanted) =>
@@ -239,11 +256,37 @@
   const answers = (sample) => {
     const has = sample.answer !== null && sample.answer !== undefined;
     const isSeen = known(sample.seen) || sample.seen === "";
-    return element("div", { class: "answers" },
-      block("answer", has ? orEmpty(sample.answer, goldOf(sample)) : element("p", { class: "note" }, t("samples_no_answer"))),
-      sample.targets?.length ? block("gold", textsOf(sample.targets)) : null,
-      isSeen && Page.plain(sample.seen) !== Page.plain(sample.answer) ? block("seen", orEmpty(sample.seen, goldOf(sample))) : null);
+    return element(
+      "div",
+      { class: "answers" },
+      block(
+        "answer",
+        has ? orEmpty(sample.answer, goldOf(sample)) : element("p", { class: "note" }, t("samples_no_answer")),
+      ),
+      sample.targets?.length
+        ? block(
+            "gold",
+            textsOf(sample.targets),
+            sample.more
+              ? element("p", { class: "note" }, t("samples_more_gold", { count: Page.count(sample.more) }))
+              : null,
+          )
+        : null,
+      isSeen && Page.plain(sample.seen) !== Page.plain(sample.answer)
+        ? block("seen", orEmpty(sample.seen, goldOf(sample)))
+        : null,
+    );
   };
+
+  const earlier = (sample) =>
+    (sample.steps ?? []).map((answer, at) =>
+      element(
+        "section",
+        { class: "block step-answer" },
+        element("h3", {}, t("samples_step", { step: at + 1 })),
+        known(answer) ? Page.text(answer) : element("p", { class: "note" }, t("samples_no_answer")),
+      ),
+    );
 
   const needles = (sample) => {
     const gold = new Set((sample.targets ?? []).map(Page.plain));
@@ -253,8 +296,13 @@
 
   const reasoning = (sample) => {
     if (!known(sample.reasoning)) return null;
-    const count = Page.count(Page.plain(sample.reasoning).length);
-    return element("details", { class: "block reasoning" }, element("summary", {}, t("samples_reasoning", { characters: count })), Page.text(sample.reasoning));
+    const count = Page.count(Array.isArray(sample.reasoning) ? sample.reasoning[2] : Page.textLength(sample.reasoning));
+    return element(
+      "details",
+      { class: "block reasoning" },
+      element("summary", {}, t("samples_reasoning", { characters: count })),
+      Page.text(sample.reasoning),
+    );
   };
 
   const command = (sample) => {
@@ -262,34 +310,64 @@
     const words = ["evalkit", "show", folder.startsWith("-") ? `./${folder}` : folder, sample.id, "--full"];
     const text = Page.shellQuoted(words);
     const code = element("code", { class: "command", tabindex: 0 }, Page.signs(text));
-    return block("whole", element("p", { class: "row-of" }, code, Page.copyButton(t("samples_copy"), () => text, code)));
+    return block(
+      "whole",
+      element(
+        "p",
+        { class: "row-of" },
+        code,
+        Page.copyButton(t("samples_copy"), () => text, code),
+      ),
+    );
   };
 
   /* The whole */
 
   const heading = (sample) => {
-    const address = element("code", { class: "address", hidden: true });
+    const address = element("code", { class: "link-text", hidden: true });
     const text = () => {
       address.textContent = `${location.href.split("#")[0]}#${routeOf(sample.run, sample.index)}`;
       return address.textContent;
     };
     return [
-      element("div", { class: "row-of" },
-        element("h2", { id: "sample-heading", tabindex: -1 }, Page.signs(sample.id), sample.draw ? ` · ${t("samples_draw", { draw: sample.draw })}` : ""),
-        Page.copyButton(t("samples_copy_link"), text, address), address),
+      element(
+        "div",
+        { class: "row-of" },
+        element(
+          "h2",
+          { id: "sample-heading", tabindex: -1 },
+          Page.signs(sample.id),
+          sample.draw ? ` · ${t("samples_draw", { draw: sample.draw })}` : "",
+        ),
+        Page.copyButton(t("samples_copy_link"), text, address),
+        address,
+      ),
     ];
   };
 
   const draw = (sample) => {
     const error = known(sample.error) ? block("error", Page.text(sample.error)) : null;
-    const content = [heading(sample), element("div", { class: "about" }, facts(sample), metrics(sample)), why(sample), others(sample), error,
-      answers(sample), reasoning(sample), needles(sample), prompt(sample), command(sample)];
+    const content = [
+      heading(sample),
+      element("div", { class: "about" }, facts(sample), metrics(sample)),
+      why(sample),
+      others(sample),
+      error,
+      earlier(sample),
+      answers(sample),
+      reasoning(sample),
+      needles(sample),
+      Page.promptBlock(sample),
+      command(sample),
+    ];
     Page.clear(steps.body).append(...content.flat(Infinity).filter(Boolean));
   };
 
   const missing = () => {
-    Page.clear(steps.body).append(element("h2", { id: "sample-heading", tabindex: -1 }, t("samples_no_such")),
-      element("p", {}, t("samples_no_such_why"), " ", element("a", { href: "#samples" }, t("samples_back"))));
+    Page.clear(steps.body).append(
+      element("h2", { id: "sample-heading", tabindex: -1 }, t("samples_no_such")),
+      element("p", {}, t("samples_no_such_why"), " ", element("a", { href: "#samples" }, t("samples_back"))),
+    );
   };
 
   Page.onRoute("sample", (rest, parameters) => {

@@ -15,7 +15,16 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   const CLOSE = 1e-5; // share of a place by which two are the same: links round them to six digits
   const MANY = 40;
   Page.FILTERS = [
-    "run", ...PLACES, "tokens", "least", "most", "below", ...Object.keys(Page.FLAGS), "flipped", "q", "sort",
+    "run",
+    ...PLACES,
+    "tokens",
+    "least",
+    "most",
+    "below",
+    ...Object.keys(Page.FLAGS),
+    "flipped",
+    "q",
+    "sort",
   ];
 
   Page.query = (parameters) => {
@@ -53,8 +62,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   Page.identity = (run, index) => {
     const about = Page.data.runs[run];
-    const id = `${about.benchmark}/${about.tasks[column(run, "task")[index]]}/${column(run, "key")[index]}`;
-    return { id, draw: column(run, "draw")?.[index] ?? 0 };
+    const own = `${about.benchmark}/${about.tasks[column(run, "task")[index]]}/${column(run, "key")[index]}`;
+    return { id: column(run, "id")?.[index] ?? own, draw: column(run, "draw")?.[index] ?? 0 };
   };
 
   /* Search */
@@ -65,7 +74,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     if (!searched.has(run)) searched.set(run, []);
     const known = searched.get(run);
     if (known[index] === undefined) {
-      const texts = [Page.identity(run, index).id, ...(column(run, "targets")?.[index] ?? []).map(Page.plain)];
+      const several = ["targets", "steps"].flatMap((name) => column(run, name)?.[index] ?? []);
+      const texts = [Page.identity(run, index).id, ...several.map(Page.plain)];
       for (const name of SEARCHED) texts.push(Page.plain(column(run, name)?.[index]));
       known[index] = texts.join("\n").toLowerCase();
     }
@@ -82,7 +92,9 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   /* Tests: each takes the value of its parameter and gives index → boolean */
 
   const isValue = (value, wanted) =>
-    value !== null && value !== undefined && (String(value) === wanted || Math.abs(value - Number(wanted)) <= CLOSE * Math.abs(value));
+    value !== null &&
+    value !== undefined &&
+    (String(value) === wanted || Math.abs(value - Number(wanted)) <= CLOSE * Math.abs(value));
 
   /* "4000-8000", "4000-" and "-8000", both ends included; null for all else. */
   const range = (text) => {
@@ -93,7 +105,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   const within = (values, text) => {
     const ends = range(text);
-    return (index) => ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
+    return (index) =>
+      ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
   };
 
   const place = (name) => (run, wanted) => {
@@ -146,7 +159,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     answer: (run, index) => start(column(run, "answer")?.[index]),
     gold: (run, index) => start(column(run, "targets")?.[index]?.[0]),
   };
-  const start = (text) => (text === null || text === undefined ? null : Page.plain(text).slice(0, 100).trim().toLowerCase());
+  const start = (text) =>
+    text === null || text === undefined ? null : Page.plain(text).slice(0, 100).trim().toLowerCase();
 
   const sorted = (run, indices, order) => {
     const isDown = order.startsWith("-");
@@ -175,11 +189,15 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   /* What a run's samples differ in */
 
   const distinct = (values) => [...new Set(values ?? [])].filter((value) => value !== null && value !== undefined);
-  const ascending = (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : one < other ? -1 : 1);
+  const ascending = (one, other) =>
+    typeof one === "number" && typeof other === "number" ? one - other : one < other ? -1 : 1;
 
   const ends = (values) => {
     const known = (values ?? []).filter((value) => value !== null);
-    const found = known.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+    const found = known.reduce(
+      ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+      [Infinity, -Infinity],
+    );
     return found[0] < found[1] ? found : null;
   };
 
@@ -191,7 +209,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     if (count < 2) return found;
     for (const name of PLACES) {
       const values = distinct(column(run, name)).sort(ascending);
-      const isSplit = values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
+      const isSplit =
+        values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
       if (!isSplit) continue;
       if (values.length > MANY && name !== "task" && values.every((value) => typeof value === "number")) {
         found.ranges[name] = ends(column(run, name));

@@ -27,7 +27,7 @@ last one of the shorter stands beside the rest.
     const found = new Map(tasks.map((task) => [task, new Map()]));
     for (let index = 0; index < Page.sampleCount(run); index += 1) {
       const task = tasks[columns.task[index]];
-      const id = `${benchmark}/${task}/${columns.key[index]}`;
+      const id = columns.id?.[index] ?? `${benchmark}/${task}/${columns.key[index]}`;
       const draws = found.get(task);
       if (draws.has(id)) draws.get(id).push(index);
       else draws.set(id, [index]);

@@ -1,9 +1,10 @@
 "use strict";
 /*
-Grids of length × depth, drawn from data.grids. Their cells are SVG rectangles that can be reached by keyboard; each
-opens its samples.
+Grids of length × depth, drawn from data.grids. Every cell can be reached by keyboard, and opens its samples.
 
   Page.heatmapPanels(grids, palette, width)   a figure for each grid, on one colour scale
+  Page.colourBar(palette), Page.heatmapKey(grids)   the scale, and what the marks in these grids mean
+  Page.paletteChooser(palette, change)        a list of palettes
   Page.gridName(grid)                         benchmark and name: what grids of several runs have in common
 */
 (() => {
@@ -15,6 +16,14 @@ opens its samples.
   Page.gridName = (grid) => `${Page.data.runs[grid.run].benchmark}/${grid.name}`;
 
   const at = (grid, column, row) => column * grid.depths.length + row;
+  const scoreOf = (grid, column, row) => (row === null ? grid.means[column] : grid.score[at(grid, column, row)]);
+  /* Where a cell stands; a column's mean where there is no row. */
+  const boxOf = ({ cellWidth, cellHeight, bottom }, column, row) => ({
+    x: LEFT + column * cellWidth,
+    y: row === null ? bottom + GAP : TOP + row * cellHeight,
+    width: cellWidth,
+    height: row === null ? MEAN : cellHeight,
+  });
   const place = (value) => String(Number(value.toPrecision(6)));
 
   /* The samples of a cell, of a whole column where there is no depth. */
@@ -74,8 +83,7 @@ opens its samples.
     grid.cut.forEach((cut, cell) => {
       if (!cut) return;
       const ink = grid.score[cell] !== null && Page.scale.isDark(palette, grid.score[cell]) ? "light" : "dark";
-      const left = LEFT + Math.floor(cell / grid.depths.length) * cellWidth;
-      const top = TOP + (cell % grid.depths.length) * cellHeight;
+      const { x: left, y: top } = boxOf(shape, Math.floor(cell / grid.depths.length), cell % grid.depths.length);
       const step = cut >= grid.n[cell] ? 4 : 8;
       for (let start = step / 2; start < cellWidth + cellHeight; start += step) {
         const [right, down] = [Math.min(start, cellWidth), Math.max(0, start - cellWidth)];
@@ -93,94 +101,113 @@ opens its samples.
   };
 
   const texts = (svg, grid, shape, palette) => {
-    const { cellWidth, cellHeight, bottom } = shape;
-    const write = (score, x, y) => {
+    const write = (score, { x, y, width, height }) => {
       const ink = Page.scale.isDark(palette, score) ? "light" : "dark";
-      svg.append(Page.svg("text", { x, y: y + 4, class: `middle cell-text ${ink}` }, Page.number(score)));
+      svg.append(Page.svg("text", { x: x + width / 2, y: y + height / 2 + 4, class: `middle cell-text ${ink}` }, Page.number(score)));
     };
-    const hasRoom = cellWidth >= NUMBER_WIDTH && cellHeight >= NUMBER_HEIGHT;
-    grid.score.forEach((score, cell) => {
-      const x = LEFT + (Math.floor(cell / grid.depths.length) + 0.5) * cellWidth;
-      const y = TOP + ((cell % grid.depths.length) + 0.5) * cellHeight;
-      if (score === null) svg.append(Page.svg("text", { x, y: y + 4, class: "middle no-data" }, "×"));
-      else if (hasRoom) write(score, x, y);
-    });
-    if (cellWidth < NUMBER_WIDTH) return;
-    grid.means.forEach((mean, column) => {
-      if (mean !== null) write(mean, LEFT + (column + 0.5) * cellWidth, bottom + GAP + MEAN / 2);
-    });
-  };
-
-  /* Rectangles by column, then row; the last row holds the means. */
-  const cells = (grid, shape, palette) => {
-    const { cellWidth, cellHeight, bottom } = shape;
-    const model = Page.svg("rect", { class: "cell", width: cellWidth, height: cellHeight, tabindex: -1, role: "gridcell" });
-    const rows = Array.from({ length: grid.depths.length + 1 }, () => Page.svg("g", { role: "row" }));
-    const made = [];
-    for (let column = 0; column < grid.lengths.length; column += 1) {
-      for (let row = 0; row <= grid.depths.length; row += 1) {
-        const isMean = row === grid.depths.length;
-        const score = isMean ? grid.means[column] : grid.score[at(grid, column, row)];
-        const rect = model.cloneNode();
-        rect.setAttribute("x", LEFT + column * cellWidth);
-        rect.setAttribute("y", isMean ? bottom + GAP : TOP + row * cellHeight);
-        if (isMean) rect.setAttribute("height", MEAN);
-        if (score === null) rect.classList.add("empty");
-        else rect.setAttribute("fill", Page.scale.colour(palette, score));
-        rows[row].append(rect);
-        made.push(rect);
+    const rows = [...grid.depths.keys()].filter(() => shape.cellHeight >= NUMBER_HEIGHT);
+    for (const column of shape.cellWidth >= NUMBER_WIDTH ? grid.lengths.keys() : []) {
+      for (const row of [...rows, null]) {
+        const score = scoreOf(grid, column, row);
+        if (score !== null) write(score, boxOf(shape, column, row));
       }
     }
-    return { rows, made };
   };
 
-  /* Hover, focus, arrow keys, click and Enter. */
-  const listen = (svg, grid, made, cursor) => {
-    const height = grid.depths.length + 1;
-    const index = new Map(made.map((rect, order) => [rect, order]));
-    const where = (order) => [Math.floor(order / height), order % height === height - 1 ? null : order % height];
-    let current = 0;
-    made[0].setAttribute("tabindex", 0);
-    const show = (rect) => {
-      for (const name of ["x", "y", "width", "height"]) cursor.setAttribute(name, rect.getAttribute(name));
-      cursor.removeAttribute("visibility");
-      Page.tip.show(rect.getBoundingClientRect(), [...words(grid, ...where(index.get(rect))), Page.t("charts_open")]);
-    };
-    const hide = () => { cursor.setAttribute("visibility", "hidden"); Page.tip.hide(); };
-    const move = (order) => {
-      made[current].setAttribute("tabindex", -1);
-      current = order;
-      const rect = made[order];
-      rect.setAttribute("tabindex", 0);
-      rect.setAttribute("aria-label", words(grid, ...where(order)).join(", "));
-      rect.focus({ preventScroll: false });
-    };
-    const open = (rect) => Page.go(samplesOf(grid, ...where(index.get(rect))));
-    svg.addEventListener("pointerover", (event) => { if (index.has(event.target)) show(event.target); });
-    svg.addEventListener("pointerleave", hide);
-    svg.addEventListener("focusin", (event) => {
-      const order = index.get(event.target);
-      if (order === undefined) return;
-      if (order !== current || !event.target.hasAttribute("aria-label")) {
-        made[current].setAttribute("tabindex", -1);
-        current = order;
-        event.target.setAttribute("tabindex", 0);
-        event.target.setAttribute("aria-label", words(grid, ...where(order)).join(", "));
+  const rectangle = ({ x, y, width, height }) => `M${x.toFixed(2)} ${y.toFixed(2)}h${width.toFixed(2)}v${height.toFixed(2)}h${(-width).toFixed(2)}z`;
+  const cross = ({ x, y, width, height }) => {
+    const reach = Math.min(width, height, 14) / 4, middle = [x + width / 2, y + height / 2];
+    const [left, top] = [middle[0] - reach, middle[1] - reach];
+    return `M${left.toFixed(2)} ${top.toFixed(2)}l${2 * reach} ${2 * reach}m0 ${-2 * reach}l${-2 * reach} ${2 * reach}`;
+  };
+
+  /* All cells of one colour are one path: thousands of elements would take long to draw. */
+  const cells = (svg, grid, shape, palette) => {
+    const paths = new Map();
+    let empty = "", crosses = "";
+    for (const column of grid.lengths.keys()) {
+      for (const row of [...grid.depths.keys(), null]) {
+        const score = scoreOf(grid, column, row), box = boxOf(shape, column, row);
+        if (score === null) {
+          empty += rectangle(box);
+          if (row !== null) crosses += cross(box);
+        } else {
+          const colour = Page.scale.colour(palette, score);
+          paths.set(colour, (paths.get(colour) ?? "") + rectangle(box));
+        }
       }
-      show(event.target);
+    }
+    for (const [fill, d] of paths) svg.append(Page.svg("path", { class: "cells", fill, d }));
+    if (empty) svg.append(Page.svg("path", { class: "cells empty", d: empty }), Page.svg("path", { class: "crosses", d: crosses }));
+  };
+
+  /* The cell at a point of the window; null beside all cells. */
+  const cellAt = (svg, grid, shape, event) => {
+    const frame = svg.getBoundingClientRect();
+    const x = ((event.clientX - frame.left) * shape.width) / frame.width - LEFT;
+    const y = ((event.clientY - frame.top) * shape.full) / frame.height;
+    const column = Math.floor(x / shape.cellWidth), row = Math.floor((y - TOP) / shape.cellHeight);
+    if (column < 0 || column >= grid.lengths.length || row < 0) return null;
+    if (row < grid.depths.length) return { column, row };
+    return y >= shape.bottom + GAP && y < shape.bottom + GAP + MEAN ? { column, row: null } : null;
+  };
+
+  const rowOf = (grid, row) => row ?? grid.depths.length; // the means stand below the last depth
+
+  /*
+  Hover, focus, arrow keys, click and Enter. Two rectangles take the focus in turn, each the cell that it lies on: so it
+  is read out wherever it goes.
+  */
+  const listen = (svg, grid, shape) => {
+    const model = Page.svg("rect", { class: "cell", role: "gridcell", tabindex: -1 });
+    const cursors = [model, model.cloneNode()];
+    const hovered = Page.svg("rect", { class: "hovered", visibility: "hidden" });
+    let current = { column: 0, row: 0 }, turn = 0;
+    svg.append(Page.svg("g", { role: "row" }, cursors), hovered);
+    const lay = (rect, { column, row }) => {
+      for (const [name, value] of Object.entries(boxOf(shape, column, row))) rect.setAttribute(name, value);
+    };
+    const tell = (rect, { column, row }) => Page.tip.show(rect.getBoundingClientRect(), [...words(grid, column, row), Page.t("charts_open")]);
+    const put = (cell) => {
+      cursors[turn].setAttribute("tabindex", -1);
+      turn = 1 - turn;
+      current = cell;
+      const cursor = cursors[turn];
+      lay(cursor, cell);
+      cursor.setAttribute("tabindex", 0);
+      cursor.setAttribute("aria-label", words(grid, cell.column, cell.row).join(", "));
+      cursor.setAttribute("aria-colindex", cell.column + 1);
+      cursor.setAttribute("aria-rowindex", rowOf(grid, cell.row) + 1);
+      return cursor;
+    };
+    const open = ({ column, row }) => Page.go(samplesOf(grid, column, row));
+    const hide = () => { hovered.setAttribute("visibility", "hidden"); Page.tip.hide(); };
+    put(current);
+    svg.addEventListener("pointermove", (event) => {
+      const cell = cellAt(svg, grid, shape, event);
+      if (!cell) return hide();
+      lay(hovered, cell);
+      hovered.removeAttribute("visibility");
+      return tell(hovered, cell);
     });
-    svg.addEventListener("focusout", hide);
-    svg.addEventListener("click", (event) => { if (index.has(event.target)) open(event.target); });
+    svg.addEventListener("pointerleave", hide);
+    svg.addEventListener("focusin", () => tell(cursors[turn], current));
+    svg.addEventListener("focusout", Page.tip.hide);
+    svg.addEventListener("click", (event) => {
+      const cell = cellAt(svg, grid, shape, event);
+      if (cell) open(cell);
+    });
     svg.addEventListener("keydown", (event) => {
-      if (!index.has(event.target)) return;
-      const column = Math.floor(current / height), row = current % height, last = grid.lengths.length - 1;
+      const { column } = current, row = rowOf(grid, current.row), last = grid.lengths.length - 1, lowest = grid.depths.length;
       const moves = {
         ArrowRight: [Math.min(column + 1, last), row], ArrowLeft: [Math.max(column - 1, 0), row],
-        ArrowDown: [column, Math.min(row + 1, height - 1)], ArrowUp: [column, Math.max(row - 1, 0)],
-        Home: [0, event.ctrlKey ? 0 : row], End: [last, event.ctrlKey ? height - 1 : row],
+        ArrowDown: [column, Math.min(row + 1, lowest)], ArrowUp: [column, Math.max(row - 1, 0)],
+        Home: [0, event.ctrlKey ? 0 : row], End: [last, event.ctrlKey ? lowest : row],
       };
-      if (event.key in moves) move(moves[event.key][0] * height + moves[event.key][1]);
-      else if (event.key === "Enter" || event.key === " ") open(event.target);
+      if (Object.hasOwn(moves, event.key)) {
+        const [to, down] = moves[event.key];
+        put({ column: to, row: down === lowest ? null : down }).focus();
+      } else if (event.key === "Enter" || event.key === " ") open(current);
       else if (event.key === "Escape") return Page.tip.hide();
       else return undefined;
       event.preventDefault();
@@ -191,20 +218,18 @@ opens its samples.
   const drawGrid = (grid, palette, width, title) => {
     const columns = grid.lengths.length, rows = grid.depths.length;
     const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW));
-    const shape = { cellWidth: (width - LEFT - RIGHT) / columns, cellHeight: height / rows, bottom: TOP + height };
-    const full = shape.bottom + GAP + MEAN + LABELS;
+    const full = TOP + height + GAP + MEAN + LABELS;
+    const shape = { width, full, cellWidth: (width - LEFT - RIGHT) / columns, cellHeight: height / rows, bottom: TOP + height };
     const svg = Page.svg("svg", {
       class: `heatmap${Math.max(columns, rows) > 15 ? " fine" : ""}`, width, height: full, viewBox: `0 0 ${width} ${full}`, role: "grid",
-      "aria-label": Page.t("heatmaps_panel", { name: title, lengths: columns, depths: rows }),
+      "aria-colcount": columns, "aria-rowcount": rows + 1, "aria-label": Page.t("heatmaps_panel", { name: title, lengths: columns, depths: rows }),
     });
-    const drawn = cells(grid, shape, palette);
-    svg.append(...drawn.rows);
+    cells(svg, grid, shape, palette);
     hatching(svg, grid, shape, palette);
     texts(svg, grid, shape, palette);
     axisLabels(svg, grid, shape);
     windowLine(svg, grid, shape);
-    const cursor = svg.appendChild(Page.svg("rect", { class: "cursor", visibility: "hidden" }));
-    listen(svg, grid, drawn.made, cursor);
+    listen(svg, grid, shape);
     return svg;
   };
 
@@ -215,15 +240,23 @@ opens its samples.
       Page.element("span", { class: "note" }, said.flatMap((part, index) => (index ? [" · ", part] : [part]))));
   };
 
-  /* As many panels in a row as have room, all of one width. */
+  /* Panels of one width, as many rows as are needed, about as many in each. */
   Page.heatmapPanels = (grids, palette, room, titleOf = (grid) => Page.data.runs[grid.run].name) => {
-    const across = Math.max(1, Math.min(grids.length, Math.floor((room + BETWEEN) / (LEAST_PANEL + BETWEEN))));
+    const most = Math.max(1, Math.floor((room + BETWEEN) / (LEAST_PANEL + BETWEEN)));
+    const across = Math.ceil(grids.length / Math.ceil(grids.length / most)); // four are two and two, not three and one
     const width = Math.min(680, Math.floor((room - (across - 1) * BETWEEN) / across));
     return Page.element("div", { class: "panels" }, grids.map((grid) => {
       const title = titleOf(grid);
       return Page.element("figure", { class: "heat", style: { width: `${width}px` } }, caption(grid, title), drawGrid(grid, palette, width, title));
     }));
   };
+
+  /* A list of palettes to choose from. */
+  Page.paletteChooser = (palette, change) => {
+    const palettes = Object.keys(Page.data.palettes).map((name) => [name, Page.t(`charts_palette_${name}`)]);
+    return Page.chooser(Page.t("charts_palette"), [["", palettes]], palette, change);
+  };
+  Page.paletteNamed = (name) => (Object.hasOwn(Page.data.palettes, name ?? "") ? name : "published");
 
   Page.colourBar = (palette) => {
     const width = 260, id = `bar-${palette}`;
@@ -277,7 +310,7 @@ opens its samples.
 
   const read = (parameters, names) => {
     state.grid = names.includes(parameters.grid) ? parameters.grid : names[0];
-    state.palette = Object.hasOwn(Page.data.palettes, parameters.palette ?? "") ? parameters.palette : "published";
+    state.palette = Page.paletteNamed(parameters.palette);
     state.runs = parameters.runs === undefined ? null : new Set(parameters.runs.split(",").filter(Boolean).map(Number));
   };
 
@@ -304,7 +337,6 @@ opens its samples.
     const control = () => {
       const runs = [...new Set(data.grids.filter((grid) => Page.gridName(grid) === state.grid).map((grid) => grid.run))];
       const chosen = new Set(runs.filter((run) => state.runs === null || state.runs.has(run)));
-      const palettes = Object.keys(data.palettes).map((name) => [name, Page.t(`charts_palette_${name}`)]);
       const change = (name, value) => { state[name] = value; paint(); remember(); };
       Page.clear(controls).append(
         Page.chooser(Page.t("heatmaps_grid"), groups.length > 1 ? groups : [["", groups[0][1]]], state.grid, (value) => {
@@ -313,7 +345,7 @@ opens its samples.
           control();
           controls.querySelector("select").focus();
         }),
-        Page.chooser(Page.t("charts_palette"), [["", palettes]], state.palette, (value) => change("palette", value)),
+        Page.paletteChooser(state.palette, (value) => change("palette", value)),
         ...(runs.length > 1 ? [Page.runChooser(runs, chosen, () => change("runs", new Set(chosen)))] : []),
       );
     };

@@ -73,8 +73,9 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
   const preview = (side, kind) => {
     const { answer } = Page.sample(side.run, side.indices[0]);
     const text = Page.plain(answer).slice(0, PREVIEW);
+    const none = t(answer === null || answer === undefined ? "pairs_no_answer" : "pairs_empty");
     return element("span", { class: `pairs-preview ${kind}`, dir: "auto" },
-      text || element("em", {}, t(answer === null || answer === undefined ? "pairs_no_answer" : "pairs_empty")));
+      text ? Page.signs(text) : element("em", {}, none));
   };
 
   const listed = (sample, place, some) => {
@@ -84,7 +85,7 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     const isOpen = sample.id === state.sample;
     const button = element("button", { type: "button", class: "pairs-row", "aria-expanded": String(isOpen),
       "data-sample": sample.id, onclick: () => open(isOpen ? "" : sample.id, true) },
-      element("span", { class: "pairs-id" }, sample.id.slice(sample.id.indexOf("/") + 1)),
+      element("span", { class: "pairs-id" }, Page.signs(sample.id.slice(sample.id.indexOf("/") + 1))),
       preview(left, "left"), preview(right, "right"),
       element("span", { class: "pairs-scores" }, `${Page.number(left.score)} · ${Page.number(right.score)}`),
       element("span", { class: `pairs-difference ${won}` },
@@ -130,18 +131,12 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     row.scrollIntoView({ block: "nearest" });
   };
 
+  /* Opens the sample after or before the one that is open, or that has the focus; the first of the page without one. */
   const step = (by) => {
-    const at = found.findIndex((sample) => sample.id === (state.sample || document.activeElement?.dataset?.sample));
-    const next = found[at + by];
+    const from = state.sample || document.activeElement?.dataset.sample;
+    const at = found.findIndex((sample) => sample.id === from);
+    const next = found[at < 0 ? state.page * PER_PAGE : at + by];
     if (next) open(next.id, true);
-  };
-
-  const onKey = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
-    const moves = { j: () => step(1), k: () => step(-1), Escape: () => state.sample && open("", true) };
-    if (!moves[event.key]) return;
-    event.preventDefault();
-    moves[event.key]();
   };
 
   const query = () => {
@@ -153,7 +148,7 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
   /* Draws what a change of the state touches, and says it in the address. */
   const change = (some) => {
     state = { ...state, ...some };
-    history.replaceState(null, "", `#${query()}`);
+    history.replaceState(history.state, "", `#${query()}`);
     draw();
   };
 
@@ -221,7 +216,7 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     const place = root.querySelector(".drawn");
     if (!Page.data.pairs?.length) return;
     places = { summary: element("div", {}), count: element("p", { class: "note", role: "status" }),
-      list: element("ol", { class: "pairs-list", onkeydown: onKey }), nothing: element("p", {}, t("pairs_nothing")) };
+      list: element("ol", { class: "pairs-list" }), nothing: element("p", {}, t("pairs_nothing")) };
     const chooser = Page.data.pairs.length > 1 ? pairChooser() : null;
     const swap = element("button", { type: "button", onclick: swapSides }, t("pairs_swap"));
     const filter = filters();
@@ -234,6 +229,12 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     place.replaceChildren(element("div", { class: "pairs-chooser" }, chooser, swap), places.summary, places.samples);
     draw();
   });
+
+  const key = (name, label, act) => Page.onKey(name, label, () => places && act(), "pairs");
+  key("j", "pairs_key_next", () => step(1));
+  key("k", "pairs_key_previous", () => step(-1));
+  key("Escape", "pairs_key_close", () => state.sample && open("", true));
+  key("/", "pairs_key_search", () => places.search.focus());
 
   Page.onRoute("pairs", (rest, asked) => {
     if (!places) return;

@@ -13,11 +13,9 @@ it shows follows from the query of its route, so that links, back and forward le
 (() => {
   const { element, t } = Page;
   const AROUND = 6;
-  const WAIT = 180;
-  const view = { root: null, run: -1, query: null, parameters: {}, indices: [], cursor: -1, pending: null };
+  const view = { root: null, run: -1, query: null, parameters: {}, indices: [], cursor: -1 };
   const places = new Map(); // query → where its list was left
   const lists = new Map(); // the last few lists
-  let controls = {};
   let parts = {};
 
   Page.listed = (run, query) => {
@@ -40,56 +38,80 @@ it shows follows from the query of its route, so that links, back and forward le
 
   Page.scoreBar = (score) => [
     element("span", { class: "number" }, Page.number(score)),
-    score === null || score === undefined ? null
-      : element("span", { class: "bar", "aria-hidden": "true" }, element("span", { style: { width: `${score}%` } })),
+    score === null || score === undefined
+      ? null
+      : element(
+          "span",
+          { class: "thin-bar", "aria-hidden": "true" },
+          element("span", { style: { width: `${score}%` } }),
+        ),
   ];
 
   const GRAVE = new Set(["failed", "lost", "starved"]);
-  const flagWord = (name) => element("span", { class: `flag${GRAVE.has(name) ? " grave" : ""}` }, t(`samples_flag_${name}`));
+  const flagWord = (name) =>
+    element("span", { class: `flag${GRAVE.has(name) ? " grave" : ""}` }, t(`samples_flag_${name}`));
   Page.flagNames = (sample) => [
     ...Object.keys(Page.FLAGS).filter((name) => (sample.flags ?? 0) & Page.FLAGS[name]),
-    ...(Page.pairsOf(sample.run).some(({ pair }) => Page.flippedWith(sample.run, pair).has(sample.index)) ? ["flipped"] : []),
+    ...(Page.pairsOf(sample.run).some(({ pair }) => Page.flippedWith(sample.run, pair).has(sample.index))
+      ? ["flipped"]
+      : []),
   ];
   Page.flagWords = (sample) => Page.flagNames(sample).map(flagWord);
 
   /* Rows */
 
-  const hasColumn = (name) => (Page.data.samples[view.run][name] ?? []).some((value) => value !== null && value !== undefined);
+  const hasColumn = (name) =>
+    (Page.data.samples[view.run][name] ?? []).some((value) => value !== null && value !== undefined);
   const COLUMNS = [
-    { name: "id", width: "minmax(130px, 1.25fr)" },
+    { name: "id", width: "minmax(140px, 1.5fr)" },
     { name: "score", width: "104px" },
     { name: "length", width: "72px", has: () => hasColumn("length") },
     { name: "depth", width: "62px", has: () => hasColumn("depth") },
-    { name: "flags", width: "minmax(90px, 1fr)", has: () => Page.pairsOf(view.run).length || (Page.data.samples[view.run].flags ?? []).some(Boolean) },
+    {
+      name: "flags",
+      width: "minmax(90px, 1fr)",
+      has: () => Page.pairsOf(view.run).length || (Page.data.samples[view.run].flags ?? []).some(Boolean),
+    },
     { name: "answer", width: "minmax(120px, 2fr)" },
-    { name: "gold", width: "minmax(90px, 1.3fr)", has: () => (Page.data.samples[view.run].targets ?? []).some((each) => each?.length) },
+    {
+      name: "gold",
+      width: "minmax(90px, 1.3fr)",
+      has: () => (Page.data.samples[view.run].targets ?? []).some((each) => each?.length),
+    },
   ];
 
   /* The start gives way where there is no room: samples of a task differ at the end of their names. */
   const idParts = (name) => {
     const end = Math.max(name.length - 12, Math.ceil(name.length / 2));
-    return [element("span", { class: "start" }, Page.signs(name.slice(0, end))), element("span", {}, Page.signs(name.slice(end)))];
+    return [
+      element("span", { class: "start" }, Page.signs(name.slice(0, end))),
+      element("span", {}, Page.signs(name.slice(end))),
+    ];
   };
 
-  const value = (number) => (number === null || number === undefined ? "" : typeof number === "number" ? Page.count(number) : number);
   const CELLS = {
     id: (sample) => {
       const name = `${sample.taskName}/${sample.key}`;
       const suffix = view.query ? `?${view.query}` : "";
       return [
-        element("a", { href: `#${Page.sampleRoute(sample.run, sample.id, sample.draw)}${suffix}`, title: sample.id }, idParts(name)),
+        element(
+          "a",
+          { href: `#${Page.sampleRoute(sample.run, sample.id, sample.draw)}${suffix}`, title: sample.id },
+          idParts(name),
+        ),
         sample.draw ? element("span", { class: "note" }, ` ${t("samples_draw", { draw: sample.draw })}`) : null,
       ];
     },
     score: (sample) => Page.scoreBar(sample.score),
-    length: (sample) => value(sample.length),
-    depth: (sample) => value(sample.depth),
+    length: (sample) => Page.shownValue(sample.length),
+    depth: (sample) => Page.shownValue(sample.depth),
     flags: (sample) => Page.flagWords(sample),
     answer: (sample) =>
       sample.answer === null || sample.answer === undefined || sample.answer === ""
         ? element("span", { class: "note" }, t(sample.error ? "samples_no_answer" : "samples_empty_answer"))
         : Page.excerpt(sample.answer),
-    gold: (sample) => (sample.targets ?? []).slice(0, 3).map((target, at) => [at ? " · " : null, Page.excerpt(target, 120)]),
+    gold: (sample) =>
+      (sample.targets ?? []).slice(0, 3).map((target, at) => [at ? " · " : null, Page.excerpt(target, 120)]),
   };
 
   const rowHeight = () => parseFloat(getComputedStyle(parts.rows).getPropertyValue("--row")) || 36;
@@ -97,7 +119,12 @@ it shows follows from the query of its route, so that links, back and forward le
   const drawRow = (position, height) => {
     const sample = Page.sample(view.run, view.indices[position]);
     const cells = parts.columns.map(({ name }) =>
-      element("div", { class: `cell ${name}`, role: "cell", dir: name === "answer" || name === "gold" ? "auto" : null }, CELLS[name](sample)));
+      element(
+        "div",
+        { class: `sample-cell ${name}`, role: "cell", dir: name === "answer" || name === "gold" ? "auto" : null },
+        CELLS[name](sample),
+      ),
+    );
     const row = element("div", { class: "row", role: "row", "aria-rowindex": position + 2 }, cells);
     row.style.transform = `translateY(${position * height}px)`;
     return row;
@@ -109,15 +136,21 @@ it shows follows from the query of its route, so that links, back and forward le
     const height = rowHeight();
     parts.rows.style.height = `${view.indices.length * height}px`;
     const from = Math.max(0, Math.floor(parts.scroller.scrollTop / height) - AROUND);
-    const to = Math.min(view.indices.length, Math.ceil((parts.scroller.scrollTop + parts.scroller.clientHeight) / height) + AROUND);
-    const isWanted = (position) => (position >= from && position < to) || (position === view.cursor && position < view.indices.length);
+    const to = Math.min(
+      view.indices.length,
+      Math.ceil((parts.scroller.scrollTop + parts.scroller.clientHeight) / height) + AROUND,
+    );
+    const isWanted = (position) =>
+      (position >= from && position < to) || (position === view.cursor && position < view.indices.length);
     for (const [position, row] of parts.drawn) {
       if (isWanted(position) && parts.height === height) continue;
       row.remove();
       parts.drawn.delete(position);
     }
     parts.height = height;
-    for (const position of new Set([...Array(Math.max(0, to - from)).keys()].map((at) => at + from).concat(view.cursor))) {
+    for (const position of new Set(
+      [...Array(Math.max(0, to - from)).keys()].map((at) => at + from).concat(view.cursor),
+    )) {
       if (position < 0 || !isWanted(position) || parts.drawn.has(position)) continue;
       const row = drawRow(position, height);
       const next = [...parts.drawn.keys()].filter((other) => other > position).sort((one, other) => one - other)[0];
@@ -153,19 +186,41 @@ it shows follows from the query of its route, so that links, back and forward le
   const heading = (name) => {
     const sort = view.parameters.sort ?? "";
     const order = sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none";
-    const button = element("button", { type: "button", "data-sort": name, onclick: () => change({ sort: turn(name) }) },
-      t(`samples_column_${name}`), element("span", { class: "order", "aria-hidden": "true" }, { ascending: " ▲", descending: " ▼", none: "" }[order]));
-    return element("div", { class: `cell ${name}`, role: "columnheader", "aria-sort": order }, button);
+    const button = element(
+      "button",
+      { type: "button", "data-sort": name, onclick: () => change({ sort: turn(name) }) },
+      t(`samples_column_${name}`),
+      element(
+        "span",
+        { class: "order", "aria-hidden": "true" },
+        { ascending: " ▲", descending: " ▼", none: "" }[order],
+      ),
+    );
+    return element("div", { class: `sample-cell ${name}`, role: "columnheader", "aria-sort": order }, button);
   };
 
   const drawTable = () => {
     const held = parts.heads?.contains(document.activeElement) ? document.activeElement.dataset.sort : null;
     parts.columns = COLUMNS.filter(({ has }) => !has || has());
-    parts.heads = element("div", { class: "heads", role: "row", "aria-rowindex": 1 }, parts.columns.map(({ name }) => heading(name)));
+    parts.heads = element(
+      "div",
+      { class: "heads", role: "row", "aria-rowindex": 1 },
+      parts.columns.map(({ name }) => heading(name)),
+    );
     parts.rows = element("div", { class: "rows", role: "rowgroup" });
     parts.drawn = new Map();
-    parts.scroller = element("div", { class: "scroller", role: "table", tabindex: 0, "aria-label": t("samples_list"), "aria-rowcount": view.indices.length + 1 },
-      element("div", { role: "rowgroup", class: "top" }, parts.heads), parts.rows);
+    parts.scroller = element(
+      "div",
+      {
+        class: "scroller",
+        role: "table",
+        tabindex: 0,
+        "aria-label": t("samples_list"),
+        "aria-rowcount": view.indices.length + 1,
+      },
+      element("div", { role: "rowgroup", class: "top" }, parts.heads),
+      parts.rows,
+    );
     parts.scroller.style.setProperty("--columns", parts.columns.map(({ width }) => width).join(" "));
     parts.scroller.addEventListener("scroll", drawRows, { passive: true });
     parts.scroller.addEventListener("keydown", onListKey);
@@ -182,189 +237,41 @@ it shows follows from the query of its route, so that links, back and forward le
 
   const nothing = () => element("div", { class: "nothing" }, element("p", {}, t("samples_nothing")), resetButton());
 
-  /* Filters */
+  /* What is asked for */
 
   const change = (changed, { isTyped = false } = {}) => {
     const route = listRoute({ ...view.parameters, run: String(view.run), ...changed });
-    if (isTyped && view.parameters.q) location.replace(`#${route}`); // one step of the history for all that is typed
+    if (isTyped && view.parameters.q)
+      location.replace(`#${route}`); // one step of the history for all that is typed
     else Page.go(route);
   };
 
   const resetButton = () =>
-    element("button", { type: "button", class: "reset", onclick: () => Page.go(listRoute({ run: String(view.run), sort: view.parameters.sort })) }, t("samples_reset"));
-
-  const labelled = (name, label, ...inputs) => element("label", { class: `field ${name}` }, element("span", {}, label), inputs);
-
-  const selectOf = (name, options) => {
-    const select = element("select", { name, onchange: () => change({ [name]: select.value }) },
-      element("option", { value: "" }, t("samples_any")), options.map(([value_, text]) => element("option", { value: value_ }, text)));
-    controls[name] = (wanted = "") => {
-      if (![...select.options].some((option) => option.value === wanted)) select.append(element("option", { value: wanted }, wanted));
-      select.value = wanted;
-    };
-    return select;
-  };
-
-  const numberInput = (label, placeholder, onchange) =>
-    element("input", { type: "number", step: "any", min: 0, "aria-label": label, placeholder, onchange });
-
-  const rangeInputs = (name, [low, high]) => {
-    const told = () => {
-      const [from, to] = inputs.map((input) => input.value);
-      change({ [name]: from === "" && to === "" ? "" : `${from}-${to}` });
-    };
-    const inputs = [
-      numberInput(t("samples_from", { name: t(`samples_filter_${name}`) }), low, told),
-      numberInput(t("samples_to", { name: t(`samples_filter_${name}`) }), high, told),
-    ];
-    controls[name] = (wanted = "") => {
-      const one = /^[\d.]+$/.test(wanted) ? [wanted, wanted] : wanted.split("-");
-      inputs.forEach((input, at) => { input.value = one[at] ?? ""; });
-    };
-    return element("div", { class: "field range", role: "group", "aria-label": t(`samples_filter_${name}`) },
-      element("span", {}, t(`samples_filter_${name}`)), element("span", { class: "ends" }, inputs[0], "–", inputs[1]));
-  };
-
-  const scoreInputs = () => {
-    const inputs = ["least", "most"].map((name) => {
-      const input = numberInput(t(`samples_${name}`), name === "least" ? 0 : 100, () => change({ [name]: input.value }));
-      controls[name] = (wanted = "") => { input.value = wanted; };
-      return input;
-    });
-    return element("div", { class: "field range", role: "group", "aria-label": t("samples_filter_score") },
-      element("span", {}, t("samples_filter_score")), element("span", { class: "ends" }, inputs[0], "–", inputs[1]));
-  };
-
-  const chip = (name, text, isOn, press) => {
-    const button = element("button", { type: "button", class: "chip", "data-filter": name, onclick: press });
-    controls[`chip-${name}`] = () => {
-      const on = isOn();
-      button.setAttribute("aria-pressed", String(Boolean(on)));
-      button.textContent = text(on);
-    };
-    return button;
-  };
-
-  const presets = (score) => [
-    score.isWrongSplit ? chip("wrong", () => t("samples_wrong"), () => view.parameters.below === "50",
-      () => change({ below: view.parameters.below === "50" ? "" : "50", least: "", most: "" })) : null,
-    score.isRightSplit ? chip("right", () => t("samples_right"), () => view.parameters.least === "100",
-      () => change({ least: view.parameters.least === "100" ? "" : "100", most: "", below: "" })) : null,
-  ];
-
-  /* Any, with it, without it. */
-  const flagChip = ({ name, count }) => {
-    const word = t(`samples_flag_${name}`);
-    const text = (on) => (on === "0" ? t("samples_without", { flag: word }) : `${word} ${Page.count(count)}`);
-    const next = () => ({ "": "1", 1: "0", 0: "" })[view.parameters[name] ?? ""] ?? "";
-    return chip(name, text, () => view.parameters[name], () => change({ [name]: next() }));
-  };
-
-  const runSelect = () => {
-    const several = Page.data.runs.map((run, index) => [String(index), run.name]).filter(([index]) => Page.sampleCount(Number(index)));
-    if (several.length < 2) return null;
-    const select = element("select", { name: "run", onchange: () => changeRun(Number(select.value)) },
-      several.map(([index, name]) => element("option", { value: index }, name)));
-    controls.run = () => { select.value = String(view.run); };
-    return labelled("run", t("samples_filter_run"), select);
-  };
-
-  /* What was asked of one run is asked of the other as far as it has it. */
-  const changeRun = (run) => {
-    const kept = { ...view.parameters, run: String(run), flipped: "" };
-    if (kept.task && !Page.data.runs[run].tasks.includes(kept.task)) kept.task = "";
-    Page.go(listRoute(kept));
-  };
-
-  const searchInput = () => {
-    const typed = () => {
-      clearTimeout(view.pending);
-      view.pending = setTimeout(() => {
-        view.pending = null;
-        change({ q: input.value.trim() }, { isTyped: true });
-      }, WAIT);
-    };
-    const input = element("input", { type: "search", name: "q", "aria-label": t("samples_search"), placeholder: t("samples_search_hint"), oninput: typed,
-      onfocus: () => Page.prepareSearch(view.run),
-      onkeydown: (event) => {
-        if (event.key !== "Escape" && event.key !== "ArrowDown") return;
-        event.preventDefault();
-        Page.moveInList(0);
-      } });
-    controls.q = (wanted = "") => { if (view.pending === null && input.value.trim() !== wanted) input.value = wanted; };
-    parts.search = input;
-    return input;
-  };
-
-  const isShortened = () => {
-    const columns = Page.data.samples[view.run];
-    return Boolean(columns.head) || ["answer", "reasoning", "seen"].some((name) => (columns[name] ?? []).some(Array.isArray));
-  };
-
-  const fields = (facets) => {
-    const flips = facets.flips.map(({ pair, other }) => [String(pair), Page.data.runs[other].name]);
-    return [
-      Object.entries(facets.places).map(([name, values]) =>
-        labelled(name, t(`samples_filter_${name}`), selectOf(name, values.map((each) => [String(each), value(each)])))),
-      Object.entries(facets.ranges).map(([name, found]) => rangeInputs(name, found)),
-      facets.score ? scoreInputs() : null,
-      flips.length ? labelled("flipped", t("samples_filter_flipped"), selectOf("flipped", flips)) : null,
-    ];
-  };
-
-  const buildFilters = () => {
-    controls = {};
-    const facets = Page.facets(view.run);
-    const chips = [...(facets.score ? presets(facets.score) : []), ...facets.flags.map(flagChip)].filter(Boolean);
-    const given = fields(facets).flat(Infinity).filter(Boolean);
-    const isWide = window.matchMedia("(min-width: 641px)").matches;
-    parts.summary = element("summary", {});
-    parts.more = element("details", { class: "more-filters", open: isWide }, parts.summary,
-      element("div", { class: "fields" }, given), chips.length ? element("div", { class: "chips" }, chips) : null);
-    parts.count = element("p", { class: "count", role: "status" });
-    parts.reset = resetButton();
-    parts.words = element("p", { class: "filter-words" });
-    return [
-      element("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
-        element("div", { class: "first" }, runSelect(), searchInput()),
-        given.length || chips.length ? parts.more : null),
-      element("div", { class: "state" }, parts.count, parts.reset, element("p", { class: "keys note" }, t("samples_keys_list"))),
-      parts.words,
-      isShortened() ? element("p", { class: "note shortened", hidden: true }, t("samples_shortened")) : null,
-    ];
-  };
-
-  const inWords = () => {
-    const words = [];
-    for (const name of Page.FILTERS) {
-      const given = view.parameters[name] ?? "";
-      if (given === "" || name === "run" || name === "sort") continue;
-      if (name in Page.FLAGS) words.push(given === "1" ? t(`samples_flag_${name}`) : t("samples_without", { flag: t(`samples_flag_${name}`) }));
-      else if (name === "flipped") words.push(`${t("samples_filter_flipped")} ${flippedRun(given)}`);
-      else words.push(`${t(`samples_filter_${name}`)} ${given}`);
-    }
-    return words;
-  };
-  const flippedRun = (given) => Page.data.runs[Page.pairsOf(view.run).find(({ pair }) => String(pair) === given)?.other]?.name ?? given;
-
-  const showFilters = () => {
-    for (const [name, show] of Object.entries(controls)) show(view.parameters[name]);
-    const words = inWords();
-    const values = { shown: Page.count(view.indices.length), all: Page.count(Page.sampleCount(view.run)) };
-    parts.count.textContent = t("samples_count", values);
-    parts.reset.hidden = !words.length;
-    parts.words.textContent = words.length ? t("samples_filtered", { words: words.join(" · ") }) : "";
-    parts.summary.textContent = words.length ? t("samples_filters_some", { count: words.length }) : t("samples_filters");
-    const shortened = view.root.querySelector(".shortened");
-    if (shortened) shortened.hidden = !view.parameters.q;
-  };
+    element(
+      "button",
+      {
+        type: "button",
+        class: "reset",
+        onclick: () => Page.go(listRoute({ run: String(view.run), sort: view.parameters.sort })),
+      },
+      t("samples_reset"),
+    );
 
   /* Keys */
 
   const onListKey = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const page = Math.max(1, Math.floor(parts.scroller.clientHeight / rowHeight()) - 2);
-    const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowDown: 1,
+      j: 1,
+      ArrowUp: -1,
+      k: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (!(event.key in steps)) return;
     event.preventDefault();
     Page.moveInList(steps[event.key]);
@@ -374,7 +281,7 @@ it shows follows from the query of its route, so that links, back and forward le
   Page.focusSearch = (query) => {
     view.isSearchWanted = true;
     if (view.root.hidden) Page.go(query ? `samples?${query}` : "samples");
-    else if (parts.search) takeFocus();
+    else if (parts.filters) takeFocus();
   };
 
   Page.moveInList = (by) => {
@@ -383,8 +290,8 @@ it shows follows from the query of its route, so that links, back and forward le
 
   const takeFocus = () => {
     view.isSearchWanted = false;
-    parts.search.focus();
-    parts.search.select();
+    parts.filters.search.focus();
+    parts.filters.search.select();
   };
 
   /* The whole */
@@ -418,8 +325,11 @@ it shows follows from the query of its route, so that links, back and forward le
     if (first < 0) return say(t("samples_none", { folders: Page.data.runs.map(({ folder }) => folder).join(", ") }));
     const run = parameters.run === undefined || parameters.run === "" ? Math.max(0, first) : Number(parameters.run);
     if (!Page.sampleCount(run)) {
-      return say(Page.data.runs[run] ? t("samples_none", { folders: Page.data.runs[run].folder }) : t("samples_no_run"), " ",
-        element("a", { href: `#samples?run=${first}` }, t("samples_back")));
+      return say(
+        Page.data.runs[run] ? t("samples_none", { folders: Page.data.runs[run].folder }) : t("samples_no_run"),
+        " ",
+        element("a", { href: `#samples?run=${first}` }, t("samples_back")),
+      );
     }
     const query = Page.query({ ...parameters, run: String(run) });
     const isFromDetail = view.isDetail;
@@ -428,15 +338,17 @@ it shows follows from the query of its route, so that links, back and forward le
     const isOther = view.run !== run || !parts.table;
     Object.assign(view, { run, query, parameters, cursor: -1, indices: Page.listed(run, query) });
     if (isOther) {
-      parts.table = element("div", { class: "table" });
-      Page.clear(view.root).append(...[buildFilters(), parts.table].flat().filter(Boolean));
+      parts.resized?.disconnect();
+      parts = { table: element("div", { class: "table" }), filters: Page.sampleFilters(run, change, resetButton) };
+      Page.clear(view.root).append(...parts.filters.nodes, parts.table);
     }
     drawTable();
-    showFilters();
+    parts.filters.show(parameters, view.indices.length);
     return comeBack(query, isFromDetail);
   };
 
-  Page.isListShown = (query) => view.root !== null && !view.root.hidden && !view.root.closest("section").hidden && view.query === query;
+  Page.isListShown = (query) =>
+    view.root !== null && !view.root.hidden && !view.root.closest("section").hidden && view.query === query;
 
   /* One of the two is to be seen: the list, or a sample. */
   Page.showDetail = (isDetail) => {

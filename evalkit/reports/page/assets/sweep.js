@@ -1,7 +1,7 @@
 "use strict";
 /* Curves of the specs of a sweep and, where its runs are on the page, their needle grids, drawn from data.sweep. */
 (() => {
-  const MOST_WIDTH = 900;
+  const MOST_WIDTH = 900, LEAST_BESIDE = 1080, BETWEEN = 28;
 
   const signed = (value) => `${value < 0 ? "−" : "+"}${Page.number(Math.abs(value))}`;
   const difference = (point, reference) => {
@@ -45,14 +45,17 @@
     return runs.map((run) => of(run).find((grid) => Page.gridName(grid) === chosen)).filter(Boolean);
   };
 
-  const map = (benchmark, data, room) => {
+  let palette = "published";
+  let draw = () => {};
+
+  const map = (benchmark, data, room, change) => {
     const found = grids(benchmark, data);
     if (!found.length) return [];
     const names = new Map(benchmark.specs.map((spec) => [spec.run, spec.name]));
     return [
       Page.element("h3", {}, Page.t("sweep_grids", { title: benchmark.title })),
-      Page.colourBar("published"),
-      Page.heatmapPanels(found, "published", room, (grid) => names.get(grid.run)),
+      Page.element("div", { class: "chart-controls" }, Page.paletteChooser(palette, change), Page.colourBar(palette)),
+      Page.heatmapPanels(found, palette, room, (grid) => names.get(grid.run)),
       Page.heatmapKey(found),
     ];
   };
@@ -61,15 +64,26 @@
     const { sweep } = data;
     const place = root.querySelector(".drawn").appendChild(Page.element("div", {}));
     const hasRuns = sweep.benchmarks.some((each) => each.specs.some((spec) => spec.run !== null));
+    const change = (value) => {
+      palette = value;
+      paint();
+      Page.remember("sweep", palette === "published" ? {} : { palette });
+      place.querySelector("select").focus();
+    };
     const paint = () => {
       const room = place.clientWidth || 1000;
+      const isBeside = room >= LEAST_BESIDE && sweep.benchmarks.some((benchmark) => benchmark.panels.length > 1);
+      const width = isBeside ? Math.floor((room - BETWEEN) / 2) : room;
       Page.clear(place).append(...(hasRuns ? [] : [Page.element("p", { class: "note" }, Page.t("sweep_no_runs"))]),
         ...sweep.benchmarks.flatMap((benchmark) => [
-          Page.element("div", { class: "curves" }, benchmark.panels.map((panel) => chart(benchmark, panel, sweep, room))),
-          ...map(benchmark, data, room),
+          Page.element("div", { class: `curves${isBeside ? " beside" : ""}` }, benchmark.panels.map((panel) => chart(benchmark, panel, sweep, width))),
+          ...map(benchmark, data, room, change),
         ]));
     };
+    draw = (parameters) => { palette = Page.paletteNamed(parameters.palette); paint(); };
     paint();
     Page.onWidth(place, paint);
   });
+
+  Page.onRoute("sweep", (rest, parameters) => { if (Object.keys(parameters).length && Page.data.palettes) draw(parameters); });
 })();

@@ -5,6 +5,7 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   Page.signs(text)              text nodes, with a small box in place of each character that shows nothing
   Page.text(value, {wanted})    a block with a text of the data: folded where it is long, what is wanted marked
   Page.excerpt(value)           its first words, for a row
+  Page.textLength(text)         its characters
   Page.marks(text, wanted)      where the wanted texts stand: exact, or else whatever the case
   Page.copyButton(label, text, source)   copies; where the browser does not let it, selects `source` for the reader
   Page.shellQuoted(words)       words as one command line of a POSIX shell
@@ -16,15 +17,21 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   const MARKS = 200;
   /* Controls, format characters that change the order or the breaking of others, fillers, lone surrogates. Joiners are
      left alone: emoji and many scripts are written with them. */
-  const HIDDEN =
-    /([\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u061C\u115F\u1160\u180E\u200B\u200E\u200F\u2028-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF9-\uFFFB]|\r(?!\n)|[\u{E0000}-\u{E007F}]|\p{Cs})\1*/gu;
+  const HIDDEN = new RegExp(
+    "([\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\u00AD\\u061C\\u115F\\u1160\\u180E\\u200B" +
+      "\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uFEFF\\uFFA0\\uFFF9-\\uFFFB\\u{E0000}-\\u{E007F}\\p{Cs}]|\\r(?!\\n))\\1*",
+    "gu",
+  );
   const TIGHT = /[\p{Script=Latin}\p{N}]/u;
 
   const codePoint = (sign) => `U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
   const box = (sign, count) =>
-    Page.element("span", { class: "sign", title: Page.t("samples_sign", { code: codePoint(sign) }) },
-      count > 1 ? `${codePoint(sign)} × ${Page.count(count)}` : codePoint(sign));
+    Page.element(
+      "span",
+      { class: "sign", title: Page.t("samples_sign", { code: codePoint(sign) }) },
+      count > 1 ? `${codePoint(sign)} × ${Page.count(count)}` : codePoint(sign),
+    );
 
   Page.signs = (text) => {
     const nodes = [];
@@ -107,7 +114,7 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
   const blocks = (text, ranges) => {
     if (text.length <= PIECE) return pieces(text, ranges, 0, text.length);
     const found = [];
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const line = text.lastIndexOf("\n", at + PIECE);
       const isLine = line > at + PIECE / 2 && at + PIECE < text.length;
       const end = isLine ? line : whole(text, Math.min(text.length, at + PIECE));
@@ -117,10 +124,15 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
     return found;
   };
 
-  const gap = (characters) => Page.element("span", { class: "gap" }, Page.t("samples_gap", { characters: Page.count(characters) }));
+  /* Characters as Python counts them: code points. */
+  Page.textLength = (text) => text.length - (text.match(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g)?.length ?? 0);
+
+  const gap = (characters) =>
+    Page.element("span", { class: "gap" }, Page.t("samples_gap", { characters: Page.count(characters) }));
 
   Page.text = (value, { wanted = [], kind = "" } = {}) => {
-    const [text, end, left] = Array.isArray(value) ? value : [value, "", 0];
+    const [text, end, length] = Array.isArray(value) ? value : [value, "", Page.textLength(value)];
+    const left = Array.isArray(value) ? length - Page.textLength(text) - Page.textLength(end) : 0;
     const ranges = Page.marks(text, wanted);
     const place = Page.element("div", { class: `text ${kind}`, dir: "auto" });
     const fold = foldAt(text);
@@ -133,23 +145,30 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
       return place;
     }
     place.append(...pieces(text, ranges, 0, fold), "…");
-    const count = text.length + end.length;
-    const more = Page.element("button", {
-      type: "button", class: "more",
-      onclick: () => {
-        Page.clear(place);
-        all();
-        place.tabIndex = -1;
-        place.focus();
-        more.remove();
+    const more = Page.element(
+      "button",
+      {
+        type: "button",
+        class: "more",
+        onclick: () => {
+          Page.clear(place);
+          all();
+          place.tabIndex = -1;
+          place.focus();
+          more.remove();
+        },
       },
-    }, Page.t("samples_show_all", { characters: Page.count(count) }));
+      Page.t("samples_show_all", { characters: Page.count(length - left) }),
+    );
     return Page.element("div", { class: "folded" }, place, more);
   };
 
   Page.excerpt = (value, characters = 240) => {
-    const text = Array.isArray(value) ? value[0] : value ?? "";
-    const start = text.slice(0, characters * 2).replace(/\s+/g, " ").trim();
+    const text = Array.isArray(value) ? value[0] : (value ?? "");
+    const start = text
+      .slice(0, characters * 2)
+      .replace(/\s+/g, " ")
+      .trim();
     return Page.signs(start.slice(0, whole(start, Math.min(start.length, characters))));
   };
 
@@ -168,13 +187,14 @@ Texts of others as nodes: hidden characters made visible, passages marked, long 
       try {
         await navigator.clipboard.writeText(words);
         told.textContent = Page.t("samples_copied");
-      } catch { // no clipboard, or no leave to use it
+      } catch {
+        // no clipboard, or no leave to use it
         source.hidden = false;
         select(source);
         told.textContent = Page.t("samples_selected");
       }
     };
-    return [Page.element("button", { type: "button", class: "copy", onclick: copy }, label), told];
+    return [Page.element("button", { type: "button", class: "copy-text", onclick: copy }, label), told];
   };
 
   Page.shellQuoted = (words) =>
