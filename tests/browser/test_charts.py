@@ -16,7 +16,8 @@ import pytest
 from evalkit.reports.page import Content, PageRun, content_of, labels_of, read_runs, sweep_folders
 from evalkit.reports.page._curves import curves_part
 from evalkit.reports.page._heatmaps import heatmaps_part
-from tests.reports.page.grids import longbench_run, needle_run, rows_of
+from tests.browser.conftest import until
+from tests.reports.page.grids import longbench_run, needle_run, needlebench_run, rows_of
 from tests.reports.page.test_heatmaps import some
 from tests.reports.page.test_sweep import KEPT, in_folders
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 OpenPage = Callable[..., "Page"]
 LENGTHS, DEPTHS = (500, 1500, 2500), (0, 50, 100)
+DRAWN = "Number(document.querySelector('#curves svg.curve-chart').getAttribute('width'))"
+ROOM = "document.querySelector('#curves .curves').clientWidth"
 FILL = "page => [...document.querySelectorAll('#heatmaps path.cells')].map(path => path.getAttribute('fill')).sort()"
 
 
@@ -52,6 +55,20 @@ def asked(page: Page) -> dict[str, str]:
     fragment: str = page.evaluate("location.hash.slice(1)")
     assert fragment.startswith("samples?"), fragment
     return {name: values[0] for name, values in parse_qs(fragment.removeprefix("samples?")).items()}
+
+
+def listed(page: Page) -> list[str]:
+    """The ids of the samples in the list that is shown, which says how many there are."""
+    until(page, "Page.shown() === 'samples'")
+    ids: list[str] = page.evaluate(
+        """() => {
+          const parameters = Object.fromEntries(new URLSearchParams(location.hash.split("?")[1]));
+          const run = Number(parameters.run ?? 0);
+          return Page.selected(run, parameters).map((index) => Page.sample(run, index).id);
+        }"""
+    )
+    assert f"{len(ids)} of " in page.locator("#samples").inner_text()
+    return ids
 
 
 def samples_of(run: PageRun, query: dict[str, str]) -> list[str]:
@@ -118,13 +135,27 @@ def test_a_click_lists_exactly_the_cells_samples(open_page: OpenPage, grids: Con
 
     query = asked(page)
     assert {"run": "0", "task": "single", "length": "1500", "depth": "50", "language": "zh"} == query
-    assert [f"needle/single/zh-1500-50-0-{repeat}" for repeat in range(6)] == samples_of(grids.runs[0], query)
+    assert [f"needle/single/zh-1500-50-0-{repeat}" for repeat in range(6)] == listed(page)
+
+
+def test_a_cell_of_a_group_lists_the_samples_of_its_tasks(open_page: OpenPage) -> None:
+    """Of English alone, and of both languages: as many as the cell counts."""
+    content = content_of([needlebench_run("a")])
+    grids = next(part for part in content.parts if part.name == "heatmaps").data["grids"]
+
+    for name in ("english", "single"):
+        page = open_page(content, f"heatmaps?grid=needlebench-4k%2F{name}", viewport={"width": 1200, "height": 900})
+        grid = next(each for each in grids if each["name"] == name)
+        cell = page.locator("#heatmaps .grid-cell[tabindex='0']").first
+        cell.focus()
+        page.keyboard.press("Enter")
+        assert grid["n"][0] == len(listed(page))
 
 
 def test_keys_move_over_the_cells_and_enter_lists_their_samples(open_page: OpenPage, grids: Content) -> None:
     """Each cell that the focus comes to is named, the means of columns too; Tab leaves the grid."""
     page = open_page(grids, "heatmaps", viewport={"width": 1200, "height": 900})
-    page.locator("#heatmaps .heatmap .cell[tabindex='0']").first.focus()
+    page.locator("#heatmaps .heatmap .grid-cell[tabindex='0']").first.focus()
 
     names = []
     for key in (
@@ -175,7 +206,7 @@ def test_palettes_are_the_figures_and_stay_in_the_url(open_page: OpenPage, grids
     palettes = next(each for each in grids.parts if each.name == "heatmaps").data["palettes"]
     assert {*page.evaluate(FILL)} - {None} <= {*palettes["published"]["colours"]}
 
-    page.get_by_label("Colours").select_option("colour-blind")
+    page.get_by_label("Palette").select_option("colour-blind")
 
     blind = page.evaluate(FILL)
     assert {*blind} - {None} <= {*palettes["colour-blind"]["colours"]}
@@ -234,7 +265,8 @@ def test_points_lead_to_exactly_their_samples(open_page: OpenPage, ledgers: Cont
             counted = re.search(r"(\d+) samples", link.get_attribute("aria-label") or "")
             assert counted is not None
             link.click()
-            assert int(counted[1]) == len(samples_of(ledgers.runs[0], asked(page)))
+            found = samples_of(ledgers.runs[0], asked(page))
+            assert (int(counted[1]), found) == (len(found), listed(page))
             page.go_back()
             page.wait_for_selector("#curves figure")
 
@@ -288,7 +320,7 @@ def test_charts_fit_the_screen_and_follow_its_width(
     light = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, ground)]
     assert (light[0] > light[1]) == (scheme == "dark")
     page.set_viewport_size({"width": 700, "height": 900})
-    page.wait_for_selector("#curves svg.curve-chart[width='668']")
+    until(page, f"{DRAWN} === {ROOM} && {DRAWN} < 700")
 
 
 def test_a_sweep_shows_its_specs(open_page: OpenPage, tmp_path: Path) -> None:
@@ -304,7 +336,7 @@ def test_a_sweep_shows_its_specs(open_page: OpenPage, tmp_path: Path) -> None:
     charts = page.locator("#sweep .curves figure")
     assert 4 == charts.count()
     assert ["none", "dynamic:2", "dynamic:4", "dynamic:8"] == charts.nth(1).locator(
-        ".legend .run-box"
+        ".series-legend .run-box"
     ).all_text_contents()
     assert ["none", "dynamic:4"] == page.locator("#sweep .heat figcaption b").all_text_contents()
     point = charts.nth(1).locator("a.point[aria-label^='dynamic:4 · 1,984']")
@@ -312,6 +344,10 @@ def test_a_sweep_shows_its_specs(open_page: OpenPage, tmp_path: Path) -> None:
     assert 0 == charts.nth(1).locator("a.point[aria-label^='dynamic:2']").count()
     point.click()
     assert {"run": "1", "length": "1984"} == asked(page)
+    page.evaluate("location.hash = '#heatmaps'")
+    page.wait_for_selector("#heatmaps .colour-bar")
+    names = page.locator("linearGradient").evaluate_all("all => all.map(each => each.id)")
+    assert 2 == len(names) == len({*names})
 
 
 def test_names_of_runs_and_grids_are_text(open_page: OpenPage) -> None:

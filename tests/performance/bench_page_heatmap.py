@@ -84,7 +84,7 @@ def main() -> None:
             page.wait_for_selector(".heatmap")
             cells = page.evaluate("Page.data.grids.reduce((sum, grid) => sum + grid.score.length, 0)")
             print(f"{width} px, {cells:,} cells: redraw {redrawn(page, 1, ['colour-blind', 'published'])}")
-            page.locator("#heatmaps .cell[tabindex='0']").first.focus()
+            page.locator("#heatmaps .grid-cell[tabindex='0']").first.focus()
             print(f"{width} px: arrow key {page.evaluate(MOVE):.1f} ms a step")
             page.close()
         browser.close()

@@ -113,6 +113,7 @@ def _drawn(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:
         "name": found.name,
         "label": found.picture.label,
         "task": found.task,
+        "of": found.task or (found.name if found.name in run.spec.groups else ""),
         "language": found.language,
         "languages": list(found.picture.languages),
         "by": list(found.by),

@@ -49,7 +49,7 @@ Scores with their intervals at places of an axis, drawn from data.curves. Each p
   const pointOf = (each, point, x, shape) => {
     const y = shape.y(point.score), hasInterval = point.low !== null;
     const bar = hasInterval
-      ? Page.svg("path", { class: `bar ${Page.seriesClass(each.mark)}`, d: `M${x} ${shape.y(point.low)}V${shape.y(point.high)}M${x - 3} ${shape.y(point.low)}h6M${x - 3} ${shape.y(point.high)}h6` })
+      ? Page.svg("path", { class: `interval ${Page.seriesClass(each.mark)}`, d: `M${x} ${shape.y(point.low)}V${shape.y(point.high)}M${x - 3} ${shape.y(point.low)}h6M${x - 3} ${shape.y(point.high)}h6` })
       : null;
     const words = told(each, point).join(", ");
     return Page.svg(point.route ? "a" : "g", {

@@ -123,6 +123,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     return (index) => places.has(values[index]);
   };
 
+  const tokensSent = (run) => column(run, "after") ?? column(run, "before");
+
   const place = (name) => (run, wanted) => {
     const values = column(run, name);
     return range(wanted) ? within(values, wanted) : (index) => isValue(values?.[index], wanted);
@@ -152,7 +154,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   const TESTS = {
     task: inTask,
     ...Object.fromEntries(PLACES.map((name) => [name, place(name)])),
-    tokens: (run, text) => within(column(run, "before"), text),
+    tokens: (run, text) => within(tokensSent(run), text),
     least: score((value, bound) => value >= bound - 1e-9),
     most: score((value, bound) => value <= bound + 1e-9),
     below: score((value, bound) => value < bound - 1e-9),
@@ -227,7 +229,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
       if (isRange) found.ranges[name] = ends(column(run, name));
       else found.places[name] = values;
     }
-    if (ends(column(run, "before"))) found.ranges.tokens = ends(column(run, "before"));
+    if (ends(tokensSent(run))) found.ranges.tokens = ends(tokensSent(run));
     return found;
   };
 

@@ -30,7 +30,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   const samplesOf = (grid, column, row) => {
     const facts = { length: grid.lengths[column], depth: row === null ? null : grid.depths[row] };
     const query = new URLSearchParams({ run: grid.run });
-    if (grid.task) query.set("task", grid.task);
+    if (grid.of) query.set("task", grid.of);
     for (const name of grid.by) if (facts[name] !== null) query.set(name, place(facts[name]));
     if (grid.language) query.set("language", grid.language);
     return `samples?${query}`;
@@ -159,7 +159,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   is read out wherever it goes.
   */
   const listen = (svg, grid, shape) => {
-    const model = Page.svg("rect", { class: "cell", role: "gridcell", tabindex: -1 });
+    const model = Page.svg("rect", { class: "grid-cell", role: "gridcell", tabindex: -1 });
     const cursors = [model, model.cloneNode()];
     const hovered = Page.svg("rect", { class: "hovered", visibility: "hidden" });
     let current = { column: 0, row: 0 }, turn = 0;
@@ -245,7 +245,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
     const most = Math.max(1, Math.floor((room + BETWEEN) / (LEAST_PANEL + BETWEEN)));
     const across = Math.ceil(grids.length / Math.ceil(grids.length / most)); // four are two and two, not three and one
     const width = Math.min(680, Math.floor((room - (across - 1) * BETWEEN) / across));
-    return Page.element("div", { class: "panels" }, grids.map((grid) => {
+    return Page.element("div", { class: "heat-panels" }, grids.map((grid) => {
       const title = titleOf(grid);
       return Page.element("figure", { class: "heat", style: { width: `${width}px` } }, caption(grid, title), drawGrid(grid, palette, width, title));
     }));
@@ -258,8 +258,9 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   };
   Page.paletteNamed = (name) => (Object.hasOwn(Page.data.palettes, name ?? "") ? name : "published");
 
+  let bars = 0;
   Page.colourBar = (palette) => {
-    const width = 260, id = `bar-${palette}`;
+    const width = 260, id = `colour-bar-${bars += 1}`; // a bar of a hidden section would hide all of its name
     const stops = Array.from({ length: 33 }, (_, index) =>
       Page.svg("stop", { offset: index / 32, "stop-color": Page.scale.colour(palette, (100 * index) / 32) }));
     const ticks = [0, 20, 40, 60, 80, 100].map((score) =>
@@ -284,7 +285,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
       grids.some((grid) => grid.n.some((count) => !count)) && Page.t("heatmaps_key_empty"),
       windows.length && Page.t("heatmaps_key_window", { window: windows.join(", ") }),
       gap > 5 && Page.t("heatmaps_key_gap", { gap: Page.number(gap, 0) }),
-      grids.some((grid) => !grid.task) && Page.t("heatmaps_key_group"),
+      grids.some((grid) => !grid.by.includes("depth")) && Page.t("heatmaps_key_depths"),
     ].filter(Boolean);
     return Page.element("p", { class: "note" }, notes.join(" · "));
   };

@@ -21,7 +21,7 @@
     })),
   });
 
-  const legend = (series) => Page.element("p", { class: "legend" },
+  const legend = (series) => Page.element("p", { class: "series-legend" },
     series.map((each) => Page.element("span", { class: "run-box" }, Page.swatch(each.mark), each.name)));
 
   const chart = (benchmark, panel, sweep, room) => {
