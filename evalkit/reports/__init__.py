@@ -1,5 +1,6 @@
 """Reports: tables and figures."""
 
+from ._bars import Bar, BarPanel, bars_figure, draw_bars
 from ._bounds import check_figure_file, draw_bounds
 from ._comparison import (
     comparison_footer,
@@ -52,11 +53,7 @@ from .leaderboard import (
     write_leaderboard,
 )
 from .sweeps import (
-    Bar,
-    BarPanel,
-    bars_figure,
     bars_texts,
-    draw_bars,
     draw_published_bars,
     draw_sweep,
     draw_sweep_bars,

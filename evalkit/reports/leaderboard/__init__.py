@@ -2,7 +2,7 @@
 
 from ._board import Leaderboard, Ranked, Ranking, rank_scores
 from ._files import write_leaderboard
-from ._rows import BoardRow, Mean
+from ._rows import BoardRow, Mean, base_protocol, published_rows
 from ._tables import board_legend, board_tables
 
 __all__ = [
@@ -11,8 +11,10 @@ __all__ = [
     "Mean",
     "Ranked",
     "Ranking",
+    "base_protocol",
     "board_legend",
     "board_tables",
+    "published_rows",
     "rank_scores",
     "write_leaderboard",
 ]
