@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import _figures as f
 from . import _options as o
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ def report(
         typer.Option(metavar="STEM", help="Also draw all runs in one figure, STEM.png and STEM.svg, or FILE.pdf."),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
+        str | None, typer.Option(metavar="NAME", help="Task or group to draw.  [side by side: the first group]")
     ] = None,
+    bars: f.Bars = None,
+    curves: f.Curves = None,
+    survival: f.Survival = None,
+    by_task: f.ByTask = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Also show published scores of the same benchmark and protocol.")
+    ] = False,
     table: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a table over the runs: FILE.csv, FILE.md or FILE.tex.")
     ] = None,
@@ -58,7 +66,9 @@ def report(
     from ._several import print_models
     from .terminal import note, shown
 
-    _check_side_by_side(runs, side_by_side, is_described=group is not None or mixed)
+    figures = f.Figures(bars, curves, survival, group, by_task, published)
+    figures.check()
+    _check_side_by_side(runs, side_by_side, is_described=mixed or (group is not None and not figures.has_parts))
     if table is not None:
         check_table_file(table)
     palette: Palette = "colour-blind" if colour_blind else "published"
@@ -76,6 +86,7 @@ def report(
                 side_by_side, reported.scored, palette, group=group, is_mixed=mixed, axis=axis.value
             )
         note(f"figure: {paths[0]}")
+    f.draw_figures(figures, reported.columns)
     return 2 if reported.is_unwritten else 0
 
 
@@ -85,7 +96,9 @@ def _check_side_by_side(runs: list[Path], stem: Path | None, *, is_described: bo
     from evalkit.scores import holds_scores_only
 
     if stem is None and is_described:
-        raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
+        raise UserError(
+            "--group and --mixed say what is drawn: name the figure with --side-by-side (--group: --bars or --curves)"
+        )
     if stem is not None and (outside := next(filter(holds_scores_only, runs), None)) is not None:
         raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
 

@@ -1,6 +1,7 @@
 """Reports: tables and figures."""
 
 from ._bars import Bar, BarPanel, bars_figure, draw_bars
+from ._benchmark_bars import draw_benchmark_bars
 from ._bounds import check_figure_file, draw_bounds
 from ._comparison import (
     comparison_footer,
@@ -10,10 +11,12 @@ from ._comparison import (
     slices_table,
     write_comparison,
 )
+from ._length_curves import CurveRun, draw_length_curves
 from ._model_files import write_model_tables
 from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
 from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
+from ._survival import SurvivalRun, draw_survival, survival_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
 from .curves import curve_caption, curve_table, write_curve
@@ -70,6 +73,7 @@ __all__ = [
     "Bar",
     "BarPanel",
     "BoardRow",
+    "CurveRun",
     "HeatCell",
     "HeatGrid",
     "Leaderboard",
@@ -85,6 +89,7 @@ __all__ = [
     "Ranking",
     "ScoredRun",
     "Shown",
+    "SurvivalRun",
     "Texts",
     "bars_figure",
     "bars_texts",
@@ -102,10 +107,13 @@ __all__ = [
     "curve_caption",
     "curve_table",
     "draw_bars",
+    "draw_benchmark_bars",
     "draw_bounds",
     "draw_heatmap",
+    "draw_length_curves",
     "draw_published_bars",
     "draw_side_by_side",
+    "draw_survival",
     "draw_sweep",
     "draw_sweep_bars",
     "figure_of_run",
@@ -129,6 +137,7 @@ __all__ = [
     "rank_scores",
     "score_frame",
     "slices_table",
+    "survival_table",
     "sweep_bars",
     "sweep_footer",
     "sweep_numbers",
