@@ -11,6 +11,7 @@ from ._comparison import (
     slices_table,
     write_comparison,
 )
+from ._document_lengths import CorpusLengths, PartLengths, draw_lengths_figure, lengths_table, write_lengths_table
 from ._length_curves import CurveRun, draw_length_curves
 from ._model_files import write_model_tables
 from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
@@ -73,6 +74,7 @@ __all__ = [
     "Bar",
     "BarPanel",
     "BoardRow",
+    "CorpusLengths",
     "CurveRun",
     "HeatCell",
     "HeatGrid",
@@ -83,6 +85,7 @@ __all__ = [
     "ModelTable",
     "Palette",
     "Panel",
+    "PartLengths",
     "Picture",
     "Places",
     "Ranked",
@@ -111,6 +114,7 @@ __all__ = [
     "draw_bounds",
     "draw_heatmap",
     "draw_length_curves",
+    "draw_lengths_figure",
     "draw_published_bars",
     "draw_side_by_side",
     "draw_survival",
@@ -122,6 +126,7 @@ __all__ = [
     "is_comparison",
     "length_label",
     "lengths_of_run",
+    "lengths_table",
     "missing_glyphs",
     "model_column",
     "model_list",
@@ -150,6 +155,7 @@ __all__ = [
     "write_figures",
     "write_heatmaps",
     "write_leaderboard",
+    "write_lengths_table",
     "write_model_tables",
     "write_parts",
     "write_sweep_tables",

@@ -144,7 +144,7 @@ def survival_table(runs: Sequence[SurvivalRun]) -> Table:
     for run in runs:
         for index, (label, counts) in enumerate(_lines(run.measured)):
             n = sum(counts)
-            cells = [f"{count:,} ({percent(count, n)})" if n else "0" for count in counts]
+            cells = [f"{count:,} ({percent(count, n)})" if count else "0" for count in counts]
             table.add_row(
                 run.name if index == 0 else "", label, f"{n:,}", *cells, style="bold" if label == TOTAL else ""
             )
