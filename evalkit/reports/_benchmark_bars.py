@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evalkit.errors import UnknownNameError, UserError
@@ -17,7 +17,7 @@ from ._tables import missing_samples
 from .drawing import FILE_KINDS, Texts, joined
 from .leaderboard import BoardRow, base_protocol, published_rows
 
-__all__ = ["benchmark_panels", "draw_benchmark_bars", "narrowed", "stem_of"]
+__all__ = ["benchmark_panels", "draw_benchmark_bars", "named_protocols", "narrowed", "stem_of"]
 
 SIDE_BY_SIDE = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}
 """Panels → how many of them stand side by side; any other number in columns of 4."""
@@ -56,6 +56,12 @@ def stem_of(stem: Path, benchmark: str, *, is_one: bool) -> Path:
         return stem
     end = stem.suffix if stem.suffix.lower() in FILE_KINDS else ""
     return stem.with_name(f"{stem.name.removesuffix(end)}-{benchmark}{end}")
+
+
+def named_protocols(all_scores: Iterable[BenchmarkScores]) -> str:
+    """The protocol of the runs, or how many there are."""
+    protocols = list(dict.fromkeys(scores.protocol for scores in all_scores))
+    return f"protocol {protocols[0]}" if len(protocols) == 1 else f"{len(protocols)} protocols or settings"
 
 
 def narrowed(

@@ -176,4 +176,6 @@ def draw_lengths_figure(stem: Path, found: CorpusLengths) -> list[Path]:
         *found.notes,
     )
     subtitle = f"length of {counted(longest.n, found.corpus.noun)} in tokens of {found.tokenizer}"
-    return draw_stacks(stem, [StackPanel("", stacks)], PARTS, Texts(found.corpus.title, subtitle, caption))
+    return draw_stacks(
+        stem, [StackPanel("", stacks)], PARTS, Texts(found.corpus.title, subtitle, caption), f"{found.corpus.noun}s"
+    )

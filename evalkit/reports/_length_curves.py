@@ -13,7 +13,7 @@ from evalkit.errors import UnknownNameError, UserError
 from evalkit.printable import counted
 from evalkit.scores import Measured
 
-from ._benchmark_bars import stem_of
+from ._benchmark_bars import named_protocols, stem_of
 from ._length_points import ALL, CurvePoint, PointCurve, length_curves
 from .drawing import (
     GREY,
@@ -43,6 +43,7 @@ PANEL_TITLE = Look(10, "bold")
 TICK = Look(7)
 SHORT = {"over 32K": "> 32K"}
 TOPS = (10, 20, 40, 60, 80, 100)  # where a score axis may end
+MARGIN = 0.03  # of the score axis, above and below
 MOST_NAMES = 8  # places named along one panel
 
 # Inches.
@@ -217,13 +218,12 @@ def _texts(runs: Sequence[CurveRun], curves: Curves, unit: str, note: str) -> Te
     measured = [run.measured.scores for run in runs]
     there = [curve for found in curves.values() for curve in found if curve is not None]
     points = [point for curve in there for point in curve.points]
-    protocols = list(dict.fromkeys(scores.protocol for scores in measured))
     models = {scores.model for scores in measured}
     is_own_tokens = there[0].axis == "kept" and len(models) > 1
     return Texts(
         runs[0].measured.spec.title,
         joined(
-            f"score by {unit[:1].lower()}{unit[1:]}", f"protocol {', '.join(protocols)}", counted(len(runs), "run"),
+            f"score by {unit[:1].lower()}{unit[1:]}", named_protocols(measured), counted(len(runs), "run"),
             "PARTIAL" if any(scores.partial for scores in measured) else "",
         ),
         joined(
@@ -264,7 +264,7 @@ def _lone(blank: Sheet, scene: _Scene, panel: _Panel) -> Figure:
     axes.set_xlabel(scene.unit, fontsize=SMALL.points, color=INK)
     ends = [_end_of(points) for _, points in panel.lines]
     named = [index for index, end in enumerate(ends) if end is not None]
-    wanted = [height * (1 - (ends[index] or 0.0) / scene.top) for index in named]
+    wanted = [height * (1 + MARGIN - (ends[index] or 0.0) / scene.top) / (1 + 2 * MARGIN) for index in named]
     for index, middle in zip(named, _apart(wanted, [lines_height(names[i], SMALL) for i in named]), strict=True):
         mark, x, y = panel.lines[index][0], LEFT + width + BEFORE_LABEL, TITLES + middle
         _sample(sheet, mark, x - BEFORE_LABEL + 0.1, y)
@@ -331,7 +331,7 @@ def _sample(sheet: Sheet, mark: Mark, left: float, middle: float) -> None:
 
 def _paint(axes: Axes, panel: _Panel, scene: _Scene, *, is_first: bool) -> None:
     places, top = scene.places, scene.top
-    axes.set_ylim(-0.03 * top, 1.03 * top)
+    axes.set_ylim(-MARGIN * top, (1 + MARGIN) * top)
     axes.set_xlim(-0.5, len(places.values) - 0.5)
     step = -(-len(places.values) // MOST_NAMES)
     counts = _counts(panel)

@@ -71,14 +71,17 @@ class _Grid(NamedTuple):
         return self.left + column * (self.width + self.counts + BETWEEN), line * pitch
 
 
-def draw_stacks(stem: Path, panels: Sequence[StackPanel], parts: Sequence[Part], texts: Texts) -> list[Path]:
+def draw_stacks(stem: Path, panels: Sequence[StackPanel], parts: Sequence[Part], texts: Texts, noun: str) -> list[Path]:
     """`stem`.png and `stem`.svg of the panels, or the file that `stem` names; their paths."""
     with lettered(_words(panels, parts, texts)):
-        return save(stacks_figure(panels, parts, texts), stem)
+        return save(stacks_figure(panels, parts, texts, noun), stem)
 
 
-def stacks_figure(panels: Sequence[StackPanel], parts: Sequence[Part], texts: Texts) -> Figure:
-    """The figure, nothing written to disk: up to three panels side by side, with the labels on their left."""
+def stacks_figure(panels: Sequence[StackPanel], parts: Sequence[Part], texts: Texts, noun: str) -> Figure:
+    """The figure, nothing written to disk: up to three panels side by side, with the labels on their left.
+
+    `noun` is what is counted, in the plural.
+    """
     with lettered(_words(panels, parts, texts)) as letters:
         blank = Sheet(letters, (1, 1), Texts(""))
         names = [blank.wrapped(stack.label, NAME_ROOM, SMALL) for stack in panels[0].stacks]
@@ -91,7 +94,8 @@ def stacks_figure(panels: Sequence[StackPanel], parts: Sequence[Part], texts: Te
         _draw_keys(sheet, keys)
         for index, panel in enumerate(panels):
             left, top = grid.place(index, rows)
-            _panel(sheet, grid, panel, parts, (left, above + top))
+            axes = _panel(sheet, grid, panel, parts, (left, above + top))
+            axes.set_xlabel(f"Share of {noun}", fontsize=TINY.points, color=INK)
             for row, name in enumerate(names if index % grid.across == 0 else ()):
                 middle = above + top + grid.head + (row + 0.5) * grid.row
                 weight = "bold" if panel.stacks[row].is_total else "normal"
@@ -119,7 +123,7 @@ def _grid(blank: Sheet, panels: Sequence[StackPanel], names: Sequence[Sequence[s
     return _Grid(across, left, WIDTHS[across], counts, head, row)
 
 
-def _panel(sheet: Sheet, grid: _Grid, panel: StackPanel, parts: Sequence[Part], place: tuple[float, float]) -> None:
+def _panel(sheet: Sheet, grid: _Grid, panel: StackPanel, parts: Sequence[Part], place: tuple[float, float]) -> Axes:
     left, top = place
     sheet.write(sheet.wrapped(panel.title, grid.width, PANEL_TITLE), place, PANEL_TITLE)
     axes = sheet.axes(left, top + grid.head, grid.width, grid.row * len(panel.stacks))
@@ -127,13 +131,13 @@ def _panel(sheet: Sheet, grid: _Grid, panel: StackPanel, parts: Sequence[Part], 
     axes.set_ylim(len(panel.stacks), 0)
     axes.set_yticks([])
     axes.set_xticks(range(0, 101, 25), [f"{share}%" for share in range(0, 101, 25)])
-    axes.set_xlabel("Share of samples" if not panel.title else "", fontsize=TINY.points, color=INK)
     axes.spines["left"].set_visible(False)
     for index, stack in enumerate(panel.stacks):
         _stack(axes, sheet, grid, index, stack, parts)
         middle = top + grid.head + (index + 0.5) * grid.row
         text = [f"{sum(stack.counts):,}"]
         sheet.write(text, (left + grid.width + COUNTS, middle), TINY, va="center", color=INK)
+    return axes
 
 
 def _stack(axes: Axes, sheet: Sheet, grid: _Grid, index: int, stack: Stack, parts: Sequence[Part]) -> None:

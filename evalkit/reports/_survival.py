@@ -10,7 +10,7 @@ from evalkit.errors import UserError
 from evalkit.scores import Measured, TaskValues
 from evalkit.tables import plain_table
 
-from ._benchmark_bars import stem_of
+from ._benchmark_bars import named_protocols, stem_of
 from ._stacks import Part, Stack, StackPanel, draw_stacks, percent
 from .drawing import Texts, joined
 
@@ -101,18 +101,17 @@ def draw_survival(stem: Path, runs: Sequence[SurvivalRun]) -> list[Path]:
     ]
 
 
-def _figure(runs: Sequence[SurvivalRun]) -> tuple[list[StackPanel], Sequence[Part], Texts]:
+def _figure(runs: Sequence[SurvivalRun]) -> tuple[list[StackPanel], Sequence[Part], Texts, str]:
     found = [survival(run.measured) for run in runs]
     tasks = [task for task in runs[0].measured.spec.tasks if any(task in each for each in found)]
     panels = [
         StackPanel(joined(run.name, _window(run)), _stacks(each, tasks)) for run, each in zip(runs, found, strict=True)
     ]
     scores = [run.measured.scores for run in runs]
-    protocols = dict.fromkeys(each.protocol for each in scores)
     texts = Texts(
         runs[0].measured.spec.title,
         joined(
-            "what truncation did to prompts", f"protocol {', '.join(protocols)}",
+            "what truncation did to prompts", named_protocols(scores),
             "PARTIAL" if any(each.partial for each in scores) else "",
         ),
         joined(
@@ -120,7 +119,7 @@ def _figure(runs: Sequence[SurvivalRun]) -> tuple[list[StackPanel], Sequence[Par
             "evidence: the needle, or a gold answer that stands in the prompt verbatim",
         ),
     )  # fmt: skip
-    return panels, PARTS, texts
+    return panels, PARTS, texts, "samples"
 
 
 def _window(run: SurvivalRun) -> str:

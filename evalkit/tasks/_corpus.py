@@ -62,9 +62,10 @@ class CorpusPart:
     def _contexts(self, benchmark: Benchmark) -> Iterator[Document]:
         seen = set[str]()
         for sample in benchmark.samples(self.name, benchmark.spec.default_protocol, self.files):
-            if CONTEXT not in sample.fields:
+            if CONTEXT not in sample.fields or "repeat" in sample.metadata:
                 raise UserError(
-                    f"{benchmark.spec.name}: its samples have no document of their own; --prompts counts whole prompts"
+                    f"{benchmark.spec.name}: its samples have no document of their own (haystacks are cut to lengths); "
+                    "--prompts counts whole prompts"
                 )
             if sample.document not in seen:
                 seen.add(sample.document)
@@ -121,9 +122,11 @@ def open_corpus(
     )
     if benchmark is None and whole_prompts:
         raise UserError(f"--prompts: {name} is a source of texts and asks nothing; name a benchmark")
+    if not found.parts and not found.missing:
+        raise UserError(f"{name}: its files hold no records with a field {TEXT!r} to count; name a benchmark")
     if not found.parts:
         raise UserError(
-            f"{name}: none of its data is on this machine: run: evalkit data fetch "
+            f"{name}: no data of {', '.join(found.missing)} is on this machine: run: evalkit data fetch "
             f"{name if benchmark is None else benchmark.spec.source}, or name the folder that has it with --data"
         )
     return found
