@@ -29,7 +29,12 @@ def outputs(bare: Path) -> Path:
     folder = bare / "predictions" / "my-model"
     folder.mkdir(parents=True)
     lines = [
-        {"pred": "red" if index % 2 else "blue", "answers": ["red"], "all_classes": None, "length": 1_000 * index}
+        {
+            "pred": f"w{index}" if index % 2 else "no",
+            "answers": [f"w{index}"],
+            "all_classes": None,
+            "length": 1_000 * index,
+        }
         for index in range(40)
     ]
     (folder / "hotpotqa.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
@@ -64,13 +69,13 @@ def test_a_file_is_drawn_as_its_ending_says(evalkit: Command, bare: Path, run: P
 
 def test_scores_of_outputs_are_drawn_by_their_own_lengths(evalkit: Command, bare: Path, outputs: Path) -> None:
     """Words of the documents; what was cut of their prompts nobody knows."""
-    evalkit("score", outputs, "--format", "longbench", "--benchmark", "longbench", "--out", "scored")
+    evalkit("score", outputs, "--format", "longbench", "--out", "scored")
 
     done = evalkit("report", "scored", "--curves", "curves", "--bars", "bars")
     refused = evalkit("report", "scored", "--survival", "survival")
 
     assert 0 == done.code, done
-    assert {"0–4K", "> 32K", "HotpotQA", "my-model"} <= set(words(bare / "curves.svg"))
+    assert {"0–4K", "&gt; 32K", "HotpotQA", "my-model"} <= set(words(bare / "curves.svg"))
     assert "50.00" in words(bare / "bars.svg")
     assert "--survival: scored: outputs made elsewhere" in refused.last_complaint
     assert not list(bare.glob("survival*"))
@@ -78,12 +83,12 @@ def test_scores_of_outputs_are_drawn_by_their_own_lengths(evalkit: Command, bare
 
 def test_scores_without_their_answers_have_no_curves(evalkit: Command, bare: Path, outputs: Path) -> None:
     """In one line; bars need no answers."""
-    evalkit("score", outputs, "--format", "longbench", "--benchmark", "longbench", "--out", "scored")
+    evalkit("score", outputs, "--format", "longbench", "--out", "scored")
     for name in ("answers.jsonl", "outputs.json"):
         (bare / "scored" / name).unlink()
 
     assert 0 == evalkit("report", "scored", "--bars", "bars").code
-    assert "scored: holds scores without the answers they are of" in (
+    assert "scored: holds scores without the answers that they are of" in (
         evalkit("report", "scored", "--curves", "curves").last_complaint
     )
 
@@ -92,7 +97,7 @@ def test_scores_without_their_answers_have_no_curves(evalkit: Command, bare: Pat
     ("arguments", "said"),
     [
         (("--by-task",), "--by-task says what is drawn of every task: name the figure with --bars or --curves"),
-        (("--group", "single"), "name the figure with --side-by-side, and for --group alone also with --bars"),
+        (("--group", "single"), "name the figure with --side-by-side (--group: --bars or --curves)"),
         (("--bars", "x", "--by-task", "--group", "single"), "--by-task and --group each say what is drawn"),
     ],
 )
