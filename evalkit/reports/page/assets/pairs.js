@@ -249,6 +249,6 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
       state = { ...state, task: "", won: "", ties: true, q: "" };
       draw();
     }
-    if (state.sample) rowOf(state.sample)?.scrollIntoView({ block: "start" });
+    if (state.sample) requestAnimationFrame(() => rowOf(state.sample)?.scrollIntoView()); // after the frame's own moves
   });
 })();
