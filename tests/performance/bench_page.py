@@ -53,7 +53,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         for samples in map(int, flags.samples.split(",")):
-            folder = _grid(samples, Path(place) / f"grid{samples}")
+            folder = grid_run(samples, Path(place) / f"grid{samples}")
             if flags.prose is not None:
                 _fill(folder, flags.prose.read_text("utf-8"))
             _line([folder])
@@ -99,7 +99,7 @@ def _peak_megabytes() -> float:
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
-def _grid(samples: int, folder: Path) -> Path:
+def grid_run(samples: int, folder: Path) -> Path:
     """A finished run of a needle grid of at least so many samples."""
     from evalkit._api import report_run
     from evalkit.runs import RunSettings, SilentMonitor, execute, open_session
