@@ -1,9 +1,11 @@
 """What a page of runs costs to write: seconds of each stage, most memory, and the size of the file.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python tests/performance/bench_page.py [FOLDER…] [--samples 5000,20000]
+    OMP_NUM_THREADS=1 taskset -c 0 python tests/performance/bench_page.py [FOLDER…] [--samples 5000] [--prose FILE]
 
 Without folders, runs of a needle grid are made first, with a model that answers at once: prompts of 1,024 tokens, of
-which records keep 300 characters at both ends, and 400 characters of prose for every answer. One line for each page:
+which records keep 300 characters at both ends, and 400 characters for every answer. Haystacks are made of few words and
+compress four times as well as prose: with `--prose` both ends and answers are pieces of that text instead, no two alike
+in a text of a million characters for each thousand samples. One line for each page:
 
 - `read`: records and data read, scores made, samples looked over;
 - `content`: every section; `write`: the file.
@@ -37,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--samples", default="5000")
+    parser.add_argument("--prose", type=Path, metavar="FILE", help="text that prompts and answers are pieces of")
     parser.add_argument("--page", action="store_true", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.page:
@@ -50,7 +53,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as place:
         for samples in map(int, flags.samples.split(",")):
-            _line([grid_run(samples, Path(place) / f"grid{samples}")])
+            folder = grid_run(samples, Path(place) / f"grid{samples}")
+            if flags.prose is not None:
+                _fill(folder, flags.prose.read_text("utf-8"))
+            _line([folder])
 
 
 def _line(folders: Sequence[Path]) -> None:
@@ -106,6 +112,23 @@ def grid_run(samples: int, folder: Path) -> Path:
     execute(open_session(settings), SilentMonitor(), Talker)
     report_run(folder)
     return folder
+
+
+def _fill(folder: Path, text: str) -> None:
+    """Pieces of a text in place of what records hold; lines without a checksum are read as older releases' are."""
+    begin = 0
+
+    def piece(characters: int) -> str:
+        nonlocal begin
+        begin = (begin + characters) % (len(text) - characters)
+        return text[begin : begin + characters]
+
+    lines = []
+    for line in (folder / "samples.jsonl").read_text("utf-8").splitlines():
+        record = {name: value for name, value in json.loads(line).items() if name != "crc32"}
+        record |= {"preview": piece(300), "preview_end": piece(300), "text": piece(ANSWER_CHARACTERS)}
+        lines.append(json.dumps(record) + "\n")
+    (folder / "samples.jsonl").write_text("".join(lines), "utf-8")
 
 
 class Talker:
