@@ -182,7 +182,7 @@ def test_a_page_that_cannot_be_unpacked_says_so(
     words = labels_of(language)
     assert page.inner_text("#problem").startswith(words["problem_old" if damage == "old" else "problem_damaged"])
     page.click("#sections a[href='#scores']")
-    assert page.is_visible("#scores table")
+    page.wait_for_selector("#scores table")
 
 
 @pytest.mark.parametrize("width", [360, 1400])
