@@ -10,11 +10,14 @@ from evalkit.printable import counted
 from evalkit.tables import listing
 
 from . import _options as o
+from ._lengths import lengths
 
 if TYPE_CHECKING:
     from evalkit.data import FileCheck, Progress
 
 app = typer.Typer(help="List, fetch and verify the pinned inputs.", no_args_is_help=True)
+
+app.command("lengths")(lengths)
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Sources; none = all.")]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import _figures as f
 from . import _options as o
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def report(
         ),
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Page: hold runs against published scores; all of them by benchmark.")
+        bool, typer.Option("--published", help="Hold runs against published scores, on pages and beside bars.")
     ] = False,
     sweep: Annotated[
         Path | None,
@@ -55,8 +56,12 @@ def report(
         typer.Option(metavar="STEM", help="Also draw all runs in one figure, STEM.png and STEM.svg, or FILE.pdf."),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task or group drawn side by side.  [default: the first group]")
+        str | None, typer.Option(metavar="NAME", help="Task or group to draw.  [side by side: the first group]")
     ] = None,
+    bars: f.Bars = None,
+    curves: f.Curves = None,
+    survival: f.Survival = None,
+    by_task: f.ByTask = False,
     table: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a table over the runs: FILE.csv, FILE.md or FILE.tex.")
     ] = None,
@@ -81,10 +86,13 @@ def report(
 
     from .terminal import note
 
+    figures = f.Figures(bars, curves, survival, group, by_task, published)
+    figures.check()
     asked = _asked(runs or [], published, sweep, lang, out)
     if asked.skipped:
         note(f"passed over, no runs: {', '.join(path.name for path in asked.skipped)}")
-    _check_side_by_side(asked.runs, side_by_side, is_described=group is not None or mixed)
+    is_described = mixed or (group is not None and not figures.has_parts)
+    _check_side_by_side(asked.runs, side_by_side, is_described=is_described)
     if table is not None:
         check_table_file(table)
     page = _page_alone(asked, out)
@@ -99,6 +107,7 @@ def report(
         _write_table(table, reported, intervals=intervals, transpose=transpose)
     if side_by_side is not None:
         _draw(side_by_side, reported, palette, group, is_mixed=mixed, axis=axis)
+    f.draw_figures(figures, reported.columns)
     return 2 if reported.is_unwritten else 0
 
 
@@ -213,7 +222,9 @@ def _check_side_by_side(runs: Sequence[Path], stem: Path | None, *, is_described
     from evalkit.scores import holds_scores_only
 
     if stem is None and is_described:
-        raise UserError("--group and --mixed say how runs are drawn side by side: name the figure with --side-by-side")
+        raise UserError(
+            "--group and --mixed say what is drawn: name the figure with --side-by-side (--group: --bars or --curves)"
+        )
     if stem is not None and (outside := next(filter(holds_scores_only, runs), None)) is not None:
         raise UserError(f"{outside}: scores of outputs made elsewhere; --side-by-side draws run folders only")
 

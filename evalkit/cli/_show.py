@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import _options as o
+from ._prompts import prompt_lines, show_prompts
 
 if TYPE_CHECKING:
     from evalkit.runs import LedgerRecord, SampleRecord
@@ -30,21 +31,41 @@ def show(
         int | None, typer.Option("-n", min=1, metavar="N", help=f"So many samples.  [default: {FEW}, or all ids]")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Whole texts, however long.")] = False,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="Only the prompts, whole, as the model got them; > prompt.txt keeps one.")
+    ] = False,
+    step: Annotated[int | None, typer.Option(min=1, metavar="N", help="With --prompt: only that of this step.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="CARD", help="With --prompt: where the run's model or its tokenizer is now.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="With --prompt: run code that comes with the tokenizer.")
+    ] = False,
     json: o.Json = None,
 ) -> int:
-    """Show samples of a run: the question, the targets, the answer, its score, and what happened to it."""
+    """Show samples of a run: the question, the targets, the answer, its score, and what happened to it.
+
+    Samples named by ID are shown with both ends of the prompt and where their evidence stood. --prompt makes the
+    prompts again, from the data and the model's tokenizer, and holds them against their digests; exit code 1: one is
+    not what the model got.
+    """
+    from evalkit.errors import UserError
     from evalkit.scores import look_at
 
     from .terminal import check_target, note, print_json, say
 
     check_target(json)
+    if not prompt and (step is not None or model is not None or trust_remote_code):
+        raise UserError("--step, --model and --trust-remote-code say how prompts are made again: add --prompt")
     found = (each for each in look_at(run, ids or (), task or ()) if _is_meant(each, failed, wrong))
     most = number or (None if ids else FEW)
     shown = list(itertools.islice(found, most))
+    if prompt and shown:
+        return show_prompts(run, shown, step=step, model=model, trusted=trust_remote_code, json=json)
     if json is not None:
         print_json([each.to_json() for each in shown], json)
     for each in shown if json != "-" else ():
-        say("\n".join(_lines(each, is_full=full)) + "\n")
+        say("\n".join(_lines(each, is_full=full, is_near=bool(ids))) + "\n")
     if not shown:
         note(f"{run}: no such sample; nothing to show")
     elif len(shown) == most and next(found, None) is not None:
@@ -64,29 +85,38 @@ def _is_wrong(each: LookedAt) -> bool:
     return each.error is None and bool(scores) and scores[0] < WRONG_BELOW
 
 
-def _lines(each: LookedAt, *, is_full: bool) -> Iterator[str]:
+def _lines(each: LookedAt, *, is_full: bool, is_near: bool) -> Iterator[str]:
+    """What is shown of one sample; `is_near`: with the ends of its prompts and where its evidence stood."""
     draw = f" · draw {each.draw}" if each.draw else ""
     yield f"{each.sample.id}{draw} · {_score(each)}"
-    for step, record in enumerate(each.records):
-        mark = f" {step + 1}" if len(each.records) > 1 else ""
-        if step < len(each.questions):
-            yield from _text(f"question{mark}", each.questions[step], is_full)
-        elif not each.questions:  # no prompts at hand: what they are filled with
-            for name, field in each.sample.fields.items():
-                yield from _text(f"{name}{mark}", field, is_full)
-        if record.ledger is not None:
-            yield from _truncation(record.ledger)
-        if record.reasoning:
-            yield from _text(f"thoughts{mark}", record.reasoning, is_full)
-        if record.text is not None:
-            yield from _text(f"answer{mark}", record.text, is_full)
-        yield f"  {_outcome(record)}"
+    for step in range(len(each.records)):
+        yield from _step(each, step, is_full=is_full, is_near=is_near)
     if each.made_elsewhere is not None:
         yield from (line for text in each.answers if text is not None for line in _text("answer", text, is_full))
         yield f"  {each.error or 'made elsewhere'}"
     if each.seen is not None:
         yield from _text("metric saw", each.seen, is_full)
     yield from _text("targets", "\n".join(each.sample.targets), is_full)
+
+
+def _step(each: LookedAt, step: int, *, is_full: bool, is_near: bool) -> Iterator[str]:
+    """What was asked in one step, and what came."""
+    record = each.records[step]
+    mark = f" {step + 1}" if len(each.records) > 1 else ""
+    if step < len(each.questions):
+        yield from _text(f"question{mark}", each.questions[step], is_full)
+    elif not each.questions:  # no prompts at hand: what they are filled with
+        for name, field in each.sample.fields.items():
+            yield from _text(f"{name}{mark}", field, is_full)
+    if record.ledger is not None:
+        yield from _truncation(record.ledger)
+    if is_near:
+        yield from prompt_lines(record, each.sample.evidence, mark)
+    if record.reasoning:
+        yield from _text(f"thoughts{mark}", record.reasoning, is_full)
+    if record.text is not None:
+        yield from _text(f"answer{mark}", record.text, is_full)
+    yield f"  {_outcome(record)}"
 
 
 def _score(each: LookedAt) -> str:

@@ -2,6 +2,7 @@
 
 from ._build import PromptBuilder
 from ._chat import ChatFormat, chat_format, parse_messages
+from ._counter import TokenCounter, token_counter
 from ._foreign import WithoutSpecialTokens
 from ._load import load_tokenizer
 from ._records import Ledger, Prompt, TokenIds, digest_ids, token_array
@@ -33,6 +34,7 @@ __all__ = [
     "Range",
     "Split",
     "Thinking",
+    "TokenCounter",
     "TokenIds",
     "TruncationMode",
     "WithoutSpecialTokens",
@@ -51,4 +53,5 @@ __all__ = [
     "split_reasoning",
     "thinking_of",
     "token_array",
+    "token_counter",
 ]

@@ -1,5 +1,7 @@
 """Reports: tables and figures."""
 
+from ._bars import Bar, BarPanel, bars_figure, draw_bars
+from ._benchmark_bars import draw_benchmark_bars
 from ._bounds import check_figure_file, draw_bounds
 from ._comparison import (
     comparison_footer,
@@ -9,10 +11,13 @@ from ._comparison import (
     slices_table,
     write_comparison,
 )
+from ._document_lengths import CorpusLengths, PartLengths, draw_lengths_figure, lengths_table, write_lengths_table
+from ._length_curves import CurveRun, draw_length_curves
 from ._model_files import write_model_tables
 from ._model_table import ModelColumn, ModelTable, model_column, model_list, model_tables, models_table
 from ._parts import buckets_table, part_frame, write_parts
 from ._plan_table import plan_json, plan_notes, plan_table
+from ._survival import SurvivalRun, draw_survival, survival_table
 from ._tables import caption, protocols_list, protocols_table, score_frame, terminal_table, write_tables
 from ._text_table import check_table_file
 from ._verdicts import (
@@ -61,11 +66,7 @@ from .leaderboard import (
     write_leaderboard,
 )
 from .sweeps import (
-    Bar,
-    BarPanel,
-    bars_figure,
     bars_texts,
-    draw_bars,
     draw_published_bars,
     draw_sweep,
     draw_sweep_bars,
@@ -83,6 +84,8 @@ __all__ = [
     "Bar",
     "BarPanel",
     "BoardRow",
+    "CorpusLengths",
+    "CurveRun",
     "HeatCell",
     "HeatGrid",
     "Leaderboard",
@@ -92,12 +95,14 @@ __all__ = [
     "ModelTable",
     "Palette",
     "Panel",
+    "PartLengths",
     "Picture",
     "Places",
     "Ranked",
     "Ranking",
     "ScoredRun",
     "Shown",
+    "SurvivalRun",
     "Texts",
     "bars_figure",
     "bars_texts",
@@ -115,10 +120,14 @@ __all__ = [
     "curve_caption",
     "curve_table",
     "draw_bars",
+    "draw_benchmark_bars",
     "draw_bounds",
     "draw_heatmap",
+    "draw_length_curves",
+    "draw_lengths_figure",
     "draw_published_bars",
     "draw_side_by_side",
+    "draw_survival",
     "draw_sweep",
     "draw_sweep_bars",
     "figure_of_run",
@@ -128,6 +137,7 @@ __all__ = [
     "knob_lines",
     "length_label",
     "lengths_of_run",
+    "lengths_table",
     "missing_glyphs",
     "model_column",
     "model_list",
@@ -145,6 +155,7 @@ __all__ = [
     "short_margin",
     "slices_table",
     "some_names",
+    "survival_table",
     "sweep_bars",
     "sweep_footer",
     "sweep_numbers",
@@ -160,6 +171,7 @@ __all__ = [
     "write_figures",
     "write_heatmaps",
     "write_leaderboard",
+    "write_lengths_table",
     "write_model_tables",
     "write_parts",
     "write_sweep_tables",

@@ -6,6 +6,7 @@ from ._identity import environment
 from ._job import default_folder
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
+from ._rebuilt import RebuiltPrompt, RunPrompts, open_prompts
 from ._rotary import recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
 from ._session import (
@@ -55,8 +56,10 @@ __all__ = [
     "Manifest",
     "Monitor",
     "PromptEnds",
+    "RebuiltPrompt",
     "Repair",
     "RunOutcome",
+    "RunPrompts",
     "RunSettings",
     "RunStore",
     "SampleRecord",
@@ -80,6 +83,7 @@ __all__ = [
     "of_several",
     "of_specs",
     "open_model",
+    "open_prompts",
     "open_session",
     "plan_session",
     "read_manifest",

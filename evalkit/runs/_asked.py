@@ -8,6 +8,7 @@ from evalkit.plugins import plugin_versions
 from evalkit.tasks import join_options
 
 from ._identity import environment
+from ._job import markup_tokens
 from ._session import Job, Session
 from .folder import DRAWS, Manifest, has_manifest, read_manifest
 
@@ -39,6 +40,8 @@ def manifest_of(session: Session, job: Job, weights: str) -> Manifest:
             },
             **({DRAWS: job.draws} if job.draws > 1 else {}),
             "prefix_reuse": settings.is_reusing_prefixes,
+            **({} if settings.chat is None else {"chat": _lasting_chat(settings.chat)}),
+            **({"markup_tokens": markup} if (markup := markup_tokens(session.card)) else {}),
             **({} if job.reasoning.thinking is None else {"thinking": str(job.reasoning.thinking)}),
         },
         environment={**environment(), **_plugin_versions(session, job)},
@@ -54,6 +57,11 @@ def _lasting(benchmark: str) -> str:
     """A benchmark as named, a YAML file by its absolute path: the run can then be scored from any folder."""
     file, sign, name = benchmark.partition("#")  # FILE#SET
     return f"{Path(file).resolve()}{sign}{name}" if Path(file).suffix in {".yaml", ".yml"} else benchmark
+
+
+def _lasting_chat(chat: str) -> str:
+    """What `--chat` says, a Jinja file by its absolute path."""
+    return chat if chat in {"tokenizer", "none", "server"} else str(Path(chat).resolve())
 
 
 def _all_options(job: Job) -> dict[str, str]:

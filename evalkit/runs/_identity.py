@@ -7,7 +7,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["environment", "moved_on_hub"]
+__all__ = ["environment", "moved_on_hub", "pinned_commit"]
 
 _HUB_COMMIT = re.compile(r"hub:(.+)@([0-9a-f]+)")
 
@@ -26,6 +26,12 @@ def moved_on_hub(before: str, now: str) -> str | None:
         f"holds a run of {old[1]} at {old[2][:12]}, and the hub's is {new[2][:12]} now; name the model "
         f"{old[1]}@{old[2]} to go on, or give this run its own --out"
     )
+
+
+def pinned_commit(weights: str) -> tuple[str, str] | None:
+    """Repository and commit of the hub that an identity names; None for weights that are no hub's."""
+    found = _HUB_COMMIT.fullmatch(weights)
+    return None if found is None else (found[1], found[2])
 
 
 def environment() -> dict[str, Any]:

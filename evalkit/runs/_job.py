@@ -32,7 +32,7 @@ from ._rotary import rope_facts
 from ._sampling import draws_of, sampling_identity, sampling_overrides
 from ._selection import Selection, asked_tasks, locate_tasks
 
-__all__ = ["Job", "default_folder", "make_job"]
+__all__ = ["Job", "default_folder", "make_job", "markup_tokens", "own_window"]
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ def make_job(
     chat = chat_format(card, tokenizer)
     files, missing = locate_tasks(benchmark, tasks, settings)
     limit = settings.max_seq_len or (rules.max_seq_len if tokenizer.unit == "tokens" else None)
-    window = limit or _own_window(benchmark, protocol, settings, card)
-    room = window - _markup_tokens(card)
+    window = limit or own_window(benchmark, protocol, settings, card)
+    room = window - markup_tokens(card)
     check_room(settings, room)
     label = _label(spec, protocol, settings, options)
     folder = _folder(spec.name, label, settings, card)
@@ -203,12 +203,12 @@ def _check_lengths(benchmark: Benchmark, protocol: str, builder: PromptBuilder, 
         pass
 
 
-def _markup_tokens(card: Card) -> int:
+def markup_tokens(card: Card) -> int:
     """Tokens that a server's chat format adds to the messages, kept free."""
     return card.endpoint.markup_tokens if card.chat == "server" and card.endpoint is not None else 0
 
 
-def _own_window(benchmark: Benchmark, protocol: str, settings: RunSettings, card: Card) -> int:
+def own_window(benchmark: Benchmark, protocol: str, settings: RunSettings, card: Card) -> int:
     """The window where none is asked for: the model's, or as much as a benchmark of set lengths takes."""
     if not isinstance(benchmark, SizedBenchmark):
         return card.default_max_seq_len

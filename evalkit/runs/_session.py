@@ -33,6 +33,7 @@ from ._sampling import sampling_of
 from ._selection import left_out, parse_samples
 
 __all__ = [
+    "LARGEST_TEMPLATE",
     "Job",
     "Session",
     "check_live",

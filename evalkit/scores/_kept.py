@@ -28,7 +28,7 @@ from evalkit.runs import MANIFEST
 from evalkit.settings import MOST_DRAWS
 from evalkit.tasks import Answer, Benchmark, load_benchmark
 
-from ._runs import read_run_answers
+from ._runs import measure_run, read_run_answers
 from ._score import TaskAnswers, measure_benchmark
 from ._values import Measured
 from .outputs import default_protocol, find_outputs, output_benchmark, read_outputs
@@ -41,6 +41,7 @@ __all__ = [
     "holds_answers",
     "keep_answers",
     "keep_run",
+    "measure_folder",
     "read_answers",
     "read_outputs_file",
     "run_of_scores",
@@ -340,3 +341,18 @@ def run_of_scores(folder: Path) -> Path | None:
     if not (Path(kept.run) / MANIFEST).exists():
         raise DataError(f"{folder}: scores of the run {kept.run}, which is not there any more: name the run itself")
     return Path(kept.run)
+
+
+def measure_folder(folder: Path) -> Measured:
+    """The scores of a run folder, or of a folder of scores, made again, with the samples behind them.
+
+    `DataError` where scores stand without the answers that they are of.
+    """
+    if (folder / MANIFEST).exists():
+        return measure_run(folder)
+    if not holds_answers(folder):
+        raise DataError(
+            f"{folder}: holds scores without the answers that they are of; score the outputs again with --out"
+        )
+    run = run_of_scores(folder)
+    return read_answers(folder).measure() if run is None else measure_run(run, read_outputs_file(folder).protocol)

@@ -228,6 +228,7 @@ def _values(task: str, scorer: Scorer, scored: _Scored, given: TaskAnswers, scor
         axes=tuple(sample_axes(answer) for answer in scored.answers),
         truncated=given.truncated if given.has_ledger else None,
         cluster_unit=given.cluster_unit,
+        evidence_lost=given.evidence_lost if given.has_ledger else None,
         margins=() if given.flags is None else margins_of(given.flags.ties, scored.drawn, scored.answers),
     )
 

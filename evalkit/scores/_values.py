@@ -45,6 +45,8 @@ class TaskValues:
     """Ids of samples whose prompt was shortened; None for outputs made elsewhere."""
     cluster_unit: str
     """`document` or `sample`."""
+    evidence_lost: frozenset[str] | None = None
+    """Ids of samples that lost their needle or gold answer to truncation; None for outputs made elsewhere."""
     margins: tuple[float | None, ...] = ()
     """Nearest tie of the answers to each sample, over steps and draws, in nats, None where it is not known; empty for
     outputs made elsewhere."""

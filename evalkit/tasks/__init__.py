@@ -11,11 +11,12 @@ from ._benchmark import (
 )
 from ._catalogue import InstalledBenchmarks, benchmark_names, find_definition, installed_benchmarks, is_definition
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
+from ._corpus import Corpus, CorpusPart, Document, open_corpus
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmarks_with_task, load_spec
 from ._token_text import whole_text
-from .needle import Haystack, NeedleContext, encode_inside
+from .needle import Haystack, NeedleContext, encode_inside, length_tokenizer
 
 __all__ = [
     "CONTEXT_MARK",
@@ -24,7 +25,10 @@ __all__ = [
     "BenchmarkSpec",
     "BuiltContext",
     "ContextBuilder",
+    "Corpus",
+    "CorpusPart",
     "CountedBenchmark",
+    "Document",
     "Encoder",
     "GroupSpec",
     "Haystack",
@@ -49,9 +53,11 @@ __all__ = [
     "installed_benchmarks",
     "is_definition",
     "join_options",
+    "length_tokenizer",
     "load_benchmark",
     "load_benchmarks",
     "load_spec",
+    "open_corpus",
     "option_identity",
     "option_number",
     "option_numbers",

@@ -208,3 +208,140 @@ def test_scores_of_a_run_show_its_samples(run: Command, evalkit: Command) -> Non
     evalkit("score", "run", "--out", "scores")
 
     assert evalkit("show", "run").out == evalkit("show", "scores").out
+
+
+def test_a_named_sample_shows_the_ends_of_its_prompt_and_the_cut(run: Command, evalkit: Command) -> None:
+    """Where truncation removed tokens, how many, and of how many; a listing without ids stays short."""
+    run("--limit", 1, "--task", "sagas", "--max-seq-len", 350)
+    run("--limit", 1, "--task", "sagas", "--max-seq-len", 200, "--out", "short")
+
+    out, short, listing = (
+        evalkit("show", *named).out for named in (("run", "toy/sagas/0"), ("short", "toy/sagas/0"), ("run",))
+    )
+
+    prompt = out.partition("  prompt, 344 tokens, its ends (--prompt prints it whole):\n")[2].partition("  answer:")[0]
+    start, cut, end = prompt.partition("    [✂ 12 tokens cut here: 172 to 183 of 356]\n")
+    assert cut
+    assert start.startswith("    <s>[user] Read: word0 word1 ") and end.endswith("\n    [assistant]\n")
+    assert "[✂ 162 tokens cut within what is shown: 97 to 258 of 356]" in short
+    assert "prompt" not in listing
+
+
+def test_a_named_sample_shows_where_its_needle_stood(evalkit: Command, toy: str) -> None:
+    """Kept or lost, at which token of the whole prompt, at which depth, and which one."""
+    assert toy  # whose model answers
+    options = ("--lengths", 300, "--depths", "0,50", "--repeats", 1, "--max-seq-len", 200, "--backend", "toy")
+    evalkit("run", "needle-tiny", "needle", *options, "--out", "run")
+
+    kept, lost = (evalkit("show", "run", f"needle/single/en-300-{depth}-0-0").out for depth in (0, 50))
+
+    assert "  evidence: kept · token " in kept and " of 300 · depth 0.0 % · The " in kept
+    assert "  evidence: lost · token " in lost
+
+
+def test_a_prompt_is_printed_alone_and_sign_for_sign(run: Command, evalkit: Command, bare: Path) -> None:
+    """What `> prompt.txt` holds has the digest of the record, once encoded."""
+    from evalkit.cards import load_card
+    from evalkit.prompts import digest_ids, load_tokenizer, token_array
+
+    run("--limit", 1, "--task", "sagas", "--max-seq-len", 200)
+    manifest = json.loads((bare / "run" / "run.json").read_text())
+    record = json.loads((bare / "run" / "samples.jsonl").read_text())
+
+    done = evalkit("show", "run", "toy/sagas/0", "--prompt")
+
+    ids = load_tokenizer(load_card(manifest["settings"]["model"])).encode(done.out)
+    assert (0, "", record["prompt_sha256"]) == (done.code, done.err, digest_ids(token_array(ids)))
+
+
+def test_several_prompts_stand_below_their_names(run: Command, evalkit: Command, bare: Path) -> None:
+    """Steps of a sample, or one of them alone; step 2 holds the answer of step 1."""
+    run("--limit", 2, "--protocol", "chain", "--task", "tales")
+    first = json.loads((bare / "run" / "samples.jsonl").read_text().splitlines()[0])["text"]
+
+    both, second = (evalkit("show", "run", "toy/tales/0", "--prompt", *more).out for more in ((), ("--step", 2)))
+
+    assert ["===== toy/tales/0 · step 1 =====", "===== toy/tales/0 · step 2 ====="] == [
+        line for line in both.splitlines() if line.startswith("=====")
+    ]
+    assert "=====" not in second
+    assert f"You said: {first}\nSo?" in second
+    assert both.endswith(f"{second}\n")
+    assert 4 == evalkit("show", "run", "--prompt").out.count("===== toy/tales/")
+
+
+def test_json_carries_the_prompt(run: Command, evalkit: Command, bare: Path) -> None:
+    """One a step, with its digest and whether it is what the model got."""
+    run("--limit", 1, "--task", "tales")
+    record = json.loads((bare / "run" / "samples.jsonl").read_text())
+
+    (found,) = json.loads(evalkit("show", "run", "--prompt", "--json", "-").out)
+
+    (prompt,) = found["prompt"]
+    assert (record["prompt_sha256"], True, record["ledger"]["after"]) == (
+        prompt["prompt_sha256"],
+        prompt["is_same"],
+        prompt["tokens"],
+    )
+    assert evalkit("show", "run", "--prompt").out == prompt["text"]
+    assert "prompt" not in json.loads(evalkit("show", "run", "--json", "-").out)[0]
+
+
+def test_a_prompt_that_is_another_one_is_printed_and_said(evalkit: Command, toy: str, tiny_model: Path) -> None:
+    """On standard error, with what changed, and by the exit code."""
+    evalkit("run", tiny_model, toy, "--backend", "toy", "--limit", 1, "--task", "tales", "--out", "run")
+
+    done = evalkit("show", "run", "toy/tales/0", "--prompt", "--model", "needle-tiny")
+
+    assert (1, 1) == (done.code, len(done.err.splitlines()))
+    assert "Which word is number 0?" in done.out
+    assert "evalkit: toy/tales/0: not the prompt that the model got (digest " in done.err
+    assert "the tokenizer is another one; the chat template is another one" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["run", "--model", "needle-tiny"], "say how prompts are made again: add --prompt"),
+        (["run", "toy/tales/0", "--prompt", "--step", 2], "--step 2: the run asked 1 of toy/tales/0"),
+        (["run", "--prompt", "--model", "no/where"], "no/where: "),
+        (["full", "--prompt"], "toy/tales/0: no prompt was made: no room for a prompt"),
+        (["kept", "--prompt"], "kept: holds outputs made elsewhere, which have no prompts; leave --prompt out"),
+    ],
+)
+def test_prompts_that_cannot_be_shown_are_one_line(
+    run: Command, evalkit: Command, bare: Path, arguments: list[str], problem: str
+) -> None:
+    """With what there is instead."""
+    run("--limit", 1)
+    run("--limit", 1, "--task", "tales", "--max-new-tokens", 600, "--max-seq-len", 500, "--out", "full")
+    (bare / "outputs").mkdir()
+    row = {"pred": "Food", "answers": ["Food"], "all_classes": ["Food", "Date"], "length": 9}
+    (bare / "outputs" / "trec.jsonl").write_text(json.dumps(row) + "\n")
+    evalkit("score", "outputs", "--format", "longbench", "--out", "kept")
+
+    assert problem in evalkit("show", *arguments).complaint
+
+
+def test_scores_of_a_run_lead_to_its_prompts(run: Command, evalkit: Command) -> None:
+    """A folder of scores names the run."""
+    run("--limit", 1)
+    evalkit("score", "run", "--out", "scores")
+
+    assert evalkit("show", "run", "toy/tales/0", "--prompt") == evalkit("show", "scores", "toy/tales/0", "--prompt")
+
+
+def test_draws_share_a_prompt_that_is_printed_once(
+    run: Command, evalkit: Command, toy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So one question that was answered several times is still one text."""
+    import toy_plugin
+
+    assert toy
+    monkeypatch.setattr(toy_plugin.ToyModel, "can_sample", True, raising=False)
+    run("--limit", 1, "--task", "tales", "--temperature", 1, "--samples-per-question", 3)
+
+    out = evalkit("show", "run", "toy/tales/0", "--prompt").out
+
+    assert 1 == out.count("Which word is number 0?")
+    assert "=====" not in out

@@ -18,7 +18,7 @@ from evalkit.printable import printable, printable_json, printable_lines, safe_m
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["check_target", "note", "print_json", "print_table", "say", "say_wrapped", "terminal_room"]
+__all__ = ["check_target", "note", "print_json", "print_table", "say", "say_exactly", "say_wrapped", "terminal_room"]
 
 _RECORDS = frozenset(
     ("run.json", "run.copy.json", "samples.jsonl", "outputs.json", "answers.jsonl", "scores.json", "scores.jsonl")
@@ -34,6 +34,15 @@ def note(message: str) -> None:
 def say(text: str = "", end: str = "\n") -> None:
     """Lines of an answer on standard output, at once."""
     print(printable_lines(text), end=end, flush=True)
+
+
+def say_exactly(text: str) -> None:
+    """A text on standard output as it is, sign for sign, into a file or pipe; at a terminal as `say` prints it."""
+    if sys.stdout.isatty():
+        say(text)
+        return
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def say_wrapped(line: str, indent: str = "  ") -> None:

@@ -2,6 +2,7 @@
 
 from ._layout import Sheet, Texts, joined, lines_height
 from ._lettering import SEPARATOR, Lettering, Look, missing_glyphs, text_width, wrap
+from ._marks import MOST_MARKS, Mark, marks
 from ._palettes import GREY, INK, NO_DATA, PALETTES, Palette, colours, is_dark
 from ._sheet import BETWEEN_LINES, FILE_KINDS, SMALL, TINY, TITLE, length_names, lettered, new_figure, note, save
 
@@ -10,6 +11,7 @@ __all__ = [
     "FILE_KINDS",
     "GREY",
     "INK",
+    "MOST_MARKS",
     "NO_DATA",
     "PALETTES",
     "SEPARATOR",
@@ -18,6 +20,7 @@ __all__ = [
     "TITLE",
     "Lettering",
     "Look",
+    "Mark",
     "Palette",
     "Sheet",
     "Texts",
@@ -27,6 +30,7 @@ __all__ = [
     "length_names",
     "lettered",
     "lines_height",
+    "marks",
     "missing_glyphs",
     "new_figure",
     "note",

@@ -21,7 +21,7 @@ from .._model_table import ModelColumn
 from .._names import shown_model
 from .._tables import missing_samples
 
-__all__ = ["OVERALL", "BoardRow", "Mean", "Parts", "own_rows", "published_rows"]
+__all__ = ["OVERALL", "BoardRow", "Mean", "Parts", "base_protocol", "own_rows", "published_rows"]
 
 OVERALL = "overall"
 

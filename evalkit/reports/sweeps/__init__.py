@@ -1,6 +1,5 @@
 """Tables and figures of sweeps, a model under several RoPE specs, and bars of published numbers."""
 
-from ._bars import Bar, BarPanel, bars_figure, draw_bars
 from ._figures import bars_texts, draw_sweep, sweep_bars, sweep_numbers
 from ._kept import draw_sweep_bars, sweep_scores
 from ._published import draw_published_bars
@@ -8,11 +7,7 @@ from ._scene import families
 from ._tables import sweep_footer, sweep_table, sweep_text_tables, write_sweep_tables
 
 __all__ = [
-    "Bar",
-    "BarPanel",
-    "bars_figure",
     "bars_texts",
-    "draw_bars",
     "draw_published_bars",
     "draw_sweep",
     "draw_sweep_bars",

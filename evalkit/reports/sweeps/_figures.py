@@ -11,10 +11,10 @@ from evalkit.scores import BenchmarkScores, OverallScore, TaskScore, own_rows
 from evalkit.sweeps import BenchmarkSweep, Sweep
 from evalkit.tasks import load_spec
 
+from .._bars import Bar, BarPanel, draw_bars
 from .._names import shown_model
 from ..drawing import Palette, Texts, joined
 from ..heatmaps import Panel, Picture, ScoredRun, draw_side_by_side, pictures_of, shown_run
-from ._bars import Bar, BarPanel, draw_bars
 from ._curves import draw_curves
 from ._lengths import draw_length_estimates
 from ._map import draw_map

@@ -11,9 +11,9 @@ from evalkit.runs import read_manifest
 from evalkit.scores import BenchmarkScores, read_scores
 from evalkit.sweeps import Sweep
 
+from .._bars import BarPanel, draw_bars
 from .._names import shown_model
 from ..drawing import Texts, joined
-from ._bars import BarPanel, draw_bars
 from ._figures import about, bars_texts, sweep_bars
 
 __all__ = ["draw_sweep_bars", "sweep_scores"]

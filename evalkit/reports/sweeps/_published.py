@@ -8,8 +8,8 @@ from pathlib import Path
 from evalkit.published import Measure, Printed, published_sources
 from evalkit.tasks import load_spec
 
+from .._bars import Bar, BarPanel, draw_bars
 from ..drawing import Texts, joined
-from ._bars import Bar, BarPanel, draw_bars
 
 __all__ = ["draw_published_bars", "published_panels", "published_texts"]
 

@@ -15,11 +15,14 @@ from .._context import Encoder, forget_lengths
 __all__ = ["length_tokenizer"]
 
 
-def length_tokenizer(name: str) -> Encoder:
-    """The tokenizer of that file, model folder or tiktoken encoding; `UserError` where there is none."""
+def length_tokenizer(name: str, option: str = "--length-tokenizer") -> Encoder:
+    """The tokenizer of that file, model folder or tiktoken encoding; `UserError` where there is none.
+
+    `option` is what messages call it.
+    """
     path = user_path(name)
     path = path / "tokenizer.json" if path.is_dir() else path
-    return _from_file(path) if path.suffix == ".json" else _from_tiktoken(name)
+    return _from_file(path, option) if path.suffix == ".json" else _from_tiktoken(name, option)
 
 
 class _FileTokenizer:
@@ -52,7 +55,7 @@ class _TiktokenTokenizer:
         return text
 
 
-def _from_file(path: Path) -> Encoder:
+def _from_file(path: Path, option: str) -> Encoder:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
@@ -60,11 +63,11 @@ def _from_file(path: Path) -> Encoder:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
-        raise UserError(f"length-tokenizer {path}: cannot be read ({one_line(error)})") from error
+        raise UserError(f"{option} {path}: cannot be read ({one_line(error)})") from error
     forget_lengths(tokenizer)
     return _FileTokenizer(tokenizer)
 
 
-def _from_tiktoken(name: str) -> Encoder:
-    hint = "--length-tokenizer takes an encoding, a tokenizer.json, or a model folder"
+def _from_tiktoken(name: str, option: str) -> Encoder:
+    hint = f"{option} takes an encoding, a tokenizer.json, or a model folder"
     return _TiktokenTokenizer(tiktoken_encoding(name, hint=hint))

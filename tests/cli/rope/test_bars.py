@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.published import published_conditions
-from evalkit.reports.sweeps._bars import bars_figure
+from evalkit.reports._bars import bars_figure
 from evalkit.reports.sweeps._published import published_panels, published_texts
 from evalkit.scores import write_scores
 from tests.conftest import Command

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from _pytest.capture import CaptureIO
 
-from evalkit.cli.terminal._output import print_table
+from evalkit.cli.terminal._output import print_table, say_exactly
 from evalkit.tables import listing
 
 Command = Callable[..., Any]
@@ -90,3 +90,15 @@ def test_a_table_without_a_narrow_form_goes_on_behind_the_end(
     print_table(listing(["x" * 50, "y" * 50]))
 
     assert ["x" * 50 + "  " + "y" * 50] == [line.rstrip() for line in lines_of(capsys.readouterr().out)]
+
+
+def test_an_exact_text_is_exact_in_a_pipe_and_harmless_at_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is added to what a file gets, and nothing acts on a terminal."""
+    say_exactly("a\x1b[2J\tb\r")
+    in_a_pipe = capsys.readouterr().out
+    monkeypatch.setattr(CaptureIO, "isatty", lambda _: True)
+    say_exactly("a\x1b[2J\tb\r")
+
+    assert ("a\x1b[2J\tb\r", "a\\x1b[2J b \n") == (in_a_pipe, capsys.readouterr().out)
