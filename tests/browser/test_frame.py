@@ -23,6 +23,7 @@ def test_one_section_is_shown_at_a_time(open_page: OpenPage, written: Path) -> N
     first = page.evaluate("Page.names()")
     for name in first[1:]:
         page.click(f"#sections a[href='#{name}']")
+        until(page, f"Page.shown() === '{name}'")
         assert [name] == page.evaluate(SHOWN)
         assert page.inner_text("#sections a[aria-current]") in page.title()
     for name in reversed(first[:-1]):
@@ -49,7 +50,7 @@ def test_a_link_to_no_sample_shows_the_samples(open_page: OpenPage, written: Pat
 
     assert ["samples"] == page.evaluate(SHOWN)
     page.click("#sections a[href='#scores']")
-    assert ["scores"] == page.evaluate(SHOWN)
+    until(page, "Page.shown() === 'scores'")
 
 
 def test_a_page_opens_from_a_path_with_any_signs(open_page: OpenPage, written: Path, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_page_opens_from_a_path_with_any_signs(open_page: OpenPage, written: P
     page = open_page(path, "scores")
     page.click("#sections a[href='#samples']")
 
-    assert ["samples"] == page.evaluate(SHOWN)
+    until(page, "Page.shown() === 'samples'")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -92,16 +93,17 @@ def test_the_whole_page_works_without_a_mouse(open_page: OpenPage, written: Path
     assert ("main", 1) == (page.evaluate(focus), len(page.evaluate(SHOWN)))
 
     page.keyboard.press("2")
-    assert ["scores"] == page.evaluate(SHOWN)
+    until(page, "Page.shown() === 'scores'")
     page.keyboard.press("?")
     assert page.is_visible("#help kbd >> text='?'")
+    assert not page.is_visible("#help kbd >> text='j'")  # a key of another section
     page.keyboard.press("1")  # behind the list of keys nothing moves
     assert ["scores"] == page.evaluate(SHOWN)
     page.keyboard.press("Escape")
     assert not page.is_visible("#help")
     page.focus("#sections a[href='#curves']")
     page.keyboard.press("Enter")
-    assert ["curves"] == page.evaluate(SHOWN)
+    until(page, "Page.shown() === 'curves'")
 
 
 def test_each_entry_of_the_history_keeps_its_place(open_page: OpenPage, written: Path) -> None:
@@ -180,7 +182,7 @@ def test_a_page_that_cannot_be_unpacked_says_so(
     words = labels_of(language)
     assert page.inner_text("#problem").startswith(words["problem_old" if damage == "old" else "problem_damaged"])
     page.click("#sections a[href='#scores']")
-    assert page.is_visible("#scores table")
+    page.wait_for_selector("#scores table")
 
 
 @pytest.mark.parametrize("width", [360, 1400])

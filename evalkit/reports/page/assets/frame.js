@@ -19,11 +19,12 @@
     choose(themes[(current + 1) % themes.length]);
   };
 
-  /* Keys, and the list of them. */
+  /* Keys, and the list of those that do something in the section that is shown. */
   const help = document.getElementById("help");
   const listKeys = () => {
     const place = Page.clear(document.getElementById("more-keys"));
-    for (const { key, label } of Page.data === null ? [] : Page.keys) {
+    for (const { key, label, section } of Page.data === null ? [] : Page.keys) {
+      if (section && section !== Page.shown()) continue;
       const term = Page.element("dt", null, Page.element("kbd", null, key));
       place.append(Page.element("div", null, term, Page.element("dd", null, Page.t(label))));
     }
