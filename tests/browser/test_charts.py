@@ -224,11 +224,11 @@ def test_runs_and_grids_are_chosen_and_the_url_says_which(open_page: OpenPage, g
 
     assert ["second"] == page.locator("#heatmaps figcaption b").all_text_contents()
     assert "runs=1" in page.evaluate("location.hash")
-    page.locator("#heatmaps").get_by_label("Grid", exact=True).select_option("needle/single-en")
+    page.locator("#heatmaps").get_by_role("combobox", name="Grid").select_option("needle/single-en")
     assert ["first", "second"] == page.locator("#heatmaps figcaption b").all_text_contents()
     page.evaluate("location.hash = '#heatmaps?grid=needle%2Fsingle-zh&runs=0&palette=nothing'")
     page.locator("#heatmaps figcaption b").nth(1).wait_for(state="detached")
-    assert "needle/single-zh" == page.locator("#heatmaps").get_by_label("Grid", exact=True).input_value()
+    assert "needle/single-zh" == page.locator("#heatmaps").get_by_role("combobox", name="Grid").input_value()
 
 
 def test_the_table_holds_the_numbers_of_the_picture_without_scripts(open_page: OpenPage, grids: Content) -> None:
