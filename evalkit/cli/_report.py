@@ -33,7 +33,8 @@ def report(
         list[Path] | None,
         typer.Argument(
             metavar="RUN",
-            help="Run folders and folders of `evalkit score --out`; with --published also benchmarks.",
+            help="Run folders, folders of `evalkit score --out`, or a folder that holds some; with --published also "
+            "benchmarks.",
         ),
     ] = None,
     published: Annotated[

@@ -38,7 +38,7 @@ STYLES = {
     "samples.css": (),
     "pairs.css": (),
 }
-"""Files of `assets/` that make the page's style, in order → the sections that each is kept to, if its rules do not say so."""
+"""Styles in `assets/`, in order → the sections that each is kept to; none: its rules name them, or it is for all."""
 EARLY_SCRIPTS = (
     "core.js",  # the namespace, labels, elements, sections, routes
     "frame.js",  # theme, keys, scrolling, printing; shows the section that is asked for
