@@ -381,3 +381,22 @@ def test_a_page_printed_from_a_dark_screen_has_light_colours(open_page: OpenPage
         assert light == page.evaluate(read)
         assert "visible" == page.evaluate("getComputedStyle(document.querySelector('#curves .chart-scroll')).overflowX")
         page.emulate_media(media="screen", color_scheme="dark")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_titles_of_axes_fit_a_narrow_screen(open_page: OpenPage, language: str) -> None:
+    """However long they are; what does not fit goes on in a line of its own."""
+    beyond = """name => [...document.querySelectorAll(`#${name} svg`)].flatMap(svg => {
+      const outer = svg.getBoundingClientRect();
+      return [...svg.querySelectorAll('text')].filter(text => {
+        const box = text.getBoundingClientRect();
+        return box.left < outer.left - 1 || box.right > outer.right + 1 || box.bottom > outer.bottom + 1;
+      }).map(text => text.textContent);
+    })"""
+    for name, run in {"curves": longbench_run("a", has_ledger=False), "heatmaps": needle_run("a", some)}.items():
+        content = content_of([run], language=language)
+
+        page = open_page(content, name, viewport={"width": 360, "height": 740})
+
+        assert page.locator(f"#{name} svg .axis").count() > 1
+        assert [] == page.evaluate(beyond, name)
