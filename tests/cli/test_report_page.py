@@ -147,6 +147,8 @@ def test_a_folder_of_runs_stands_for_them(evalkit: Command, runs: Path) -> None:
     whole = evalkit("report", ".", "--out", "page.html")
 
     assert (0, ["one", "other", "two"]) == (whole.code, [run["name"] for run in data_of(runs / "page.html")["runs"]])
+    assert evalkit("report", ".").err.endswith("all of these runs: the same command with --out NAME.html\n")
+    assert "--out NAME.html" not in evalkit("report", "one").err
 
 
 def test_pages_and_figures_beside_runs_are_passed_over(evalkit: Command, runs: Path) -> None:
