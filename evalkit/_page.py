@@ -13,8 +13,9 @@ from evalkit.files import user_path
 from evalkit.printable import counted
 from evalkit.published import published_benchmarks
 from evalkit.reports.page import PageRun, content_of, is_page, labels_of, read_runs, write_page
-from evalkit.runs import Monitor, tell
-from evalkit.sweeps import read_sweep
+from evalkit.runs import MANIFEST, Monitor, holds_files, tell
+from evalkit.scores import holds_answers, holds_scores_only
+from evalkit.sweeps import holds_sweep, read_sweep
 
 __all__ = ["PAGE", "AskedPage", "WrittenPage", "ask_page", "check_page_place", "make_page", "refuse_other", "report"]
 
@@ -69,11 +70,11 @@ def report(
 ) -> Path:
     """Write one HTML page over runs: tables, heatmaps, curves and every sample, in a file that needs nothing else.
 
-    `runs` are run folders, which are scored again, and folders that `score_predictions(out=…)` wrote; nothing is
-    written there. `out` is the page, a file `….html`. With `published` the runs are held against published scores, and
-    names of benchmarks among `runs` add tables of all published scores. `sweep` is the folder of a `rope_sweep`, whose
-    runs are added. `language` is that of the labels: "en" or "zh". Returns the path of the page. Raises `UserError` for
-    wrong input, before anything is written.
+    `runs` are run folders, which are scored again, and folders that `score_predictions(out=…)` wrote, or folders that
+    hold some; nothing is written there. `out` is the page, a file `….html`. With `published` the runs are held against
+    published scores, and names of benchmarks among `runs` add tables of all published scores. `sweep` is the folder of
+    a `rope_sweep`, whose runs are added. `language` is that of the labels: "en" or "zh". Returns the path of the page.
+    Raises `UserError` for wrong input, before anything is written.
     """
     with python_words():
         for run in runs:
@@ -109,10 +110,11 @@ def ask_page(
     if is_published and missing is not None:
         known = ", ".join(published_benchmarks())
         raise UserError(f"{missing}: no run folder, and no benchmark with published scores; there are: {known}")
-    runs = [*folders, *(_runs_of_sweep(sweep) if sweep is not None else ())]
+    runs = [run for path in folders for run in _runs_of(path)]
+    runs += _runs_of_sweep(sweep) if sweep is not None else ()
     if not runs and not boards:
         more = f", or benchmarks with published scores ({', '.join(published_benchmarks())})" if is_published else ""
-        raise UserError(f"nothing to report: name run folders{more}")
+        raise UserError(f"nothing to report: name run folders, or a folder that holds some{more}")
     _check_once(runs, boards)
     return AskedPage(tuple(runs), tuple(boards), is_published, sweep, language, tuple(skipped))
 
@@ -126,6 +128,19 @@ def _check_skipped(path: Path, folders: Sequence[Path]) -> None:
     is_figure = path.suffix in FIGURES and any(path.parent == folder.parent for folder in folders)
     if not is_figure and not is_page(path):
         raise UserError(f"{path}: a file; name run folders, or folders of `evalkit score --out`")
+
+
+def _runs_of(folder: Path) -> list[Path]:
+    """The folder; where it is no run but holds some, those. `UserError` for the folder of a sweep."""
+    if not folder.is_dir() or _is_run(folder):
+        return [folder]
+    if holds_sweep(folder):
+        raise UserError(f"{folder}: a sweep; evalkit report --sweep {folder} makes a page of it")
+    return [folder / name for name in holds_files(folder) if _is_run(folder / name)] or [folder]
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file() or holds_answers(folder) or holds_scores_only(folder)
 
 
 def _runs_of_sweep(folder: Path) -> list[Path]:

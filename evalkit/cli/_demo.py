@@ -46,7 +46,10 @@ def demo(
     *,
     given: o.Given,
 ) -> int:
-    """Draw needle heatmaps of the embedded model under five RoPE settings. Offline, no GPU, about a minute."""
+    """Run the embedded model under five RoPE settings: needle heatmaps, and a page to look through and send on.
+
+    Offline, no GPU, about a minute.
+    """
     from evalkit._api import report_run
     from evalkit._page import PAGE, AskedPage, make_page, refuse_other
     from evalkit.reports import grids_of

@@ -33,7 +33,8 @@ def report(
         list[Path] | None,
         typer.Argument(
             metavar="RUN",
-            help="Run folders and folders of `evalkit score --out`; with --published also benchmarks.",
+            help="Run folders, folders of `evalkit score --out`, or a folder that holds some; with --published also "
+            "benchmarks.",
         ),
     ] = None,
     published: Annotated[
@@ -182,6 +183,7 @@ def _report_each(
     from evalkit._page import PAGE, refuse_other
 
     from ._several import print_models
+    from .terminal import note
 
     if out is None:
         for folder in asked.runs:
@@ -193,6 +195,8 @@ def _report_each(
             _write_page(folder / PAGE, replace(asked, runs=(folder,)))
     note_escapes({run.folder: run.scores for run in reported.scored})
     print_models(reported.columns, intervals=intervals, transpose=transpose)
+    if out is None and len(asked.runs) > 1:
+        note("one page over all of these runs: the same command with --out NAME.html")
     return reported
 
 

@@ -224,11 +224,11 @@ def test_runs_and_grids_are_chosen_and_the_url_says_which(open_page: OpenPage, g
 
     assert ["second"] == page.locator("#heatmaps figcaption b").all_text_contents()
     assert "runs=1" in page.evaluate("location.hash")
-    page.locator("#heatmaps").get_by_label("Grid").select_option("needle/single-en")
+    page.locator("#heatmaps").get_by_role("combobox", name="Grid").select_option("needle/single-en")
     assert ["first", "second"] == page.locator("#heatmaps figcaption b").all_text_contents()
     page.evaluate("location.hash = '#heatmaps?grid=needle%2Fsingle-zh&runs=0&palette=nothing'")
     page.locator("#heatmaps figcaption b").nth(1).wait_for(state="detached")
-    assert "needle/single-zh" == page.locator("#heatmaps").get_by_label("Grid").input_value()
+    assert "needle/single-zh" == page.locator("#heatmaps").get_by_role("combobox", name="Grid").input_value()
 
 
 def test_the_table_holds_the_numbers_of_the_picture_without_scripts(open_page: OpenPage, grids: Content) -> None:
@@ -364,3 +364,39 @@ def test_names_of_runs_and_grids_are_text(open_page: OpenPage) -> None:
     page.locator("#curves .point").first.focus()
     assert tip(page)[0].startswith(strange)
     assert 0 == page.locator("main img").count()
+
+
+def test_a_page_printed_from_a_dark_screen_has_light_colours(open_page: OpenPage, grids: Content) -> None:
+    """Lines and labels are drawn for white paper, however dark the screen is, and whole tables fit on it."""
+    variables = ["--ground", "--ink", "--series-0", "--series-1", "--empty", "--left", "--right-ground"]
+    read = f"{variables}.map(name => getComputedStyle(document.documentElement).getPropertyValue(name))"
+    light = open_page(grids, "curves").evaluate(read)
+    page = open_page(grids, "curves", color_scheme="dark", viewport={"width": 700, "height": 900})
+    assert light != page.evaluate(read)
+    for theme in ("auto", "dark"):
+        page.evaluate(f"document.querySelector('#theme button[value={theme}]').click()")
+
+        page.emulate_media(media="print", color_scheme="dark")
+
+        assert light == page.evaluate(read)
+        assert "visible" == page.evaluate("getComputedStyle(document.querySelector('#curves .chart-scroll')).overflowX")
+        page.emulate_media(media="screen", color_scheme="dark")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_titles_of_axes_fit_a_narrow_screen(open_page: OpenPage, language: str) -> None:
+    """However long they are; what does not fit goes on in a line of its own."""
+    beyond = """name => [...document.querySelectorAll(`#${name} svg`)].flatMap(svg => {
+      const outer = svg.getBoundingClientRect();
+      return [...svg.querySelectorAll('text')].filter(text => {
+        const box = text.getBoundingClientRect();
+        return box.left < outer.left - 1 || box.right > outer.right + 1 || box.bottom > outer.bottom + 1;
+      }).map(text => text.textContent);
+    })"""
+    for name, run in {"curves": longbench_run("a", has_ledger=False), "heatmaps": needle_run("a", some)}.items():
+        content = content_of([run], language=language)
+
+        page = open_page(content, name, viewport={"width": 360, "height": 740})
+
+        assert page.locator(f"#{name} svg .axis").count() > 1
+        assert [] == page.evaluate(beyond, name)

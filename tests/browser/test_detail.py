@@ -38,6 +38,7 @@ def test_a_link_opens_its_sample(open_page: OpenPage, one_run: Content) -> None:
     page = open_page(one_run, f"sample/0/{quote('made/multi/124', safe='')}")
 
     assert "made/multi/124" == heading(page)
+    assert "made/multi/124 · Samples" == page.title()
     assert [COLUMNS["targets"][124][0]] == texts(page, "gold")
     assert COLUMNS["answer"][124] == texts(page, "answer")[0]
     assert f"{COLUMNS['score'][124]:.2f}" == page.locator(".metric.main .number").text_content()

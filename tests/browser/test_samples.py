@@ -155,7 +155,7 @@ def test_controls_write_the_query_and_back_takes_it_away(open_page: OpenPage, tw
     page.go_back()
     page.wait_for_function("() => !location.hash.includes('tokens')")
     assert "" == page.get_by_label("Prompt tokens: from").input_value()
-    page.get_by_role("button", name="Reset filters").click()
+    page.get_by_role("button", name="Clear filters").click()
     assert "400 of 400 samples" == count.text_content()
     assert "samples" == fragment()
 
@@ -246,7 +246,7 @@ def test_searching_shortened_texts_is_said_to_be_partial(open_page: OpenPage, tw
     page = open_page(two_runs, "samples?q=river")
 
     assert page.get_by_text("Texts that are shortened here are searched only as far").is_visible()
-    page.get_by_role("button", name="Reset filters").click()
+    page.get_by_role("button", name="Clear filters").click()
     assert not page.get_by_text("Texts that are shortened here are searched only as far").is_visible()
 
 

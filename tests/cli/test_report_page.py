@@ -137,8 +137,18 @@ def test_a_sweep_adds_its_runs(evalkit: Command, toy: str, tiny_model: Path, bar
     assert (0, before) == (done.code, after)
     assert "sweep" in sections_of(bare / "s" / "report.html")
     assert 2 == len(data_of(bare / "s" / "report.html")["runs"])
+    assert "s: a sweep; evalkit report --sweep s makes a page of it" == evalkit("report", "s").complaint
     assert "the run is named twice" in evalkit("report", "s/none/needle", "--sweep", "s", "--out", "x.html").complaint
     assert 0 == evalkit(*sweep).code
+
+
+def test_a_folder_of_runs_stands_for_them(evalkit: Command, runs: Path) -> None:
+    """Those that lie in it, by name; what is no run there is passed over."""
+    whole = evalkit("report", ".", "--out", "page.html")
+
+    assert (0, ["one", "other", "two"]) == (whole.code, [run["name"] for run in data_of(runs / "page.html")["runs"]])
+    assert evalkit("report", ".").err.endswith("all of these runs: the same command with --out NAME.html\n")
+    assert "--out NAME.html" not in evalkit("report", "one").err
 
 
 def test_pages_and_figures_beside_runs_are_passed_over(evalkit: Command, runs: Path) -> None:
@@ -161,8 +171,9 @@ def test_pages_and_figures_beside_runs_are_passed_over(evalkit: Command, runs: P
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "nothing to report: name run folders"),
-        (["--published"], "nothing to report: name run folders, or benchmarks with published scores (leval, "),
+        ([], "nothing to report: name run folders, or a folder that holds some"),
+        (["--published"], "or a folder that holds some, or benchmarks with published scores (leval, "),
+        ([".", "one"], "one: the run is named twice; leave one out"),
         (["--published", "levl"], "levl: no run folder, and no benchmark with published scores; there are: leval, "),
         (["--published", "leval", "leval"], "leval: the benchmark is named twice; leave one out"),
         (["one", "two/../one"], "the run is named twice; leave one out"),

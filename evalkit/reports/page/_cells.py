@@ -89,6 +89,8 @@ class Heading:
     """Whether its cells are numbers, which end on the right."""
     is_sorted: bool = True
     """Whether the table may be sorted by it."""
+    note: str = ""
+    """What else there is to be said of it."""
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,22 @@ from evalkit.printable import printable_lines
 from .._names import shown_model
 from ._content import Content, PageRun
 from ._labels import Labels, labels_of
+from ._styles import scoped
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["EARLY_SCRIPTS", "GENERATOR", "SCRIPTS", "STYLES", "is_page", "page_html", "write_page"]
 
-STYLES = ("page.css", "tables.css", "summary.css", "charts.css", "samples.css", "pairs.css")
-"""Files of `assets/` that make the page's style, in order."""
+STYLES = {
+    "page.css": (),
+    "tables.css": ("summary", "scores", "published"),
+    "summary.css": ("summary",),
+    "charts.css": ("heatmaps", "curves", "sweep"),
+    "samples.css": (),
+    "pairs.css": (),
+}
+"""Styles in `assets/`, in order → the sections that each is kept to; none: its rules name them, or it is for all."""
 EARLY_SCRIPTS = (
     "core.js",  # the namespace, labels, elements, sections, routes
     "frame.js",  # theme, keys, scrolling, printing; shows the section that is asked for
@@ -93,7 +101,8 @@ def is_page(path: Path) -> bool:
 def page_html(content: Content) -> str:
     """The page."""
     labels = labels_of(content.language)
-    styles, early, scripts = ([_asset(name) for name in names] for names in (STYLES, EARLY_SCRIPTS, SCRIPTS))
+    styles = [scoped(_asset(name), sections) if sections else _asset(name) for name, sections in STYLES.items()]
+    early, scripts = ([_asset(name) for name in names] for names in (EARLY_SCRIPTS, SCRIPTS))
     return _environment().get_template("page.html.j2").render(
         title=content.title,
         tag=TAGS.get(content.language, content.language),
@@ -154,7 +163,7 @@ def _packed(data: dict[str, Any]) -> str:
 
 @cache
 def _asset(name: str) -> str:
-    """A style or script of ours, as it stands in its file; the digests are of this text."""
+    """A style or script of ours, as it stands in its file."""
     return files(__package__).joinpath("assets", name).read_text("utf-8")
 
 

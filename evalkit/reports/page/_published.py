@@ -7,8 +7,18 @@ from dataclasses import dataclass
 
 from evalkit.published import PublishedSource, published_benchmarks, published_sources
 
-from ..leaderboard import BoardLine, BoardRow, Leaderboard, Mean, WideBoard, board_legend, rank_scores, wide_board
-from ._cells import Cell, Heading, Row, Table, full
+from ..leaderboard import (
+    BoardLine,
+    BoardRow,
+    Leaderboard,
+    Mean,
+    Ranking,
+    WideBoard,
+    board_legend,
+    rank_scores,
+    wide_board,
+)
+from ._cells import Cell, Heading, Row, Table, full, say
 from ._content import PageRun, Part
 from ._labels import Labels
 from ._scores import column_of
@@ -79,7 +89,7 @@ def _board(benchmark: str, runs: Sequence[PageRun], words: Labels) -> Board:
     wide = [wide_board(board, ranking) for ranking in board.rankings]
     return Board(
         title=board.title,
-        tables=[_table(board, each, words) for each in wide],
+        tables=[_table(board, *each, words) for each in zip(board.rankings, wide, strict=True)],
         legend=board_legend(board),
         panels=[panel for each in wide for panel in _panels(board, each, words, is_one=len(wide) == 1)],
         sources=_sources(board),
@@ -94,14 +104,26 @@ def _sources(board: Leaderboard) -> list[PublishedSource]:
     return [known[name] for name in names]
 
 
-def _table(board: Leaderboard, wide: WideBoard, words: Labels) -> Table:
+def _title(board: Leaderboard, ranking: Ranking, words: Labels) -> str:
+    """Benchmark, scoring rules where there are several, and what the mean rank is over."""
+    said = [board.title]
+    if len(board.rankings) > 1:
+        said.append(say(words, "published_scoring", scoring=ranking.scoring))
+    if ranking.is_ranked:
+        ranked = sum(each.mean_rank is not None for each in ranking.rows)
+        parts = say(words, f"published_over_{board.parts}", count=len(ranking.tasks))
+        said.append(say(words, "published_ranked", ranked=ranked, parts=parts))
+    return " · ".join(said)
+
+
+def _table(board: Leaderboard, ranking: Ranking, wide: WideBoard, words: Labels) -> Table:
     """Models in rows; everything that is known of each in columns."""
     headings = [Heading(words["published_model"], is_number=False), Heading(words["published_from"], is_number=False)]
     headings += [Heading(words["published_rank"])] if wide.is_ranked else []
     headings += [Heading(words["published_overall"])] if wide.has_overall else []
     headings += [Heading(board.group_title(name)) for name in wide.groups]
     headings += [Heading(name) for name in wide.tasks]
-    return Table(wide.title, headings, [_row(line, wide, words) for line in wide.lines])
+    return Table(_title(board, ranking, words), headings, [_row(line, wide, words) for line in wide.lines])
 
 
 def _row(line: BoardLine, wide: WideBoard, words: Labels) -> Row:

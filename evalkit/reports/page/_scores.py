@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.scores import BenchmarkScores, BucketScore, ExtraScore, GroupScore, OverallScore, TaskScore
+from evalkit.scores.intervals import BOUND
 
 from .._model_table import ModelColumn, ModelRow, ModelTable, model_tables, run_column
 from .._parts import MOST_ACROSS, PartRow, PartTable, part_cell, part_rows
@@ -15,6 +16,7 @@ from ..heatmaps import length_label
 from ._cells import Bar, Cell, Heading, Row, Table, full, samples_route
 from ._content import PageRun, Part
 from ._labels import Labels
+from ._terms import in_words
 
 __all__ = ["column_of", "interval_cell", "scores_part"]
 
@@ -44,6 +46,16 @@ class BenchmarkTables:
     runs: Sequence[RunTables]
     """Each run by itself."""
 
+    @property
+    def texts(self) -> Iterator[str]:
+        """All that the tables say."""
+        tables = [*([self.across] if self.across else []), *(table for run in self.runs for table in run.tables)]
+        for table in tables:
+            yield from (heading.text for heading in table.headings)
+            yield from (
+                text for row in (*table.rows, *table.ends) for cell in row.cells for text in (cell.text, cell.note)
+            )
+
 
 def scores_part(runs: Sequence[PageRun], words: Labels) -> Part | None:
     """The section; None where there is nothing to show."""
@@ -53,7 +65,16 @@ def scores_part(runs: Sequence[PageRun], words: Labels) -> Part | None:
     for index, run in enumerate(runs):
         members.setdefault(run.scores.benchmark, []).append(index)
     made = [_benchmark({index: runs[index] for index in each}, words) for each in members.values()]
-    return Part("scores", "scores.html.j2", {"benchmarks": made})
+    said = "\n".join(text for each in made for text in each.texts)
+    explained = [words[f"scores_about_{name}"] for name, sign in _signs(words).items() if sign in said]
+    return Part("scores", "scores.html.j2", {"benchmarks": made, "legend": [words["scores_scale"], *explained]})
+
+
+def _signs(words: Labels) -> dict[str, str]:
+    """What is explained where it stands in a table → how it is seen there."""
+    few = words["term_too_few_clusters_in_a_task"]
+    flags = {name: words[f"scores_{name}"] for name in _FLAGS}
+    return {"partial": "PARTIAL", "bound": f"({BOUND})", "few": few, **flags}
 
 
 def _benchmark(runs: Mapping[int, PageRun], words: Labels) -> BenchmarkTables:
@@ -89,7 +110,7 @@ def _single(run: PageRun, index: int, words: Labels) -> Table:
     headings += [Heading(words[f"scores_{name}"]) for name in flags]
     headings += [Heading(name) for name in further_names(scores)]
     lines = [
-        [_row(line, run, index, flags) for line in lines]
+        [_row(line, run, index, flags, words) for line in lines]
         for lines in (task_lines(scores), mean_lines(scores, run.spec))
     ]
     return Table(caption(scores, run.spec), headings, *lines)
@@ -101,8 +122,11 @@ _FLAG_FILTERS = {"cut": "limit", "lost_to_reasoning": "starved"}
 """Count → parameter of the samples' route that shows what it counts."""
 
 
-def _row(line: ScoreLine, run: PageRun, index: int, flags: Sequence[str]) -> Row:
-    name, number, interval, metric, samples, *further = line.cells
+def _row(line: ScoreLine, run: PageRun, index: int, flags: Sequence[str], words: Labels) -> Row:
+    further = line.cells[5:]
+    name, number, interval, metric, samples = line.cells[:5]
+    if line.kind != "task":
+        name, interval, metric, samples = (in_words(text, words) for text in (name, interval, metric, samples))
     score = line.score
     cells = [
         Cell(name, route=_samples_of(line, run, index)),
@@ -150,11 +174,17 @@ def interval_cell(score: Score | None, text: str, route: str = "", kind: str = "
 def _across(table: ModelTable, runs: Mapping[int, PageRun], words: Labels) -> Table:
     """A column for each run, the best score of a row marked."""
     headings = [Heading(words["scores_task"], is_number=False), Heading(words["scores_metric"], is_number=False)]
-    headings += [Heading(name) for name in table.headings]
+    headings += [
+        Heading(run.name, note="" if name == run.name else name)
+        for run, name in zip(runs.values(), table.headings, strict=True)
+    ]
     lines: dict[bool, list[Row]] = {True: [], False: []}
     for row in table.rows:
         best = _best(table, row)
-        cells = [Cell(row.name, route=_first_samples(row, runs)), Cell(row.metric)]
+        name, metric = (
+            (row.name, row.metric) if row.kind == "task" else (in_words(row.name, words), in_words(row.metric, words))
+        )
+        cells = [Cell(name, route=_first_samples(row, runs)), Cell(metric)]
         for place, (index, run) in enumerate(runs.items()):
             route = samples_route(run, index, task=row.name) if row.kind == "task" else ""
             cells.append(

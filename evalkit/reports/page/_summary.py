@@ -14,6 +14,7 @@ from ._doubts import LEVELS, NOTE, doubts_of
 from ._facts import facts_of, samples_of
 from ._labels import Labels
 from ._reproduce import recipe_of
+from ._terms import in_words
 from ._verdicts import verdict_of
 
 __all__ = ["headlines", "summary_part"]
@@ -52,7 +53,7 @@ def summary_part(runs: Sequence[PageRun], words: Labels, *, is_published: bool) 
         "doubts": [doubt for doubt in doubts if doubt.level != NOTE],
         "remarks": [doubt for doubt in doubts if doubt.level == NOTE],
         "is_one": len(runs) == 1,
-        "headlines": headlines(runs[0]) if len(runs) == 1 else [],
+        "headlines": headlines(runs[0], words) if len(runs) == 1 else [],
         "tables": list(_tables(runs, words)) if len(runs) > 1 else [],
         "verdicts": [verdict_of(run, words) for run in runs] if is_published else [],
         "names": [run.name for run in runs],
@@ -62,20 +63,20 @@ def summary_part(runs: Sequence[PageRun], words: Labels, *, is_published: bool) 
     return Part("summary", "summary.html.j2", values)
 
 
-def headlines(run: PageRun) -> list[Headline]:
+def headlines(run: PageRun, words: Labels) -> list[Headline]:
     """The overall score; where a benchmark has none, its groups, or else its tasks."""
     means, tasks = mean_lines(run.scores, run.spec), task_lines(run.scores)
     overall = [line for line in means if line.kind == "overall"]
-    return [_headline(line, run) for line in overall or means or tasks]
+    return [_headline(line, run, words) for line in overall or means or tasks]
 
 
-def _headline(line: ScoreLine, run: PageRun) -> Headline:
+def _headline(line: ScoreLine, run: PageRun, words: Labels) -> Headline:
     score = line.score
     tasks = run.scores.tasks
-    title = line.cells[3] if line.kind == "overall" else line.cells[0]
+    cells = line.cells if line.kind == "task" else [in_words(text, words) for text in line.cells]
     return Headline(
-        title=title,
-        cells=line.cells,
+        title=cells[3] if line.kind == "overall" else cells[0],
+        cells=cells,
         score=score.score,
         bar=None if score.score is None else Bar(score.score, score.ci95),
         ends=score.ci95,
@@ -94,7 +95,7 @@ def _tables(runs: Sequence[PageRun], words: Labels) -> Iterator[Table]:
 
 def _table(runs: Sequence[PageRun], words: Labels) -> Table:
     """Runs of one benchmark: whatever any of them is known by has a column."""
-    found = [{line.title: line for line in headlines(run)} for run in runs]
+    found = [{line.title: line for line in headlines(run, words)} for run in runs]
     titles = list(dict.fromkeys(title for lines in found for title in lines))
     headings = [Heading(words[f"summary_{name}"], is_number=False) for name in ("run", "model", "protocol")]
     headings += [Heading(title) for title in titles]

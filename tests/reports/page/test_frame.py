@@ -261,3 +261,16 @@ def test_templates_escape_all_that_they_write(path: Path) -> None:
 
     assert [] == re.findall(r"\|\s*safe\b|autoescape|Markup|\sstyle=|\son\w+=", text)
     assert (4 if path.name == "page.html.j2" else 0) == len(re.findall(r"\|\s*own\b", text))
+
+
+def test_styles_of_a_section_reach_no_other() -> None:
+    """Every rule but the page's own and those of the root names the sections it is for."""
+    styles = Read(page_html(Content("x", [], []))).texts["style"]
+    own = (":root", ":where(#", "#samples", "#pairs", ".pairs-", "@")
+
+    assert 6 == len(styles)
+    for style in styles[1:]:
+        rules = re.findall(r"([^{}]+)\{", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL))
+        selectors = [each.strip() for rule in rules for each in re.split(r",\s(?![^()]*\))", rule)]
+        assert len(rules) > 20
+        assert [] == [each for each in selectors if not each.startswith(own)]

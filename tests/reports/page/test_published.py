@@ -9,6 +9,7 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.published import published_sources
 from evalkit.reports import rank_scores
+from evalkit.reports.leaderboard import wide_board
 from evalkit.reports.page import PageRun, content_of, labels_of, page_html
 from evalkit.reports.page._published import published_part
 from evalkit.scores import Measured
@@ -38,7 +39,7 @@ def test_every_number_is_that_of_the_leaderboard(benchmark: str) -> None:
 
     page = shown(benchmark)
 
-    assert len(board.rankings) == len(page.tables)
+    assert [wide_board(board, ranking).title for ranking in board.rankings] == [table.caption for table in page.tables]
     for ranking, table in zip(board.rankings, page.tables, strict=True):
         assert [each.row.name for each in ranking.rows] == [*table.lines]
         for each in ranking.rows:
@@ -52,6 +53,15 @@ def test_every_number_is_that_of_the_leaderboard(benchmark: str) -> None:
             for task, score in row.tasks.items():
                 assert score == cells[task].value
                 assert f"{score:.2f}" == cells[task].text
+
+
+def test_captions_are_in_the_words_of_the_page() -> None:
+    """What is ranked over what, beside the names."""
+    part = published_part((), ["longbench"], labels_of("zh"), is_published=False)
+
+    captions = [table.caption for table in parsed(part, language="zh").tables]
+
+    assert "LongBench · 按 opencompass 评分 · 11 个模型在 21 个任务上的平均排名，越低越好" in captions
 
 
 def test_figures_are_of_the_same_numbers() -> None:

@@ -124,11 +124,13 @@ def test_several_runs_stand_side_by_side(scores: BenchmarkScores) -> None:
 
     assert 4 == len(tables)
     lines = tables[0].lines
-    assert [44.855123, 50.0, 49.0] == [lines["a"][name].value for name in ("tiny", "other", "third")]
-    assert ["other"] == [name for name, cell in lines["a"].items() if "best" in cell.kinds]
-    assert "0.78 (150/200, 4 failed)" == lines["b"]["tiny"].text.strip()  # higher than 0.5, and not of all samples
-    assert ["other"] == [name for name, cell in lines["b"].items() if "best" in cell.kinds]
-    assert "#samples?run=2&task=b" == lines["b"]["third"].href
+    names = [f"{run.name} {model}" for run, model in zip(runs, ("tiny", "other", "third"), strict=True)]
+    assert ["task", "metric", *names] == tables[0].headings
+    assert [44.855123, 50.0, 49.0] == [lines["a"][name].value for name in names]
+    assert ["two other"] == [name for name, cell in lines["a"].items() if "best" in cell.kinds]
+    assert "0.78 (150/200, 4 failed)" == lines["b"][names[0]].text.strip()  # higher than 0.5, and not of all samples
+    assert ["two other"] == [name for name, cell in lines["b"].items() if "best" in cell.kinds]
+    assert "#samples?run=2&task=b" == lines["b"]["three third"].href
     assert [run.scores.tasks["a"].score for run in runs] == [each.lines["a"]["score"].value for each in tables[1:]]
 
 
@@ -179,3 +181,23 @@ def test_counts_that_nobody_knows_have_no_column() -> None:
     table = shown(made_run(made_scores({"a": made_task()}))).tables[0]
 
     assert ["task", "score", "95% interval", "0 – 100", "metric", "samples"] == table.headings
+
+
+def test_signs_are_explained_where_they_are_seen(scores: BenchmarkScores) -> None:
+    """Of a run that has them; nothing is said of what is not there. The page's words for means are used."""
+    few = made_scores({"a": made_task(ci95=None)}, overall=OverallScore(score=44.5, rule="mean over all samples"))
+    plain = made_scores({"a": made_task()})
+
+    legends = {
+        name: scores_part([made_run(run)], words).values["legend"]  # type: ignore[union-attr]
+        for name, run, words in (
+            ("many", scores, WORDS), ("few", few, WORDS), ("plain", plain, WORDS), ("zh", few, labels_of("zh"))
+        )
+    }  # fmt: skip
+    page = parsed(scores_part([made_run(few)], labels_of("zh")), runs=[made_run(few)], language="zh")
+
+    assert [WORDS["scores_scale"]] == legends["plain"]
+    assert {WORDS[f"scores_about_{name}"] for name in ("partial", "cut", "lost_to_reasoning")} <= set(legends["many"])
+    assert WORDS["scores_about_few"] in legends["few"]
+    assert labels_of("zh")["scores_about_few"] in legends["zh"]
+    assert "全部样本的均值" == page.tables[0].rows[-1][4].text

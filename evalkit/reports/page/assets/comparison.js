@@ -109,7 +109,7 @@ What `evalkit compare` says of two runs, as the section `pairs` shows it above t
         cells(view, turned(view, part)));
     });
     return scrolled(t("pairs_by_part"), element("table", { class: "pairs-table" },
-      element("caption", {}, t("pairs_by_part")), headings(view, ["", t("pairs_part")], []),
+      element("caption", {}, t("pairs_by_part")), headings(view, [t("pairs_kind"), t("pairs_part")], []),
       element("tbody", {}, rows)));
   };
 

@@ -33,7 +33,7 @@ Scores with their intervals at places of an axis, drawn from data.curves. Each p
     places.forEach(([, name], index) => {
       if (shown.has(index)) svg.append(Page.svg("text", { x: middles[index], y: TOP + HEIGHT + 18, class: "middle" }, name));
     });
-    svg.append(Page.svg("text", { x: LEFT + shape.room / 2, y: TOP + HEIGHT + 36, class: "middle axis" }, unit));
+    svg.append(...Page.axisTitle(unit, LEFT + shape.room / 2, TOP + HEIGHT + 36, shape.width));
   };
   const place = (value) => String(Number(value.toPrecision(6)));
 
@@ -119,15 +119,17 @@ Scores with their intervals at places of an axis, drawn from data.curves. Each p
     const top = Page.scale.top(series.flatMap((each) => each.points.flatMap((point) => [point.score, point.high ?? 0])));
     const slot = room / places.length;
     const step = Math.min(MOST_STEP, slot / (series.length + 1));
+    const lines = Page.lines(unit, width);
+    const height = TOP + HEIGHT + BELOW + 13 * (lines.length - 1);
     const shape = {
-      room, top,
+      width, room, top,
       x: (index) => LEFT + (index + 0.5) * slot,
       y: (score) => TOP + HEIGHT * (1 - score / top),
     };
     const svg = Page.svg("svg", {
-      class: "curve-chart", width, height: TOP + HEIGHT + BELOW, viewBox: `0 0 ${width} ${TOP + HEIGHT + BELOW}`, role: "group", "aria-label": title,
+      class: "curve-chart", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": title,
     });
-    axes(svg, places, shape, unit);
+    axes(svg, places, shape, lines);
     windowLine(svg, places, shape, window);
     const order = new Map(places.map(([at], index) => [at, index]));
     const made = [];

@@ -75,7 +75,8 @@
     name();
   };
   const name = () => {
-    const heading = document.querySelector("main > section:not([hidden]) > .heading");
+    const shown = "main > section:not([hidden]) >";
+    const heading = document.querySelector(`${shown} .detail:not([hidden]) h2`) ?? document.querySelector(`${shown} .heading`);
     document.title = heading ? `${heading.textContent} · ${title}` : title;
   };
   window.addEventListener("hashchange", move);

@@ -59,7 +59,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   };
 
   const axisLabels = (svg, grid, shape) => {
-    const { cellWidth, cellHeight, bottom } = shape;
+    const { cellWidth, cellHeight, bottom, width, lines } = shape;
     const middles = grid.lengths.map((_, column) => LEFT + (column + 0.5) * cellWidth);
     const shown = Page.scale.shown(middles, grid.names.map(Page.textWidth));
     grid.names.forEach((name, column) => {
@@ -72,7 +72,7 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
     svg.append(
       Page.svg("text", { x: LEFT - 5, y: bottom + GAP + 12, class: "end" }, Page.t("heatmaps_mean")),
       Page.svg("text", { x: 2, y: 10, class: "axis" }, Page.t("charts_depth")),
-      Page.svg("text", { x: LEFT + (grid.lengths.length * cellWidth) / 2, y: bottom + GAP + MEAN + LABELS - 6, class: "middle axis" }, grid.axis),
+      ...Page.axisTitle(lines, LEFT + (grid.lengths.length * cellWidth) / 2, bottom + GAP + MEAN + LABELS - 6, width),
     );
   };
 
@@ -218,8 +218,9 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
   const drawGrid = (grid, palette, width, title) => {
     const columns = grid.lengths.length, rows = grid.depths.length;
     const height = Math.min(MOST_HEIGHT, Math.max(LEAST_HEIGHT, rows * ROW));
-    const full = TOP + height + GAP + MEAN + LABELS;
-    const shape = { width, full, cellWidth: (width - LEFT - RIGHT) / columns, cellHeight: height / rows, bottom: TOP + height };
+    const lines = Page.lines(grid.axis, width);
+    const full = TOP + height + GAP + MEAN + LABELS + 13 * (lines.length - 1);
+    const shape = { width, full, lines, cellWidth: (width - LEFT - RIGHT) / columns, cellHeight: height / rows, bottom: TOP + height };
     const svg = Page.svg("svg", {
       class: `heatmap${Math.max(columns, rows) > 15 ? " fine" : ""}`, width, height: full, viewBox: `0 0 ${width} ${full}`, role: "grid",
       "aria-colcount": columns, "aria-rowcount": rows + 1, "aria-label": Page.t("heatmaps_panel", { name: title, lengths: columns, depths: rows }),

@@ -35,6 +35,8 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     places.summary.replaceChildren(...Page.pairSummary(pair, state.swap, openTask));
     places.task.replaceChildren(element("option", { value: "" }, t("pairs_all_tasks")),
       ...Object.keys(pair.tasks).map((task) => element("option", { value: task }, task)));
+    places.heads.replaceChildren(...[t("pairs_sample"), `◧ ${nameOf("left")}`, `◨ ${nameOf("right")}`, t("pairs_scores"),
+      t("pairs_difference")].map((name) => element("span", {}, name)));
     places.won.replaceChildren(...[["", t("pairs_who_either")], ["left", nameOf("left")], ["right", nameOf("right")]]
       .map(([value, text]) => element("option", { value }, text)));
   };
@@ -216,7 +218,7 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     const place = root.querySelector(".drawn");
     if (!Page.data.pairs?.length) return;
     places = { summary: element("div", {}), count: element("p", { class: "note", role: "status" }),
-      list: element("ol", { class: "pairs-list" }), nothing: element("p", {}, t("pairs_nothing")) };
+      heads: element("div", { class: "pairs-heads", "aria-hidden": "true" }), list: element("ol", { class: "pairs-list" }), nothing: element("p", {}, t("pairs_nothing")) };
     const chooser = Page.data.pairs.length > 1 ? pairChooser() : null;
     const swap = element("button", { type: "button", onclick: swapSides }, t("pairs_swap"));
     const filter = filters();
@@ -224,7 +226,7 @@ number stands in data.pairs: comparison.js shows those of the tasks, sides.js wh
     places.samples = element("div", { class: "pairs-samples" }, element("h3", {}, t("pairs_samples")), filter,
       element("div", { class: "pairs-count" }, places.count,
         element("p", { class: "note pairs-keys" }, t("pairs_keys"))),
-      places.list, places.nothing,
+      places.heads, places.list, places.nothing,
       places.pages);
     place.replaceChildren(element("div", { class: "pairs-chooser" }, chooser, swap), places.summary, places.samples);
     draw();

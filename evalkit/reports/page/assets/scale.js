@@ -5,6 +5,8 @@ What heatmaps and curves share.
   Page.scale.colour(palette, score)      the colour of a score, 0–100
   Page.scale.isDark(palette, score)      whether dark lines would be lost on it
   Page.scale.top(values)                 where an axis of scores ends: a round number that no value passes
+  Page.lines(text, room)                 a label in as many lines as it needs there
+  Page.axisTitle(lines, middle, y, width)   those lines below an axis, inside the picture
   Page.scale.shown(positions, widths)    which labels of an axis do not touch each other
   Page.marker(series, x, y)              a marker: its shape tells series apart where colours do not
   Page.tip.show(box, lines), .hide()     what is known of the thing at that box of the window
@@ -34,6 +36,20 @@ What heatmaps and curves share.
 
   /* About the width of a text in the page's 11 px labels. */
   Page.textWidth = (text) => [...text].reduce((sum, sign) => sum + (sign > "\u2e80" ? 11.5 : 6.3), 0);
+
+  Page.lines = (text, room) => {
+    const lines = [""];
+    for (const word of text.split(/(?<=[ ；，（])/)) {
+      if (lines.at(-1) && Page.textWidth(lines.at(-1) + word) > room) lines.push("");
+      lines.push(lines.pop() + word);
+    }
+    return lines.map((line) => line.trim());
+  };
+  Page.axisTitle = (lines, middle, y, width) => lines.map((line, index) => {
+    const half = Page.textWidth(line) / 2;
+    const x = Math.max(Math.min(middle, width - half), Math.min(half, width / 2));
+    return Page.svg("text", { x, y: y + 13 * index, class: "middle axis" }, line);
+  });
 
   const polygon = (corners, x, y) => corners.map(([right, down]) => `${x + right},${y + down}`).join(" ");
   const SHAPES = [
