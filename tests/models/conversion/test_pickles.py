@@ -119,7 +119,7 @@ def test_anything_but_plain_tensors_is_refused(value: Any, said: str, tmp_path: 
 def test_quantised_tensors_are_refused(tmp_path: Path) -> None:
     """Their scale is beside the numbers, where no file of safetensors has a place."""
     tensor = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
-    with mock.patch.dict(sys.modules):  # pickle asks all modules for a name, and transformers' then import all they have
+    with mock.patch.dict(sys.modules):  # pickle asks all modules for names, and transformers' then import all they have
         for name in [name for name in sys.modules if name.partition(".")[0] == "transformers"]:
             del sys.modules[name]
         file = saved(tmp_path / "a.bin", {"w": tensor})
