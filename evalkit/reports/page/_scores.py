@@ -11,7 +11,7 @@ from evalkit.scores import BenchmarkScores, BucketScore, ExtraScore, GroupScore,
 from .._model_table import ModelColumn, ModelRow, ModelTable, model_tables, run_column
 from .._parts import MOST_ACROSS, PartRow, PartTable, part_cell, part_rows
 from .._tables import ScoreLine, caption, further_names, mean_lines, score_ends, score_number, task_lines
-from ..heatmaps import length_label
+from ..heatmaps import has_counts, length_label
 from ._cells import Bar, Cell, Heading, Row, Table, full, samples_route
 from ._content import PageRun, Part
 from ._labels import Labels
@@ -127,7 +127,7 @@ def _flag(score: Score, name: str, run: PageRun, index: int, task: str) -> Cell:
     count = getattr(score, name) if isinstance(score, TaskScore) else None
     if count is None:
         return Cell("–" if isinstance(score, TaskScore) else "")
-    route = samples_route(run, index, task=task, **{_FLAG_FILTERS[name]: "1"}) if count else ""
+    route = samples_route(run, index, task=task, **{_FLAG_FILTERS[name]: "1"}, scored="1") if count else ""
     return Cell(f"{count:,}", str(count), route)
 
 
@@ -204,11 +204,9 @@ def _parts(run: PageRun, index: int, table: PartTable, words: Labels) -> Table:
 
 
 def _part_row(row: PartRow, run: PageRun, index: int, table: PartTable) -> Row:
+    has_samples, fact = table.is_by_length and not row.is_group, "needles" if has_counts(run.spec) else "length"
     cells = [
-        _part(
-            bucket,
-            samples_route(run, index, task=row.name, length=name) if table.is_by_length and not row.is_group else "",
-        )
+        _part(bucket, samples_route(run, index, task=row.name, **{fact: name}, scored="1") if has_samples else "")
         for name, bucket in zip(table.parts, row.parts, strict=True)
     ]
     held = [Cell(text, text.replace(",", "") if text[:1].isdigit() else "") for text in row.effective]
