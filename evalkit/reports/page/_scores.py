@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalkit.scores import BenchmarkScores, BucketScore, ExtraScore, GroupScore, OverallScore, TaskScore
 
-from .._model_table import ModelColumn, ModelRow, ModelTable, model_tables, run_column
+from .._model_table import ModelColumn, ModelRow, ModelTable, is_comparable, model_tables, run_column
 from .._parts import MOST_ACROSS, PartRow, PartTable, part_cell, part_rows
 from .._tables import ScoreLine, caption, further_names, mean_lines, score_ends, score_number, task_lines
 from ..heatmaps import has_counts, length_label
@@ -179,9 +179,10 @@ def _best(table: ModelTable, row: ModelRow) -> set[int]:
         for place, score in enumerate(row.scores)
         if score is not None and score.score is not None and table.cell(row, place) == score_number(score.score)
     }
-    is_one_metric = " / " not in row.metric
-    top = max(whole.values(), default=None)
-    return {place for place, value in whole.items() if value == top} if is_one_metric and len(whole) > 1 else set()
+    if len(whole) < 2 or not is_comparable(row, [table.columns[place] for place in whole]):
+        return set()
+    top = max(whole.values())
+    return {place for place, value in whole.items() if value == top}
 
 
 def _parts(run: PageRun, index: int, table: PartTable, words: Labels) -> Table:

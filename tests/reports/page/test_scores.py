@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from evalkit.reports import buckets_table, terminal_table
-from evalkit.reports.page import labels_of
+from evalkit.reports.page import PageRun, labels_of
 from evalkit.reports.page._scores import scores_part
 from evalkit.scores import (
     BenchmarkScores,
@@ -132,6 +132,23 @@ def test_several_runs_stand_side_by_side(scores: BenchmarkScores) -> None:
     assert ["other"] == [name for name, cell in lines["b"].items() if "best" in cell.kinds]
     assert "#samples?run=2&task=b" == lines["b"]["third"].href
     assert [run.scores.tasks["a"].score for run in runs] == [each.lines["a"]["score"].value for each in tables[1:]]
+
+
+def test_no_score_is_the_best_among_other_rules_or_questions() -> None:
+    """One task under two protocols, or on two grids: nothing is marked, and of one protocol with two windows it is."""
+    one, other = (made_scores({"a": made_task(score=score)}, model=f"m{score}") for score in (40.0, 50.0))
+    grids = [
+        {"identity": {"model": "m"}, "settings": {"options": {"depths": depths}}} for depths in ("0:100:10", "0:100:25")
+    ]
+
+    def marked(*runs: PageRun) -> int:
+        return sum("best" in cell.kinds for row in shown(*runs).tables[0].rows[1:] for cell in row)
+
+    assert 1 == marked(made_run(one), made_run(other, "b"))
+    assert 1 == marked(made_run(one), made_run(other.model_copy(update={"protocol": "full+max-seq-len-9"}), "b"))
+    assert 0 == marked(made_run(one), made_run(other.model_copy(update={"protocol": "else"}), "b"))
+    assert 1 == marked(made_run(one, manifest=grids[0]), made_run(other, "b", manifest=grids[0]))
+    assert 0 == marked(made_run(one, manifest=grids[0]), made_run(other, "b", manifest=grids[1]))
 
 
 def test_runs_of_two_benchmarks_are_not_compared(scores: BenchmarkScores) -> None:
