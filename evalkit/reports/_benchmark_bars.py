@@ -12,10 +12,11 @@ from evalkit.scores import BenchmarkScores
 from evalkit.tasks import BenchmarkSpec
 
 from ._bars import Bar, BarPanel, draw_bars
-from ._model_table import ModelColumn, ModelRow, ModelTable, model_tables
+from ._model_table import ModelColumn, ModelRow, ModelTable, is_comparable, model_tables
+from ._names import base_protocol
 from ._tables import missing_samples
 from .drawing import FILE_KINDS, Texts, joined
-from .leaderboard import BoardRow, base_protocol, published_rows
+from .leaderboard import BoardRow, published_rows
 
 __all__ = ["benchmark_panels", "draw_benchmark_bars", "named_protocols", "narrowed", "stem_of"]
 
@@ -153,8 +154,10 @@ def _panel(table: ModelTable, row: ModelRow, beside: Sequence[BoardRow]) -> BarP
 
 
 def _clearly_best(table: ModelTable, row: ModelRow) -> int | None:
-    """The column whose interval lies above all others'; None where there is none, or where samples are missing."""
+    """The column whose interval lies above all others'; None where none does, samples lack, or rules differ."""
     if len(table.columns) < 2 or any(_missing(column.scores, row, index) for index, column in enumerate(table.columns)):
+        return None
+    if not is_comparable(row, table.columns):
         return None
     ends = [None if score is None else score.ci95 for score in row.scores]
     known = [each for each in ends if each is not None]

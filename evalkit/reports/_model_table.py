@@ -18,7 +18,7 @@ from evalkit.scores import BenchmarkScores, GroupScore, OverallScore, TaskScore
 from evalkit.tables import plain_table
 from evalkit.tasks import BenchmarkSpec, load_spec
 
-from ._names import shown_model
+from ._names import base_protocol, shown_model
 from ._tables import marked_number, missing_samples, score_ends, starved_mark
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "ModelColumn",
     "ModelRow",
     "ModelTable",
+    "is_comparable",
     "model_column",
     "model_list",
     "model_tables",
@@ -127,6 +128,17 @@ def _asked(manifest: Manifest, scores: BenchmarkScores) -> dict[str, Any]:
     if scores.partial and (chosen := manifest.settings.get("samples")):
         asked["samples"] = chosen
     return asked
+
+
+def is_comparable(row: ModelRow, columns: Sequence[ModelColumn]) -> bool:
+    """Whether the scores of a row mean the same in these columns, so that one of them can be called the best.
+
+    They do under one protocol, with or without overrides, of one metric, and on the same questions as far as these are
+    known: of outputs made elsewhere they are not.
+    """
+    protocols = {base_protocol(column.scores.protocol) for column in columns}
+    asked = [(column.identity.get("options"), column.asked) for column in columns if column.identity]
+    return " / " not in row.metric and len(protocols) == 1 and all(each == asked[0] for each in asked)
 
 
 def model_tables(columns: Iterable[ModelColumn]) -> list[ModelTable]:

@@ -1,8 +1,13 @@
-"""The one name of a model in tables and figures."""
+"""The one name of a model in tables and figures, and the protocol in a label."""
 
 from __future__ import annotations
 
-__all__ = ["shown_model"]
+__all__ = ["base_protocol", "shown_model"]
+
+
+def base_protocol(label: str) -> str:
+    """The protocol in the label of a run: `index` of `index+rope-dynamic:4`."""
+    return label.partition("+")[0].partition(" ")[0]
 
 
 def shown_model(name: str, title: str) -> str:

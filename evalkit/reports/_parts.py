@@ -57,7 +57,7 @@ class PartTable(NamedTuple):
 
     @property
     def is_by_length(self) -> bool:
-        """Whether parts are lengths in tokens."""
+        """Whether parts are numbers: lengths, or counts of what a story tells."""
         return all(map(str.isdigit, self.parts))
 
     @property

@@ -6,6 +6,7 @@ Of a source without a benchmark that has such samples, NeedleBench's haystacks f
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,16 +61,20 @@ class CorpusPart:
                 yield Document(f"{self.name}/{record.line}", text)
 
     def _contexts(self, benchmark: Benchmark) -> Iterator[Document]:
-        seen = set[str]()
+        seen = set[str | bytes]()
         for sample in benchmark.samples(self.name, benchmark.spec.default_protocol, self.files):
             if CONTEXT not in sample.fields or "repeat" in sample.metadata:
                 raise UserError(
                     f"{benchmark.spec.name}: its samples have no document of their own (haystacks are cut to lengths); "
                     "--prompts counts whole prompts"
                 )
-            if sample.document not in seen:
-                seen.add(sample.document)
-                yield Document(sample.document, sample.fields[CONTEXT])
+            if sample.document in seen:
+                continue
+            text = sample.fields[CONTEXT]
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+            if digest not in seen:  # gsm100 asks each of its 100 questions in a record of its own, behind one text
+                yield Document(sample.document, text)
+            seen |= {sample.document, digest}
 
     def _prompts(self, benchmark: Benchmark) -> Iterator[Document]:
         protocol = benchmark.spec.default_protocol

@@ -52,6 +52,8 @@ def _row(index: int, rng: random.Random) -> dict[str, Any]:
     answer = (
         None if is_failed else " ".join(rng.choices(WORDS, k=6)) + rng.choice(["", f" {gold}", f"\n{gold.upper()}"])
     )
+    if index % 23 == 4 and not is_failed:
+        answer = " \n"
     return {
         "task": index % len(TASKS),
         "key": f"{index}",
@@ -59,6 +61,7 @@ def _row(index: int, rng: random.Random) -> dict[str, Any]:
         "flags": bits + (FLAGS["failed"] if is_failed else 0),
         "length": length,
         "depth": rng.choice([0, 100 / 3, 50, 200 / 3, 100]),
+        "depths": [0, 50] if index % 10 == 4 else None,
         "language": rng.choice(["en", "zh"]),
         "needles": rng.choice([1, 2, 3]),
         "before": None if length is None else length + rng.randrange(200),

@@ -134,7 +134,7 @@ def test_a_click_lists_exactly_the_cells_samples(open_page: OpenPage, grids: Con
     page.mouse.click(*at(page, 1, 1))
 
     query = asked(page)
-    assert {"run": "0", "task": "single", "length": "1500", "depth": "50", "language": "zh"} == query
+    assert {"run": "0", "task": "single", "length": "1500", "depth": "50", "language": "zh", "scored": "1"} == query
     assert [f"needle/single/zh-1500-50-0-{repeat}" for repeat in range(6)] == listed(page)
 
 
@@ -182,7 +182,7 @@ def test_keys_move_over_the_cells_and_enter_lists_their_samples(open_page: OpenP
     assert page.evaluate("document.activeElement.closest('svg') === document.querySelectorAll('.heatmap')[1]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert {"run": "1", "task": "single", "length": "1500", "depth": "0"} == asked(page)
+    assert {"run": "1", "task": "single", "length": "1500", "depth": "0", "scored": "1"} == asked(page)
 
 
 def test_missing_cells_are_crossed_and_runs_of_other_grids_are_said_to_be_mixed(
@@ -287,7 +287,7 @@ def test_keys_move_from_point_to_point(open_page: OpenPage, ledgers: Content) ->
         f"{third['n']} samples of {third['clusters']} documents", "Enter or click lists the samples",
     ] == tip(page)  # fmt: skip
     page.keyboard.press("Enter")
-    assert {"run": "0", "tokens": "8000-15999"} == asked(page)
+    assert {"run": "0", "tokens": "8000-15999", "scored": "1"} == asked(page)
 
 
 def test_series_differ_in_shape_and_are_named_beside_their_curves(open_page: OpenPage, grids: Content) -> None:
@@ -343,7 +343,7 @@ def test_a_sweep_shows_its_specs(open_page: OpenPage, tmp_path: Path) -> None:
     assert "difference to none +85.00, 95% interval" in (point.get_attribute("aria-label") or "")
     assert 0 == charts.nth(1).locator("a.point[aria-label^='dynamic:2']").count()
     point.click()
-    assert {"run": "1", "length": "1984"} == asked(page)
+    assert {"run": "1", "length": "1984", "scored": "1"} == asked(page)
     page.evaluate("location.hash = '#heatmaps'")
     page.wait_for_selector("#heatmaps .colour-bar")
     names = page.locator("linearGradient").evaluate_all("all => all.map(each => each.id)")

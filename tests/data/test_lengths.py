@@ -34,11 +34,11 @@ def tokenizer(tmp_path: Path, new_tokenizer: Callable[..., PreTrainedTokenizerFa
 
 @pytest.fixture
 def leval(tmp_path: Path) -> Path:
-    """A folder with two tasks of L-Eval: one document with three questions, two with one."""
+    """A folder with two tasks of L-Eval: one document with three questions; one in two records, and one in one."""
     folder = tmp_path / "data"
     for name, documents in {
         "Exam/tpo.jsonl": [(text(40), 3)],
-        "Generation/news_summ.jsonl": [(text(900), 1), (text(7_000), 1)],
+        "Generation/news_summ.jsonl": [(text(900), 1), (text(7_000), 1), (text(900), 1)],
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(

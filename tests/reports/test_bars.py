@@ -57,7 +57,7 @@ def test_bars_are_as_long_as_the_scores() -> None:
 
 
 def test_the_highest_is_dark_only_where_its_interval_lies_above_all_others() -> None:
-    """Not where intervals overlap, where samples are missing, or where there is one run."""
+    """Not where intervals overlap, where samples are missing, under two protocols, or where there is one run."""
     far, near = [whole(column("a", right=19)), whole(column("b", right=4))], [whole(column("a", right=9)), column("b")]
 
     def shades(columns: list[ModelColumn]) -> list[list[str]]:
@@ -68,6 +68,7 @@ def test_the_highest_is_dark_only_where_its_interval_lies_above_all_others() -> 
     assert [["light", "full"]] == shades(far[::-1])
     assert [["light", "light"]] == shades([near[0], whole(near[1])])
     assert [["light", "light"]] == shades([column("a", right=19), far[1]])
+    assert [["light", "light"]] == shades([far[0], whole(column("b", right=4, protocol="official"))])
 
 
 def test_samples_that_are_missing_are_said_beside_the_bar_and_above(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Heatmaps of needle grids: cells from score rows, groups of tasks, figures, files of a run folder."""
 
-from ._asked import asked_places, length_label
+from ._asked import asked_places, has_counts, length_label
 from ._cells import window_place
 from ._compare import ScoredRun, compare_heatmaps
 from ._drawing import missing_cells
@@ -27,6 +27,7 @@ __all__ = [
     "figure_of_run",
     "grid_of",
     "grids_of",
+    "has_counts",
     "length_label",
     "lengths_of_run",
     "missing_cells",

@@ -11,7 +11,7 @@ from evalkit.tasks import BenchmarkSpec, option_numbers
 
 from ._grid import LengthAxis, Places
 
-__all__ = ["asked_places", "length_label"]
+__all__ = ["asked_places", "has_counts", "length_label"]
 
 
 def asked_places(spec: BenchmarkSpec, tasks: Iterable[str], options: Mapping[str, str]) -> dict[str, Places]:
@@ -34,12 +34,22 @@ def _places(place: str, settings: Mapping[str, Any]) -> Places:
         raise DataError(f"{place}: lengths and depths: expected lists of numbers ({one_line(error, 80)})") from error
 
 
+def has_counts(spec: BenchmarkSpec) -> bool:
+    """Whether the parts of a benchmark's scores are counts of what a story tells (ATC), not lengths."""
+    return all("counts" in task.settings for task in spec.tasks.values())
+
+
 def length_label(
     spec: BenchmarkSpec, axis: LengthAxis, options: Mapping[str, str] | None = None, unit: str = "tokens"
 ) -> str:
-    """The name of a length axis, which says whose tokens it counts; `unit` is what the run's prompts are counted in."""
+    """The name of a length axis, which says whose tokens it counts; `unit` is what the run's prompts are counted in.
+
+    Where a benchmark counts what its stories tell, not tokens, that is its nominal axis.
+    """
     if axis != "nominal":
         return f"Prompt {unit} {'before' if axis == 'prompt' else 'after'} truncation"
+    if has_counts(spec):
+        return "Names or sentences of a story"
     if spec.kind == "needlebench":
         return "Length (cl100k tokens, nominal)"
     if spec.kind != "needle-grid":

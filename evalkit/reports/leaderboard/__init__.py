@@ -2,7 +2,7 @@
 
 from ._board import Leaderboard, Ranked, Ranking, rank_scores
 from ._files import write_leaderboard
-from ._rows import BoardRow, Mean, base_protocol, published_rows
+from ._rows import BoardRow, Mean, published_rows
 from ._tables import BoardLine, WideBoard, board_legend, board_tables, wide_board
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Ranked",
     "Ranking",
     "WideBoard",
-    "base_protocol",
     "board_legend",
     "board_tables",
     "published_rows",

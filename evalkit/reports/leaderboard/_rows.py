@@ -18,10 +18,10 @@ from evalkit.scores import BenchmarkScores, overall_weights, task_weights
 from evalkit.tasks import BenchmarkSpec
 
 from .._model_table import ModelColumn
-from .._names import shown_model
+from .._names import base_protocol, shown_model
 from .._tables import missing_samples
 
-__all__ = ["OVERALL", "BoardRow", "Mean", "Parts", "base_protocol", "own_rows", "published_rows"]
+__all__ = ["OVERALL", "BoardRow", "Mean", "Parts", "own_rows", "published_rows"]
 
 OVERALL = "overall"
 
@@ -93,11 +93,6 @@ class BoardRow:
     def missing(self, tasks: Sequence[str]) -> str:
         """What of these samples is not there: `50/202`; empty where all are."""
         return "; ".join(dict.fromkeys(self.flaws[task] for task in tasks if task in self.flaws))
-
-
-def base_protocol(label: str) -> str:
-    """The protocol in the label of a run: `index` of `index+rope-dynamic:4`."""
-    return label.partition("+")[0].partition(" ")[0]
 
 
 def published_rows(spec: BenchmarkSpec) -> list[BoardRow]:

@@ -23,6 +23,8 @@ NAMED = 6
 MANY = 0.05
 """Share of a task's answers from which on it is more than a note that they are empty or cut off."""
 GREEDY = "greedy"
+SCORED = {"scored": "1"}
+"""Parameter of the samples' route: what entered the scores, as counts of scored answers have it."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,15 @@ class _Doubts:
         yield from self._written()
         yield from self._partial()
         yield from self._counted("failed", BAD, lambda task: task.failed, self._asked(), failed="1")
-        yield from self._counted("starved", BAD, lambda task: task.lost_to_reasoning, self.answers, starved="1")
-        yield from self._counted("lost", BAD, _lost, self._cut_prompts(), lost="1")
+        starved: Mapping[str, str] = {"starved": "1", **SCORED}
+        yield from self._counted("starved", BAD, lambda task: task.lost_to_reasoning, self.answers, **starved)
+        yield from self._counted("lost", BAD, _lost, self._cut_prompts(), lost="1", **SCORED)
         yield from self._altered()
         yield from self._decoding()
-        yield from self._counted("limit", self._level(_cut), _cut, self.answers, limit="1")
-        yield from self._counted("empty", self._level(_empty), _empty, self.answers, most="0")
+        yield from self._counted("limit", self._level(_cut), _cut, self.answers, limit="1", **SCORED)
+        yield from self._counted("empty", self._level(_empty), _empty, self.answers, empty="1", starved="0")
         known = sum(task.margins or 0 for task in self.tasks.values())
-        yield from self._counted("fragile", NOTE, lambda task: task.fragile, known, fragile="1")
+        yield from self._counted("fragile", NOTE, lambda task: task.fragile, known, fragile="1", **SCORED)
         yield from self._clusters()
         yield from self._notes()
 
@@ -88,18 +91,24 @@ class _Doubts:
         return Doubt(kind, level, text, say(self.words, remedy or f"doubt_{kind}_do", **values), links, self.run.name)
 
     def _links(self, counts: Mapping[str, int], **filters: str) -> list[Link]:
-        """The samples of each task behind a count, most first."""
+        """The samples of each task behind a count, most first; without filters none are there to be shown."""
         ordered = sorted(counts, key=counts.__getitem__, reverse=True)
         links = [
-            Link(f"{name} ({counts[name]:,})", samples_route(self.run, self.index, task=name, **filters))
+            Link(self._counted_name(name, counts[name], **filters), self._filtered({"task": name}, filters))
             for name in ordered[:NAMED]
         ]
         rest = len(ordered) - NAMED
         if rest > 0:
-            links.append(
-                Link(say(self.words, "doubt_more_tasks", count=rest), samples_route(self.run, self.index, **filters))
-            )
+            links.append(Link(say(self.words, "doubt_more_tasks", count=rest), self._filtered({}, filters)))
         return links
+
+    def _counted_name(self, task: str, count: int, **filters: str) -> str:
+        """A task with what is counted of it; without the count where samples are counted and the link shows draws."""
+        is_of_samples = self.tasks[task].draws is not None and not {"failed", "lost"}.isdisjoint(filters)
+        return task if is_of_samples else f"{task} ({count:,})"
+
+    def _filtered(self, chosen: Mapping[str, str], filters: Mapping[str, str]) -> str:
+        return samples_route(self.run, self.index, **chosen, **filters) if filters else ""
 
     def _counted(
         self, kind: str, level: str, count: Callable[[TaskScore], int | None], total: int, **filters: str
@@ -142,7 +151,7 @@ class _Doubts:
             yield self._doubt(
                 "samples", BAD, self._links(lacking), remedy, count=f"{scored:,}", total=f"{self._asked():,}"
             )
-        yield from self._counted("draws", BAD, lambda task: task.missing_draws, self._all_draws())
+        yield from self._counted("draws", BAD, lambda task: task.missing_draws, self._all_draws(), failed="1")
 
     def _all_draws(self) -> int:
         return sum(task.n * task.draws.per_sample for task in self.tasks.values() if task.draws is not None)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evalkit.scores import Interval, Measured, own_rows
-from evalkit.tasks import BenchmarkSpec
 
 from ..drawing import PALETTES, colours, is_dark, length_names
 from ..heatmaps import HeatCell, HeatGrid, Picture, Shown, missing_cells, pictures_of, window_of, window_place
@@ -35,8 +34,6 @@ class _Grid(NamedTuple):
     picture: Picture
     intervals: Mapping[Place, Interval]
     """Intervals of its cells; none of groups."""
-    by: Sequence[str]
-    """Facts that a cell's samples have in common with it and that they state themselves."""
 
 
 def heatmaps_part(runs: Sequence[PageRun], words: Labels) -> Part | None:
@@ -78,8 +75,7 @@ def _grids(index: int, run: PageRun) -> Iterator[_Grid]:
             of_cells = [row for row in chosen if row.metric == chosen[0].metric]
             parts = (language,) if language else picture.languages
             intervals = cell_intervals(of_cells, run.measured.values[task], parts)
-        tasks = [task] if task else _members(name, run.spec)
-        yield _Grid(index, name, task, language, picture, intervals, _facts(run.measured, tasks))
+        yield _Grid(index, name, task, language, picture, intervals)
 
 
 def _task_of(name: str, picture: Picture, measured: Measured) -> tuple[str, str]:
@@ -88,19 +84,6 @@ def _task_of(name: str, picture: Picture, measured: Measured) -> tuple[str, str]
         return name, ""
     task, _, language = name.rpartition("-")
     return (task, language) if task in measured.values and picture.languages == (language,) else ("", "")
-
-
-def _members(name: str, spec: BenchmarkSpec) -> list[str]:
-    return spec.members(name) if name in spec.groups else list(spec.tasks)
-
-
-def _facts(measured: Measured, tasks: Sequence[str]) -> list[str]:
-    """Of length and depth those that all samples state themselves; needles of one prompt may have depths of their own.
-
-    Such a prompt stands in a cell of each of them.
-    """
-    axes = [each for task in tasks if task in measured.values for each in measured.values[task].axes]
-    return [name for name in ("length", "depth") if axes and all(name in each for each in axes)]
 
 
 def _drawn(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:
@@ -116,7 +99,6 @@ def _drawn(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:
         "of": found.task or (found.name if found.name in run.spec.groups else ""),
         "language": found.language,
         "languages": list(found.picture.languages),
-        "by": list(found.by),
         "axis": nominal_unit(run, words),
         "partial": _partial(found.picture),
         "window": window,

@@ -53,6 +53,7 @@ def _columns(run: PageRun) -> dict[str, Any]:
         "score": [_score(run, each) for each in shown],
         "flags": [sum(FLAGS[flag] for flag in each.flags) for each in shown],
         **{name: [_axis(each.sample.metadata.get(name)) for each in shown] for name in AXES},
+        "depths": _depths(run, shown),
         **_prompts(shown),
         **_texts(run, shown),
     }
@@ -107,6 +108,16 @@ def _further_scores(shown: Sequence[LookedAt]) -> dict[str, list[float | None]]:
         for name, score in (*(each.metrics if len(each.metrics) > 1 else ()), *each.scores):
             found.setdefault(name, [None] * len(shown))[place] = _number(score)
     return found
+
+
+def _depths(run: PageRun, shown: Sequence[LookedAt]) -> list[list[float | None] | None]:
+    """Depths of the needles of prompts that hold several, each with a cell of its own."""
+    found: dict[str, dict[Any, None]] = {}
+    for row in run.measured.rows if run.measured is not None else ():
+        if "depth" in row.metadata:
+            found.setdefault(row.id, {})[row.metadata["depth"]] = None
+    several = {name: [_number(depth) for depth in depths] for name, depths in found.items()}
+    return [None if "depth" in each.sample.metadata else several.get(each.sample.id) for each in shown]
 
 
 def _prompts(shown: Sequence[LookedAt]) -> dict[str, list[Any]]:

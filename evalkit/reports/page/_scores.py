@@ -9,10 +9,10 @@ from pathlib import Path
 from evalkit.scores import BenchmarkScores, BucketScore, ExtraScore, GroupScore, OverallScore, TaskScore
 from evalkit.scores.intervals import BOUND
 
-from .._model_table import ModelColumn, ModelRow, ModelTable, model_tables, run_column
+from .._model_table import ModelColumn, ModelRow, ModelTable, is_comparable, model_tables, run_column
 from .._parts import MOST_ACROSS, PartRow, PartTable, part_cell, part_rows
 from .._tables import ScoreLine, caption, further_names, mean_lines, score_ends, score_number, task_lines
-from ..heatmaps import length_label
+from ..heatmaps import has_counts, length_label
 from ._cells import Bar, Cell, Heading, Row, Table, full, samples_route
 from ._content import PageRun, Part
 from ._labels import Labels
@@ -151,7 +151,7 @@ def _flag(score: Score, name: str, run: PageRun, index: int, task: str) -> Cell:
     count = getattr(score, name) if isinstance(score, TaskScore) else None
     if count is None:
         return Cell("–" if isinstance(score, TaskScore) else "")
-    route = samples_route(run, index, task=task, **{_FLAG_FILTERS[name]: "1"}) if count else ""
+    route = samples_route(run, index, task=task, **{_FLAG_FILTERS[name]: "1"}, scored="1") if count else ""
     return Cell(f"{count:,}", str(count), route)
 
 
@@ -209,9 +209,10 @@ def _best(table: ModelTable, row: ModelRow) -> set[int]:
         for place, score in enumerate(row.scores)
         if score is not None and score.score is not None and table.cell(row, place) == score_number(score.score)
     }
-    is_one_metric = " / " not in row.metric
-    top = max(whole.values(), default=None)
-    return {place for place, value in whole.items() if value == top} if is_one_metric and len(whole) > 1 else set()
+    if len(whole) < 2 or not is_comparable(row, [table.columns[place] for place in whole]):
+        return set()
+    top = max(whole.values())
+    return {place for place, value in whole.items() if value == top}
 
 
 def _parts(run: PageRun, index: int, table: PartTable, words: Labels) -> Table:
@@ -234,11 +235,9 @@ def _parts(run: PageRun, index: int, table: PartTable, words: Labels) -> Table:
 
 
 def _part_row(row: PartRow, run: PageRun, index: int, table: PartTable) -> Row:
+    has_samples, fact = table.is_by_length and not row.is_group, "needles" if has_counts(run.spec) else "length"
     cells = [
-        _part(
-            bucket,
-            samples_route(run, index, task=row.name, length=name) if table.is_by_length and not row.is_group else "",
-        )
+        _part(bucket, samples_route(run, index, task=row.name, **{fact: name}, scored="1") if has_samples else "")
         for name, bucket in zip(table.parts, row.parts, strict=True)
     ]
     held = [Cell(text, text.replace(",", "") if text[:1].isdigit() else "") for text in row.effective]

@@ -13,7 +13,7 @@ from evalkit.runs import LedgerRecord, Manifest, SampleRecord
 from evalkit.scores import Flag, LookedAt, TaskAnswers, measure_benchmark
 from evalkit.tasks import Answer, Sample, load_benchmark
 
-__all__ = ["IsRight", "longbench_run", "needle_run", "needlebench_run", "rows_of"]
+__all__ = ["IsRight", "longbench_run", "needle_run", "needlebench_run", "page_run", "rows_of"]
 
 IsRight = Callable[[int, float, int, str], bool]
 """Length, depth, repeat and language of a sample → whether its answer is right."""

@@ -13,8 +13,10 @@ from evalkit.reports.drawing import colours, is_dark
 from evalkit.reports.page import LANGUAGES, Part, labels_of
 from evalkit.reports.page._heatmaps import heatmaps_part
 from evalkit.reports.page._lengths import nominal_unit
-from evalkit.scores import cluster_interval
-from tests.reports.page.grids import needle_run, needlebench_run, rows_of
+from evalkit.reports.page._samples import samples_part
+from evalkit.scores import TaskAnswers, cluster_interval
+from evalkit.tasks import Answer
+from tests.reports.page.grids import needle_run, needlebench_run, page_run, rows_of
 
 WORDS = labels_of("en")
 
@@ -134,7 +136,7 @@ def test_groups_are_the_weighted_means_of_their_tasks_and_have_no_interval() -> 
     assert (english["score"] + chinese["score"]) / 2 == pytest.approx(both["score"])
     assert (10, None, None) == (both["n"], both["low"], both["high"])
     assert english["low"] is not None
-    assert ("", ["length", "depth"]) == (grid_named(part, "single")["task"], grid_named(part, "single")["by"])
+    assert grid_named(part, "single")["task"] == ""
 
 
 def test_the_table_says_what_the_picture_says() -> None:
@@ -182,3 +184,34 @@ def test_lengths_are_named_as_in_the_figures(counter: str) -> None:
 def test_runs_without_lengths_and_depths_have_no_section() -> None:
     """None, not an empty one."""
     assert heatmaps_part([], WORDS) is None
+
+
+def test_a_prompt_of_several_needles_stands_in_the_cell_of_each() -> None:
+    """What its samples say of their depths lists exactly those that a cell counts."""
+    task = "multi_retrieval_en"
+    answers = [
+        Answer(
+            id=f"needlebench-4k/{task}/{length}-{repeat}",
+            document=f"needlebench-4k/en/{repeat}",
+            prediction="kingfisher",
+            targets=("kingfisher*heron*owl#0*50*100",),
+            metadata={"length": length, "language": "en", "repeat": repeat},
+        )
+        for length in (1000, 2000)
+        for repeat in range(6)
+    ]
+    run = page_run("a", "needlebench-4k", "opencompass", {task: TaskAnswers(answers)})
+    grid = grid_named(part_of(run), task)
+    samples = samples_part([run], WORDS)
+    assert samples is not None
+    (columns,) = samples.data["samples"]
+
+    listed = [
+        sum(at == length and depth in depths for at, depths in zip(columns["length"], columns["depths"], strict=True))
+        for length in grid["lengths"]
+        for depth in grid["depths"]
+    ]
+
+    assert grid["n"] == listed
+    assert {0, 6} == set(listed)  # the benchmark asks for further cells
+    assert "depth" not in columns

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
 
 from evalkit.reports import buckets_table, terminal_table
-from evalkit.reports.page import labels_of
+from evalkit.reports.page import PageRun, labels_of
 from evalkit.reports.page._scores import scores_part
 from evalkit.scores import (
     BenchmarkScores,
@@ -17,6 +18,7 @@ from evalkit.scores import (
     OverallScore,
     TaskDraws,
 )
+from evalkit.tasks import load_spec
 from tests.reports.page.made_runs import made_run, made_scores, made_task, means_of
 from tests.reports.page.parsed import ParsedPage, ParsedTable, parsed
 
@@ -108,8 +110,8 @@ def test_names_and_counts_lead_to_samples(scores: BenchmarkScores) -> None:
     without = shown(type(bare)(bare.name, bare.folder, bare.scores, bare.spec, None, None, [])).tables[0]
 
     assert "#samples?run=0&task=a" == table.lines["a"]["task"].href
-    assert "#samples?run=0&task=a&limit=1" == table.lines["a"]["at the limit"].href
-    assert "#samples?run=0&task=a&starved=1" == table.lines["a"]["starved"].href
+    assert "#samples?run=0&task=a&limit=1&scored=1" == table.lines["a"]["at the limit"].href
+    assert "#samples?run=0&task=a&starved=1&scored=1" == table.lines["a"]["starved"].href
     assert "" == table.lines["b"]["starved"].href
     assert [""] * 4 == [row[0].href for row in without.rows[1:]]
 
@@ -134,6 +136,23 @@ def test_several_runs_stand_side_by_side(scores: BenchmarkScores) -> None:
     assert [run.scores.tasks["a"].score for run in runs] == [each.lines["a"]["score"].value for each in tables[1:]]
 
 
+def test_no_score_is_the_best_among_other_rules_or_questions() -> None:
+    """One task under two protocols, or on two grids: nothing is marked, and of one protocol with two windows it is."""
+    one, other = (made_scores({"a": made_task(score=score)}, model=f"m{score}") for score in (40.0, 50.0))
+    grids = [
+        {"identity": {"model": "m"}, "settings": {"options": {"depths": depths}}} for depths in ("0:100:10", "0:100:25")
+    ]
+
+    def marked(*runs: PageRun) -> int:
+        return sum("best" in cell.kinds for row in shown(*runs).tables[0].rows[1:] for cell in row)
+
+    assert 1 == marked(made_run(one), made_run(other, "b"))
+    assert 1 == marked(made_run(one), made_run(other.model_copy(update={"protocol": "full+max-seq-len-9"}), "b"))
+    assert 0 == marked(made_run(one), made_run(other.model_copy(update={"protocol": "else"}), "b"))
+    assert 1 == marked(made_run(one, manifest=grids[0]), made_run(other, "b", manifest=grids[0]))
+    assert 0 == marked(made_run(one, manifest=grids[0]), made_run(other, "b", manifest=grids[1]))
+
+
 def test_runs_of_two_benchmarks_are_not_compared(scores: BenchmarkScores) -> None:
     """One part for each, in the order in which they come."""
     other = scores.model_copy(update={"benchmark": "else"})
@@ -156,7 +175,22 @@ def test_parts_are_those_of_the_terminal(count: int) -> None:
     cells = {cell.text: cell for row in table.rows[1:] for cell in row[1:]}
     assert {part.score for part in buckets.values()} == {cell.value for cell in cells.values()}
     assert {str(cell) for column in list(terminal.columns)[1:] for cell in column.cells} == set(cells)
-    assert {f"#samples?run=0&task=a&length={name}" for name in buckets} == {cell.href for cell in cells.values()}
+    assert {f"#samples?run=0&task=a&length={name}&scored=1" for name in buckets} == {
+        cell.href for cell in cells.values()
+    }
+
+
+def test_parts_that_count_names_are_no_lengths() -> None:
+    """The Ancestral Trace Challenge has no lengths: its parts lead to the samples of as many names."""
+    scores = made_scores(
+        {"en": made_task(buckets={"2": BucketScore(score=50.0, n=40)})}, benchmark="needlebench-atc-v2"
+    )
+    run = replace(made_run(scores), spec=load_spec("needlebench-atc-v2"))
+
+    page = shown(run)
+
+    assert "#samples?run=0&task=en&needles=2&scored=1" == page.tables[1].rows[1][1].href
+    assert "tokens, nominal" not in page.text
 
 
 def test_names_of_others_are_texts() -> None:

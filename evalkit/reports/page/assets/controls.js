@@ -216,7 +216,7 @@ The controls of the list of samples: a field for each filter that tells samples 
       for (const name of Page.FILTERS) {
         const given = asked[name] ?? "";
         if (given === "" || name === "run" || name === "sort") continue;
-        if (name in Page.FLAGS)
+        if (name in Page.FLAGS || name === "empty" || name === "scored")
           words.push(
             given === "1" ? t(`samples_flag_${name}`) : t("samples_without", { flag: t(`samples_flag_${name}`) }),
           );
@@ -232,7 +232,7 @@ The controls of the list of samples: a field for each filter that tells samples 
       asked = parameters;
       for (const [name, showOne] of Object.entries(controls)) showOne(asked[name]);
       const words = inWords();
-      told.count.textContent = t("samples_count", { shown: Page.count(count), all: Page.count(Page.sampleCount(run)) });
+      told.count.textContent = t(Page.data.samples[run].draw ? "samples_count_draws" : "samples_count", { shown: Page.count(count), all: Page.count(Page.sampleCount(run)) });
       told.reset.hidden = !words.length;
       told.words.textContent = words.length ? t("samples_filtered", { words: words.join(" · ") }) : "";
       told.summary.textContent = words.length

@@ -184,7 +184,7 @@ Scores with their intervals at places of an axis, drawn from data.curves. Each p
     name: Page.data.runs[curve.run].name,
     mark: curve.run,
     points: curve.points.map((point) => ({
-      ...point, lines: Page.pointWords(point), route: `samples?${new URLSearchParams({ run: curve.run, ...point.filter })}`,
+      ...point, lines: Page.pointWords(point), route: `samples?${new URLSearchParams({ run: curve.run, ...point.filter, scored: "1" })}`,
     })),
   });
 

@@ -23,6 +23,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     "most",
     "below",
     ...Object.keys(Page.FLAGS),
+    "empty",
+    "scored",
     "flipped",
     "q",
     "sort",
@@ -125,9 +127,14 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   const tokensSent = (run) => column(run, "after") ?? column(run, "before");
 
+  /* A prompt of several needles stands at the depth of each. */
   const place = (name) => (run, wanted) => {
     const values = column(run, name);
-    return range(wanted) ? within(values, wanted) : (index) => isValue(values?.[index], wanted);
+    const several = name === "depth" ? column(run, "depths") : undefined;
+    const holds = range(wanted)
+      ? within(values, wanted)
+      : (index) => isValue(values?.[index], wanted) || Boolean(several?.[index]?.some((each) => isValue(each, wanted)));
+    return holds;
   };
 
   const score = (holds) => (run, text) => {
@@ -140,6 +147,10 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     const values = column(run, "flags");
     return (index) => (((values?.[index] ?? 0) & bit) !== 0) === (wanted === "1");
   };
+
+  const whether = (holds) => (run, wanted) => (index) => holds(run, index) === (wanted === "1");
+  const isScored = (run, index) => (column(run, "score")?.[index] ?? null) !== null;
+  const isEmpty = (run, index) => isScored(run, index) && Page.plain(column(run, "answer")?.[index]).trim() === "";
 
   const flippedIn = (run, text) => {
     const pair = Page.pairsOf(run).find((each) => String(each.pair) === text);
@@ -159,6 +170,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     most: score((value, bound) => value <= bound + 1e-9),
     below: score((value, bound) => value < bound - 1e-9),
     ...Object.fromEntries(Object.entries(Page.FLAGS).map(([name, bit]) => [name, flag(bit)])),
+    empty: whether(isEmpty),
+    scored: whether(isScored),
     flipped: flippedIn,
     q: search, // last: the slowest
   };
@@ -221,7 +234,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   const placesOf = (run) => {
     const found = { places: {}, ranges: {} };
     for (const name of PLACES) {
-      const values = distinct(column(run, name)).sort(ascending);
+      const several = name === "depth" ? (column(run, "depths") ?? []).flat() : [];
+      const values = distinct([...(column(run, name) ?? []), ...several]).sort(ascending);
       const isSplit =
         values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
       if (!isSplit) continue;

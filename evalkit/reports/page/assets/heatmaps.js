@@ -31,8 +31,9 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
     const facts = { length: grid.lengths[column], depth: row === null ? null : grid.depths[row] };
     const query = new URLSearchParams({ run: grid.run });
     if (grid.of) query.set("task", grid.of);
-    for (const name of grid.by) if (facts[name] !== null) query.set(name, place(facts[name]));
+    for (const [name, fact] of Object.entries(facts)) if (fact !== null) query.set(name, place(fact));
     if (grid.language) query.set("language", grid.language);
+    query.set("scored", "1");
     return `samples?${query}`;
   };
 
@@ -286,7 +287,6 @@ Grids of length × depth, drawn from data.grids. Every cell can be reached by ke
       grids.some((grid) => grid.n.some((count) => !count)) && Page.t("heatmaps_key_empty"),
       windows.length && Page.t("heatmaps_key_window", { window: windows.join(", ") }),
       gap > 5 && Page.t("heatmaps_key_gap", { gap: Page.number(gap, 0) }),
-      grids.some((grid) => !grid.by.includes("depth")) && Page.t("heatmaps_key_depths"),
     ].filter(Boolean);
     return Page.element("p", { class: "note" }, notes.join(" · "));
   };

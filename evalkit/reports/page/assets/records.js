@@ -7,6 +7,7 @@ no sample fills are left out.
   id      the whole id, null where it is "benchmark/task/key"
   draw    which draw, from 0                     score    0–100, null without one
   flags   sum of Page.FLAGS                      length, depth, language, needles, repeat   where it stands
+  depths  depths of the needles where a prompt holds several, each with a cell of its own
   before, after  prompt tokens before and after truncation, of the last step
   kept    kept token ranges of a cut prompt, [start, stop, start, stop…]
   needle  where each needle began before truncation, in tokens

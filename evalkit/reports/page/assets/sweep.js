@@ -17,7 +17,7 @@
     points: spec.points.map((point) => ({
       ...point,
       lines: [...Page.pointWords(point), ...difference(point, reference)],
-      route: spec.run !== null && point.filter ? `samples?${new URLSearchParams({ run: spec.run, ...point.filter })}` : null,
+      route: spec.run !== null && point.filter ? `samples?${new URLSearchParams({ run: spec.run, ...point.filter, scored: "1" })}` : null,
     })),
   });
 
