@@ -23,6 +23,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, Valid
 from evalkit.errors import DataError, one_line
 from evalkit.files import cannot_write, json_text, replace_bytes, sha256_of, write_text
 from evalkit.lines import CHECKSUM, checked_line, checksum_of, is_intact
+from evalkit.reading import load_json
 from evalkit.records import LARGEST_COUNT, StoredRecord, explain
 from evalkit.runs import MANIFEST
 from evalkit.settings import MOST_DRAWS
@@ -261,7 +262,7 @@ def read_outputs_file(folder: Path) -> KeptOutputs:
     """What `outputs.json` says; `DataError` for one that cannot be read or was changed."""
     path = folder / OUTPUTS
     try:
-        said = json.loads(path.read_bytes())
+        said = load_json(path.read_bytes())
         kept = KeptOutputs.model_validate(said)
         is_changed = said.get(CHECKSUM) != checksum_of(said)
     except OSError as error:
@@ -323,7 +324,7 @@ def _read_line(line: bytes, place: str) -> KeptAnswer:
     if not is_intact(line):
         raise DataError(f"{place}: changed since evalkit wrote it; {REMEDY}")
     try:
-        return KeptAnswer.model_validate(json.loads(line))
+        return KeptAnswer.model_validate(load_json(line))
     except (ValidationError, ValueError, RecursionError) as error:
         raise DataError(f"{place}: no answer of evalkit ({_problem(error)}); {REMEDY}") from error
 

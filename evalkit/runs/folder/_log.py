@@ -11,10 +11,11 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from evalkit.errors import DataError, one_line
+from evalkit.errors import DataError, one_line, shown
 from evalkit.lines import checked_line, is_intact
+from evalkit.records import LARGEST_COUNT
 
-from ._records import SampleRecord
+from ._records import LedgerRecord, SampleRecord
 
 __all__ = [
     "LOG", "Damage", "Recorded", "cut_torn_line", "log_lines", "misfit", "misfit_refusal", "placed_records",
@@ -75,8 +76,20 @@ def _check_counts(record: SampleRecord) -> None:
     if not 0 <= record.seconds < math.inf:
         raise ValueError(f"seconds: {record.seconds} cannot be")
     for count in (record.output_tokens, record.cached_tokens, record.prompt_tokens, record.reasoning_tokens):
-        if count is not None and count < 0:
-            raise ValueError(f"line: {count} tokens cannot be")
+        if count is not None and not 0 <= count <= LARGEST_COUNT:
+            raise ValueError(f"line: {shown(count)} tokens cannot be")
+    if record.ledger is not None:
+        _check_ledger(record.ledger)
+
+
+def _check_ledger(ledger: LedgerRecord) -> None:
+    """Raise `ValueError` for ranges that are none, or stand in another order than the prompt's."""
+    places = [place for span in ledger.kept for place in span]
+    counts = (ledger.before, ledger.after, ledger.head, ledger.tail, *places, *ledger.evidence_tokens)
+    if (odd := next((count for count in counts if not 0 <= count <= LARGEST_COUNT), None)) is not None:
+        raise ValueError(f"ledger: {shown(odd)} tokens cannot be")
+    if places != sorted(places):
+        raise ValueError(f"ledger.kept: {shown(ledger.kept)} are no ranges in order")
 
 
 def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:

@@ -340,12 +340,30 @@ def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(
             store.open_as(manifest(backend="vllm"))
 
 
+LEDGER: dict[str, Any] = {
+    "mode": "middle", "before": 9, "after": 7, "head": 4, "tail": 3, "kept": [[0, 4], [6, 9]], "evidence_kept": True
+}  # fmt: skip
+
+
+def test_a_record_of_a_cut_prompt_is_read(tmp_path: Path, record: NewRecord) -> None:
+    """The ledger below is whole before it is changed."""
+    (tmp_path / "samples.jsonl").write_text(json.dumps(record(0).model_dump() | {"ledger": LEDGER}) + "\n")
+
+    (read,) = read_records_of_run(tmp_path)
+    assert read.ledger is not None
+    assert [(0, 4), (6, 9)] == read.ledger.kept
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"text": None}, {"finish_reason": "error"}, {"step": -1}, {"attempt": -5}, {"prompt_sha256": ""},
         {"prompt_sha256": "g" * 64}, {"output_tokens": -1}, {"seconds": -0.5}, {"seconds": float("inf")},
         {"cached_tokens": -1}, {"prompt_tokens": -2}, {"reasoning_tokens": -1},
+        {"output_tokens": 2**60}, {"margin": float("inf")}, {"rope_base": float("nan")},
+        {"ledger": LEDGER | {"after": -1}}, {"ledger": LEDGER | {"kept": [[4, 2]]}},
+        {"ledger": LEDGER | {"kept": [[6, 9], [0, 4]]}}, {"ledger": LEDGER | {"evidence_tokens": [2**60]}},
+        {"ledger": LEDGER | {"evidence_depths": [float("-inf")]}},
     ],
 )  # fmt: skip
 def test_a_record_that_cannot_be_is_damaged(tmp_path: Path, record: NewRecord, changes: dict[str, Any]) -> None:
