@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -93,14 +94,27 @@ def _check_ledger(ledger: LedgerRecord) -> None:
 
 
 def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
-    """The complete lines of the log with their numbers, streaming; a torn last line is left out."""
+    """The complete lines of the log with their numbers, streaming; a torn last line is left out.
+
+    `DataError` where the operating system does not let it be read.
+    """
     path = folder / LOG
     if not path.is_file():
         return
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         for number, line in enumerate(stream, start=1):
             if line.endswith(b"\n"):
                 yield number, line
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The log, open for reading; what the operating system refuses is a `DataError`."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
@@ -121,7 +135,7 @@ def placed_records(folder: Path) -> Iterator[tuple[int, SampleRecord]]:
 
 def record_at(folder: Path, place: int) -> SampleRecord:
     """The record that begins at that byte of the log."""
-    with (folder / LOG).open("rb") as stream:
+    with _opened(folder / LOG) as stream:
         stream.seek(place)
         return read_record(stream.readline())
 
@@ -208,7 +222,7 @@ def torn_line(folder: Path) -> str | None:
     path = folder / LOG
     if not path.is_file() or path.stat().st_size == 0:
         return None
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         stream.seek(-1, os.SEEK_END)
         is_whole = stream.read(1) == b"\n"
     return None if is_whole else f"{path}: its last line is torn and left out; the same `evalkit run` makes it again"

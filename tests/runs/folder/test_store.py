@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import DataError, RunConflictError, UserError
-from evalkit.runs import Manifest, RunStore, SampleRecord, conflict_with, read_manifest, read_records_of_run
+from evalkit.runs import Manifest, RunStore, SampleRecord, conflict_with, read_manifest, read_records_of_run, torn_line
 from evalkit.runs.folder import _store as module
 
 NewRecord = Callable[..., SampleRecord]
@@ -338,6 +339,27 @@ def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(
         assert [] == store.open_as(manifest(backend="endpoint"))
         with pytest.raises(RunConflictError, match="another backend"):
             store.open_as(manifest(backend="vllm"))
+
+
+def test_a_log_that_may_not_be_read_is_one_line(
+    tmp_path: Path, record: NewRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever asks for its records."""
+    path = tmp_path / "samples.jsonl"
+    path.write_text(json.dumps(record(0).model_dump()) + "\n")
+    opened = Path.open
+
+    def refuse(each: Path, *arguments: Any, **options: Any) -> Any:
+        if each == path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(each, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(DataError, match=r"samples\.jsonl: cannot be read \(Permission denied\)$"):
+        list(read_records_of_run(tmp_path))
+    with pytest.raises(DataError, match=r"samples\.jsonl: cannot be read"):
+        torn_line(tmp_path)
 
 
 LEDGER: dict[str, Any] = {
