@@ -93,6 +93,7 @@ def test_a_lost_line_is_refused(keep: Keep, tmp_path: Path) -> None:
         (lambda said: {**said, "protocol": "opencompass"}, "changed since evalkit wrote it"),
         (lambda said: {name: value for name, value in said.items() if name != "format"}, "damaged"),
         (lambda _: [], "damaged"),
+        (lambda said: {**said, "schema": 2}, r"written by a later evalkit \(schema 2, this one knows 1\); upgrade"),
     ],
 )
 def test_a_changed_origin_is_refused(keep: Keep, tmp_path: Path, change: Callable[..., object], problem: str) -> None:
