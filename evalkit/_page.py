@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalkit._python import check_names, check_places, python_words
@@ -12,10 +12,10 @@ from evalkit.errors import UserError
 from evalkit.files import user_path
 from evalkit.printable import counted
 from evalkit.published import published_benchmarks
-from evalkit.reports.page import PageRun, content_of, is_page, labels_of, read_runs, write_page
+from evalkit.reports.page import PageRun, content_of, is_page, labels_of, read_runs, sweep_folders, write_page
 from evalkit.runs import MANIFEST, Monitor, holds_files, tell
 from evalkit.scores import holds_answers, holds_scores_only
-from evalkit.sweeps import holds_sweep, read_sweep
+from evalkit.sweeps import holds_sweep
 
 __all__ = ["PAGE", "AskedPage", "WrittenPage", "ask_page", "check_page_place", "make_page", "refuse_other", "report"]
 
@@ -111,7 +111,7 @@ def ask_page(
         known = ", ".join(published_benchmarks())
         raise UserError(f"{missing}: no run folder, and no benchmark with published scores; there are: {known}")
     runs = [run for path in folders for run in _runs_of(path)]
-    runs += _runs_of_sweep(sweep) if sweep is not None else ()
+    runs += sweep_folders(sweep) if sweep is not None else ()
     if not runs and not boards:
         more = f", or benchmarks with published scores ({', '.join(published_benchmarks())})" if is_published else ""
         raise UserError(f"nothing to report: name run folders, or a folder that holds some{more}")
@@ -141,11 +141,6 @@ def _runs_of(folder: Path) -> list[Path]:
 
 def _is_run(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() or holds_answers(folder) or holds_scores_only(folder)
-
-
-def _runs_of_sweep(folder: Path) -> list[Path]:
-    found = read_sweep(folder)
-    return [folder / spec.folder for each in found.benchmarks.values() for spec in each.specs.values()]
 
 
 def _check_once(runs: Sequence[Path], boards: Sequence[str]) -> None:
@@ -182,6 +177,8 @@ def make_page(path: Path, asked: AskedPage, monitor: Monitor | None = None) -> W
     if asked.runs:
         tell(monitor, f"reading {counted(len(asked.runs), 'run')}")
     runs = read_runs(asked.runs)
+    if asked.sweep is not None:
+        runs = _by_spec(runs, sweep_folders(asked.sweep))
     tell(monitor, f"writing {path.name}")
     content = content_of(
         runs,
@@ -193,3 +190,11 @@ def make_page(path: Path, asked: AskedPage, monitor: Monitor | None = None) -> W
     write_page(path, content)
     tell(monitor, "")
     return WrittenPage(path, path.stat().st_size, runs)
+
+
+def _by_spec(runs: Sequence[PageRun], specs: Mapping[Path, str]) -> list[PageRun]:
+    """The runs, those of a sweep called by their specs unless another run is called so."""
+    named = {folder.resolve(): name for folder, name in specs.items()}
+    others = {run.name for run in runs if run.folder.resolve() not in named}
+    names = [named.get(run.folder.resolve(), run.name) for run in runs]
+    return [run if name in others else replace(run, name=name) for run, name in zip(runs, names, strict=True)]

@@ -37,15 +37,21 @@ Amount = Annotated[int, BeforeValidator(_no_truth), Field(ge=0, le=LARGEST_COUNT
 
 
 class FrozenRecord(BaseModel):
-    """A record that never changes and refuses fields it does not know, so that a misspelt one is noticed."""
+    """A record that never changes and refuses fields it does not know, so that a misspelt one is noticed.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Its numbers are finite: JSON has no others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StoredRecord(BaseModel):
-    """A record that never changes and passes over fields it does not know, which a later release may have written."""
+    """A record that never changes and passes over fields it does not know, which a later release may have written.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    Its numbers are finite.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 def explain(error: ValidationError, known: Iterable[str] = (), also_missing: Iterable[str] = ()) -> str:

@@ -44,6 +44,11 @@ class Figures(NamedTuple):
         """Whether anything is drawn that can be narrowed to a group."""
         return self.bars is not None or self.curves is not None
 
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is drawn."""
+        return self.has_parts or self.survival is not None
+
     def check(self) -> None:
         """Raise `UserError` where `--by-task` has nothing to say something of."""
         from evalkit.errors import UserError

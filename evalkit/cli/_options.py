@@ -65,9 +65,14 @@ def _info(setting: Setting) -> Any:
 
 
 def named_path(text: str | Path) -> Path:
-    """A path of the command line; an empty one, which would be the current folder, is a slip of a script."""
+    """A path of the command line; an empty one, which would be the current folder, is a slip of a script.
+
+    So is `-`: nothing that is named so can go to the standard output.
+    """
     if not str(text).strip():
         raise typer.BadParameter("the path is empty; name it, or leave the option out")
+    if str(text) == "-":
+        raise typer.BadParameter("files are written or read there, not the standard output; a path - is named ./-")
     return Path(text)
 
 

@@ -83,6 +83,7 @@ def report(
     With --out NAME.html the runs are only read. Without --out each run folder gets its scores, tables and figures anew
     and a report.html; a sweep gets one over its runs, published scores alone a published.html.
     """
+    from evalkit.errors import UserError
     from evalkit.reports import check_table_file
 
     from .terminal import note
@@ -94,6 +95,8 @@ def report(
         note(f"passed over, no runs: {', '.join(path.name for path in asked.skipped)}")
     is_described = mixed or (group is not None and not figures.has_parts)
     _check_side_by_side(asked.runs, side_by_side, is_described=is_described)
+    if not asked.runs and (figures.is_any or table is not None or side_by_side is not None):
+        raise UserError("figures and tables over runs need runs: name their folders, or leave the options out")
     if table is not None:
         check_table_file(table)
     page = _page_alone(asked, out)
@@ -121,7 +124,7 @@ def _asked(words: list[Path], is_published: bool, sweep: Path | None, lang: str 
         raise UserError(f"--out {out}: a page ends in .html; write {out.with_suffix('.html')}")
     if out is not None and not _is_page_name(out) and (is_published or sweep is not None or lang is not None):
         raise UserError(f"--out {out}: --published, --sweep and --lang are for a page; name it, --out {out}.html")
-    return ask_page(words, is_published=is_published, sweep=sweep, language=lang or "en")
+    return ask_page(words, is_published=is_published, sweep=sweep, language="en" if lang is None else lang)
 
 
 def _is_page_name(path: Path) -> bool:
@@ -162,6 +165,8 @@ def _write_page(path: Path, asked: AskedPage) -> _Reported:
 
     with ProgressMonitor() as monitor:
         written = make_page(path, asked, monitor)
+    for line in (line for run in written.runs for line in run.notes):
+        note(line)
     note(written.line)
     return _Reported(
         [ScoredRun(run.folder, run.scores, list(run.measured.rows)) for run in written.runs if run.measured],
@@ -190,14 +195,39 @@ def _report_each(
             refuse_other(folder / PAGE)
     reported = _Reported()
     for folder, target in _targets(list(asked.runs), out).items():
-        is_written = reported.add(folder, None if out is None else target, axis, palette, metrics)
-        if out is None and is_written:
-            _write_page(folder / PAGE, replace(asked, runs=(folder,)))
+        if _is_run(folder):
+            is_written = reported.add(folder, None if out is None else target, axis, palette, metrics)
+            if out is None and is_written:
+                _write_page(folder / PAGE, replace(asked, runs=(folder,)))
+        elif out is None:
+            reported.columns += _write_page(folder / PAGE, replace(asked, runs=(folder,))).columns
+        else:
+            reported.columns.append(_column_of_scores(folder))
     note_escapes({run.folder: run.scores for run in reported.scored})
     print_models(reported.columns, intervals=intervals, transpose=transpose)
     if out is None and len(asked.runs) > 1:
         note("one page over all of these runs: the same command with --out NAME.html")
     return reported
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether it is to be scored as a run; scores of outputs made elsewhere are only read."""
+    from evalkit.scores import holds_answers, holds_scores_only
+
+    return not (holds_answers(folder) or holds_scores_only(folder))
+
+
+def _column_of_scores(folder: Path) -> ModelColumn:
+    """Scores without a run, made again where the folder keeps the answers; what is wrong with its files is said."""
+    from evalkit.reports import model_column
+    from evalkit.reports.page import read_runs
+
+    from .terminal import note
+
+    (read,) = read_runs([folder])
+    for line in read.notes:
+        note(line)
+    return model_column(folder, read.scores)
 
 
 def _write_table(path: Path, reported: _Reported, *, intervals: bool, transpose: bool) -> None:
@@ -242,16 +272,9 @@ class _Reported:
     is_unwritten: bool = False
 
     def add(self, folder: Path, out: Path | None, axis: Axis, palette: Palette, metrics: list[str]) -> bool:
-        """Score a run again, print its table and rewrite its files; scores without a run are only read.
-
-        Tells whether its folder could be written to.
-        """
+        """Score a run again, print its table and rewrite its files; tells whether its folder could be written to."""
         from evalkit.reports import model_column
-        from evalkit.scores import holds_scores_only, read_scores
 
-        if holds_scores_only(folder):
-            self.columns.append(model_column(folder, read_scores(folder)))
-            return True
         run, is_written = self._report(folder, out, axis, palette, metrics)
         self.scored.append(run)
         self.columns.append(model_column(folder, run.scores))

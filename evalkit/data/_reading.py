@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from evalkit.errors import DataError
-from evalkit.reading import DEEPEST, JsonError, check_depth, distinct, load_json, refuse_constant, whole_number
+from evalkit.reading import (
+    DEEPEST,
+    JsonError,
+    check_depth,
+    distinct,
+    finite_number,
+    load_json,
+    refuse_constant,
+    whole_number,
+)
 
 __all__ = ["Record", "read_array", "read_document", "read_records", "require", "require_strings"]
 
@@ -145,7 +154,9 @@ def _parsed(path: Path, line: int, text: str, *, is_cut: bool, is_strict: bool) 
 def _decoder(is_strict: bool) -> json.JSONDecoder:
     """JSON without NaN and numbers that no float can hold; strict: without fields given twice."""
     hook = distinct if is_strict else None
-    return json.JSONDecoder(parse_constant=refuse_constant, parse_int=whole_number, object_pairs_hook=hook)
+    return json.JSONDecoder(
+        parse_constant=refuse_constant, parse_float=finite_number, parse_int=whole_number, object_pairs_hook=hook
+    )
 
 
 def require(record: Record, field: str, kind: type[T]) -> T:

@@ -1,13 +1,14 @@
 """JSON within bounds: bytes, nesting, digits; fields given twice and numbers that are none are no JSON of ours.
 
-Python's own reader keeps the last of two equal keys, takes NaN, and hands out integers that no later step can turn into
-a float or print.
+Python's own reader keeps the last of two equal keys, takes NaN, makes infinity of 1e999, and hands out integers that no
+later step can turn into a float or print.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ __all__ = [
     "JsonError",
     "check_depth",
     "distinct",
+    "finite_number",
     "load_json",
     "read_json",
     "refuse_constant",
@@ -72,6 +74,7 @@ def load_json(raw: bytes, *, is_foreign: bool = False) -> Any:
         value = json.loads(
             text,
             parse_constant=None if is_foreign else refuse_constant,
+            parse_float=None if is_foreign else finite_number,
             parse_int=whole_number,
             object_pairs_hook=_equal_or_distinct if is_foreign else distinct,
         )
@@ -115,6 +118,14 @@ def whole_number(text: str) -> int:
     if len(text) > MOST_DIGITS:
         raise JsonError(f"a number of {len(text):,} digits, where {MOST_DIGITS} are the most")
     return int(text)
+
+
+def finite_number(text: str) -> float:
+    """The float of its digits; `JsonError` for one that becomes infinity."""
+    value = float(text)
+    if math.isinf(value):
+        raise JsonError(f"a number that no float can hold: {shown(text, 40)}")
+    return value
 
 
 def refuse_constant(name: str) -> NoReturn:

@@ -20,9 +20,10 @@ from typing import Any
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from evalkit.errors import DataError, one_line
+from evalkit.errors import DataError, one_line, shown
 from evalkit.files import cannot_write, json_text, replace_bytes, sha256_of, write_text
 from evalkit.lines import CHECKSUM, checked_line, checksum_of, is_intact
+from evalkit.reading import load_json
 from evalkit.records import LARGEST_COUNT, StoredRecord, explain
 from evalkit.runs import MANIFEST
 from evalkit.settings import MOST_DRAWS
@@ -50,6 +51,8 @@ __all__ = [
 OUTPUTS = "outputs.json"
 ANSWERS = "answers.jsonl"
 REMEDY = "score the outputs again"
+SCHEMA = 1
+"""Shape of `outputs.json`; a higher number is a later release's."""
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr | None
 
@@ -91,7 +94,7 @@ class KeptAnswer(StoredRecord):
 class KeptOutputs(StoredRecord):
     """Where scores came from: `outputs.json`."""
 
-    schema_version: int = Field(default=1, alias="schema", serialization_alias="schema")
+    schema_version: int = Field(default=SCHEMA, alias="schema", serialization_alias="schema")
     """Version of this shape."""
     format: str
     """Format of the outputs; `evalkit` for a run folder."""
@@ -168,7 +171,7 @@ def answers_of_outputs(
     scored.spec.protocol(protocol)
     read = read_outputs(folder, scored, output_format, ignore_unknown=ignore_unknown)
     origin = KeptOutputs(
-        schema=1,
+        schema=SCHEMA,
         format=output_format,
         place=str(path),
         benchmark=str(Path(named).resolve()) if Path(named).is_file() else named,
@@ -202,7 +205,7 @@ def answers_of_run(run: Path) -> KeptAnswers:
     read = read_run_answers(run, None, None)
     options = {name: str(value) for name, value in (read.manifest.settings.get("options") or {}).items()}
     origin = KeptOutputs(
-        schema=1,
+        schema=SCHEMA,
         format="evalkit",
         place=run.name,
         benchmark=read.benchmark.spec.name,
@@ -261,13 +264,18 @@ def read_outputs_file(folder: Path) -> KeptOutputs:
     """What `outputs.json` says; `DataError` for one that cannot be read or was changed."""
     path = folder / OUTPUTS
     try:
-        said = json.loads(path.read_bytes())
+        said = load_json(path.read_bytes())
         kept = KeptOutputs.model_validate(said)
         is_changed = said.get(CHECKSUM) != checksum_of(said)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     except (ValidationError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: damaged ({_problem(error)}); {REMEDY}") from error
+    if kept.schema_version > SCHEMA:
+        raise DataError(
+            f"{path}: written by a later evalkit (schema {shown(kept.schema_version)}, this one knows {SCHEMA}); "
+            "upgrade evalkit"
+        )
     if is_changed:
         raise DataError(f"{path}: changed since evalkit wrote it; {REMEDY}")
     return kept
@@ -323,7 +331,7 @@ def _read_line(line: bytes, place: str) -> KeptAnswer:
     if not is_intact(line):
         raise DataError(f"{place}: changed since evalkit wrote it; {REMEDY}")
     try:
-        return KeptAnswer.model_validate(json.loads(line))
+        return KeptAnswer.model_validate(load_json(line))
     except (ValidationError, ValueError, RecursionError) as error:
         raise DataError(f"{place}: no answer of evalkit ({_problem(error)}); {REMEDY}") from error
 

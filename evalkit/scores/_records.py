@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALTERED",
     "MANY_STARVED",
+    "SCORES_SCHEMA",
     "BenchmarkScores",
     "BucketScore",
     "DrawSpread",
@@ -28,6 +29,8 @@ __all__ = [
     "TruncationScore",
 ]
 
+SCORES_SCHEMA = 1
+"""Shape of `scores.json`; a higher number is a later release's."""
 ALTERED = "the data is not the pinned one: a part of the benchmark, or altered"
 """Note of a task whose samples are not the benchmark's."""
 MANY_STARVED = 0.01
@@ -254,7 +257,7 @@ class OverallScore(FrozenRecord):
 class BenchmarkScores(FrozenRecord):
     """All scores of one model on one benchmark under one protocol; `model_dump_json()` is `scores.json`."""
 
-    schema_version: int = Field(default=1, alias="schema", serialization_alias="schema")
+    schema_version: int = Field(default=SCORES_SCHEMA, alias="schema", serialization_alias="schema")
     """Version of this shape."""
     benchmark: str
     """Benchmark name."""

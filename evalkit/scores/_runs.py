@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from evalkit.data import locate, source
-from evalkit.errors import DataError, UserError, one_line
+from evalkit.errors import DataError, UserError, one_line, shown
 from evalkit.files import write_text
 from evalkit.prompts import drops_tokens
 from evalkit.runs import (
@@ -38,7 +38,7 @@ from ._failures import Failure
 from ._flags import ceilings_of, decoding_label, flags_of
 from ._judgements import JUDGEMENTS, Judgements
 from ._near_ties import NearTie, closest_call
-from ._records import BenchmarkScores, ScoreRow
+from ._records import SCORES_SCHEMA, BenchmarkScores, ScoreRow
 from ._score import RopeInForce, TaskAnswers, measure_benchmark
 from ._values import Measured
 
@@ -273,13 +273,19 @@ def read_scores(folder: Path) -> BenchmarkScores:
     """The scores in a folder's `scores.json`, as they were written; `DataError` where there are none."""
     path = folder / "scores.json"
     try:
-        return BenchmarkScores.model_validate_json(path.read_bytes())
+        scores = BenchmarkScores.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "the file"
         raise DataError(f"{path}: {where}: {one_line(problem['msg'])}; score the outputs again") from error
+    if scores.schema_version > SCORES_SCHEMA:
+        raise DataError(
+            f"{path}: written by a later evalkit (schema {shown(scores.schema_version)}, this one knows "
+            f"{SCORES_SCHEMA}); upgrade evalkit, or score the outputs again"
+        )
+    return scores
 
 
 def write_scores(folder: Path, scores: BenchmarkScores, rows: Sequence[ScoreRow]) -> None:

@@ -41,7 +41,7 @@ def read_rows(folder: Path) -> Iterator[StoredRow]:
                 yield StoredRow(str(row["id"]), int(row.get("draw", 0)), str(row["metric"]), _number(row["score"]))
     except FileNotFoundError:
         return
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read; run: evalkit score {folder}") from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -11,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalkit.errors import DataError, UserError, one_line, shown
 from evalkit.reading import read_json
+from evalkit.records import explain
 
 from ._bootstrap import DRAWS
 from ._sweep import Sweep
@@ -81,7 +84,9 @@ def read_sweep(folder: Path) -> Sweep:
                 },
             }
         )
-    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+    except ValidationError as error:
+        raise DataError(f"{path}: not what a sweep writes ({explain(error)}); run the sweep again") from error
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not what a sweep writes ({one_line(error, 120)}); run the sweep again") from error
     if fault := _fault(found):
         raise DataError(f"{path}: not what a sweep writes ({fault}); run the sweep again")
@@ -92,9 +97,19 @@ def _fault(sweep: Sweep) -> str | None:
     """What is wrong with a sweep whose fields are of the right kinds."""
     if not sweep.specs or not sweep.benchmarks:
         return "no spec in it" if not sweep.specs else "no benchmark in it"
+    if not all(map(math.isfinite, _floats(asdict(sweep)))):
+        return "a number in it is not finite"
     folders = (spec.folder for each in sweep.benchmarks.values() for spec in each.specs.values())
     outside = next((each for each in folders if "\0" in each or not _is_below(each)), None)
     return None if outside is None else f"{shown(outside)} is no folder below it"
+
+
+def _floats(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _floats(each)
 
 
 def _is_below(folder: str) -> bool:

@@ -136,7 +136,7 @@ def test_a_sweep_adds_its_runs(evalkit: Command, toy: str, tiny_model: Path, bar
     assert after.pop("s/report.html")
     assert (0, before) == (done.code, after)
     assert "sweep" in sections_of(bare / "s" / "report.html")
-    assert 2 == len(data_of(bare / "s" / "report.html")["runs"])
+    assert ["none", "linear:2"] == [run["name"] for run in data_of(bare / "s" / "report.html")["runs"]]
     assert "s: a sweep; evalkit report --sweep s makes a page of it" == evalkit("report", "s").complaint
     assert "the run is named twice" in evalkit("report", "s/none/needle", "--sweep", "s", "--out", "x.html").complaint
     assert 0 == evalkit(*sweep).code
@@ -181,6 +181,10 @@ def test_pages_and_figures_beside_runs_are_passed_over(evalkit: Command, runs: P
         (["one", "--lang", "fr"], "unknown language 'fr': there are: en, zh"),
         (["one", "--sweep", "one"], "one: no sweep (it has no sweep.json)"),
         (["one", "--metric", "x"], "--metric, --axis and --colour-blind say how a run's own files are made"),
+        (["one", "--lang", ""], "unknown language '': there are: en, zh"),
+        (["--published", "leval", "--bars", "b"], "figures and tables over runs need runs: name their folders"),
+        (["--published", "leval", "--table", "t.csv"], "figures and tables over runs need runs"),
+        (["one", "--bars", "-"], "not the standard output; a path - is named ./-"),
         (["one", "--axis", "kept"], "--metric, --axis and --colour-blind say how a run's own files are made"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -200,6 +204,8 @@ def test_a_wrong_argument_is_one_line(evalkit: Command, runs: Path, arguments: l
         (["--out", "folder.html"], "folder.html: is a folder; name a file for the page"),
         (["--out", "mine.html"], "mine.html: is no page that evalkit wrote, so it is left as it is"),
         (["--out", "mine.html/page.html"], "mine.html/page.html: cannot be written (/"),
+        (["--out", "pipe.html"], "pipe.html: is no page that evalkit wrote, so it is left as it is"),
+        (["--out", "-"], "not the standard output; a path - is named ./-"),
         (["--out", "x" * 300 + ".html"], "cannot be looked for (File name too long)"),
         (["--out", "all", "--published"], "--out all: --published, --sweep and --lang are for a page; name it, --out"),
         (["--out", "all", "--lang", "zh"], "--out all: --published, --sweep and --lang are for a page; name it, --out"),
@@ -212,11 +218,33 @@ def test_a_target_that_cannot_be_is_one_line_before_the_work(
     """Nothing is read or scored for it, and what is there stays."""
     (runs / "folder.html").mkdir()
     (runs / "mine.html").write_text("<!doctype html>\n<p>evalkit</p>")
+    os.mkfifo(runs / "pipe.html")
     monkeypatch.setattr(_page, "read_runs", lambda *_: pytest.fail("runs were read"))
     before = held(runs)
 
     assert problem in evalkit("report", "one", "two", *arguments).complaint
     assert before == held(runs)
+
+
+@pytest.mark.parametrize("target", [(), ("--out", "page.html"), ("--out", "all")], ids=" ".join)
+@pytest.mark.parametrize("damage", ["edited", "missing", "garbage"])
+def test_scores_made_elsewhere_are_made_again_whatever_their_file_says(
+    evalkit: Command, runs: Path, target: tuple[str, ...], damage: str
+) -> None:
+    """In tables too, not only on the page; what is wrong is said."""
+    path = runs / "other" / "scores.json"
+    whole = path.read_text()
+    changed = {"edited": whole.replace('"score": 100.0', '"score": 37.5'), "garbage": "{"}.get(damage)
+    path.unlink() if changed is None else path.write_text(changed)
+
+    done = evalkit("report", "other", *target, "--table", "table.csv")
+
+    assert 0 == done.code, done
+    assert "100.0" in (runs / "table.csv").read_text()
+    assert "37.5" not in done.out + (runs / "table.csv").read_text()
+    assert ("the answers count" in done.err, "made from the answers" in done.err) == (
+        damage == "edited", damage == "garbage"
+    )  # fmt: skip
 
 
 def test_a_page_is_not_written_where_nothing_can_be(

@@ -67,6 +67,15 @@ def test_numbers_that_are_none_are_refused_in_our_own_files(read: Read, word: by
     assert not math.isfinite(read(b"[" + word + b"]", is_foreign=True)[0])
 
 
+@pytest.mark.parametrize("digits", [b"1e999", b"-1e999", b"1" + b"0" * 250 + b".0e99"])
+def test_numbers_that_become_infinite_are_refused_in_our_own_files(read: Read, digits: bytes) -> None:
+    """Python's reader makes infinity of them without a word."""
+    with pytest.raises(DataError, match="a number that no float can hold"):
+        read(b"[" + digits + b"]")
+    assert not math.isfinite(read(b"[" + digits + b"]", is_foreign=True)[0])
+    assert [1e308] == read(b"[1e308]")
+
+
 def test_a_field_that_says_the_same_twice_changes_nothing(read: Read) -> None:
     """Published configurations have such; in a file of ours nobody wrote them on purpose."""
     content = b'{"a": [1], "b": 2, "a": [1]}'

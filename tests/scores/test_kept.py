@@ -93,6 +93,7 @@ def test_a_lost_line_is_refused(keep: Keep, tmp_path: Path) -> None:
         (lambda said: {**said, "protocol": "opencompass"}, "changed since evalkit wrote it"),
         (lambda said: {name: value for name, value in said.items() if name != "format"}, "damaged"),
         (lambda _: [], "damaged"),
+        (lambda said: {**said, "schema": 2}, r"written by a later evalkit \(schema 2, this one knows 1\); upgrade"),
     ],
 )
 def test_a_changed_origin_is_refused(keep: Keep, tmp_path: Path, change: Callable[..., object], problem: str) -> None:
@@ -116,6 +117,7 @@ def test_a_changed_origin_is_refused(keep: Keep, tmp_path: Path, change: Callabl
         ({"task": "lsht"}, r"no answer that outputs\.json beside it tells of"),
         ({"metadata": {"all_classes": [1]}}, "metadata"),
         ({"metadata": {"language": {}}}, "metadata"),
+        ({"metadata": {"length": 10**400}}, "a number of 401 digits"),
     ],
 )
 def test_answers_of_another_shape_are_refused(
@@ -126,6 +128,19 @@ def test_answers_of_another_shape_are_refused(
     _rewrite(tmp_path, change)
 
     with pytest.raises(DataError, match=rf"answers\.jsonl, line 1: .*{problem}"):
+        read_answers(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-Infinity", "NaN"])
+def test_numbers_that_are_not_finite_are_refused(keep: Keep, tmp_path: Path, number: str) -> None:
+    """No checksum can be made of them, so their lines have none, as in older releases."""
+    keep()
+    line, rest = (tmp_path / "answers.jsonl").read_text().split("\n", 1)
+    odd = {**json.loads(line), "metadata": {"length": 0.5}}
+    del odd[CHECKSUM]
+    (tmp_path / "answers.jsonl").write_text(json.dumps(odd).replace("0.5", number) + "\n" + rest)
+
+    with pytest.raises(DataError, match=r"answers\.jsonl, line 1: no answer of evalkit"):
         read_answers(tmp_path)
 
 

@@ -66,6 +66,18 @@ def test_another_file_is_refused(made: Sweep, tmp_path: Path, change: dict[str, 
         read_sweep(written(tmp_path, made.to_json() | change))
 
 
+@pytest.mark.parametrize("number", ["NaN", "1e999", '"nan"', '"-inf"'])
+def test_numbers_that_are_not_finite_are_refused(made: Sweep, tmp_path: Path, number: str) -> None:
+    """Also as words, which pydantic takes for floats."""
+    said = made.to_json()
+    said["specs"]["none"]["benchmarks"]["needle"]["cells"][0]["score"] = 0.0625
+    path = written(tmp_path, said) / "sweep.json"
+    path.write_text(path.read_text().replace("0.0625", number))
+
+    with pytest.raises(UserError, match=r"sweep\.json: .*(finite|is not JSON|no float can hold)"):
+        read_sweep(tmp_path)
+
+
 @pytest.mark.parametrize("folder", ["../none", "/etc", "", "a\0b"])
 def test_runs_outside_the_folder_are_refused(made: Sweep, tmp_path: Path, folder: str) -> None:
     """Whatever the file says, scores are read in the sweep's folder alone."""

@@ -6,7 +6,7 @@ from ._compare import ScoredRun, compare_heatmaps
 from ._drawing import missing_cells
 from ._figure import draw_heatmap
 from ._files import figure_of_run, lengths_of_run, shown_run, window_of, write_figures, write_heatmaps
-from ._grid import HeatCell, HeatGrid, LengthAxis, Places, combine, grid_of, grids_of, write_cells
+from ._grid import HeatCell, HeatGrid, LengthAxis, Places, combine, grid_of, grids_of, has_place, write_cells
 from ._panels import Panel, draw_side_by_side
 from ._pictures import Picture, Shown, pictures_of
 
@@ -28,6 +28,7 @@ __all__ = [
     "grid_of",
     "grids_of",
     "has_counts",
+    "has_place",
     "length_label",
     "lengths_of_run",
     "missing_cells",

@@ -31,6 +31,7 @@ __all__ = [
     "grid_of",
     "grids_of",
     "group_grids",
+    "has_place",
     "on_axis",
     "write_cells",
 ]
@@ -130,7 +131,7 @@ def grids_of(rows: Iterable[ScoreRow], asked: Mapping[str, Places] = MappingProx
     """
     by_task: dict[str, list[ScoreRow]] = {task: [] for task, places in asked.items() if places.lengths}
     for row in rows:
-        if {"length", "depth"} <= row.metadata.keys():
+        if has_place(row):
             by_task.setdefault(row.task, []).append(row)
     grids: dict[str, HeatGrid] = {}
     for task, members in by_task.items():
@@ -138,7 +139,7 @@ def grids_of(rows: Iterable[ScoreRow], asked: Mapping[str, Places] = MappingProx
         scored = [row for row in members if row.metric == members[0].metric]  # a task may have further columns
         languages = {str(row.metadata["language"]): None for row in scored if "language" in row.metadata}
         parts = {
-            language: grid_of(row for row in scored if row.metadata.get("language") == language).spanning(places)
+            language: grid_of(row for row in scored if str(row.metadata.get("language")) == language).spanning(places)
             for language in languages
         }
         if len(parts) < 2:
@@ -147,6 +148,12 @@ def grids_of(rows: Iterable[ScoreRow], asked: Mapping[str, Places] = MappingProx
         grids[task] = combine(list(parts.values()))
         grids |= {f"{task}-{language}": grid for language, grid in parts.items()}
     return grids
+
+
+def has_place(row: ScoreRow) -> bool:
+    """Whether the row is of a cell; a benchmark may also call its lengths and depths by words."""
+    axes = [row.metadata.get(name) for name in ("length", "depth")]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in axes)
 
 
 def _nominal(row: ScoreRow) -> float:

@@ -80,8 +80,8 @@ def _parts(name: str, tasks: Mapping[str, TaskScore]) -> tuple[str, str]:
     """Task and language of a grid's name; no language where it is the whole task."""
     if name in tasks:
         return name, ""
-    task, _, language = name.rpartition("-")
-    return task, language
+    task = max((task for task in tasks if name.startswith(f"{task}-")), key=len)
+    return task, name[len(task) + 1 :]
 
 
 def _languages(shown: Shown, tasks: Sequence[str]) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def _language_counts(shown: Shown, score: TaskScore, task: str, language: str) -
     """The same of one language, of which a grid of several asks equally much."""
     if not score.is_partial:
         return ""
-    ids = {row.id for row in shown.rows if row.task == task and row.metadata.get("language") == language}
+    ids = {row.id for row in shown.rows if row.task == task and str(row.metadata.get("language")) == language}
     asked = max(len(shown.options.get("lang", "").split(",")), len(_languages(shown, [task])))
     return _count(len(ids), (score.expected or len(ids)) // asked, 0) if score.expected else ""
 

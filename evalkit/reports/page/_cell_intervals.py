@@ -10,6 +10,8 @@ import numpy as np
 
 from evalkit.scores import Interval, ScoreRow, TaskValues, cluster_interval
 
+from ..heatmaps import has_place
+
 __all__ = ["Place", "cell_intervals"]
 
 Place = tuple[float, float]
@@ -27,7 +29,7 @@ def cell_intervals(rows: Sequence[ScoreRow], values: TaskValues, languages: Sequ
     ranks = {name: rank for rank, name in enumerate(sorted(set(values.clusters)))}
     entries: dict[Place, list[Entry]] = {}
     for row in rows:
-        if row.score is None or not {"length", "depth"} <= row.metadata.keys():
+        if row.score is None or not has_place(row):
             continue
         place = float(row.metadata["length"]), float(row.metadata["depth"])
         entries.setdefault(place, []).append((ranks[documents[row.id]], _columns(row, languages)))

@@ -90,8 +90,10 @@ def write_page(path: Path, content: Content) -> None:
 
 
 def is_page(path: Path) -> bool:
-    """Whether a file is a page of evalkit's, by its first lines."""
+    """Whether a file is a page of evalkit's, by its first lines; a pipe or a device is none, and is not waited for."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as stream:
             return GENERATOR in stream.read(LOOKED_AT)
     except OSError:

@@ -71,7 +71,7 @@ def _grids(index: int, run: PageRun) -> Iterator[_Grid]:
         if task:
             chosen = [row for row in rows if row.task == task]
             if language:
-                chosen = [row for row in chosen if row.metadata.get("language") == language]
+                chosen = [row for row in chosen if str(row.metadata.get("language")) == language]
             of_cells = [row for row in chosen if row.metric == chosen[0].metric]
             parts = (language,) if language else picture.languages
             intervals = cell_intervals(of_cells, run.measured.values[task], parts)
@@ -82,8 +82,9 @@ def _task_of(name: str, picture: Picture, measured: Measured) -> tuple[str, str]
     """Task and language of a picture's name; nothing for a group."""
     if name in measured.values:
         return name, ""
-    task, _, language = name.rpartition("-")
-    return (task, language) if task in measured.values and picture.languages == (language,) else ("", "")
+    language = picture.languages[0] if len(picture.languages) == 1 else ""
+    task = name.removesuffix(f"-{language}")
+    return (task, language) if language and task in measured.values else ("", "")
 
 
 def _drawn(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:

@@ -6,15 +6,17 @@ import math
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from evalkit.errors import DataError, one_line
+from evalkit.errors import DataError, one_line, shown
 from evalkit.lines import checked_line, is_intact
+from evalkit.records import LARGEST_COUNT
 
-from ._records import SampleRecord
+from ._records import LedgerRecord, SampleRecord
 
 __all__ = [
     "LOG", "Damage", "Recorded", "cut_torn_line", "log_lines", "misfit", "misfit_refusal", "placed_records",
@@ -75,19 +77,44 @@ def _check_counts(record: SampleRecord) -> None:
     if not 0 <= record.seconds < math.inf:
         raise ValueError(f"seconds: {record.seconds} cannot be")
     for count in (record.output_tokens, record.cached_tokens, record.prompt_tokens, record.reasoning_tokens):
-        if count is not None and count < 0:
-            raise ValueError(f"line: {count} tokens cannot be")
+        if count is not None and not 0 <= count <= LARGEST_COUNT:
+            raise ValueError(f"line: {shown(count)} tokens cannot be")
+    if record.ledger is not None:
+        _check_ledger(record.ledger)
+
+
+def _check_ledger(ledger: LedgerRecord) -> None:
+    """Raise `ValueError` for ranges that are none, or stand in another order than the prompt's."""
+    places = [place for span in ledger.kept for place in span]
+    counts = (ledger.before, ledger.after, ledger.head, ledger.tail, *places, *ledger.evidence_tokens)
+    if (odd := next((count for count in counts if not 0 <= count <= LARGEST_COUNT), None)) is not None:
+        raise ValueError(f"ledger: {shown(odd)} tokens cannot be")
+    if places != sorted(places):
+        raise ValueError(f"ledger.kept: {shown(ledger.kept)} are no ranges in order")
 
 
 def log_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
-    """The complete lines of the log with their numbers, streaming; a torn last line is left out."""
+    """The complete lines of the log with their numbers, streaming; a torn last line is left out.
+
+    `DataError` where the operating system does not let it be read.
+    """
     path = folder / LOG
     if not path.is_file():
         return
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         for number, line in enumerate(stream, start=1):
             if line.endswith(b"\n"):
                 yield number, line
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The log, open for reading; what the operating system refuses is a `DataError`."""
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
@@ -108,7 +135,7 @@ def placed_records(folder: Path) -> Iterator[tuple[int, SampleRecord]]:
 
 def record_at(folder: Path, place: int) -> SampleRecord:
     """The record that begins at that byte of the log."""
-    with (folder / LOG).open("rb") as stream:
+    with _opened(folder / LOG) as stream:
         stream.seek(place)
         return read_record(stream.readline())
 
@@ -195,7 +222,7 @@ def torn_line(folder: Path) -> str | None:
     path = folder / LOG
     if not path.is_file() or path.stat().st_size == 0:
         return None
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         stream.seek(-1, os.SEEK_END)
         is_whole = stream.read(1) == b"\n"
     return None if is_whole else f"{path}: its last line is torn and left out; the same `evalkit run` makes it again"

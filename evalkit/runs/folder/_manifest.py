@@ -42,9 +42,14 @@ MISSING = "missing"
 
 KINDS: tuple[tuple[str, str, type], ...] = (
     ("identity", "data", dict),
+    ("identity", "options", dict),
+    ("identity", "max_seq_len", int),
     ("settings", "options", dict),
     ("settings", "files", dict),
     ("settings", "altered", list),
+    ("settings", "tasks", list),
+    ("settings", "missing", list),
+    ("settings", "skipped", list),
     ("settings", "context_length", int),
 )
 """What it must be where it is there."""

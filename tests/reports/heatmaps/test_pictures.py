@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,31 @@ def test_a_whole_grid_is_not_partial() -> None:
     picture = pictures_of(Shown(scores(partial=False, single={}), rows, load_spec("needle"), OPTIONS))["single"]
 
     assert ("", True, ("en",)) == (picture.partial, picture.grid.is_whole, picture.languages)
+
+
+def test_languages_may_have_dashes() -> None:
+    """`single-zh-Hans` is the task `single`, not `single-zh`."""
+    rows = [
+        row(length, depth, language)
+        for length in (100, 200)
+        for depth in (0, 50, 100)
+        for language in ("en", "zh-Hans")
+    ]
+    options = OPTIONS | {"lang": "en,zh-Hans"}
+
+    pictures = pictures_of(Shown(scores(single={"n": 11, "expected": 12}), rows[:-1], load_spec("needle"), options))
+
+    assert {"single-en": "", "single-zh-Hans": "PARTIAL: 5 of 6 samples"} == {
+        name: picture.partial for name, picture in pictures.items() if name != "single"
+    }
+    assert ("zh-Hans",) == pictures["single-zh-Hans"].languages
+
+
+def test_lengths_and_depths_in_words_are_no_grid() -> None:
+    """A benchmark of somebody's own may name them as it likes, and a file may hold what it likes."""
+    odd = [replace(row(100, 0), metadata={"length": length, "depth": 0}) for length in ("short", None, True, ["1"])]
+
+    assert {} == pictures_of(Shown(scores(single={}), odd, load_spec("needle"), {"lengths": ""}))
 
 
 def test_a_task_all_of_whose_samples_failed_has_a_picture_of_empty_cells() -> None:

@@ -108,7 +108,7 @@ def test_scores_of_older_releases_stand_as_they_are(kept: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["scores.json", "scores.jsonl"])
-@pytest.mark.parametrize("damage", ["garbage", "edited", "half"])
+@pytest.mark.parametrize("damage", ["garbage", "edited", "half", "later"])
 def test_damaged_scores_are_made_again_and_it_is_said(run: Path, name: str, damage: str) -> None:
     """Nothing that they say is shown; the numbers are those of the answers."""
     expected, text = stored(run), (run / name).read_text()
@@ -117,6 +117,7 @@ def test_damaged_scores_are_made_again_and_it_is_said(run: Path, name: str, dama
         "garbage": "\0" * 40,
         "edited": text.replace(str(expected["overall"]["score"] if name == "scores.json" else score), "99.5"),
         "half": text[: len(text) // 2],
+        "later": text.replace('"schema": 1', '"schema": 2') if name == "scores.json" else "{}" + chr(10) + text,
     }[damage]
     assert changed != text
     (run / name).write_text(changed)

@@ -171,6 +171,9 @@ def test_a_changed_manifest_is_taken_back_by_repair(tmp_path: Path, manifest: Ne
         ({"settings": {"altered": 5}}, "settings.altered is a int"),
         ({"settings": {"context_length": "x"}}, "settings.context_length is a str"),
         ({"identity": {"data": []}}, "identity.data is a list"),
+        ({"identity": {"options": True}}, "identity.options is a bool"),
+        ({"identity": {"max_seq_len": "8k"}}, "identity.max_seq_len is a str"),
+        ({"settings": {"tasks": 7}}, "settings.tasks is a int"),
     ],
 )
 def test_a_manifest_that_says_something_else_than_a_run_is_damaged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import DataError, RunConflictError, UserError
-from evalkit.runs import Manifest, RunStore, SampleRecord, conflict_with, read_manifest, read_records_of_run
+from evalkit.runs import Manifest, RunStore, SampleRecord, conflict_with, read_manifest, read_records_of_run, torn_line
 from evalkit.runs.folder import _store as module
 
 NewRecord = Callable[..., SampleRecord]
@@ -340,12 +341,51 @@ def test_an_older_name_of_a_backend_is_read_as_its_name_of_today(
             store.open_as(manifest(backend="vllm"))
 
 
+def test_a_log_that_may_not_be_read_is_one_line(
+    tmp_path: Path, record: NewRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever asks for its records."""
+    path = tmp_path / "samples.jsonl"
+    path.write_text(json.dumps(record(0).model_dump()) + "\n")
+    opened = Path.open
+
+    def refuse(each: Path, *arguments: Any, **options: Any) -> Any:
+        if each == path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(each, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(DataError, match=r"samples\.jsonl: cannot be read \(Permission denied\)$"):
+        list(read_records_of_run(tmp_path))
+    with pytest.raises(DataError, match=r"samples\.jsonl: cannot be read"):
+        torn_line(tmp_path)
+
+
+LEDGER: dict[str, Any] = {
+    "mode": "middle", "before": 9, "after": 7, "head": 4, "tail": 3, "kept": [[0, 4], [6, 9]], "evidence_kept": True
+}  # fmt: skip
+
+
+def test_a_record_of_a_cut_prompt_is_read(tmp_path: Path, record: NewRecord) -> None:
+    """The ledger below is whole before it is changed."""
+    (tmp_path / "samples.jsonl").write_text(json.dumps(record(0).model_dump() | {"ledger": LEDGER}) + "\n")
+
+    (read,) = read_records_of_run(tmp_path)
+    assert read.ledger is not None
+    assert [(0, 4), (6, 9)] == read.ledger.kept
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"text": None}, {"finish_reason": "error"}, {"step": -1}, {"attempt": -5}, {"prompt_sha256": ""},
         {"prompt_sha256": "g" * 64}, {"output_tokens": -1}, {"seconds": -0.5}, {"seconds": float("inf")},
         {"cached_tokens": -1}, {"prompt_tokens": -2}, {"reasoning_tokens": -1},
+        {"output_tokens": 2**60}, {"margin": float("inf")}, {"rope_base": float("nan")},
+        {"ledger": LEDGER | {"after": -1}}, {"ledger": LEDGER | {"kept": [[4, 2]]}},
+        {"ledger": LEDGER | {"kept": [[6, 9], [0, 4]]}}, {"ledger": LEDGER | {"evidence_tokens": [2**60]}},
+        {"ledger": LEDGER | {"evidence_depths": [float("-inf")]}},
     ],
 )  # fmt: skip
 def test_a_record_that_cannot_be_is_damaged(tmp_path: Path, record: NewRecord, changes: dict[str, Any]) -> None:

@@ -42,6 +42,11 @@ The controls of the list of samples: a field for each filter that tells samples 
     const numberInput = (label, placeholder, onchange) =>
       element("input", { type: "number", step: "any", min: 0, "aria-label": label, placeholder, onchange });
 
+    /* What an address asks for, which may be anything; a field takes numbers only, and complains of others. */
+    const fillNumber = (input, wanted) => {
+      input.value = wanted !== "" && Number.isFinite(Number(wanted)) ? String(Number(wanted)) : "";
+    };
+
     const rangeInputs = (name, [low, high]) => {
       const tell = () => {
         const [from, to] = inputs.map((input) => input.value);
@@ -54,7 +59,7 @@ The controls of the list of samples: a field for each filter that tells samples 
       controls[name] = (wanted = "") => {
         const one = /^[\d.]+$/.test(wanted) ? [wanted, wanted] : wanted.split("-");
         inputs.forEach((input, at) => {
-          input.value = one[at] ?? "";
+          fillNumber(input, one[at] ?? "");
         });
       };
       return element(
@@ -69,7 +74,7 @@ The controls of the list of samples: a field for each filter that tells samples 
       const inputs = ["least", "most"].map((name) => {
         const input = numberInput(t(`samples_${name}`), name === "least" ? 0 : 100, () => ask({ [name]: input.value }));
         controls[name] = (wanted = "") => {
-          input.value = wanted;
+          fillNumber(input, wanted);
         };
         return input;
       });

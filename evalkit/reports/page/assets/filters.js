@@ -192,8 +192,9 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
 
   const sorted = (run, indices, order) => {
     const isDown = order.startsWith("-");
-    const valueOf = SORTED[order.replace(/^-/, "")];
-    if (!valueOf) return indices;
+    const name = order.replace(/^-/, "");
+    if (!Object.hasOwn(SORTED, name)) return indices;
+    const valueOf = SORTED[name];
     const values = new Map(indices.map((index) => [index, valueOf(run, index) ?? null]));
     return indices.sort((one, other) => {
       const [left, right] = [values.get(one), values.get(other)];

@@ -31,7 +31,7 @@ score and flags are always there. An answer is null where a later step has not b
   Page.sample = (run, index) => {
     const columns = Page.data.samples[run];
     const about = Page.data.runs[run];
-    const found = { run, index, scores: {} };
+    const found = { run, index, scores: Object.create(null) }; // a metric may be called __proto__
     for (const [name, column] of Object.entries(columns)) {
       if (name === "scores") for (const [metric, values] of Object.entries(column)) found.scores[metric] = values[index];
       else found[name] = column[index];
