@@ -8,7 +8,6 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   Page.facets(run)                  what can be told apart in a run: the values of each filter that separates anything
   Page.pairsOf(run)                 the pairs of the page that a run is in: [{pair, other}]
   Page.flippedWith(run, pair)       index → index in the pair's other run, of the samples that it scored otherwise
-  Page.identity(run, index)         id and draw of a sample
 */
 (() => {
   const PLACES = ["length", "depth", "language", "needles"];
@@ -63,12 +62,6 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     return flipped.get(name);
   };
 
-  Page.identity = (run, index) => {
-    const about = Page.data.runs[run];
-    const own = `${about.benchmark}/${about.tasks[column(run, "task")[index]]}/${column(run, "key")[index]}`;
-    return { id: column(run, "id")?.[index] ?? own, draw: column(run, "draw")?.[index] ?? 0 };
-  };
-
   /* Search */
 
   const SEARCHED = ["answer", "head", "tail", "reasoning", "seen", "error"];
@@ -104,7 +97,6 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     const found = /^(\d+(?:\.\d+)?)?-(\d+(?:\.\d+)?)?$/.exec(text);
     return found && [Number(found[1] ?? 0), Number(found[2] ?? Infinity)];
   };
-  Page.range = range;
 
   const within = (values, text) => {
     const ends = range(text);
@@ -241,7 +233,7 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
         values.length > 1 || (values.length === 1 && splits(column(run, name), (value) => value === null));
       if (!isSplit) continue;
       const isRange = values.length > MANY && values.every((value) => typeof value === "number");
-      if (isRange) found.ranges[name] = ends(column(run, name));
+      if (isRange) found.ranges[name] = [values[0], values.at(-1)];
       else found.places[name] = values;
     }
     if (ends(tokensSent(run))) found.ranges.tokens = ends(tokensSent(run));

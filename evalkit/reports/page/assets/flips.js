@@ -19,16 +19,15 @@ last one of the shorter stands beside the rest.
 
   /* Task → sample id → the indices of its draws, in the order of the run. */
   const drawsOf = (run) => {
-    if (!drawsOfRuns.has(run)) drawsOfRuns.set(run, gathered(run, Page.data.samples?.[run], Page.data.runs[run]));
+    if (!drawsOfRuns.has(run)) drawsOfRuns.set(run, gathered(run, Page.data.runs[run].tasks));
     return drawsOfRuns.get(run);
   };
 
-  const gathered = (run, columns, { benchmark, tasks }) => {
+  const gathered = (run, tasks) => {
     const found = new Map(tasks.map((task) => [task, new Map()]));
     for (let index = 0; index < Page.sampleCount(run); index += 1) {
-      const task = tasks[columns.task[index]];
-      const id = columns.id?.[index] ?? `${benchmark}/${task}/${columns.key[index]}`;
-      const draws = found.get(task);
+      const draws = found.get(tasks[Page.data.samples[run].task[index]]);
+      const { id } = Page.identity(run, index);
       if (draws.has(id)) draws.get(id).push(index);
       else draws.set(id, [index]);
     }

@@ -9,7 +9,7 @@ no sample fills are left out.
   flags   sum of Page.FLAGS                      length, depth, language, needles, repeat   where it stands
   depths  depths of the needles where a prompt holds several, each with a cell of its own
   before, after  prompt tokens before and after truncation, of the last step
-  kept    kept token ranges of a cut prompt, [start, stop, start, stop…]
+  kept    kept token ranges of a cut prompt, [start, stop, start, stop…]; null where all of it was kept
   needle  where each needle began before truncation, in tokens
   head, tail     both ends of the prompt as sent; no tail where the head is all of it, or the ends are not known apart
   evidence       needles or gold answers, as texts
@@ -27,6 +27,14 @@ score and flags are always there. An answer is null where a later step has not b
 
   Page.sampleCount = (run) => Page.data.samples?.[run]?.task.length ?? 0;
 
+  /* Id and draw of a sample. */
+  Page.identity = (run, index) => {
+    const columns = Page.data.samples[run];
+    const { benchmark, tasks } = Page.data.runs[run];
+    const id = columns.id?.[index] ?? `${benchmark}/${tasks[columns.task[index]]}/${columns.key[index]}`;
+    return { id, draw: columns.draw?.[index] ?? 0 };
+  };
+
   /* One sample as an object: every column's value, and id, taskName, run, index. */
   Page.sample = (run, index) => {
     const columns = Page.data.samples[run];
@@ -36,10 +44,8 @@ score and flags are always there. An answer is null where a later step has not b
       if (name === "scores") for (const [metric, values] of Object.entries(column)) found.scores[metric] = values[index];
       else found[name] = column[index];
     }
-    found.draw = found.draw ?? 0;
     found.taskName = about.tasks[found.task];
-    found.id = found.id ?? `${about.benchmark}/${found.taskName}/${found.key}`;
-    return found;
+    return Object.assign(found, Page.identity(run, index));
   };
 
   const places = new Map();
@@ -47,12 +53,9 @@ score and flags are always there. An answer is null where a later step has not b
   Page.findSample = (run, id, draw = 0) => {
     if (!places.has(run)) {
       const known = new Map();
-      const columns = Page.data.samples?.[run];
-      const about = Page.data.runs[run];
       for (let index = 0; index < Page.sampleCount(run); index += 1) {
-        const own = `${about.benchmark}/${about.tasks[columns.task[index]]}/${columns.key[index]}`;
-        const name = columns.id?.[index] ?? own;
-        known.set(`${name}#${columns.draw?.[index] ?? 0}`, index);
+        const each = Page.identity(run, index);
+        known.set(`${each.id}#${each.draw}`, index);
       }
       places.set(run, known);
     }

@@ -6,14 +6,11 @@ Tables that sort and filter. They stand in the page as it is opened; scripts onl
     <th data-unsorted>        a heading that does not
     <td data-value="44.855">  a number, in full; the other cells are texts
     <tbody class="ends">      rows that stay at the end as they are: groups, the overall score
-
-  Page.enhanceTables(root)    adds this to every such table below root, once
 */
 (() => {
   const LONG = 12; // rows; longer tables can be filtered
   const MISSING = new Set(["", "–"]);
   const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
-  const enhanced = new WeakSet();
 
   const valueOf = (row, column) => {
     const cell = row.cells[column];
@@ -76,15 +73,6 @@ Tables that sort and filter. They stand in the page as it is opened; scripts onl
     place.before(Page.element("p", { class: "filter" }, input, " ", count));
   };
 
-  Page.enhanceTables = (root) => {
-    for (const table of root.querySelectorAll("table.sortable")) {
-      if (enhanced.has(table)) continue;
-      enhanced.add(table);
-      addSorting(table);
-      addFilter(table);
-    }
-  };
-
   const copy = async (button, block) => {
     getSelection().selectAllChildren(block); // what stays to be copied by hand where a browser forbids the rest
     try {
@@ -106,18 +94,11 @@ Tables that sort and filter. They stand in the page as it is opened; scripts onl
 
   for (const name of ["summary", "scores", "published"]) {
     Page.section(name, (root) => {
-      Page.enhanceTables(root);
+      for (const table of root.querySelectorAll("table.sortable")) {
+        addSorting(table);
+        addFilter(table);
+      }
       addCopying(root);
     });
   }
-
-  /* What is folded is printed too. */
-  let opened = [];
-  window.addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("main details:not([open])")];
-    for (const each of opened) each.open = true;
-  });
-  window.addEventListener("afterprint", () => {
-    for (const each of opened) each.open = false;
-  });
 })();
