@@ -138,10 +138,11 @@ def _text(name: str, text: str, is_full: bool) -> Iterator[str]:
 
 
 def _truncation(ledger: LedgerRecord) -> Iterator[str]:
-    """What the model did not get of the question."""
-    if ledger.after < ledger.before:
+    """What the model did not get of the question; tokens of a chat format around a cut text count as none of it."""
+    kept = sum(stop - start for start, stop in ledger.kept)
+    if kept < ledger.before:
         lost = ", the evidence was cut away" if ledger.evidence_kept is False else ""
-        yield f"  truncated: {ledger.after:,} of {ledger.before:,} tokens kept ({ledger.mode}){lost}"
+        yield f"  truncated: {kept:,} of {ledger.before:,} tokens kept ({ledger.mode}){lost}"
 
 
 def _outcome(record: SampleRecord) -> str:

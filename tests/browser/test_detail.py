@@ -188,6 +188,25 @@ def test_what_was_cut_is_drawn_and_said(open_page: OpenPage) -> None:
     assert ["cut", "evidence lost"] == page.locator(".reasons .flag").all_text_contents()
 
 
+def test_what_a_chat_format_adds_is_not_counted_as_sent_of_a_cut_text(open_page: OpenPage) -> None:
+    """Some protocols cut the text before the chat format stands around it: more tokens are sent than the text had."""
+    sample = one_sample(before=3510, after=3540, kept=[0, 1750, 1760, 3510], flags=FLAGS["cut"], head="h", tail="t")
+    page = open_page(content_of_samples({"run": sample}), FIRST)
+
+    words = page.locator(".strip p").text_content() or ""
+    assert "3,500 of 3,510 prompt tokens were sent; 10 were left out (0.3%)." in words
+
+
+def test_a_prompt_of_which_nothing_was_kept_is_not_called_whole(open_page: OpenPage) -> None:
+    """Nor is its needle."""
+    sample = one_sample(before=100, after=30, kept=[], needle=[50], flags=FLAGS["cut"], head="h", tail="t")
+    page = open_page(content_of_samples({"run": sample}), FIRST)
+
+    words = page.locator(".strip p").text_content() or ""
+    assert "0 of 100 prompt tokens were sent; 100 were left out (100.0%)." in words
+    assert "which was left out" in words
+
+
 def test_every_flag_is_explained(open_page: OpenPage) -> None:
     """One sentence each, in English and in Chinese words of their own."""
     page = open_page(content_of_samples({"run": one_sample(flags=sum(FLAGS.values()))}), FIRST)

@@ -44,6 +44,19 @@ def test_a_sample_is_shown_with_question_targets_answer_and_score(run: Command, 
     assert "ended by itself, 4 tokens" in lines
 
 
+def test_tokens_of_a_chat_format_hide_no_cut(run: Command, evalkit: Command, bare: Path) -> None:
+    """Modes that cut a text before it is wrapped may send more tokens than the text had."""
+    run("--limit", 1, "--task", "tales")
+    path = bare / "run" / "samples.jsonl"
+    record = {name: value for name, value in json.loads(path.read_text()).items() if name != "crc32"}
+    record["ledger"] |= {
+        "mode": "longbench-official", "before": 100, "after": 110, "kept": [[0, 45], [50, 100]], "head": 45, "tail": 50,
+    }  # fmt: skip
+    path.write_text(json.dumps(record) + "\n")
+
+    assert "truncated: 95 of 100 tokens kept (longbench-official)" in evalkit("show", "run").out
+
+
 def test_without_ids_there_are_a_few_and_more_when_asked(run: Command, evalkit: Command) -> None:
     """That there are more is said."""
     run("--limit", 8)

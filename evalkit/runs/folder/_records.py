@@ -45,7 +45,7 @@ class LedgerRecord(StoredRecord):
     mode: str
     """Truncation mode."""
     before: int
-    """Tokens before truncation."""
+    """Tokens before truncation: of the whole prompt, or of the text alone for the modes that cut texts."""
     after: int
     """Tokens sent to the model."""
     head: int

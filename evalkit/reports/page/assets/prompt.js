@@ -15,23 +15,23 @@ The prompt of a sample: which of its tokens were sent, in a strip and in words, 
   Page.sampleBlock = (name, ...content) =>
     element("section", { class: `block ${name}` }, element("h3", {}, t(`samples_${name}`)), content);
 
-  const ranges = (sample) => {
-    const kept = sample.kept ?? [];
+  const ranges = ({ kept, before }) => {
+    if (!kept) return [[0, before]];
     const found = [];
     for (let at = 0; at + 1 < kept.length; at += 2) found.push([kept[at], kept[at + 1]]);
-    const isCut = ((sample.flags ?? 0) & Page.FLAGS.cut) !== 0;
-    return !found.length && !isCut && known(sample.before) ? [[0, sample.before]] : found;
+    return found;
   };
+  /* Of the tokens before truncation, those that were sent: a chat format may put others around them. */
+  const sentOf = (kept) => kept.reduce((sum, [start, stop]) => sum + stop - start, 0);
 
   const share = (part, whole) => (whole ? ((100 * part) / whole).toFixed(1) : "0.0");
   const isKept = (kept, token) => kept.some(([start, stop]) => token >= start && token < stop);
 
   const tokenWords = (sample, kept, total) => {
-    const isWhole = kept.length === 1 && kept[0][0] === 0 && kept[0][1] === total;
+    const sent = sentOf(kept);
     const words = [];
-    if (isWhole) words.push(t("samples_tokens_whole", { total: Page.count(total) }));
+    if (sent === total) words.push(t("samples_tokens_whole", { total: Page.count(total) }));
     else {
-      const sent = sample.after ?? kept.reduce((sum, [start, stop]) => sum + stop - start, 0);
       const values = {
         sent: Page.count(sent),
         total: Page.count(total),
@@ -40,16 +40,11 @@ The prompt of a sample: which of its tokens were sent, in a strip and in words, 
       };
       words.push(t("samples_tokens_cut", values));
       const places = kept.map(([start, stop]) => `${Page.count(start)}–${Page.count(stop)}`).join(", ");
-      words.push(kept.length ? t("samples_tokens_kept", { ranges: places }) : t("samples_tokens_unknown"));
+      if (kept.length) words.push(t("samples_tokens_kept", { ranges: places }));
     }
     (sample.needle ?? []).forEach((token, at) => {
-      const fate = !kept.length
-        ? "samples_needle_at"
-        : isKept(kept, token)
-          ? "samples_needle_kept"
-          : "samples_needle_lost";
       words.push(
-        t(fate, {
+        t(isKept(kept, token) ? "samples_needle_kept" : "samples_needle_lost", {
           number: sample.needle.length > 1 ? ` ${at + 1}` : "",
           token: Page.count(token),
           share: share(token, total),
@@ -60,9 +55,9 @@ The prompt of a sample: which of its tokens were sent, in a strip and in words, 
   };
 
   const strip = (sample) => {
+    const total = sample.before;
+    if (!total) return null;
     const kept = ranges(sample);
-    const total = sample.before ?? kept.at(-1)?.[1];
-    if (!total || (!kept.length && !sample.needle?.length && !known(sample.after))) return null;
     const at = (token) => (1000 * Math.min(token, total)) / total;
     const words = tokenWords(sample, kept, total);
     const picture = svg(
@@ -95,7 +90,7 @@ The prompt of a sample: which of its tokens were sent, in a strip and in words, 
           "span",
           {},
           sign("kept"),
-          kept.length === 1 && kept[0][1] - kept[0][0] === total ? null : sign("left-out"),
+          sentOf(kept) === total ? null : sign("left-out"),
           sample.needle?.length ? sign("needle") : null,
         ),
         element("span", {}, t("samples_tokens", { tokens: Page.count(total) })),
