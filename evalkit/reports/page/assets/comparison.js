@@ -100,7 +100,7 @@ What `evalkit compare` says of two runs, as the section `pairs` shows it above t
   const sliceTable = (view) => {
     const { pair } = view;
     if (!pair.slices.length) return null;
-    const nameOfPart = ({ axis, name }) => (axis === "truncation" ? t(`pairs_${name}`) : name);
+    const nameOfPart = ({ axis, name }) => (axis === "truncation" ? t(`pairs_prompt_${name}`) : name);
     let last = "";
     const rows = pair.slices.map((part) => {
       const axis = part.axis === last ? "" : t(`pairs_axis_${part.axis}`);
