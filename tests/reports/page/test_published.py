@@ -9,7 +9,7 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.published import published_sources
 from evalkit.reports import rank_scores
-from evalkit.reports.leaderboard import wide_board
+from evalkit.reports.leaderboard._tables import text_tables
 from evalkit.reports.page import PageRun, content_of, labels_of, page_html
 from evalkit.reports.page._published import published_part
 from evalkit.scores import Measured
@@ -39,7 +39,7 @@ def test_every_number_is_that_of_the_leaderboard(benchmark: str) -> None:
 
     page = shown(benchmark)
 
-    assert [wide_board(board, ranking).title for ranking in board.rankings] == [table.caption for table in page.tables]
+    assert [table.title for table in text_tables(board)] == [table.caption for table in page.tables]
     for ranking, table in zip(board.rankings, page.tables, strict=True):
         assert [each.row.name for each in ranking.rows] == [*table.lines]
         for each in ranking.rows:
@@ -107,7 +107,8 @@ def test_sources_are_cited_and_nothing_is_asked_from_them() -> None:
         assert source.title in page.text
         assert source.url in page.text
     assert len(sources) > 2
-    values = [value for _, attributes in page.elements for value in attributes.values()]
+    policy = {"content"}  # digests in base64, which may have slashes
+    values = [value for _, each in page.elements for name, value in each.items() if name not in policy]
     assert not [value for value in values if "//" in value]
 
 
