@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .drawing import GREY, INK, SMALL, TINY, Look, Sheet, Texts, lettered, lines_height, save, text_width
+from .drawing import (
+    GREY,
+    INK,
+    SMALL,
+    TINY,
+    Look,
+    Sheet,
+    Texts,
+    lettered,
+    lines_height,
+    save,
+    score_axis_end,
+    text_width,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +31,7 @@ BLUE, LIGHT, REFERENCE = "#0072B2", "#86BBDD", "#8c8c8c"
 HATCH = "//////"
 NO_SCORE = "no score"
 PANEL_TITLE = Look(10, "bold")
-TOPS = (10, 20, 30, 40, 50, 60, 80, 100)  # where an axis may end
+ENDS = (10, 20, 30, 40, 50, 60, 80, 100)  # where an axis may end
 
 # Inches.
 WIDTHS = {1: 4.2, 2: 2.9, 3: 2.3, 4: 1.9}  # of a panel, by panels side by side
@@ -187,9 +200,8 @@ def _words(panels: Sequence[BarPanel], texts: Texts) -> list[str]:
 
 
 def _axis_end(panels: Sequence[BarPanel]) -> int:
-    """The first round number that no bar and no interval passes; 100 where all are 0."""
-    highest = max((_end_of(bar) for panel in panels for bar in panel.bars), default=0.0)
-    return next((top for top in TOPS if highest <= top), 100) if highest > 0 else 100
+    """Where the axis ends that all panels share."""
+    return score_axis_end((_end_of(bar) for panel in panels for bar in panel.bars), ENDS)
 
 
 def _paint(axes: Axes, panel: BarPanel, top: int, *, is_labelled: bool = True) -> None:

@@ -83,12 +83,7 @@ def _chosen(spec: BenchmarkSpec, rows: Sequence[ModelRow], group: str | None, *,
         tasks = spec.members(group) if group in spec.groups else [group]
         own = [row for row in by_kind["task"] if row.name in tasks]
         return [row for row in by_kind["group"] if row.name == title and len(own) > 1] + own
-    groups = [
-        row for row in by_kind["group"] if any(score is not None and score.score is not None for score in row.scores)
-    ]
-    overall = [
-        row for row in by_kind[OVERALL] if any(score is not None and score.score is not None for score in row.scores)
-    ]
+    groups, overall = (list(filter(_has_scores, by_kind[kind])) for kind in ("group", OVERALL))
     if len(by_kind["task"]) == 1:
         return by_kind["task"]
     return [*overall, *(by_kind["task"] if by_task or not groups else groups)]

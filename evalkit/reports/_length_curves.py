@@ -30,6 +30,7 @@ from .drawing import (
     lines_height,
     marks,
     save,
+    score_axis_end,
     text_width,
 )
 
@@ -42,7 +43,6 @@ __all__ = ["CurveRun", "draw_length_curves", "length_curves_figure"]
 PANEL_TITLE = Look(10, "bold")
 TICK = Look(7)
 SHORT = {"over 32K": "> 32K"}
-TOPS = (10, 20, 40, 60, 80, 100)  # where a score axis may end
 MARGIN = 0.03  # of the score axis, above and below
 MOST_NAMES = 8  # places named along one panel
 
@@ -208,10 +208,9 @@ def _places(curves: Curves) -> _Places:
 
 
 def _axis_end(panels: Sequence[_Panel]) -> int:
-    """The first round number that no point and no interval passes; 100 where all are 0."""
+    """Where the axis ends that all panels share."""
     points = [point for panel in panels for _, line in panel.lines for point in line]
-    highest = max((end for point in points for end in (point.score or 0.0, point.high or 0.0)), default=0.0)
-    return next((top for top in TOPS if highest <= top), 100) if highest > 0 else 100
+    return score_axis_end(end for point in points for end in (point.score or 0.0, point.high or 0.0))
 
 
 def _texts(runs: Sequence[CurveRun], curves: Curves, unit: str, note: str) -> Texts:

@@ -21,7 +21,7 @@ INSIDE = Look(7.5)
 WIDTHS = {1: 6.0, 2: 4.0, 3: 3.2}  # of a panel, by panels side by side
 NAME_ROOM, GAP, ROW = 2.6, 0.12, 0.24
 BETWEEN, LABELS, COUNTS = 0.3, 0.42, 0.1
-SQUARE, KEY_GAP = 0.2, 0.25
+SQUARE, KEY_GAP, KEY_LINE = 0.2, 0.25, 0.24
 THICK = 0.74  # of a row
 RULE = 0.06  # above a total
 
@@ -101,9 +101,6 @@ def stacks_figure(panels: Sequence[StackPanel], parts: Sequence[Part], texts: Te
                 weight = "bold" if panel.stacks[row].is_total else "normal"
                 sheet.write(name, (left - GAP, middle), Look(SMALL.points, weight), va="center", ha="right")
         return sheet.figure
-
-
-KEY_LINE = 0.24
 
 
 def _words(panels: Sequence[StackPanel], parts: Sequence[Part], texts: Texts) -> list[str]:

@@ -4,7 +4,19 @@ from ._layout import Sheet, Texts, joined, lines_height
 from ._lettering import SEPARATOR, Lettering, Look, missing_glyphs, text_width, wrap
 from ._marks import MOST_MARKS, Mark, marks
 from ._palettes import GREY, INK, NO_DATA, PALETTES, Palette, colours, is_dark
-from ._sheet import BETWEEN_LINES, FILE_KINDS, SMALL, TINY, TITLE, length_names, lettered, new_figure, note, save
+from ._sheet import (
+    BETWEEN_LINES,
+    FILE_KINDS,
+    SMALL,
+    TINY,
+    TITLE,
+    length_names,
+    lettered,
+    new_figure,
+    note,
+    save,
+    score_axis_end,
+)
 
 __all__ = [
     "BETWEEN_LINES",
@@ -35,6 +47,7 @@ __all__ = [
     "new_figure",
     "note",
     "save",
+    "score_axis_end",
     "text_width",
     "wrap",
 ]

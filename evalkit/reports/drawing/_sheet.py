@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BETWEEN_LINES", "FILE_KINDS", "SMALL", "TINY", "TITLE", "length_names", "lettered", "new_figure", "note", "save",
+    "score_axis_end",
 ]  # fmt: skip
 
 DOTS_PER_INCH = 200
 TITLE, SMALL, TINY = Look(13, "bold"), Look(9), Look(8)
 BETWEEN_LINES = 1.25  # of the font size, from line to line
 FILE_KINDS = (".png", ".svg", ".pdf")
+SCORE_ENDS = (10, 20, 40, 60, 80, 100)  # where a score axis may end
 STAMPS: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 """What would make the same figure another file."""
 
@@ -58,6 +60,12 @@ def note(axes: Axes, text: str, corner: tuple[float, float], points: float, **lo
     """Text at a corner of the axes, moved up by that many points: distances then hold at every figure size."""
     look = {"linespacing": BETWEEN_LINES, **look}
     axes.annotate(text, corner, xycoords="axes fraction", xytext=(0, points), textcoords="offset points", **look)
+
+
+def score_axis_end(values: Iterable[float], ends: Sequence[int] = SCORE_ENDS) -> int:
+    """The first of the ends that no value passes; 100 where all values are 0."""
+    highest = max(values, default=0.0)
+    return next((end for end in ends if highest <= end), 100) if highest > 0 else 100
 
 
 def length_names(lengths: Sequence[float]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalkit.sweeps import SpecSweep, SweepCell
 
-from ..drawing import INK, SMALL, TINY, Look, Sheet, lettered, lines_height, save, text_width
+from ..drawing import INK, SMALL, TINY, Look, Sheet, lettered, lines_height, save, score_axis_end, text_width
 from ._scene import Mark, Scene, draw_lengths, families, has_upright_names, marks_of, places
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["curves_figure", "draw_curves"]
 
 PANEL_TITLE = Look(10, "bold")
-TOPS = (10, 20, 40, 60, 80, 100)  # where a score axis may end
 LEAST_DIFFERENCE = 5.0  # points that an axis of differences spans to either side, so that noise does not fill it
 
 # Inches.
@@ -173,8 +172,7 @@ def _name_window(axes: Axes, scene: Scene) -> None:
 def _score_axis(axes: Axes, scene: Scene) -> None:
     """From 0 to the first round number above all intervals, the same in all panels."""
     ends = [end for spec in scene.specs for cell in spec.cells for end in (cell.score, *(cell.ci95 or ()))]
-    highest = max(ends, default=0.0)
-    top = next((top for top in TOPS if highest <= top), 100) if highest > 0 else 100
+    top = score_axis_end(ends)
     axes.set_ylim(-0.03 * top, 1.03 * top)
     axes.set_ylabel("Score", fontsize=SMALL.points, color=INK)
     axes.grid(axis="y", color="#eeeeee", linewidth=0.8)
