@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -12,6 +13,7 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit.reports import CurveRun, ModelColumn, SurvivalRun
+    from evalkit.scores import Measured
 
 __all__ = ["Bars", "ByTask", "Curves", "Figures", "Survival", "draw_figures"]
 
@@ -62,18 +64,23 @@ class Figures(NamedTuple):
 def draw_figures(asked: Figures, columns: Sequence[ModelColumn]) -> None:
     """Draw what is asked for of runs that have been scored; what is drawn is said."""
     from evalkit.reports import draw_benchmark_bars, draw_length_curves, draw_survival, survival_table
+    from evalkit.scores import measure_folder
 
     from .terminal import print_table
 
     group, by_task = asked.group, asked.by_task
+    measure = functools.cache(measure_folder)  # of each run once, however many figures there are
     if (bars := asked.bars) is not None:
         _draw(bars, lambda: draw_benchmark_bars(
             bars, columns, group=group, by_task=by_task, is_published=asked.is_published
         ))  # fmt: skip
     if (curves := asked.curves) is not None:
-        _draw(curves, lambda: draw_length_curves(curves, list(_curve_runs(columns)), group=group, by_task=by_task))
+        _draw(
+            curves,
+            lambda: draw_length_curves(curves, list(_curve_runs(columns, measure)), group=group, by_task=by_task),
+        )
     if (survival := asked.survival) is not None:
-        runs = list(_survival_runs(columns))
+        runs = list(_survival_runs(columns, measure))
         _draw(survival, lambda: draw_survival(survival, runs))
         print_table(survival_table(runs))
 
@@ -98,28 +105,26 @@ def _headings(columns: Sequence[ModelColumn]) -> dict[Path, str]:
     }
 
 
-def _curve_runs(columns: Sequence[ModelColumn]) -> Iterator[CurveRun]:
+def _curve_runs(columns: Sequence[ModelColumn], measure: Callable[[Path], Measured]) -> Iterator[CurveRun]:
     from evalkit.reports import CurveRun
-    from evalkit.scores import measure_folder
 
     names = _headings(columns)
     for column in columns:
         settings = _settings(column.folder)
         yield CurveRun(
-            names[column.folder], column.folder, measure_folder(column.folder),
+            names[column.folder], column.folder, measure(column.folder),
             settings.get("options") or {}, str(settings.get("unit", "tokens")),
         )  # fmt: skip
 
 
-def _survival_runs(columns: Sequence[ModelColumn]) -> Iterator[SurvivalRun]:
+def _survival_runs(columns: Sequence[ModelColumn], measure: Callable[[Path], Measured]) -> Iterator[SurvivalRun]:
     from evalkit.reports import SurvivalRun
-    from evalkit.scores import measure_folder
 
     names = _headings(columns)
     for column in columns:
         window = column.identity.get("max_seq_len")
         yield SurvivalRun(
-            names[column.folder], column.folder, measure_folder(column.folder), None if window is None else int(window)
+            names[column.folder], column.folder, measure(column.folder), None if window is None else int(window)
         )
 
 

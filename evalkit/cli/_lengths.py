@@ -47,7 +47,7 @@ def lengths(
 ) -> int:
     """Count the documents of a data set in tokens: how many are up to 4K, 8K, 16K, 32K and longer.
 
-    Of the data that is on this machine; nothing is downloaded.
+    Of the data that is on this machine; none is downloaded.
     """
     from evalkit.reports import check_table_file, draw_lengths_figure, lengths_table, write_lengths_table
     from evalkit.tasks import open_corpus

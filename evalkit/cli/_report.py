@@ -195,7 +195,7 @@ def _report_each(
             refuse_other(folder / PAGE)
     reported = _Reported()
     for folder, target in _targets(list(asked.runs), out).items():
-        if _is_run(folder):
+        if _is_scored_again(folder):
             is_written = reported.add(folder, None if out is None else target, axis, palette, metrics)
             if out is None and is_written:
                 _write_page(folder / PAGE, replace(asked, runs=(folder,)))
@@ -210,8 +210,8 @@ def _report_each(
     return reported
 
 
-def _is_run(folder: Path) -> bool:
-    """Whether it is to be scored as a run; scores of outputs made elsewhere are only read."""
+def _is_scored_again(folder: Path) -> bool:
+    """Whether it is a run, whose files are made anew; folders of scores are only read."""
     from evalkit.scores import holds_answers, holds_scores_only
 
     return not (holds_answers(folder) or holds_scores_only(folder))
