@@ -55,8 +55,6 @@ class BoardLine(NamedTuple):
 class WideBoard(NamedTuple):
     """A ranking with every number, for where there is room: models in rows."""
 
-    title: str
-    """What it shows."""
     is_ranked: bool
     """Whether any model has a mean rank."""
     has_overall: bool
@@ -83,7 +81,7 @@ def wide_board(board: Leaderboard, ranking: Ranking) -> WideBoard:
         )
         for each in ranking.rows
     ]
-    return WideBoard(_title(board, ranking), ranking.is_ranked, _has_overall(ranking), groups, tasks, lines)
+    return WideBoard(ranking.is_ranked, _has_overall(ranking), groups, tasks, lines)
 
 
 def board_tables(board: Leaderboard, room: int | None = None, *, by_task: bool = False) -> list[Table]:

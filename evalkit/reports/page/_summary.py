@@ -11,13 +11,13 @@ from .._tables import ScoreLine, mean_lines, task_lines
 from ._cells import Bar, Cell, Heading, Row, Table, full, say
 from ._content import PageRun, Part
 from ._doubts import LEVELS, NOTE, doubts_of
-from ._facts import facts_of, samples_of
+from ._facts import coverage_of, facts_of
 from ._labels import Labels
 from ._reproduce import recipe_of
 from ._terms import in_words
 from ._verdicts import verdict_of
 
-__all__ = ["headlines", "summary_part"]
+__all__ = ["summary_part"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def summary_part(runs: Sequence[PageRun], words: Labels, *, is_published: bool) 
         "doubts": [doubt for doubt in doubts if doubt.level != NOTE],
         "remarks": [doubt for doubt in doubts if doubt.level == NOTE],
         "is_one": len(runs) == 1,
-        "headlines": headlines(runs[0], words) if len(runs) == 1 else [],
+        "headlines": _headlines(runs[0], words) if len(runs) == 1 else [],
         "tables": list(_tables(runs, words)) if len(runs) > 1 else [],
         "verdicts": [verdict_of(run, words) for run in runs] if is_published else [],
         "names": [run.name for run in runs],
@@ -63,7 +63,7 @@ def summary_part(runs: Sequence[PageRun], words: Labels, *, is_published: bool) 
     return Part("summary", "summary.html.j2", values)
 
 
-def headlines(run: PageRun, words: Labels) -> list[Headline]:
+def _headlines(run: PageRun, words: Labels) -> list[Headline]:
     """The overall score; where a benchmark has none, its groups, or else its tasks."""
     means, tasks = mean_lines(run.scores, run.spec), task_lines(run.scores)
     overall = [line for line in means if line.kind == "overall"]
@@ -95,7 +95,7 @@ def _tables(runs: Sequence[PageRun], words: Labels) -> Iterator[Table]:
 
 def _table(runs: Sequence[PageRun], words: Labels) -> Table:
     """Runs of one benchmark: whatever any of them is known by has a column."""
-    found = [{line.title: line for line in headlines(run, words)} for run in runs]
+    found = [{line.title: line for line in _headlines(run, words)} for run in runs]
     titles = list(dict.fromkeys(title for lines in found for title in lines))
     headings = [Heading(words[f"summary_{name}"], is_number=False) for name in ("run", "model", "protocol")]
     headings += [Heading(title) for title in titles]
@@ -114,7 +114,10 @@ def _cells(run: PageRun, lines: Mapping[str, Headline], titles: Sequence[str], w
             yield Cell("–")
         else:
             yield Cell(line.cells[1], line.value, bar=line.bar, note=line.cells[2], ends=line.ends)
-    scored, whole = samples_of(run)
-    failed = sum(task.failed for task in run.scores.tasks.values())
-    text = f"{scored:,}" if whole is None else f"{scored:,}/{whole:,}"
-    yield Cell(text, str(scored), note=say(words, "summary_failed", count=f"{failed:,}") if failed else "")
+    tasks = run.scores.tasks.values()
+    failed = sum(task.failed for task in tasks)
+    yield Cell(
+        coverage_of(run),
+        str(sum(task.n for task in tasks)),
+        note=say(words, "summary_failed", count=f"{failed:,}") if failed else "",
+    )
