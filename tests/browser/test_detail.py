@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.reports.page import Content
 from tests.browser.conftest import OpenPage
-from tests.browser.made_samples import FLAGS, columns_of, content_of_samples, one_sample
+from tests.browser.made_samples import FLAGS, TASKS, columns_of, content_of_samples, one_sample
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -217,13 +217,19 @@ def test_every_flag_is_explained(open_page: OpenPage) -> None:
 
 
 def test_the_command_is_quoted_and_copied_without_a_clipboard(open_page: OpenPage, one_run: Content) -> None:
-    """A shell takes it apart into the same words; a browser without a clipboard selects it for the reader."""
-    page = open_page(one_run, FIRST)
-    command = page.locator(".command").text_content() or ""
-    assert ["evalkit", "show", "runs/it's a run", "made/single/0", "--full"] == shlex.split(command)
+    """A shell takes it apart into the same words; a browser without a clipboard selects it for the reader.
+
+    A second one prints the whole prompt, of a sample that had one.
+    """
+    index = next(index for index, before in enumerate(COLUMNS["before"]) if before is not None)
+    name = f"made/{TASKS[index % 3]}/{index}"
+    page = open_page(one_run, f"sample/0/{quote(name, safe='')}")
+    command, whole = page.locator(".command").all_text_contents()
+    assert ["evalkit", "show", "runs/it's a run", name, "--full"] == shlex.split(command)
+    assert ["evalkit", "show", "runs/it's a run", name, "--prompt"] == shlex.split(whole)
 
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.locator(".block.whole .copy-text").click()
+    page.locator(".block.whole .copy-text").first.click()
     assert command == page.evaluate("window.getSelection().toString()")
     page.get_by_role("button", name="Copy link").click()
     assert page.url == page.evaluate("window.getSelection().toString()")

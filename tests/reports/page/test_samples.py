@@ -228,14 +228,16 @@ def test_what_is_seen_is_left_out_where_it_is_the_answer(tmp_path: Path) -> None
 
 
 def test_long_texts_and_many_targets_are_cut_and_counted(tmp_path: Path) -> None:
-    """Both ends and the length; the number of further gold answers."""
-    made = answer("financial_qa", 0, "a" * 5000 + "b" * 5000, *("c" * 601 for _ in range(12)), evaluation="f1")
+    """Both ends and the length, of an answer of ten million characters too; the number of further gold answers."""
+    made = answer(
+        "financial_qa", 0, "a" * 5_000_000 + "b" * 5_000_000, *("c" * 601 for _ in range(12)), evaluation="f1"
+    )
     short = answer("financial_qa", 1, "a" * 2000, "c" * 600, evaluation="f1")
     folder = kept(tmp_path / "kept", "leval", "official", {"financial_qa": TaskAnswers([made, short])})
 
     columns = columns_of(folder)
 
-    assert [["a" * 1000, "b" * 1000, 10_000], "a" * 2000] == columns["answer"]
+    assert [["a" * 1000, "b" * 1000, 10_000_000], "a" * 2000] == columns["answer"]
     assert [[["c" * 300, "c" * 300, 601]] * 10, ["c" * 600]] == columns["targets"]
     assert [2, None] == columns["more"]
 

@@ -305,21 +305,22 @@
     );
   };
 
-  const command = (sample) => {
+  const command = (sample, flag) => {
     const folder = Page.data.runs[sample.run].folder;
-    const words = ["evalkit", "show", folder.startsWith("-") ? `./${folder}` : folder, sample.id, "--full"];
+    const words = ["evalkit", "show", folder.startsWith("-") ? `./${folder}` : folder, sample.id, flag];
     const text = Page.shellQuoted(words);
     const code = element("code", { class: "command", tabindex: 0 }, Page.signs(text));
-    return block(
-      "whole",
-      element(
-        "p",
-        { class: "row-of" },
-        code,
-        Page.copyButton(t("samples_copy"), () => text, code),
-      ),
+    return element(
+      "p",
+      { class: "row-of" },
+      code,
+      Page.copyButton(t("samples_copy"), () => text, code),
     );
   };
+
+  /* What prints the texts whole, and the prompt where one was sent. */
+  const commands = (sample) =>
+    block("whole", command(sample, "--full"), known(sample.before) ? command(sample, "--prompt") : null);
 
   /* The whole */
 
@@ -358,7 +359,7 @@
       reasoning(sample),
       needles(sample),
       Page.promptBlock(sample),
-      command(sample),
+      commands(sample),
     ];
     Page.clear(steps.body).append(...content.flat(Infinity).filter(Boolean));
   };
