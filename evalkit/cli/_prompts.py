@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["prompt_lines", "show_prompts"]
 
 LONGEST_NAMED = 60  # characters of a needle or gold answer
-CUT_AS_TEXT = ("longbench-official", "longbench-v2-official", "leval-official")
-"""Modes that cut a text before the chat format stands around it: a cut at its end is not at the end of the prompt."""
 
 
 class _Shown(NamedTuple):
@@ -130,6 +128,8 @@ def prompt_lines(record: SampleRecord, evidence: Sequence[str], mark: str) -> It
 
 def _cuts(ledger: LedgerRecord, inside: str) -> tuple[list[str], list[str], list[str]]:
     """A line for each range that truncation removed: before what is kept, within (`inside` says where), behind."""
+    from evalkit.prompts import CUT_AS_TEXT
+
     before: list[str] = []
     within: list[str] = []
     behind: list[str] = []

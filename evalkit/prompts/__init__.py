@@ -8,6 +8,7 @@ from ._load import load_tokenizer
 from ._records import Ledger, Prompt, TokenIds, digest_ids, token_array
 from ._tokenizer import PromptTokenizer
 from ._truncation import (
+    CUT_AS_TEXT,
     Budget,
     Range,
     TruncationMode,
@@ -22,6 +23,7 @@ from .reasoning import KNOWN_TAGS, Split, Thinking, find_tags, names_tags, opens
 from .templates import TEMPLATE_DATE
 
 __all__ = [
+    "CUT_AS_TEXT",
     "KNOWN_TAGS",
     "TEMPLATE_DATE",
     "Budget",

@@ -12,18 +12,12 @@ from evalkit.tasks import CONTEXT_MARK, ContextBuilder, Message, Request, encode
 from ._chat import ChatFormat
 from ._records import Ledger, Prompt, TokenIds, token_array
 from ._tokenizer import PromptTokenizer
-from ._truncation import Budget, Range, TruncationMode, context_ranges, kept_ranges
+from ._truncation import CUT_AS_TEXT, Budget, Range, TruncationMode, context_ranges, kept_ranges
 from .published import MarkedText
 
 __all__ = ["Frame", "make_frame", "splice"]
 
-ON_TEXTS = {
-    TruncationMode.LONGBENCH_OFFICIAL,
-    TruncationMode.LONGBENCH_V2_OFFICIAL,
-    TruncationMode.LEVAL_OFFICIAL,
-    TruncationMode.OPENCOMPASS_LEGACY_MID,
-    TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID,
-}
+ON_TEXTS = CUT_AS_TEXT | {TruncationMode.OPENCOMPASS_LEGACY_MID, TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID}
 """Modes that cut or encode texts again, which a prompt made of tokens does not have."""
 
 

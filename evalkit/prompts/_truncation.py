@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from evalkit.errors import SampleError, UnknownNameError
 
 __all__ = [
+    "CUT_AS_TEXT",
     "Budget",
     "Range",
     "TruncationMode",
@@ -43,6 +44,11 @@ class TruncationMode(StrEnum):
     CONTEXT_MIDDLE = "context-middle"
     NONE = "none"
 
+
+CUT_AS_TEXT = frozenset(
+    {TruncationMode.LONGBENCH_OFFICIAL, TruncationMode.LONGBENCH_V2_OFFICIAL, TruncationMode.LEVAL_OFFICIAL}
+)
+"""Modes that cut a text before the chat format stands around it: a cut at its end is not at the end of the prompt."""
 
 LEVAL_RESERVED_TOKENS = 512  # L-Eval baselines: max_length = model length - 512
 LEVAL_WORD_STEP = 250  # L-Eval baselines: words given up more in each round
