@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -109,27 +109,25 @@ def _curve_runs(columns: Sequence[ModelColumn], measure: Callable[[Path], Measur
     from evalkit.reports import CurveRun
 
     names = _headings(columns)
-    for column in columns:
-        settings = _settings(column.folder)
-        yield CurveRun(
-            names[column.folder], column.folder, measure(column.folder),
-            settings.get("options") or {}, str(settings.get("unit", "tokens")),
-        )  # fmt: skip
+    for folder in (column.folder for column in columns):
+        measured, settings = measure(folder), _part_of_manifest(folder, "settings")
+        unit = str(settings.get("unit", "tokens"))
+        yield CurveRun(names[folder], folder, measured, settings.get("options") or {}, unit)
 
 
 def _survival_runs(columns: Sequence[ModelColumn], measure: Callable[[Path], Measured]) -> Iterator[SurvivalRun]:
     from evalkit.reports import SurvivalRun
 
     names = _headings(columns)
-    for column in columns:
-        window = column.identity.get("max_seq_len")
-        yield SurvivalRun(
-            names[column.folder], column.folder, measure(column.folder), None if window is None else int(window)
-        )
+    for folder in (column.folder for column in columns):
+        measured, window = measure(folder), _part_of_manifest(folder, "identity").get("max_seq_len")
+        yield SurvivalRun(names[folder], folder, measured, None if window is None else int(window))
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    """What a run was asked for; nothing for outputs made elsewhere."""
+def _part_of_manifest(folder: Path, part: Literal["identity", "settings"]) -> dict[str, Any]:
+    """What the manifest of a run says, whose folder or whose scores these are; nothing for outputs made elsewhere."""
     from evalkit.runs import MANIFEST, read_manifest
+    from evalkit.scores import run_of_scores
 
-    return dict(read_manifest(folder).settings) if (folder / MANIFEST).exists() else {}
+    run = folder if (folder / MANIFEST).exists() else run_of_scores(folder)
+    return {} if run is None else dict(getattr(read_manifest(run), part))

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.reports.heatmaps.test_figure import PNG, words
 
 Command = Callable[..., Any]
 
+TOKENIZER = ROOT / "model_cards/needle-tiny/tokenizer.json"
 GRID = ("needle-tiny", "needle", "--lengths", "128,256", "--depths", "0,100", "--repeats", "5")
 
 
@@ -79,6 +81,19 @@ def test_scores_of_outputs_are_drawn_by_their_own_lengths(evalkit: Command, bare
     assert "50.00" in words(bare / "bars.svg")
     assert "--survival: scored: outputs made elsewhere" in refused.last_complaint
     assert not list(bare.glob("survival*"))
+
+
+def test_scores_of_a_run_are_drawn_as_the_run_is(evalkit: Command, bare: Path) -> None:
+    """With the options and the window that it had."""
+    options = ("--option", f"length-tokenizer={TOKENIZER}", "--max-seq-len", "512")
+    assert 0 == evalkit("run", *GRID, *options, "--out", "run").code
+    assert 0 == evalkit("score", "run", "--out", "scored").code
+
+    done = evalkit("report", "scored", "--curves", "curves", "--survival", "survival")
+
+    assert 0 == done.code, done
+    assert "Prompt length (tokens of tokenizer.json)" in words(bare / "curves.svg")
+    assert any(word.endswith("window 512") for word in words(bare / "survival.svg"))
 
 
 def test_scores_without_their_answers_have_no_curves(evalkit: Command, bare: Path, outputs: Path) -> None:

@@ -53,7 +53,7 @@ def data_of(page: Path) -> Any:
 
 def sections_of(page: Path) -> list[str]:
     """The bar of sections."""
-    return re.findall(r'<a href="#(\w+)">', page.read_text("utf-8").partition("</nav>")[0])[0:]
+    return re.findall(r'<a href="#(\w+)">', page.read_text("utf-8").partition("</nav>")[0])
 
 
 def test_a_page_is_written_and_nothing_else(evalkit: Command, runs: Path) -> None:

@@ -38,6 +38,9 @@ class PageRun:
     """What a reader should know of how the folder was read."""
     is_being_written: bool = False
     """Whether a run is still writing there, so that this is what it has so far."""
+    run_folder: Path | None = None
+    """The run folder that holds its records: its own, or that of a run whose scores alone are in `folder`; None for
+    outputs made elsewhere."""
     thoughts: Mapping[tuple[str, int, int], Text] = field(default_factory=dict)
     """Key of a record → what the model thought before its answer, shortened."""
 

@@ -166,7 +166,7 @@ class _Doubts:
             yield self._doubt("edited", BAD, note=note)
 
     def _manifest_note(self) -> str | None:
-        return None if self.run.manifest is None else manifest_note(self.run.folder)
+        return None if self.run.run_folder is None else manifest_note(self.run.run_folder)
 
     def _decoding(self) -> Iterator[Doubt]:
         if self.run.manifest is None:

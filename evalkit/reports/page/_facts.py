@@ -147,10 +147,9 @@ def _thinking(run: PageRun, words: Labels) -> str:  # noqa: ARG001
 
 def _written(run: PageRun, words: Labels) -> str:
     """When the last answer was written, as far as the file system tells."""
-    log = run.folder / LOG
-    if run.manifest is None or not log.is_file():
+    if run.run_folder is None:
         return ""
-    moment = datetime.fromtimestamp(log.stat().st_mtime, UTC)
+    moment = datetime.fromtimestamp((run.run_folder / LOG).stat().st_mtime, UTC)
     return say(words, "fact_file_time", time=f"{moment:%Y-%m-%d %H:%M} UTC")
 
 

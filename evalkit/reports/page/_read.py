@@ -134,6 +134,7 @@ def _of_run(
         read_manifest(run),
         found.samples,
         is_being_written=is_written,
+        run_folder=run,
         thoughts=thoughts,
     )
     return read if is_written else _with_stored(read)  # a run writes its scores when it ends

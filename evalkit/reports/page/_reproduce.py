@@ -195,6 +195,5 @@ def _digests(run: PageRun, manifest: Manifest, words: Labels) -> Iterator[tuple[
     data = identity.get("data")
     for name, digest in data.items() if isinstance(data, dict) else ():
         yield say(words, "reproduce_data", name=name), str(digest)
-    log = run.folder / LOG
-    if log.is_file():
-        yield LOG, sha256_of(log)
+    if run.run_folder is not None:
+        yield LOG, sha256_of(run.run_folder / LOG)

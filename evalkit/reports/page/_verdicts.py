@@ -48,9 +48,8 @@ def verdict_of(run: PageRun, words: Labels) -> RunVerdict:
         return RunVerdict(run.name, words["verdict_unmeasured"])
     if run.scores.benchmark not in published_benchmarks():
         return RunVerdict(run.name, say(words, "verdict_nothing", benchmark=run.spec.title))
-    folder = None if run.manifest is None else run.folder
     try:
-        compared = hold_published(Side(str(run.folder), run.measured, run.manifest, run.notes, folder))
+        compared = hold_published(Side(str(run.folder), run.measured, run.manifest, run.notes, run.run_folder))
     except UserError as error:
         return RunVerdict(run.name, say(words, "verdict_refused", reason=error))
     return _verdict(run, compared, words)

@@ -76,7 +76,7 @@ def test_scores_of_a_run_show_its_samples(run: Path, evalkit: Command, bare: Pat
 
     found = read(bare / "scores")
 
-    assert ("scores", bare / "scores", ()) == (found.name, found.folder, tuple(found.notes))
+    assert ("scores", bare / "scores", run, ()) == (found.name, found.folder, found.run_folder, tuple(found.notes))
     assert stored(bare / "scores") == found.scores.to_json()
     assert ["tales"] == list(found.scores.tasks)
     assert {True} == {bool(each.metrics) for each in found.samples if each.sample.task == "tales"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -91,8 +92,7 @@ def test_each_reason_for_doubt_is_said_with_its_count(kind: str) -> None:
     assert page.text.index(text[:20]) < page.text.index("44.86")
     if query is not None and kind != "written":
         assert [f"#samples?run=0&{query}"] * bool(query) == links
-    if f"doubt_{kind}_do" in WORDS:
-        assert len(text) > len(WORDS[f"doubt_{kind}"])
+    assert WORDS.get(f"doubt_{kind}_do", "").rpartition("}")[2] in text
 
 
 def test_where_nothing_gives_reason_to_doubt_it_says_so() -> None:
@@ -135,17 +135,22 @@ def test_what_a_count_says_is_not_said_again_by_a_note() -> None:
     assert ["starved", "task"] == kinds
 
 
-def test_an_edited_manifest_is_said_once(evalkit: Command, tmp_path: Path) -> None:
-    """By what it was changed in; its note is not repeated among those of the scores."""
+@pytest.mark.parametrize("shown_folder", ["run", "scores"])
+def test_an_edited_manifest_is_said_once(evalkit: Command, tmp_path: Path, shown_folder: str) -> None:
+    """By what it was changed in, of a folder of the run's scores too; it is not repeated among notes of the scores."""
     folder = tmp_path / "run"
     assert 0 == evalkit("run", CARD, "needle", "--lengths", "128", "--depths", "50", "--out", folder).code
     manifest = folder / "run.json"
     manifest.write_text(manifest.read_text().replace('"title": "needle-tiny (embedded)"', '"title": "great"'))
+    assert 0 == evalkit("score", folder, "--out", tmp_path / "scores").code
 
-    found = [text for kind, text, _ in doubts(shown(*read_runs([folder]))) if "run.json" in text or kind == "edited"]
+    page = shown(*read_runs([tmp_path / shown_folder]))
 
-    assert 1 == len(found)
-    assert "settings.title" in found[0]
+    found = [(kind, text) for kind, text, _ in doubts(page) if "run.json" in text or kind == "edited"]
+    assert ["edited"] == [kind for kind, _ in found]
+    assert "settings.title" in found[0][1]
+    assert hashlib.sha256((folder / "samples.jsonl").read_bytes()).hexdigest() in page.text
+    assert "(time of the file)" in page.text
 
 
 def test_the_number_of_a_run_is_its_overall_score_or_what_there_is() -> None:
