@@ -229,6 +229,18 @@ def test_only_filters_that_tell_samples_apart_are_shown(open_page: OpenPage) -> 
     assert 0 == page.locator(".toggle").count()
 
 
+def test_many_depths_of_prompts_with_several_needles_are_a_range(open_page: OpenPage) -> None:
+    """Also where no prompt has a depth of its own."""
+    columns = {
+        "task": [0] * 50, "key": [f"{index}" for index in range(50)], "score": [50.0] * 50, "flags": [0] * 50,
+        "depths": [[index, 99.5] for index in range(50)],
+    }  # fmt: skip
+    page = open_page(content_of_samples({"run": columns}), "samples")
+
+    ends = [page.get_by_label(f"Depth: {end}").get_attribute("placeholder") for end in ("from", "up to")]
+    assert ["0", "99.5"] == ends
+
+
 @pytest.mark.parametrize(
     ("columns", "fragment", "told"),
     [
