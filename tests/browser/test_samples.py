@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from evalkit.reports.page import Content, content_of, read_runs
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, until
 from tests.browser.made import plain_answers, score_folder
 from tests.browser.made_samples import FLAGS, TASKS, Columns, columns_of, content_of_samples, one_sample
 
@@ -239,6 +239,10 @@ def test_many_depths_of_prompts_with_several_needles_are_a_range(open_page: Open
 
     ends = [page.get_by_label(f"Depth: {end}").get_attribute("placeholder") for end in ("from", "up to")]
     assert ["0", "99.5"] == ends
+    page.get_by_label("Depth: up to").fill("5")
+    page.get_by_label("Depth: up to").press("Enter")
+    until(page, "location.hash.endsWith('depth=-5')")
+    assert "6 of 50 samples" in page.inner_text("#samples .count")
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,9 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
     return found && [Number(found[1] ?? 0), Number(found[2] ?? Infinity)];
   };
 
-  const within = (values, text) => {
+  const isWithin = (text) => {
     const ends = range(text);
-    return (index) =>
-      ends !== null && (values?.[index] ?? null) !== null && values[index] >= ends[0] && values[index] <= ends[1];
+    return (value) => ends !== null && value !== null && value !== undefined && value >= ends[0] && value <= ends[1];
   };
 
   /* The tasks that a name stands for: a task's own, or a group's. */
@@ -123,10 +122,8 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   const place = (name) => (run, wanted) => {
     const values = column(run, name);
     const several = name === "depth" ? column(run, "depths") : undefined;
-    const holds = range(wanted)
-      ? within(values, wanted)
-      : (index) => isValue(values?.[index], wanted) || Boolean(several?.[index]?.some((each) => isValue(each, wanted)));
-    return holds;
+    const fits = range(wanted) ? isWithin(wanted) : (value) => isValue(value, wanted);
+    return (index) => fits(values?.[index]) || Boolean(several?.[index]?.some(fits));
   };
 
   const score = (holds) => (run, text) => {
@@ -157,7 +154,10 @@ What a query of the route `samples` asks for: "run=0&task=trec&most=49.9&cut=1&q
   const TESTS = {
     task: inTask,
     ...Object.fromEntries(PLACES.map((name) => [name, place(name)])),
-    tokens: (run, text) => within(tokensSent(run), text),
+    tokens: (run, text) => {
+      const [values, fits] = [tokensSent(run), isWithin(text)];
+      return (index) => fits(values?.[index]);
+    },
     least: score((value, bound) => value >= bound - 1e-9),
     most: score((value, bound) => value <= bound + 1e-9),
     below: score((value, bound) => value < bound - 1e-9),
