@@ -192,16 +192,7 @@ def open_prompts(folder: Path, model: str | None = None, *, trust_remote_code: b
     identity = manifest.identity
     given = manifest.settings.get("options") or {}
     benchmark = load_benchmark(str(manifest.settings["benchmark"]), given)
-    settings = read_settings(
-        model or str(manifest.settings.get("model") or identity["model"]),
-        (benchmark.spec.name,),
-        {
-            "max_new_tokens": identity.get("max_new_tokens"),
-            "max_reasoning_tokens": identity.get("max_reasoning_tokens"),
-            "max_seq_len": identity.get("max_seq_len"),
-            "trust_remote_code": trust_remote_code,
-        },
-    )
+    settings = _settings(manifest, benchmark, model, trust_remote_code=trust_remote_code)
     try:
         card, tokenizer = _model(manifest, settings, model)
         card = _as_recorded(card, identity)
@@ -222,6 +213,16 @@ def open_prompts(folder: Path, model: str | None = None, *, trust_remote_code: b
         max_reasoning_tokens=settings.max_reasoning_tokens or 0,
     )
     return RunPrompts(manifest, benchmark, resolve_options(benchmark.spec, given), tokenizer, chat, builder)
+
+
+def _settings(manifest: Manifest, benchmark: Benchmark, model: str | None, *, trust_remote_code: bool) -> RunSettings:
+    """What of the run's settings its prompts depend on."""
+    recorded = ("max_new_tokens", "max_reasoning_tokens", "max_seq_len")
+    return read_settings(
+        model or str(manifest.settings.get("model") or manifest.identity["model"]),
+        (benchmark.spec.name,),
+        {**{name: manifest.identity.get(name) for name in recorded}, "trust_remote_code": trust_remote_code},
+    )
 
 
 def _model(manifest: Manifest, settings: RunSettings, model: str | None) -> tuple[Card, PromptTokenizer]:
