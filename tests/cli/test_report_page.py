@@ -116,7 +116,7 @@ def test_published_scores_alone_are_a_page(evalkit: Command, bare: Path) -> None
     assert 0 == evalkit("report", "--published", "leval", "longbench").code
     assert ["published"] == sections_of(bare / "published.html")
     text = (bare / "published.html").read_text("utf-8")
-    assert all(title in text for title in ("L-Eval", "LongBench"))
+    assert "<title>L-Eval · LongBench</title>" in text
 
     (bare / "leval").mkdir()
     assert evalkit("report", "--published", "leval", "--out", "x.html").complaint.startswith("leval: neither a run")

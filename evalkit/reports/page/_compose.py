@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from evalkit.tasks import load_spec
+
 from ._content import Content, PageRun, Part
 from ._curves import curves_part
 from ._heatmaps import heatmaps_part
@@ -49,5 +51,5 @@ def content_of(
 
 
 def _title(runs: Sequence[PageRun], boards: Sequence[str]) -> str:
-    names = list(dict.fromkeys([*(run.spec.title for run in runs), *boards]))
+    names = dict.fromkeys([*(run.spec.title for run in runs), *(load_spec(board).title for board in boards)])
     return " · ".join(names)
