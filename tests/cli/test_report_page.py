@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -28,14 +29,25 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_api, "write_figures", lambda *_, **__: [])
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what `runs` made first is kept."""
+    return tmp_path_factory.mktemp("kept") / "runs"
+
+
 @pytest.fixture
-def runs(evalkit: Command, toy: str, tiny_model: Path, bare: Path) -> Path:
+def runs(evalkit: Command, toy: str, tiny_model: Path, bare: Path, kept: Path) -> Path:
     """Two runs of six samples, `one` and `two`, and a folder of scores, `other`, in the working folder (given back)."""
+    if kept.is_dir():
+        shutil.copytree(kept, bare, dirs_exist_ok=True)
+        return bare
     for name in ("one", "two"):
         assert 0 == evalkit("run", tiny_model, toy, "--backend", "toy", "--limit", 3, "--out", name).code
     (bare / "outputs").mkdir()
     (bare / "outputs" / "tpo.jsonl").write_text('{"gt": "B", "x_pred": "B", "evaluation": "exam"}\n')
     assert 0 == evalkit("score", "outputs", "--format", "leval", "--out", "other").code
+    for name in ("one", "two", "outputs", "other"):
+        shutil.copytree(bare / name, kept / name)
     return bare
 
 
