@@ -44,9 +44,10 @@ check: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/pytest -n 2 --ignore=tests/browser
 
+# A test that hangs ends the tests with a stack: the longest takes twenty seconds.
 test-browser: $(BROWSER)
 	@$(BIN)/python tests/browser/chromium.py
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest tests/browser -o faulthandler_timeout=180 -o faulthandler_exit_on_timeout=true
 
 test-vllm:
 	PYTHON=$(PYTHON) tests/vllm/make_environment.sh .venv-vllm

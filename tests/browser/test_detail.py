@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from evalkit.reports.page import Content
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, until
 from tests.browser.made_samples import FLAGS, TASKS, columns_of, content_of_samples, one_sample
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def test_keys_lead_from_the_list_to_a_sample_and_back(open_page: OpenPage, one_r
     page = open_page(one_run, "samples")
     page.keyboard.press("/")
     page.keyboard.type("straße")
-    page.wait_for_function("() => location.hash.includes('q=')")
+    until(page, "location.hash.includes('q=')")
     found = [link.get_attribute("title") for link in page.locator(".row a").all()]
 
     page.keyboard.press("ArrowDown")
@@ -73,7 +74,7 @@ def test_keys_lead_from_the_list_to_a_sample_and_back(open_page: OpenPage, one_r
     assert found[2] == heading(page)
     for key, place in [("j", 3), ("ArrowRight", 4), ("k", 3)]:
         page.keyboard.press(key)
-        page.wait_for_function("id => document.getElementById('sample-heading').textContent === id", arg=found[place])
+        until(page, f"document.getElementById('sample-heading').textContent === {json.dumps(found[place])}")
     page.keyboard.press("Escape")
     page.wait_for_selector("#samples .list:not([hidden])")
 
@@ -92,7 +93,7 @@ def test_back_leads_to_the_list_as_it_was_left(open_page: OpenPage, one_run: Con
     page.wait_for_selector("#sample-heading")
     assert title == heading(page)
     page.get_by_role("link", name="Next").click()
-    page.wait_for_function("id => document.getElementById('sample-heading').textContent !== id", arg=title)
+    until(page, f"document.getElementById('sample-heading').textContent !== {json.dumps(title)}")
 
     page.go_back()
     page.wait_for_selector("#samples .list:not([hidden])")
@@ -243,7 +244,7 @@ def test_other_runs_and_draws_of_the_sample_are_linked(open_page: OpenPage) -> N
     assert ["two 12.50", "draw 1 25.00"] == page.locator(".others li").all_text_contents()
     assert "two has another score: 12.50." in (page.locator(".reasons").text_content() or "")
     page.get_by_role("link", name="draw 1").click()
-    page.wait_for_function("() => document.getElementById('sample-heading').textContent.includes('draw 1')")
+    until(page, "document.getElementById('sample-heading').textContent.includes('draw 1')")
     assert ["b"] == texts(page, "answer")
     assert page.url.endswith("/1")
 

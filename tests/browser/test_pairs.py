@@ -15,7 +15,7 @@ import pytest
 
 from evalkit.reports.page import Content, PageRun, content_of, read_runs
 from evalkit.verdicts import Comparison, Side, compare_sides
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, until
 from tests.reports.page.folders import score_folder, some_answers
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def test_an_address_shows_what_it_says(open_page: OpenPage, runs: Sequence[PageR
     page.locator("[aria-expanded=true]").wait_for()
     assert tie == page.locator("[aria-expanded=true]").get_attribute("data-sample")
     assert page.get_by_text("Both answers are the same.").is_visible()
-    page.wait_for_function("() => scrollY > 0")  # to the sample
+    until(page, "scrollY > 0")  # to the sample
     page.get_by_role("combobox", name="Task").select_option("lcc")
     assert "task=lcc" in page.url
     page.get_by_role("button", name="Clear filters").click()

@@ -121,8 +121,7 @@ def test_every_filter_finds_what_a_filter_of_the_columns_finds(open_page: OpenPa
         assert 0 < len(expected) < 400, query
 
         page.evaluate("route => Page.go(route)", f"samples?{urlencode(query)}")
-        page.wait_for_function("count => document.querySelector('#samples .count').textContent.startsWith(count)",
-                               arg=f"{len(expected)} of 400")  # fmt: skip
+        until(page, f"document.querySelector('#samples .count').textContent.startsWith('{len(expected)} of 400')")
 
         assert expected == ids_listed(page), query
 
@@ -143,7 +142,7 @@ def test_controls_write_the_query_and_back_takes_it_away(open_page: OpenPage, tw
     page.get_by_label("Prompt tokens: from").press("Enter")
     assert "samples?task=multi&tokens=2000-&below=50&cut=0" == fragment()
     page.get_by_role("searchbox").press_sequentially("river", delay=20)
-    page.wait_for_function("() => location.hash.includes('q=river')")
+    until(page, "location.hash.includes('q=river')")
 
     expected = [
         id_of(row) for row in rows(LEFT)
@@ -153,11 +152,11 @@ def test_controls_write_the_query_and_back_takes_it_away(open_page: OpenPage, tw
     assert expected == ids_listed(page)
     assert "not cut" == page.locator("[data-filter=cut]").text_content()
     page.go_back()
-    page.wait_for_function("() => location.hash.endsWith('cut=0')")
+    until(page, "location.hash.endsWith('cut=0')")
     assert "" == page.get_by_role("searchbox").input_value()
     assert "2000" == page.get_by_label("Prompt tokens: from").input_value()
     page.go_back()
-    page.wait_for_function("() => !location.hash.includes('tokens')")
+    until(page, "!location.hash.includes('tokens')")
     assert "" == page.get_by_label("Prompt tokens: from").input_value()
     page.get_by_role("button", name="Clear filters").click()
     assert "400 of 400 samples" == count.text_content()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +11,11 @@ from evalkit.reports.page._published import published_part
 from evalkit.reports.page._scores import scores_part
 from evalkit.reports.page._summary import summary_part
 from evalkit.scores import OverallScore
+from tests.browser.conftest import OpenPage, until
 from tests.reports.page.made_runs import made_run, made_scores, made_task, means_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-OpenPage = Callable[..., "Page"]
 
 VALUES = {"b": 9.5, "a10": 10.25, "a9": None, "c": 9.5, "ä": 100.0, "z": 0.0}
 ROWS = "#scores tbody:not(.ends) tr:not([hidden]) th"
@@ -152,7 +150,7 @@ def test_commands_can_be_copied(open_page: OpenPage) -> None:
 
     page.locator("button.copy").first.click()
 
-    page.wait_for_function("document.querySelector('button.copy').textContent === 'Copied'")
+    until(page, "document.querySelector('button.copy').textContent === 'Copied'")
     assert "evalkit score /nowhere/run" == page.evaluate("navigator.clipboard.readText()")
 
 
