@@ -362,5 +362,7 @@ def measure_folder(folder: Path) -> Measured:
         raise DataError(
             f"{folder}: holds scores without the answers that they are of; score the outputs again with --out"
         )
-    run = run_of_scores(folder)
-    return read_answers(folder).measure() if run is None else measure_run(run, read_outputs_file(folder).protocol)
+    if (run := run_of_scores(folder)) is None:
+        return read_answers(folder).measure()
+    kept = read_outputs_file(folder)
+    return measure_run(run, kept.protocol, kept.options)

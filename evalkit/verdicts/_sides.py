@@ -5,7 +5,7 @@ Whatever a folder's `scores.json` says, a side is scored again from its answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,10 +85,10 @@ def _advice(folder: Path) -> str:
     return f"not a run folder of evalkit (it has no run.json); {named}"
 
 
-def _of_run(path: Path, run: Path, protocol: str | None) -> Side:
+def _of_run(path: Path, run: Path, protocol: str | None, options: Mapping[str, str] | None = None) -> Side:
     if is_being_written(run):
         raise RunConflictError(f"{run}: a run is still being written there: compare it when it has ended")
-    measured = measure_run(run, protocol)
+    measured = measure_run(run, protocol, options)
     return Side(str(path), measured, read_manifest(run), tuple(strange_scores(run, measured.scores)), run)
 
 
@@ -96,6 +96,6 @@ def _of_scores(path: Path, folder: Path, protocol: str | None) -> Side:
     run = run_of_scores(folder)
     if run is not None:
         kept = read_outputs_file(folder)
-        return replace(_of_run(run, run, protocol or kept.protocol), name=str(path))
+        return replace(_of_run(run, run, protocol or kept.protocol, kept.options), name=str(path))
     measured = read_answers(folder, protocol).measure()
     return Side(str(path), measured, None, tuple(strange_scores(folder, measured.scores)))

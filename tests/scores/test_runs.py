@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from evalkit import score_predictions
 from evalkit.errors import DataError, UnknownNameError
+from evalkit.reports.page import read_runs
 from evalkit.rope import parse_rope
-from evalkit.scores import score_run, write_scores
+from evalkit.scores import measure_folder, score_run, write_scores
+from evalkit.verdicts import read_side
 
 Command = Callable[..., Any]
 Run = Callable[..., Path]
@@ -337,6 +340,15 @@ def test_other_scoring_options_are_in_the_label(qasper: Run) -> None:
         "official", "official", "official+code-backend-levenshtein", "opencompass (run under official)",
         "opencompass (run under official)+code-backend-levenshtein",
     ] == labels  # fmt: skip
+
+
+def test_scores_of_a_run_are_read_under_the_options_that_made_them(qasper: Run, bare: Path) -> None:
+    """By whoever draws them, compares them or makes a page of them."""
+    score_predictions(qasper(), "evalkit", options={"code-backend": "levenshtein"}, out=bare / "kept")
+
+    found = [measure_folder(bare / "kept"), read_side(bare / "kept").measured, read_runs([bare / "kept"])[0]]
+
+    assert {"official+code-backend-levenshtein"} == {each.scores.protocol for each in found}
 
 
 @pytest.mark.parametrize("command", [
