@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +19,6 @@ from evalkit.models import (
     check_device_map,
     check_sampling,
     endpoint_key,
-    load_model,
 )
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
 from evalkit.prompts import Prompt
@@ -28,6 +27,7 @@ from evalkit.tasks import Request
 from ._asked import manifest_of
 from ._failures import FailureWatch
 from ._monitor import Monitor, tell, told
+from ._opening import OpenModel, opener
 from ._session import Job, Session
 from .folder import (
     PromptEnds,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OpenModel", "RunOutcome", "execute", "longest_sequence", "plan_session"]
+__all__ = ["RunOutcome", "execute", "longest_sequence", "plan_session"]
 
 PREVIEW_CHARACTERS = 300
 """Of each end of a prompt that are recorded."""
@@ -56,8 +56,6 @@ PREVIEW_TOKENS = 150
 
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What tokenizers write for part of a character."""
-
-OpenModel = Callable[[], ModelAdapter]
 
 
 class Decode(Protocol):
@@ -136,7 +134,7 @@ def execute(
         for job in session.jobs:
             for warning in stores[job.name].open_as(manifest_of(session, job, weights)):
                 monitor.note(f"{job.name}: {warning}")
-        model = _LazyModel(open_model or _opener(session, longest_sequence(session, plan), monitor), monitor)
+        model = _LazyModel(open_model or _opener(session, plan, monitor), monitor)
         stack.callback(model.close)
         work = _Worker(session, stores, model, monitor, outcome)
         work.run(plan)
@@ -347,9 +345,8 @@ class _LazyModel:
             self._adapter.close()
 
 
-def _opener(session: Session, longest: int, monitor: Monitor) -> OpenModel:
-    options = session.backend_options(longest_sequence=longest, note=monitor.note)
-    return lambda: load_model(session.backend, session.card, session.tokenizer, options)
+def _opener(session: Session, plan: Plan, monitor: Monitor) -> OpenModel:
+    return opener(session, session.backend_options(longest_sequence=longest_sequence(session, plan), note=monitor.note))
 
 
 def longest_sequence(session: Session, plan: Plan) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Self
 
-from evalkit.models import Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup, load_model
+from evalkit.models import Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup
 from evalkit.planning import Counts, Plan
 from evalkit.rope import RopeSetting
 
 from ._monitor import Monitor, tell
+from ._opening import opener
 from ._runner import RunOutcome, execute, longest_sequence, plan_session
 from ._session import Session
 from .folder import read_records_of_run
@@ -81,7 +82,7 @@ class SeveralRuns:
                 session.backend_options(longest_sequence=longest, note=self._monitor.note),
                 rotations=max(len(plan.groups) for plan in self.plans.values()),
             )
-            self._model = load_model(session.backend, session.card, session.tokenizer, options)
+            self._model = opener(session, options)()
         return _KeptOpen(self._model)
 
 

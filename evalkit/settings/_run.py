@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ __all__ = ["MOST_DRAWS", "MOST_TOKENS", "BenchmarkOptions", "RunOptions", "RunSe
 MOST_SAMPLES = 10**9
 MOST_TOKENS = 2**25
 """Of a window: no model is made for more, and one more digit is a slip of the keyboard."""
+MOST_REPLICAS = 4096  # more is a slip of the keyboard, of shards too
+MOST_GPUS = 64
+"""Of a replica: no machine holds more, and a replica stands on one."""
 MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard
 MOST_DRAWS = 10_000
 """Answers to one sample: more is a slip of the keyboard."""
@@ -103,6 +107,19 @@ class RunSettings:
     """All options of the benchmarks, those of `BenchmarkOptions` included, as text."""
     partial: Annotated[bool, Flag("Go on with the data that is at hand.")] = False
     data: Annotated[Path | None, Flag("Folder with this benchmark's files.", metavar="DIR")] = None
+    replicas: Annotated[
+        int | None, Flag("Answer with so many copies of the model side by side, on Ray.", metavar="N")
+    ] = None
+    """None = one, in this process; with `ray` as many as the cluster's accelerators hold."""
+    gpus_per_replica: Annotated[int | None, Flag("Accelerators of each replica.", metavar="K")] = None
+    """None = those that its engine is set to use, else one where there are any."""
+    ray: Annotated[
+        str | None, Flag("Put replicas on the Ray cluster at HOST:PORT; auto = this machine's.", metavar="ADDRESS")
+    ] = None
+    """None = a Ray of this command alone, on this machine."""
+    shard: Annotated[str | None, Flag("Answer part I of N only; `evalkit merge` joins the parts.", metavar="I/N")] = (
+        None
+    )
     out: Annotated[Path | None, Flag("Run folder; default results/CARD-BENCHMARK-PROTOCOL.", metavar="DIR")] = None
 
     def check(self) -> None:
@@ -123,6 +140,14 @@ class RunSettings:
         if self.rope_replaces_native and self.rope_stacks_on_native:
             flags = f"{_flag('rope_replaces_native')} and {_flag('rope_stacks_on_native')}"
             raise UserError(f"{flags}: a model's own scaling is switched off or kept beneath, not both; leave one out")
+        if self.shard is not None and self.is_replicated:
+            raise UserError(
+                f"{_flag('shard')} and {_flag('replicas')}: a shard is one process's part; leave one of them out"
+            )
+        if self.gpus_per_replica is not None and not self.is_replicated:
+            raise UserError(
+                f"{_flag('gpus_per_replica')} is for {_flag('replicas')} or {_flag('ray')}; add one of them"
+            )
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
@@ -182,12 +207,28 @@ class RunSettings:
         self._demand("attention", str.isidentifier, "must be auto, sdpa, eager or another name of transformers'")
         self._demand("device_map", "auto".__eq__, "must be auto")
         self._demand("batch", _is_batch, f"must be auto, or a whole number from 1 to {MOST_ROWS:,}")
+        self._demand("replicas", lambda count: 1 <= count <= MOST_REPLICAS, f"must be from 1 to {MOST_REPLICAS:,}")
+        self._demand("gpus_per_replica", lambda count: 0 <= count <= MOST_GPUS, f"must be from 0 to {MOST_GPUS}")
+        self._demand("shard", _is_shard, f"must be I/N, part I of N as in 1/8; N at most {MOST_REPLICAS:,}")
         self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
 
     @property
     def most_rows(self) -> int | None:
         """Answers to decode at once; None for as many as the backend chooses."""
         return None if self.batch in {None, "auto"} else int(self.batch)
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether copies of the model on Ray answer."""
+        return self.replicas is not None or self.ray is not None
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """Which part of how many parts of the work is asked for, the first one 1; None for all of it."""
+        if self.shard is None:
+            return None
+        index, _, count = self.shard.partition("/")
+        return int(index), int(count)
 
     def _demand(self, name: str, is_right: Callable[[Any], bool], rule: str) -> None:
         value = getattr(self, name)
@@ -198,6 +239,12 @@ class RunSettings:
 
 def _is_batch(text: str) -> bool:
     return text == "auto" or (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= MOST_ROWS)
+
+
+def _is_shard(text: str) -> bool:
+    """Whether it is I/N with 1 ≤ I ≤ N, in plain digits."""
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    return found is not None and 1 <= int(found[1]) <= int(found[2]) <= MOST_REPLICAS
 
 
 def _flag(name: str) -> str:
@@ -258,4 +305,8 @@ class RunOptions(TypedDict, total=False):
     options: Mapping[str, object]
     partial: bool
     data: str | Path | None
+    replicas: int | None
+    gpus_per_replica: int | None
+    ray: str | None
+    shard: str | None
     out: str | Path | None

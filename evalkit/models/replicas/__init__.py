@@ -1,0 +1,5 @@
+"""Several engines of one model that answer a run's prompts side by side."""
+
+from ._base import Replica, ReplicaLostError
+
+__all__ = ["Replica", "ReplicaLostError"]
