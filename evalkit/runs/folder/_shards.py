@@ -21,6 +21,7 @@ __all__ = [
     "Part",
     "digest_of_prompts",
     "holds_shards_only",
+    "only_parts",
     "part_folder",
     "part_of",
     "parts_in",
@@ -103,6 +104,13 @@ def parts_in(run: Path) -> list[Path]:
         if (found := _NAME.fullmatch(path.name)) and any(_holds(path / name) for name in FILES):
             places[int(found[2]), int(found[1])] = path
     return [places[place] for place in sorted(places)]
+
+
+def only_parts(run: Path) -> str | None:
+    """What to do with a folder that holds parts and no run that they were joined to; None where it holds none."""
+    if not parts_in(run) or any((run / name).exists() for name in FILES):
+        return None
+    return f"only parts of a run so far, which are not joined: evalkit merge {run}"
 
 
 def _holds(path: Path) -> bool:
