@@ -263,6 +263,7 @@ class Schedule:
         if len(self._replicas) == 1:
             return list(own.queue)
         if own.seconds > 0:
+            self._swap(replica)
             return list(_up_to(self._portion(replica), own.queue))
         return self._trial(replica)
 
@@ -276,6 +277,23 @@ class Schedule:
             lightest.draw(taken)
             own.put(taken)
         return list(_up_to(most, own.queue[::-1]))
+
+    def _swap(self, replica: int) -> None:
+        """Exchange lighter work for the heaviest that waits for a replica that is slower, or may be."""
+        own = self._replicas[replica]
+        slower = [
+            each
+            for index, each in enumerate(self._replicas)
+            if each.queue and (each.seconds == 0 or self._speed(index) < (1 - OTHER_SPEED) * self._speed(replica))
+        ]
+        heaviest = max(slower, key=lambda each: each.queue[0].cost, default=own)
+        if not own.queue or not heaviest.queue or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting):
+            return
+        work, given = heaviest.queue[0], list(_up_to(heaviest.queue[0].cost, own.queue))
+        heaviest.draw([work])
+        own.draw(given)
+        own.put([work])
+        heaviest.put(given)
 
     def _may_have(self, replica: int, work: _Work) -> bool:
         others = (index for index, each in enumerate(self._replicas) if each.is_alive)
