@@ -85,6 +85,8 @@ def join_parts(run: Path, manifest: Manifest) -> tuple[Manifest, Joining, list[s
     `manifest` is that of the run as it goes on, its settings the ones in force.
     """
     sources = [_source(part) for part in parts_in(run)]
+    if not sources:
+        return manifest, Joining(), []
     spec = load_spec(str(manifest.settings["benchmark"]))
     joining = survey(run, [(each.folder, _misfit(each.manifest, spec)) for each in sources])
     if not joining.taken:

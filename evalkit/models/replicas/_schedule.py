@@ -287,7 +287,11 @@ class Schedule:
             if each.queue and (each.seconds == 0 or self._speed(index) < (1 - OTHER_SPEED) * self._speed(replica))
         ]
         heaviest = max(slower, key=lambda each: each.queue[0].cost, default=own)
-        if not own.queue or not heaviest.queue or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting):
+        if (
+            not own.queue
+            or not heaviest.queue
+            or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting)
+        ):
             return
         work, given = heaviest.queue[0], list(_up_to(heaviest.queue[0].cost, own.queue))
         heaviest.draw([work])

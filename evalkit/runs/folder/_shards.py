@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from evalkit.errors import DataError, one_line
 from evalkit.records import LARGEST_COUNT, StoredRecord
+from evalkit.settings import MOST_REPLICAS
 
 from ._records import Manifest
 
@@ -39,15 +40,16 @@ FILES = ("run.json", "run.copy.json", "samples.jsonl")
 _NAME = re.compile(r"([1-9][0-9]{0,5})-of-([1-9][0-9]{0,5})")
 _DIGEST = r"^[0-9a-f]{32}$"
 
+Number = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
 Amount = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 
 
 class Part(StoredRecord):
     """What the manifest of a part says of it, outside the identity; prompts are those of the first step."""
 
-    index: Amount
+    index: Number
     """Which part it is, from 1."""
-    count: Amount
+    count: Number
     """Of how many."""
     prompts: Amount
     """Prompts that are this part's."""
