@@ -106,10 +106,12 @@ def merge_runs(folders: Sequence[Path], out: Path | None = None) -> Merged:
     run = _target(folders, out)
     sources = list(_sources(folders, run))
     first = sources[0]
+    together = first.manifest
     for each in sources:
         _check_is_free(each.folder)
-        if (found := difference(first.manifest.identity, each.manifest.identity)) is not None:
+        if (found := difference(together.identity, each.manifest.identity)) is not None:
             raise RunConflictError(_other_run(each.folder, found, f"{first.folder} has"))
+        together = continued(together, each.manifest)  # with the data of all tasks
     if (conflict := conflict_with(run, first.manifest.identity)) is not None:
         raise RunConflictError(conflict)
     spec = load_spec(str(first.manifest.settings["benchmark"]))
