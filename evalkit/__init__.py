@@ -11,7 +11,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit._api import EvaluationResult, PlanResult, compare, evaluate, leaderboard, plan, score_predictions
+    from evalkit._api import (
+        EvaluationResult,
+        MergeResult,
+        PlanResult,
+        compare,
+        evaluate,
+        leaderboard,
+        merge,
+        plan,
+        score_predictions,
+    )
     from evalkit._page import report
     from evalkit._reproduce import reproduce
     from evalkit._sweep import rope_sweep
@@ -32,6 +42,7 @@ __all__ = [
     "EvalkitWarning",
     "EvaluationResult",
     "Leaderboard",
+    "MergeResult",
     "Monitor",
     "PlanResult",
     "RunOptions",
@@ -45,6 +56,7 @@ __all__ = [
     "evaluate",
     "leaderboard",
     "load_card",
+    "merge",
     "plan",
     "report",
     "reproduce",
@@ -62,6 +74,7 @@ _HOMES = {
     "EvalkitWarning": "errors",
     "EvaluationResult": "_api",
     "Leaderboard": "reports",
+    "MergeResult": "_api",
     "Monitor": "runs",
     "PlanResult": "_api",
     "RunOptions": "settings",
@@ -74,6 +87,7 @@ _HOMES = {
     "evaluate": "_api",
     "leaderboard": "_api",
     "load_card": "cards",
+    "merge": "_api",
     "plan": "_api",
     "report": "_page",
     "reproduce": "_reproduce",

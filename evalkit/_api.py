@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from evalkit._python import (
     CallMonitor,
     EvaluationResult,
+    MergeResult,
     PlanResult,
     check_list,
     check_names,
@@ -43,14 +44,19 @@ from evalkit.reports import (
 from evalkit.runs import (
     Monitor,
     Repair,
+    RunOutcome,
     SampleRecord,
     Session,
+    chosen_of,
     conflict_with,
     execute,
     holds_files,
     is_being_written,
     listed,
+    merge_runs,
     open_session,
+    part_folder,
+    parts_in,
     plan_session,
     read_manifest,
     read_records_of_run,
@@ -98,12 +104,15 @@ from evalkit.verdicts import (
 __all__ = [
     "Comparison",
     "EvaluationResult",
+    "MergeResult",
     "PlanResult",
     "compare",
     "compare_folders",
     "evaluate",
+    "join_runs",
     "leaderboard",
     "make_leaderboard",
+    "merge",
     "plan",
     "plan_opened",
     "repair",
@@ -147,10 +156,54 @@ def evaluate(
 
 
 def run_session(session: Session, monitor: Monitor) -> EvaluationResult:
-    """Generate what is missing, then score and report every run folder of the session."""
+    """Generate what is missing, then score and report every run folder of the session; a part is not scored."""
     outcome = execute(session, monitor)
+    if (part := session.settings.part) is not None:
+        for job in session.jobs:
+            monitor.note(_next_of_part(job.folder, part, outcome))
+        return EvaluationResult({}, {job.name: part_folder(job.folder, *part) for job in session.jobs}, outcome)
     scores = {job.name: report_run(job.folder, monitor=monitor)[0] for job in session.jobs}
     return EvaluationResult(scores, {job.name: job.folder for job in session.jobs}, outcome)
+
+
+def _next_of_part(run: Path, part: tuple[int, int], outcome: RunOutcome) -> str:
+    """What to do when a part has ended."""
+    place = part_folder(run, *part)
+    if outcome.failed:
+        return f"part {part[0]} of {part[1]} has failures, the same command tries them again: {place}"
+    return f"part {part[0]} of {part[1]} is answered: {place}; when all parts are: evalkit merge {run}"
+
+
+def merge(
+    *folders: str | Path, out: str | Path | None = None, monitor: Monitor | None = None, progress: bool | None = None
+) -> MergeResult:
+    """Join the parts of a run (`shard="1/2"`) in its folder, and score it.
+
+    Several folders, made on machines without a common disk, are joined to the run `out`: parts, runs that hold parts,
+    or whole runs of other samples. What is there is joined even where parts are missing, and the parts stay as they
+    are. Notes are warnings, and what is missing is one too; a `monitor` of your own gets both.
+    Raises `UserError` for folders that are no parts of one run, and while one of them is being written.
+    """
+    with python_words():
+        for folder in folders:
+            check_places(folders=folder)
+        check_places(**({} if out is None else {"out": out}))
+        with watching(monitor, progress) as watcher:
+            result = join_runs([Path(folder) for folder in folders], None if out is None else Path(out), watcher)
+            for line in (*result.missing, *result.scores.notes, *remarks_on(result.scores)):
+                watcher.note(line)
+    return result
+
+
+def join_runs(folders: Sequence[Path], out: Path | None, monitor: Monitor) -> MergeResult:
+    """What `merge` does; what is missing is left to the caller to tell."""
+    if not folders:
+        raise UserError("nothing to join: name a run's folder that holds parts")
+    tell(monitor, "joining parts")
+    merged = merge_runs(folders, out)
+    for line in merged.notes:
+        monitor.note(line)
+    return MergeResult(report_run(merged.folder, monitor=monitor)[0], merged)
 
 
 def report_run(
@@ -269,19 +322,28 @@ def plan(
 def plan_opened(session: Session, monitor: Monitor | None = None) -> PlanResult:
     """The plan of an opened session."""
     made = plan_session(session, monitor)
-    conflicts = {job.name: conflict_with(job.folder, job.identity) for job in session.jobs}
-    finished = {job.name: set() if conflicts[job.name] else _finished(job.folder) for job in session.jobs}
+    chosen = chosen_of(session, made)
+    folders = {job.name: [job.folder, *parts_in(job.folder)] for job in session.jobs}
+    conflicts = {job.name: _conflict(folders[job.name], job.identity) for job in session.jobs}
+    finished = {job.name: set() if conflicts[job.name] else _finished(folders[job.name]) for job in session.jobs}
     done = frozenset(
         prompt.index
         for prompt in made.prompts
         if (prompt.sample_id, prompt.draw, prompt.digest) in finished[prompt.benchmark]
     )
-    return PlanResult({job.name: plan_json(session, job, made, done, conflicts[job.name]) for job in session.jobs})
+    return PlanResult(
+        {job.name: plan_json(session, job, made, done, conflicts[job.name], chosen) for job in session.jobs}
+    )
 
 
-def _finished(folder: Path) -> set[tuple[str, int, str]]:
-    """Sample id, draw and prompt digest of the finished steps in a run folder."""
-    records = read_records_of_run(folder)
+def _conflict(folders: Sequence[Path], identity: Mapping[str, Any]) -> str | None:
+    """Why a run could not go on in its folder, or with the parts in it; None where it could."""
+    return next(filter(None, (conflict_with(folder, identity) for folder in folders)), None)
+
+
+def _finished(folders: Sequence[Path]) -> set[tuple[str, int, str]]:
+    """Sample id, draw and prompt digest of the finished steps in a run's folder and its parts."""
+    records = (record for folder in folders for record in read_records_of_run(folder))
     return {(record.id, record.draw, record.prompt_sha256) for record in records if record.error is None}
 
 

@@ -13,7 +13,7 @@ from evalkit.files import user_path
 from evalkit.printable import counted
 from evalkit.published import published_benchmarks
 from evalkit.reports.page import PageRun, content_of, is_page, labels_of, read_runs, sweep_folders, write_page
-from evalkit.runs import MANIFEST, Monitor, holds_files, tell
+from evalkit.runs import MANIFEST, Monitor, holds_files, parts_in, tell
 from evalkit.scores import holds_answers, holds_scores_only
 from evalkit.sweeps import holds_sweep
 
@@ -140,7 +140,8 @@ def _runs_of(folder: Path) -> list[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / MANIFEST).is_file() or holds_answers(folder) or holds_scores_only(folder)
+    is_run = (folder / MANIFEST).is_file() or bool(parts_in(folder))
+    return is_run or holds_answers(folder) or holds_scores_only(folder)
 
 
 def _check_once(runs: Sequence[Path], boards: Sequence[str]) -> None:

@@ -104,6 +104,8 @@ def plan_sweep(
     settings: RunSettings, specs: Sequence[RopeSpec], share: float = SHARE, monitor: Monitor | None = None
 ) -> PlannedSweep:
     """Find and check everything; nothing is run or written. Raises `UserError` for the first thing that is wrong."""
+    if settings.shard is not None:
+        raise UserError(f"--shard {settings.shard}: a sweep is not cut into parts; `evalkit run` is, spec by spec")
     with spec_words():
         for spec in specs:
             replace(settings, rope=str(spec)).check()

@@ -1,13 +1,14 @@
 """What a caller from Python meets: results as objects, arguments checked, errors in Python's words, progress."""
 
 from ._arguments import check_list, check_names, check_places, check_predictions, loose_options, read_call
-from ._results import EvaluationResult, PlanResult
+from ._results import EvaluationResult, MergeResult, PlanResult
 from ._watching import CallMonitor, warn_of, watching
 from ._wording import in_python, python_words
 
 __all__ = [
     "CallMonitor",
     "EvaluationResult",
+    "MergeResult",
     "PlanResult",
     "check_list",
     "check_names",

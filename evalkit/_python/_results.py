@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.reports import LengthAxis, Palette, figure_of_run
-from evalkit.runs import RunOutcome
+from evalkit.runs import Merged, RunOutcome
 from evalkit.scores import BenchmarkScores, own_rows, score_run
 
 from ._wording import python_words
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["EvaluationResult", "PlanResult"]
+__all__ = ["EvaluationResult", "MergeResult", "PlanResult"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,9 +26,9 @@ class EvaluationResult:
     """Scores of one call of `evaluate`, and where everything is."""
 
     scores: dict[str, BenchmarkScores]
-    """Benchmark name → scores."""
+    """Benchmark name → scores; empty where a part of a run was answered, which is not scored."""
     folders: dict[str, Path]
-    """Benchmark name → run folder."""
+    """Benchmark name → run folder, or the part's."""
     outcome: RunOutcome
     """What this call computed."""
 
@@ -36,6 +36,8 @@ class EvaluationResult:
         """One row per task, group and overall score of every benchmark. Columns as in `BenchmarkScores.to_pandas`."""
         import pandas as pd
 
+        if not self.scores:
+            raise UserError("a part of a run has no scores: evalkit.merge joins the parts and scores the run")
         return pd.concat([scores.to_pandas() for scores in self.scores.values()], ignore_index=True)
 
     def figure(
@@ -71,11 +73,35 @@ class EvaluationResult:
 
     def __repr__(self) -> str:
         lines = [repr(scores).strip("<>").removeprefix("BenchmarkScores ") for scores in self.scores.values()]
-        return f"<EvaluationResult {'; '.join(lines)}>"
+        return f"<EvaluationResult {'; '.join(lines) or 'a part, not scored'}>"
 
     def _repr_html_(self) -> str:
         """The tables of all benchmarks for notebooks; every text is escaped."""
         return "".join(scores._repr_html_() for scores in self.scores.values())
+
+
+@dataclass(frozen=True, repr=False)
+class MergeResult:
+    """Scores of a run whose parts were joined by `merge`, and what is still missing."""
+
+    scores: BenchmarkScores
+    """Scores of all that is there."""
+    merged: Merged
+    """What was joined: `folder`, `joined`, `answered`, `failed`, `missing`…"""
+
+    @property
+    def folder(self) -> Path:
+        """The run."""
+        return self.merged.folder
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """A line for each part that is not there, or not whole; empty where the run is complete."""
+        return self.merged.missing
+
+    def __repr__(self) -> str:
+        shown = repr(self.scores).strip("<>").removeprefix("BenchmarkScores ")
+        return f"<MergeResult {shown}; {len(self.missing) or 'nothing'} missing>"
 
 
 @dataclass(frozen=True, repr=False)

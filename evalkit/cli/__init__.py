@@ -19,6 +19,7 @@ from . import (
     _demo,
     _explain,
     _leaderboard,
+    _merge,
     _plan,
     _published,
     _repair,
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 app.command("demo")(_demo.demo)
 app.command("run")(_run.run)
+app.command("merge")(_merge.merge)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)
 app.command("compare")(_compare.compare)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evalkit.errors import UserError
+
 from . import _options as o
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def _run(all_settings: list[RunSettings], json: str | None) -> int:
     from .terminal import check_target, print_json
 
     check_target(json)
+    if json is not None and all_settings[0].shard is not None:
+        raise UserError("--json: a part of a run has no scores; `evalkit merge RUN --json` writes those of the run")
     sessions, problems = open_all(all_settings)
     if len(all_settings) == 1:
         results = {session.card.name: _run_one(session, json) for session in sessions.values()}
@@ -91,7 +95,7 @@ def _show(result: EvaluationResult, unit: str, *, is_shown: bool) -> None:
             if (parts := buckets_table(scores, lengths_of_run(result.folders[name]))) is not None:
                 print_table(parts)
         note_place(scores, result.folders[name])
-    note_escapes({folder: result.scores[name] for name, folder in result.folders.items()})
+    note_escapes({result.folders[name]: scores for name, scores in result.scores.items()})
     note(_summary(result, unit))
 
 

@@ -18,13 +18,21 @@ __all__ = ["plan_json", "plan_notes", "plan_table"]
 
 
 def plan_json(
-    session: Session, job: Job, plan: Plan, done: frozenset[int], conflict: str | None = None
+    session: Session,
+    job: Job,
+    plan: Plan,
+    done: frozenset[int],
+    conflict: str | None,
+    chosen: frozenset[int],
 ) -> dict[str, Any]:
-    """The plan of one benchmark: counts over all tasks, and per task; `conflict` = why its folder cannot go on."""
+    """The plan of one benchmark: counts over all tasks, and per task; `conflict` = why its folder cannot go on.
+
+    `chosen`: indexes of the prompts that are counted.
+    """
 
     def counted(task: str | None = None) -> dict[str, Any]:
         def keep(prompt: PlannedPrompt) -> bool:
-            return prompt.benchmark == job.name and task in (None, prompt.task)
+            return prompt.index in chosen and prompt.benchmark == job.name and task in (None, prompt.task)
 
         return _counts(plan.counts(done, keep), session) | _groups(plan, session, keep)
 

@@ -4,6 +4,7 @@ from evalkit.settings import RunSettings, read_settings
 
 from ._identity import environment
 from ._job import default_folder
+from ._merge import Merged, merge_runs
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
 from ._rebuilt import RebuiltPrompt, RunPrompts, open_prompts
@@ -20,12 +21,14 @@ from ._session import (
     spec_words,
 )
 from ._several import SeveralRuns
+from ._shard import chosen_of
 from .folder import (
     LOG,
     MANIFEST,
     Damage,
     LedgerRecord,
     Manifest,
+    Part,
     PromptEnds,
     Repair,
     RunStore,
@@ -39,12 +42,17 @@ from .folder import (
     manifest_note,
     misfit,
     misfit_refusal,
+    part_folder,
+    part_of,
+    parts_in,
     read_manifest,
     read_records_of_run,
     repair_run,
     restore_manifest,
     run_lock,
+    run_of_part,
     torn_line,
+    unjoined_note,
 )
 
 __all__ = [
@@ -54,7 +62,9 @@ __all__ = [
     "Job",
     "LedgerRecord",
     "Manifest",
+    "Merged",
     "Monitor",
+    "Part",
     "PromptEnds",
     "RebuiltPrompt",
     "Repair",
@@ -69,6 +79,7 @@ __all__ = [
     "StageMonitor",
     "check_live",
     "check_place",
+    "chosen_of",
     "conflict_with",
     "cut_torn_line",
     "default_folder",
@@ -78,6 +89,7 @@ __all__ = [
     "is_being_written",
     "listed",
     "manifest_note",
+    "merge_runs",
     "misfit",
     "misfit_refusal",
     "of_several",
@@ -85,6 +97,9 @@ __all__ = [
     "open_model",
     "open_prompts",
     "open_session",
+    "part_folder",
+    "part_of",
+    "parts_in",
     "plan_session",
     "read_manifest",
     "read_records_of_run",
@@ -96,7 +111,9 @@ __all__ = [
     "rope_facts",
     "rope_model",
     "run_lock",
+    "run_of_part",
     "spec_words",
     "tell",
     "torn_line",
+    "unjoined_note",
 ]

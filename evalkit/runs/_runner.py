@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,10 +26,13 @@ from evalkit.tasks import Request
 
 from ._asked import manifest_of
 from ._failures import FailureWatch
+from ._merge import check_parts, join_parts
 from ._monitor import Monitor, tell, told
 from ._opening import OpenModel, opener
 from ._session import Job, Session
+from ._shard import Share, check_run, in_part, note_end, share_of
 from .folder import (
+    Manifest,
     PromptEnds,
     Recorded,
     RunStore,
@@ -40,6 +43,7 @@ from .folder import (
     misfit,
     misfit_refusal,
     read_manifest,
+    run_of_part,
     sample_record,
 )
 
@@ -110,6 +114,7 @@ def execute(
     `plan` is that of `plan_session`, where it is made already. The same call again continues. Raises
     `RunConflictError` where a folder holds another run or is in use.
     """
+    session = in_part(session)
     session.check_rope()
     check_attention(session.backend, session.settings.attention)
     check_device_map(session.settings.device_map)
@@ -123,26 +128,53 @@ def execute(
     outcome = RunOutcome()
     with ExitStack() as stack:
         tell(monitor, "reading records")
-        there = {job.name: stack.enter_context(RunStore(job.folder)) for job in session.jobs if job.folder.is_dir()}
+        there = {job.name: stack.enter_context(_store(session, job)) for job in session.jobs if job.folder.is_dir()}
         for job in session.jobs:
             _check_identity(job, weights)
+            _check_others(session, job, {**job.identity, "weights": weights})
             if job.name in there:
                 _check_records(there[job.name], job)
         # Before a folder is made or its manifest changed: what cannot be built leaves nothing behind.
         plan = plan or _first_plan(session, monitor)
-        stores = {job.name: there.get(job.name) or stack.enter_context(RunStore(job.folder)) for job in session.jobs}
+        share = share_of(session, plan)
+        stores = {job.name: there.get(job.name) or stack.enter_context(_store(session, job)) for job in session.jobs}
         for job in session.jobs:
-            for warning in stores[job.name].open_as(manifest_of(session, job, weights)):
+            for warning in _open(stores[job.name], job, manifest_of(session, job, weights), share):
                 monitor.note(f"{job.name}: {warning}")
         model = _LazyModel(open_model or _opener(session, plan, monitor), monitor)
         stack.callback(model.close)
         work = _Worker(session, stores, model, monitor, outcome)
-        work.run(plan)
+        work.run(plan, share)
         for step in range(1, max(job.steps for job in session.jobs)):
-            prompts = _next_prompts(session, stores, step)
+            prompts = _next_prompts(session, stores, step, share)
             work.run(make_plan(told(prompts, monitor, f"building prompts of step {step + 1}", None), session.rope_of()))
         outcome.engine_info = model.engine_info
+        for store in stores.values() if share is not None else ():
+            note_end(store)
     return outcome
+
+
+def _store(session: Session, job: Job) -> RunStore:
+    """The folder that a job writes to; a part also knows what its run has answered."""
+    return RunStore(job.folder, beside=None if session.settings.part is None else run_of_part(job.folder))
+
+
+def _check_others(session: Session, job: Job, identity: Mapping[str, Any]) -> None:
+    """Raise `RunConflictError` for parts of the job's run, or the run of its part, that it cannot go with."""
+    if session.settings.part is None:
+        check_parts(job.folder, identity)
+    else:
+        check_run(job, identity)
+
+
+def _open(store: RunStore, job: Job, manifest: Manifest, share: Share | None) -> list[str]:
+    """Bind a folder to the run, with what its own parts have answered; what to tell of it."""
+    if share is not None:
+        return store.open_as(share.manifest(job, store, manifest))
+    manifest, joining, notes = join_parts(store.folder, manifest)
+    notes += store.open_as(manifest)
+    joining.write(store)
+    return notes
 
 
 def _check_records(store: RunStore, job: Job) -> None:
@@ -186,15 +218,18 @@ class _Worker:
         self._rope_spec = str(session.rope)
         self._watch = FailureWatch()
 
-    def run(self, plan: Plan) -> None:
-        done = frozenset(prompt.index for prompt in plan.prompts if self._is_done(prompt))
-        pending = plan.pending(done)
+    def run(self, plan: Plan, share: Share | None = None) -> None:
+        """Answer the prompts of a plan, or the share of it that is this process's."""
+        every = frozenset(range(len(plan.prompts)))
+        chosen = every if share is None else share.chosen
+        done = frozenset(index for index in sorted(chosen) if self._is_done(plan.prompts[index]))
+        pending = plan.pending(done | (every - chosen))
         tokens = sum(group.unique_tokens(plan.spool.tokens) for group in pending)
         self._outcome.reused += len(done)
         self._outcome.planned_tokens += tokens
-        self._monitor.planned(plan.counts(done), tokens)
+        self._monitor.planned(plan.counts(done, lambda prompt: prompt.index in chosen), tokens)
         for prompt in plan.prompts:
-            if prompt.error is not None:
+            if prompt.error is not None and prompt.index in chosen:
                 self._fail(prompt)
         for groups in self._rounds(pending):
             self._run_round(plan, groups)
@@ -256,17 +291,20 @@ class _Worker:
 
     def _is_done(self, prompt: PlannedPrompt) -> bool:
         """Whether the step has a finished record; one of another prompt or rotation is a conflict, never an answer."""
-        record = self._stores[prompt.benchmark].latest.get(prompt.key)
+        store = self._stores[prompt.benchmark]
+        record = store.known(prompt.key)
         if record is None or record.error is not None:
             return False
         if record.prompt_sha256 != prompt.digest:
+            if prompt.step and record is not store.latest.get(prompt.key):
+                return False  # the run went on from another answer than this part's
             raise RunConflictError(
-                f"{self._stores[prompt.benchmark].folder}: {prompt.sample_id} was answered for another prompt "
+                f"{store.folder}: {prompt.sample_id} was answered for another prompt "
                 f"({record.prompt_sha256[:12]}, now {prompt.digest[:12]}); data or libraries changed: use a new --out"
             )
         if record.rope != prompt.rope.key:
             raise RunConflictError(
-                f"{self._stores[prompt.benchmark].folder}: {prompt.sample_id} was answered under RoPE {record.rope}, "
+                f"{store.folder}: {prompt.sample_id} was answered under RoPE {record.rope}, "
                 f"now {prompt.rope.key}; what is known of the model's own RoPE changed: use a new --out"
             )
         return True
@@ -363,16 +401,20 @@ def _weights(session: Session) -> str:
     return weights_digest(session.card, trust_remote_code=session.settings.trust_remote_code)
 
 
-def _next_prompts(session: Session, stores: dict[str, RunStore], step: int) -> Iterator[tuple[str, Prompt]]:
+def _next_prompts(
+    session: Session, stores: dict[str, RunStore], step: int, share: Share | None
+) -> Iterator[tuple[str, Prompt]]:
     """What the draws whose earlier steps are all answered ask next; each goes on from its own answers."""
     for job in session.jobs:
         for draw in range(job.draws) if step < job.steps else ():
-            for prompt in job.builder.build(_next_requests(job, stores[job.name], step, draw)):
+            for prompt in job.builder.build(_next_requests(job, stores[job.name], step, draw, share)):
                 yield job.name, replace(prompt, draw=draw)
 
 
-def _next_requests(job: Job, store: RunStore, step: int, draw: int) -> Iterator[Request]:
+def _next_requests(job: Job, store: RunStore, step: int, draw: int, share: Share | None) -> Iterator[Request]:
     for sample in job.all_samples():
+        if share is not None and (job.name, sample.id) not in share.samples:
+            continue
         answers = (store.answer((sample.id, earlier, draw)) for earlier in range(step))
         texts = [text for text in answers if text is not None]
         request = job.benchmark.request(sample, job.protocol, texts) if len(texts) == step else None

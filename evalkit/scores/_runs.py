@@ -26,10 +26,12 @@ from evalkit.runs import (
     manifest_note,
     misfit,
     misfit_refusal,
+    part_of,
     read_manifest,
     read_records_of_run,
     recorded_rotation,
     torn_line,
+    unjoined_note,
 )
 from evalkit.tasks import Answer, Benchmark, Sample, load_benchmark
 
@@ -144,7 +146,7 @@ def read_run_answers(
     benchmark = load_benchmark(str(manifest.settings["benchmark"]), used)
     ran_under = str(manifest.identity["protocol"])
     benchmark.spec.protocol(protocol or ran_under)
-    notes = list(filter(None, [manifest_note(folder), torn_line(folder)]))
+    notes = list(filter(None, [manifest_note(folder), torn_line(folder), unjoined_note(folder)]))
     latest: Latest = {record.key: record for record in _without_thoughts(read_records_of_run(folder), recorded)}
     _check_rotation(folder, manifest, latest)
     tasks = _answers_of_tasks(folder, benchmark, manifest, latest, met)
@@ -154,7 +156,7 @@ def read_run_answers(
     named_options = [f"{name}-{value}" for name, value in (options or {}).items()]
     label = "+".join([label, *named_options, *decoding_label(manifest)])
     return _ReadRun(
-        manifest, benchmark, protocol or ran_under, latest, tasks, label, notes + _selection_notes(manifest)
+        manifest, benchmark, protocol or ran_under, latest, tasks, label, notes + _selection_notes(folder, manifest)
     )
 
 
@@ -263,10 +265,11 @@ def _is_scores(path: Path) -> bool:
     return True
 
 
-def _selection_notes(manifest: Manifest) -> list[str]:
-    """Which samples the last call asked for, where it chose them."""
-    chosen = manifest.settings.get("samples")
-    return [f"samples as last asked for: --samples {one_line(str(chosen), 80)}"] if chosen else []
+def _selection_notes(folder: Path, manifest: Manifest) -> list[str]:
+    """Which samples the last call asked for, where it chose them, and that a part is no whole run."""
+    chosen, part = manifest.settings.get("samples"), part_of(folder, manifest)
+    notes = [f"samples as last asked for: --samples {one_line(str(chosen), 80)}"] if chosen else []
+    return notes if part is None else [*notes, f"{folder}: {part.named} of a run, scored alone"]
 
 
 def read_scores(folder: Path) -> BenchmarkScores:

@@ -19,8 +19,9 @@ from evalkit.records import LARGEST_COUNT
 from ._records import LedgerRecord, SampleRecord
 
 __all__ = [
-    "LOG", "Damage", "Recorded", "cut_torn_line", "log_lines", "misfit", "misfit_refusal", "placed_records",
-    "read_record", "read_records_of_run", "record_at", "record_line", "recorded", "remedy", "torn_line",
+    "LOG", "Damage", "Recorded", "cut_torn_line", "line_at", "log_lines", "misfit", "misfit_refusal", "placed_lines",
+    "placed_records", "read_record", "read_records_of_run", "record_at", "record_line", "recorded", "remedy",
+    "torn_line",
 ]  # fmt: skip
 
 LOG = "samples.jsonl"
@@ -124,10 +125,15 @@ def read_records_of_run(folder: Path) -> Iterator[SampleRecord]:
 
 def placed_records(folder: Path) -> Iterator[tuple[int, SampleRecord]]:
     """All records with the byte of the log where each begins, as `read_records_of_run` reads them."""
+    return ((place, record) for place, _, record in placed_lines(folder))
+
+
+def placed_lines(folder: Path) -> Iterator[tuple[int, bytes, SampleRecord]]:
+    """The same, with the line of each record."""
     place = 0
     for number, line in log_lines(folder):
         try:
-            yield place, read_record(line)
+            yield place, line, read_record(line)
         except ValueError as error:
             raise DataError(f"{folder / LOG}:{number}: {error}; {remedy(folder)}") from error
         place += len(line)
@@ -135,9 +141,14 @@ def placed_records(folder: Path) -> Iterator[tuple[int, SampleRecord]]:
 
 def record_at(folder: Path, place: int) -> SampleRecord:
     """The record that begins at that byte of the log."""
+    return read_record(line_at(folder, place))
+
+
+def line_at(folder: Path, place: int) -> bytes:
+    """The line that begins at that byte of the log."""
     with _opened(folder / LOG) as stream:
         stream.seek(place)
-        return read_record(stream.readline())
+        return stream.readline()
 
 
 class Recorded(NamedTuple):

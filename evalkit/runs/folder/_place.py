@@ -11,6 +11,7 @@ from evalkit.errors import RunConflictError, UserError
 
 from ._log import LOG, read_record
 from ._manifest import COPY, MANIFEST, has_manifest
+from ._shards import holds_shards_only
 
 __all__ = ["check_place", "holds_files", "listed"]
 
@@ -26,11 +27,12 @@ _LEFT = re.compile(
 def check_place(folder: Path) -> None:
     """Raise `RunConflictError` where the folder holds files and is no run; reads them, writes nothing.
 
-    A run that ended before its first record, and one whose manifest is lost but whose log is there, are runs.
+    A run that ended before its first record, one whose manifest is lost but whose log is there, and one of which there
+    are parts so far, are runs.
     """
     if not folder.is_dir() or has_manifest(folder):
         return
-    names = holds_files(folder)
+    names = [name for name in holds_files(folder) if not holds_shards_only(folder / name)]
     if not names or _has_record(folder / LOG):
         return
     if set(names) <= set(OWN) and all(_is_blank(folder / name) for name in names):

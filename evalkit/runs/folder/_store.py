@@ -23,12 +23,22 @@ from evalkit.errors import RunConflictError, UserError
 from evalkit.files import sync_folder
 
 from .._identity import moved_on_hub
-from ._log import LOG, Recorded, cut_torn_line, placed_records, read_records_of_run, record_at, record_line, recorded
+from ._log import (
+    LOG,
+    Recorded,
+    cut_torn_line,
+    placed_records,
+    read_record,
+    read_records_of_run,
+    record_at,
+    record_line,
+    recorded,
+)
 from ._manifest import has_manifest, manifest_note, read_manifest, restore_manifest, write_manifest
 from ._place import check_place
 from ._records import DRAWS, Manifest, SampleRecord
 
-__all__ = ["RunStore", "conflict_with", "is_being_written", "run_lock"]
+__all__ = ["RunStore", "changes", "conflict_with", "continued", "difference", "is_being_written", "run_lock"]
 
 FSYNC_SECONDS = 5.0
 
@@ -50,13 +60,16 @@ def run_lock(folder: Path) -> filelock.BaseFileLock:
     return filelock.FileLock(folder / LOCK, timeout=0)
 
 
-def is_being_written(folder: Path) -> bool:
-    """Whether a live process writes to a run folder. Changes nothing there."""
+def is_being_written(folder: Path, patience: float = 0) -> bool:
+    """Whether a live process writes to a run folder. Changes nothing there.
+
+    `patience`: seconds in which others that only ask the same may come and go.
+    """
     if not (folder / LOCK).is_file():
         return False
     lock = run_lock(folder)
     try:
-        lock.acquire()
+        lock.acquire(timeout=patience)
     except filelock.Timeout:
         return True
     except (OSError, NotImplementedError):  # read-only, or a file system without locks: nobody writes under one
@@ -66,10 +79,15 @@ def is_being_written(folder: Path) -> bool:
 
 
 class RunStore:
-    """The one writer of a run folder. Use as a context manager."""
+    """The one writer of a run folder. Use as a context manager.
 
-    def __init__(self, folder: Path) -> None:
+    `beside` is a folder of the same run that is only read: what is answered there counts here too.
+    """
+
+    def __init__(self, folder: Path, beside: Path | None = None) -> None:
         self.folder = folder
+        self._beside = beside
+        self._others: dict[Key, Recorded] = {}
         self.latest: dict[Key, Recorded] = {}
         """Sample id, step and draw → what its last record says."""
         self._log = folder / LOG
@@ -106,6 +124,8 @@ class RunStore:
         except OSError as error:
             raise self._refusal(error) from error
         self.latest = {record.key: recorded(record, place) for place, record in placed_records(self.folder)}
+        if self._beside is not None:
+            self._others = {record.key: recorded(record, place) for place, record in placed_records(self._beside)}
         self._notes = list(filter(None, [restore_manifest(self.folder), manifest_note(self.folder)]))
         self._is_open = True
 
@@ -148,8 +168,8 @@ class RunStore:
                 )
             earlier = read_manifest(self.folder)
             _check_identity(self.folder, earlier.identity, manifest.identity)
-            warnings += _changes(earlier.environment, manifest.environment)
-            manifest = _continued(earlier, manifest)
+            warnings += changes(earlier.environment, manifest.environment)
+            manifest = continued(earlier, manifest)
         self._begin()
         self._digest = manifest.identity_digest or _digest(manifest.identity)
         write_manifest(self.folder, manifest.model_copy(update={"identity_digest": self._digest}))
@@ -161,7 +181,12 @@ class RunStore:
         earlier = manifest.environment.get("engine") or {}
         environment = {**manifest.environment, "engine": {**earlier, **info}}
         write_manifest(self.folder, manifest.model_copy(update={"environment": environment}))
-        return _changes(earlier, info)
+        return changes(earlier, info)
+
+    def note_settings(self, settings: Mapping[str, Any]) -> None:
+        """Write into the manifest what is said anew of the run, outside its identity."""
+        manifest = read_manifest(self.folder)
+        write_manifest(self.folder, manifest.model_copy(update={"settings": {**manifest.settings, **settings}}))
 
     def _begin(self) -> BinaryIO:
         """The log, open behind its last complete line."""
@@ -182,11 +207,22 @@ class RunStore:
 
     def append(self, record: SampleRecord) -> None:
         """Store one record. It survives the death of this process as soon as this returns."""
-        stream = self._begin()
         record = record.model_copy(update={"identity_digest": self._digest})
+        self._write(record_line(record), record)
+
+    def take(self, line: bytes) -> None:
+        """Store a record that another folder of the same run has: its line as it is, unless its digest is another."""
+        record = read_record(line)
+        if record.identity_digest in {"", self._digest}:
+            self._write(line, record)
+        else:
+            self.append(record)
+
+    def _write(self, line: bytes, record: SampleRecord) -> None:
+        stream = self._begin()
         place = os.fstat(stream.fileno()).st_size  # where lines are appended, whatever was cut since it was opened
         try:
-            stream.write(record_line(record))
+            stream.write(line)
             stream.flush()
             if time.monotonic() - self._synced >= FSYNC_SECONDS:
                 self._sync()
@@ -196,14 +232,22 @@ class RunStore:
             ) from error
         self.latest[record.key] = recorded(record, place)
 
+    def known(self, key: Key) -> Recorded | None:
+        """The last record of a step: an answer of this folder, else the other one's, else a failure."""
+        own = self.latest.get(key)
+        return own if own is not None and own.error is None else self._others.get(key, own)
+
     def answer(self, key: Key) -> str | None:
-        """The last answer to a step, read from the log; None where it has none."""
-        known = self.latest.get(key)
-        return None if known is None or known.error is not None else record_at(self.folder, known.place).text
+        """The last answer to a step, read from the log that has it; None where there is none."""
+        known = self.known(key)
+        if known is None or known.error is not None:
+            return None
+        is_own = self._beside is None or known is self.latest.get(key)
+        return record_at(self.folder if is_own else self._beside, known.place).text  # type: ignore[arg-type]
 
     def attempt(self, key: Key) -> int:
         """Number of the next attempt at a step, from 1."""
-        return self.latest[key].attempt + 1 if key in self.latest else 1
+        return max((each[key].attempt for each in (self.latest, self._others) if key in each), default=0) + 1
 
     def _sync(self) -> None:
         if self._stream is not None:
@@ -243,7 +287,20 @@ def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]) -> None:
+def _check_identity(folder: Path, old: Mapping[str, object], new: Mapping[str, object]) -> None:
+    found = difference(old, new)
+    if found is None:
+        return
+    field, before, now = found
+    if (moved := moved_on_hub(before, now)) is not None:
+        raise RunConflictError(f"{folder}: {moved}")
+    raise RunConflictError(
+        f"{folder}: holds a run with another {field} ({_short(before)}, now {_short(now)}); give this run its own --out"
+    )
+
+
+def difference(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, str, str] | None:
+    """The first field in which an identity is another run's, and both values; None where it is the same run's."""
     for field in sorted(old.keys() | new.keys()):
         before, now = old.get(field), new.get(field)
         if field in UNKNOWN_WHEN_ABSENT and None in (before, now):
@@ -256,12 +313,8 @@ def _check_identity(folder: Path, old: dict[str, object], new: dict[str, object]
                 continue  # other files belong to other tasks of the same run
             field, before, now = f"{field}.{differing[0]}", before[differing[0]], now[differing[0]]
         if before != now:
-            if (moved := moved_on_hub(str(before), str(now))) is not None:
-                raise RunConflictError(f"{folder}: {moved}")
-            raise RunConflictError(
-                f"{folder}: holds a run with another {field} ({_short(before)}, now {_short(now)}); "
-                "give this run its own --out"
-            )
+            return field, str(before), str(now)
+    return None
 
 
 def _digest(identity: Mapping[str, Any]) -> str:
@@ -279,7 +332,7 @@ def _merged(old: dict[str, object], new: dict[str, object]) -> dict[str, object]
     }
 
 
-def _continued(earlier: Manifest, now: Manifest) -> Manifest:
+def continued(earlier: Manifest, now: Manifest) -> Manifest:
     """The manifest of a run that goes on: with the data files and the engine of every call so far."""
     files = {**(earlier.settings.get("files") or {}), **(now.settings.get("files") or {})}
     engine = earlier.environment.get("engine")
@@ -303,7 +356,8 @@ _FREE = {"batch", "pass_tokens"}
 """Of an engine's facts those that follow free memory, and change no answer's meaning."""
 
 
-def _changes(old: dict[str, object], new: dict[str, object]) -> list[str]:
+def changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """A line for each fact of the environment or an engine that is another one now."""
     return [
         f"{field} changed since this run began: {old[field]} → {new[field]}"
         for field in sorted(old.keys() & new.keys() - _FREE)
@@ -311,6 +365,5 @@ def _changes(old: dict[str, object], new: dict[str, object]) -> list[str]:
     ]
 
 
-def _short(value: object) -> str:
-    text = str(value)
+def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
