@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from evalkit.models import BackendOptions, ModelAdapter, load_model
+from evalkit.models.replicas import Replica, replicated
+from evalkit.planning.shards import work_cost
 
 from ._session import Session
 
@@ -15,4 +17,14 @@ OpenModel = Callable[[], ModelAdapter]
 
 def opener(session: Session, options: BackendOptions) -> OpenModel:
     """What loads the model of a session."""
+    if session.settings.is_replicated:
+        return lambda: replicated(lambda told: _on_ray(session, told), work_cost(session.card), options)
     return lambda: load_model(session.backend, session.card, session.tokenizer, options)
+
+
+def _on_ray(session: Session, options: BackendOptions) -> Sequence[Replica]:
+    from evalkit.models.replicas.ray import Placement, ray_replicas
+
+    settings = session.settings
+    placement = Placement(settings.replicas, settings.gpus_per_replica, settings.ray)
+    return ray_replicas(session.backend, session.card, options, placement)

@@ -122,7 +122,17 @@ class Session:
             max_cost=settings.max_cost,
             rope_model=self._rope_model,
             note=note,
+            logs=self._logs,
         )
+
+    @property
+    def _logs(self) -> Path | None:
+        """Where several replicas keep their logs: in the run's folder, or the one that the runs of `--out` share."""
+        folders = {job.folder for job in self.jobs}
+        above = {folder.parent for folder in folders}
+        is_shared = len(folders) > 1 and len(above) == 1 and self.settings.out is not None
+        place = above.pop() if is_shared else next((job.folder for job in self.jobs), None)
+        return None if place is None else place / "logs"
 
     @property
     def _rope_model(self) -> RopeModel | None:

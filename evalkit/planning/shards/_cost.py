@@ -83,7 +83,11 @@ def fitted_cost(samples: Iterable[tuple[int, int, int, float]], like: WorkCost) 
     scale = table[:, 3].sum() / table[:, :3].sum()  # seconds for an operation of `like`
     relative = table[:, :3] * scale / table[:, 3:]
     pull = PULL * np.sqrt(len(rows)) * np.eye(3)  # towards the ratios of `like`, where the samples tell nothing
-    factors = np.linalg.lstsq(np.vstack([relative, pull]), np.concatenate([np.ones(len(rows)), PULL * np.sqrt(len(rows)) * np.ones(3)]), rcond=None)[0]
+    factors = np.linalg.lstsq(
+        np.vstack([relative, pull]),
+        np.concatenate([np.ones(len(rows)), PULL * np.sqrt(len(rows)) * np.ones(3)]),
+        rcond=None,
+    )[0]
     token, pair, new_token = np.maximum(factors, 0.0) * scale
     return WorkCost(float(token * like.token), float(pair * like.pair), float(new_token * like.new_token))
 
