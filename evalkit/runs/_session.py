@@ -122,11 +122,11 @@ class Session:
             max_cost=settings.max_cost,
             rope_model=self._rope_model,
             note=note,
-            logs=self._logs,
+            logs=self.logs,
         )
 
     @property
-    def _logs(self) -> Path | None:
+    def logs(self) -> Path | None:
         """Where several replicas keep their logs: in the run's folder, or the one that the runs of `--out` share."""
         folders = {job.folder for job in self.jobs}
         above = {folder.parent for folder in folders}
