@@ -73,12 +73,6 @@ def _check_local(settings: RunSettings, backend: str) -> None:
         raise UserError(f"--device-map is for --backend hf, and this run has --backend {backend}{instead}")
     if settings.device_map is not None and settings.device != "auto":
         raise UserError("--device-map and --device both say where layers go; leave one out")
-    if settings.is_replicated and backend == "endpoint":
-        flag = "--replicas" if settings.replicas is not None else "--ray"
-        raise UserError(
-            f"{flag} puts engines on machines of yours, and this run has --backend endpoint; for several servers give "
-            "several --base-url"
-        )
     if settings.adapter is not None and backend not in {"hf", "vllm"}:
         raise UserError(f"--adapter is for --backend hf and vllm, and this run has --backend {backend}")
 
