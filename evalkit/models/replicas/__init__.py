@@ -2,5 +2,6 @@
 
 from ._adapter import ReplicatedModel, replicated
 from ._base import Replica, ReplicaLostError
+from ._schedule import Lease, Schedule
 
-__all__ = ["Replica", "ReplicaLostError", "ReplicatedModel", "replicated"]
+__all__ = ["Lease", "Replica", "ReplicaLostError", "ReplicatedModel", "Schedule", "replicated"]
