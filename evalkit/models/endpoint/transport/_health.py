@@ -11,12 +11,15 @@ import contextlib
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
 from evalkit.transfer import Background
 
 from ._client import CONNECT_SECONDS, ServerGoneError, client_arguments
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Absence", "Health", "absence"]
 
@@ -95,15 +98,16 @@ class Health:
                 self._loop.call_soon_threadsafe(self._watching.cancel)
 
     async def _watch(self) -> None:
-        while True:
-            if self._since is None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._is_doubtful.wait(), LOOK_EVERY)
-            else:
-                await asyncio.sleep(LOOK_AGAIN)
-            self._is_doubtful.clear()
-            began = time.monotonic()
-            self._judge(began, await _look(self._endpoint))
+        async with _looker(self._endpoint) as http:
+            while True:
+                if self._since is None:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._is_doubtful.wait(), LOOK_EVERY)
+                else:
+                    await asyncio.sleep(LOOK_AGAIN)
+                self._is_doubtful.clear()
+                began = time.monotonic()
+                self._judge(began, await _look(http, self._endpoint))
 
     def _judge(self, began: float, seen: Absence | None) -> None:
         """Weigh a look that began then; `ServerGoneError` where patience is at its end."""
@@ -120,19 +124,30 @@ class Health:
 
 def absence(endpoint: Endpoint) -> Absence | None:
     """What speaks for a server's being gone, at one look; None where it answers."""
+
+    async def once() -> Absence | None:
+        async with _looker(endpoint) as http:
+            return await _look(http, endpoint)
+
     with Background() as background:
-        return background.run(_look(endpoint))
+        return background.run(once())
 
 
-async def _look(endpoint: Endpoint) -> Absence | None:
+def _looker(endpoint: Endpoint) -> httpx.AsyncClient:
+    """A client that keeps no connection: one that was open before tells nothing of a host that vanished."""
     import httpx
 
     waits = httpx.Timeout(LOOK_SECONDS, connect=CONNECT_SECONDS)
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(timeout=waits, limits=limits, **client_arguments(endpoint))
+
+
+async def _look(http: httpx.AsyncClient, endpoint: Endpoint) -> Absence | None:
+    import httpx
+
     try:
         async with (
             asyncio.timeout(CONNECT_SECONDS + LOOK_SECONDS),
-            # A connection of its own: one that was open before tells nothing of a host that vanished.
-            httpx.AsyncClient(timeout=waits, **client_arguments(endpoint)) as http,
             http.stream("GET", f"{endpoint.base_url}/models") as response,
         ):
             return _absence_of(response.status_code)
