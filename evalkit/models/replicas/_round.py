@@ -205,13 +205,14 @@ class Round:
         with self._changed:
             if (place := self._open[number].pop(completion.index, None)) is None:
                 raise RuntimeError(f"the backend answered request {completion.index}, which is not open")
-            if is_of_replica and self._schedule.retry(number, *place):
+            self._wait_for_room()
+            if not is_of_replica:
+                self._schedule.finish(number, *place)
+            elif self._schedule.retry(number, *place):
                 self._members[number].log.write(f"fails at a prompt, which is asked again: {completion.error}")
                 self._changed.notify_all()
                 return
-            self._wait_for_room()
             self._answered.append(completion)
-            self._schedule.finish(number, *place)
             self._changed.notify_all()
 
     def _note_answer(self, number: int) -> None:
@@ -263,10 +264,10 @@ class Round:
         goes = "goes to the others" if count == 1 else "go to the others"
         parts = [f"its {counted(count, 'open prompt')} {goes}"] if count and others else []
         if member.is_given_up:
-            parts.append(f"it is given up, {MOST_FRUITLESS} starts in a row answered nothing")
+            parts.append(f"it is given up, nothing came of {MOST_FRUITLESS} starts in a row")
         else:
-            parts.append("starting it again")
-        return f"{member.label} {'is lost' if was_open else 'does not start'} ({reason}): {'; '.join(parts)}"
+            parts.append("trying it again")
+        return f"{member.label} {'is lost' if was_open else 'cannot be had'} ({reason}): {'; '.join(parts)}"
 
     def _pause(self, fruitless: int) -> None:
         """Wait before the next start of what answered nothing since its last one."""
