@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +66,11 @@ def cut(groups: Sequence[Lengths], cost: WorkCost, shares: int) -> list[Piece]:
 
 def _own_costs(group: Lengths, cost: WorkCost) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of each prompt: what it costs behind the one before, and what the stem costs that it shares with that one."""
-    lengths, shared, limits = (
-        np.asarray(each, dtype=np.float64) for each in (group.lengths, group.shared, group.limits)
-    )
-    return cost.prefill(shared, lengths) + cost.decode(lengths, limits), cost.prefill(0, shared)
+    columns = (group.lengths, group.shared, group.limits)
+    lengths, shared, limits = (cast(Any, np.asarray(each, dtype=np.float64)) for each in columns)
+    own: Any = cost.prefill(shared, lengths) + cost.decode(lengths, limits)
+    stems: Any = cost.prefill(0, shared)
+    return own, stems
 
 
 def _pieces(group: int, own: NDArray[np.float64], stems: NDArray[np.float64], share: float) -> list[Piece]:
