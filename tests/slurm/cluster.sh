@@ -97,6 +97,17 @@ stop() {
             kill "$(cat "$pid")" 2>/dev/null || true
         fi
     done
+    for _ in $(seq 100); do # a daemon that ends takes its file along
+        if ! compgen -G "$folder/*.pid" >/dev/null; then
+            return
+        fi
+        sleep 0.1
+    done
+    echo "$folder: a daemon has not ended in 10 seconds" >&2
+    exit 1
 }
 
-"$action"
+case $action in
+start | stop) "$action" ;;
+*) echo "usage: cluster.sh start|stop FOLDER [NODES]" >&2 && exit 2 ;;
+esac
