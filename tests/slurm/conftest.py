@@ -32,7 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.slurm)
             if missing:
-                item.add_marker(pytest.mark.skip(reason=f"needs Slurm ({', '.join(missing)}; see tests/slurm/cluster.sh)"))
+                item.add_marker(
+                    pytest.mark.skip(reason=f"needs Slurm ({', '.join(missing)}; see tests/slurm/cluster.sh)")
+                )
 
 
 class Slurm:

@@ -110,10 +110,14 @@ def test_ray_over_the_nodes_of_a_job(slurm: Slurm, small: Path) -> None:
 def test_a_node_of_the_ray_may_be_lost(slurm: Slurm, large: Path) -> None:
     """The step of the second node is killed while it answers; the first one answers the rest."""
     run = slurm.folder / "run"
-    job = slurm("sbatch", "--parsable", "--nodes=2", SCRIPTS / "ray.sbatch", MODEL, *LARGE, "--out", run, "--replicas", 2)
+    job = slurm(
+        "sbatch", "--parsable", "--nodes=2", SCRIPTS / "ray.sbatch", MODEL, *LARGE, "--out", run, "--replicas", 2
+    )
     slurm.until(lambda: len(lines(run)) > 5, "no answers")
     steps = slurm("squeue", "--steps", "--noheader", "--format=%i %N", "--jobs", job).splitlines()
-    (step,) = [step for step, node in map(str.split, steps) if node == "node2" and not step.endswith(("batch", "extern"))]
+    (step,) = [
+        step for step, node in map(str.split, steps) if node == "node2" and not step.endswith(("batch", "extern"))
+    ]
     slurm("scancel", "--signal=KILL", step)
     slurm.wait(job)
 
