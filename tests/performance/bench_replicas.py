@@ -151,11 +151,10 @@ def whole(command: Sequence[str], folder: Path) -> bool:
         seconds[name] = time.perf_counter() - start
         scores[name] = json.loads((folder / name / "scores.json").read_text())["tasks"]
     is_same = scores["one"] == scores["several"]
-    faster = seconds["one"] / seconds["several"]
     print(
         f"  whole command: {seconds['one']:.1f} s with one engine, {seconds['several']:.1f} s with {REPLICAS} replicas"
     )
-    print(f"  {faster:.2f} times as fast; scores {'equal' if is_same else 'DIFFER'}")
+    print(f"  {one / several:.2f} times as fast; scores {'equal' if is_same else 'DIFFER'}")
     return is_same
 
 
