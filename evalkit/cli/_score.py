@@ -150,14 +150,14 @@ def _check_run_folder(path: Path) -> None:
     """Say which format to name for outputs made elsewhere, and what had to be rebuilt of a run."""
     from evalkit.errors import UserError
     from evalkit.files import user_path
-    from evalkit.runs import parts_in, read_manifest
+    from evalkit.runs import only_parts
     from evalkit.scores import FORMATS, holds_answers, likely_command
 
     restore(path)
-    if parts_in(path):
-        read_manifest(path)
     if path.exists() and not (user_path(path) / "run.json").exists() and not holds_answers(path):
         named = ", ".join(name for name in FORMATS if name != "evalkit")
+        if (what := only_parts(path)) is not None:
+            raise UserError(f"{path}: {what}")
         advice = likely_command(path) or f"outputs made elsewhere are scored with --format ({named})"
         raise UserError(f"{path}: not a run folder of evalkit (it has no run.json); {advice}")
 

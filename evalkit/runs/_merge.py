@@ -67,10 +67,14 @@ class _Source(NamedTuple):
     part: Part | None
 
 
-def check_parts(run: Path, identity: Mapping[str, Any]) -> None:
-    """Raise `RunConflictError` where a part of a run is being written, or is another run's by its identity."""
+def check_parts(run: Path, identity: Mapping[str, Any], *, are_free: bool) -> None:
+    """Raise `RunConflictError` where a part of a run is another run's by its identity.
+
+    With `are_free` also where a process writes one.
+    """
     for part in parts_in(run):
-        _check_is_free(part)
+        if are_free:
+            _check_is_free(part)
         if (found := difference(identity, read_manifest(part).identity)) is not None:
             raise RunConflictError(_other_run(part, found, "now"))
 
@@ -81,6 +85,8 @@ def join_parts(run: Path, manifest: Manifest) -> tuple[Manifest, Joining, list[s
     `manifest` is that of the run as it goes on, its settings the ones in force.
     """
     sources = [_source(part) for part in parts_in(run)]
+    if not sources:
+        return manifest, Joining(), []
     spec = load_spec(str(manifest.settings["benchmark"]))
     joining = survey(run, [(each.folder, _misfit(each.manifest, spec)) for each in sources])
     if not joining.taken:
@@ -184,13 +190,14 @@ def _united(manifests: Sequence[Manifest], spec: BenchmarkSpec) -> Manifest:
 def _united_settings(earlier: Mapping[str, Any], now: Mapping[str, Any], spec: BenchmarkSpec) -> dict[str, Any]:
     """The settings that name samples, of two manifests of one run."""
     before, after = earlier.get("options") or {}, now.get("options") or {}
-    tasks = {*(earlier.get("tasks") or []), *(now.get("tasks") or [])}
-    limits = earlier.get("limit"), now.get("limit")
+    tasks = [*(earlier.get("tasks") or []), *(now.get("tasks") or [])]
+    altered = [*(earlier.get("altered") or []), *(now.get("altered") or [])]
+    limits = [each for each in (earlier.get("limit"), now.get("limit")) if isinstance(each, int)]
     return {
         "options": join_options(spec, before, {**before, **after}),
         "tasks": [task for task in spec.tasks if task in tasks],
-        "altered": sorted({*(earlier.get("altered") or []), *(now.get("altered") or [])}),
-        "limit": None if None in limits else max(limits),
+        "altered": sorted(set(map(str, altered))),
+        "limit": max(limits) if len(limits) == 2 else None,
     }
 
 
@@ -198,10 +205,16 @@ def _changes(sources: Sequence[_Source], first: Manifest) -> list[str]:
     """What was not the same where the parts were answered, a line for each difference."""
     places: dict[str, list[Path]] = defaultdict(list)
     for each in sources:
-        ours, theirs = first.environment, each.manifest.environment
-        for line in (*changes(ours, theirs), *changes(ours.get("engine") or {}, theirs.get("engine") or {})):
+        for line in changes(_facts(first), _facts(each.manifest)):
             places[line].append(each.folder)
     return [f"{folders[0]}{_and_more(folders)}: {line}" for line, folders in places.items()]
+
+
+def _facts(manifest: Manifest) -> dict[str, object]:
+    """Environment and engine side by side."""
+    rest = dict(manifest.environment)
+    engine = rest.pop("engine", None)
+    return {**rest, **(engine if isinstance(engine, dict) else {})}
 
 
 def _and_more(folders: Sequence[Path]) -> str:

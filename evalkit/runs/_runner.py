@@ -164,9 +164,9 @@ def _store(session: Session, job: Job) -> RunStore:
 def _check_others(session: Session, job: Job, identity: Mapping[str, Any]) -> None:
     """Raise `RunConflictError` for parts of the job's run, or the run of its part, that it cannot go with."""
     if session.settings.part is None:
-        check_parts(job.folder, identity)
+        check_parts(job.folder, identity, are_free=True)
     else:
-        check_run(job, identity)
+        check_run(run_of_part(job.folder), identity)
 
 
 def _open(store: RunStore, job: Job, manifest: Manifest, share: Share | None) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from evalkit.errors import RunConflictError, UserError
 from evalkit.planning import Plan, PlannedPrompt
 from evalkit.planning.shards import shard_of, work_cost
 from evalkit.printable import counted
 
+from ._merge import check_parts
 from ._session import Job, Session
 from .folder import (
     PART,
@@ -22,7 +24,6 @@ from .folder import (
     is_being_written,
     part_folder,
     read_manifest,
-    run_of_part,
 )
 
 __all__ = ["Share", "check_run", "chosen_of", "in_part", "note_end", "share_of"]
@@ -81,16 +82,14 @@ def in_part(session: Session) -> Session:
     return replace(session, jobs=tuple(replace(job, folder=part_folder(job.folder, *part)) for job in session.jobs))
 
 
-def check_run(job: Job, identity: Mapping[str, object]) -> None:
-    """Raise `RunConflictError` where the folder that a job's part belongs to is another run's, or is being written."""
-    run = run_of_part(job.folder)
+def check_run(run: Path, identity: Mapping[str, object]) -> None:
+    """Raise `RunConflictError` where a run that a part belongs to is another by its identity, or is being written."""
     check_place(run)
     if is_being_written(run, PATIENCE):
-        raise RunConflictError(
-            f"{run}: an evalkit process writes here; wait for it: what it answers is not asked again"
-        )
+        raise RunConflictError(f"{run}: an evalkit process writes here, whose answers are not asked again: wait for it")
     if (conflict := conflict_with(run, identity)) is not None:
         raise RunConflictError(conflict)
+    check_parts(run, identity, are_free=False)
 
 
 def chosen_of(session: Session, plan: Plan) -> frozenset[int]:

@@ -14,12 +14,13 @@ from evalkit.files import user_path
 
 from ._flag import Flag, settings_of
 
-__all__ = ["MOST_DRAWS", "MOST_TOKENS", "BenchmarkOptions", "RunOptions", "RunSettings"]
+__all__ = ["MOST_DRAWS", "MOST_REPLICAS", "MOST_TOKENS", "BenchmarkOptions", "RunOptions", "RunSettings"]
 
 MOST_SAMPLES = 10**9
 MOST_TOKENS = 2**25
 """Of a window: no model is made for more, and one more digit is a slip of the keyboard."""
-MOST_REPLICAS = 4096  # more is a slip of the keyboard, of shards too
+MOST_REPLICAS = 4096
+"""Of a run, and parts of one: more is a slip of the keyboard."""
 MOST_GPUS = 64
 """Of a replica: no machine holds more, and a replica stands on one."""
 MOST_ROWS = 4096  # of a batch: more is a slip of the keyboard

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalkit.errors import RunConflictError, UnknownNameError, UserError
 from evalkit.files import user_path
-from evalkit.runs import Manifest, is_being_written, read_manifest
+from evalkit.runs import Manifest, is_being_written, only_parts, read_manifest
 from evalkit.scores import (
     FORMATS,
     Measured,
@@ -79,6 +79,8 @@ def _advice(folder: Path) -> str:
         return "no such folder; outputs below EVALKIT_DATA need their --format"
     if (folder / "scores.json").is_file():
         return "holds scores without the answers they are of; score the outputs again with --out"
+    if (what := only_parts(folder)) is not None:
+        return what
     command = likely_command(folder)
     _, mark, output_format = command.rpartition("--format ")
     named = f"name the format of its outputs: --format {output_format if mark else 'FORMAT'}"

@@ -6,7 +6,17 @@ from ._manifest import MANIFEST, has_manifest, manifest_note, read_manifest, res
 from ._place import check_place, holds_files, listed
 from ._records import DRAWS, LedgerRecord, Manifest, PromptEnds, SampleRecord, sample_record
 from ._repair import Repair, repair_run
-from ._shards import PART, Part, digest_of_prompts, part_folder, part_of, parts_in, run_of_part, sum_of_digests
+from ._shards import (
+    PART,
+    Part,
+    digest_of_prompts,
+    only_parts,
+    part_folder,
+    part_of,
+    parts_in,
+    run_of_part,
+    sum_of_digests,
+)
 from ._store import RunStore, changes, conflict_with, continued, difference, is_being_written, run_lock
 
 __all__ = [
@@ -39,6 +49,7 @@ __all__ = [
     "manifest_note",
     "misfit",
     "misfit_refusal",
+    "only_parts",
     "part_folder",
     "part_of",
     "parts_in",

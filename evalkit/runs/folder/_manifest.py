@@ -19,7 +19,7 @@ from evalkit.lines import CHECKSUM, checksum_of
 from evalkit.models import backend_name
 
 from ._records import SCHEMA_VERSION, Manifest
-from ._shards import parts_in
+from ._shards import only_parts
 
 __all__ = [
     "COPY", "MANIFEST", "has_manifest", "manifest_note", "mend_manifest", "read_manifest", "restore_manifest",
@@ -94,8 +94,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _refusal(folder: Path, error: _DamagedError) -> str:
     path = folder / MANIFEST
-    if not path.exists() and parts_in(folder):
-        return f"{folder}: only parts of a run so far, which are not joined: evalkit merge {folder}"
+    if (advice := only_parts(folder)) is not None:
+        return f"{folder}: {advice}"
     if not path.exists():
         return f"{folder}: not a run folder (it has no {MANIFEST})"
     return f"{path}: damaged ({error}), and there is no whole {COPY} beside it; restore it, or start a new run"

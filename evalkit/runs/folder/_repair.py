@@ -17,7 +17,7 @@ from evalkit.files import keep_aside, partial_of, sweep, sync_folder
 from ._log import LOG, Damage, read_record
 from ._manifest import has_manifest, mend_manifest
 from ._records import SampleRecord
-from ._shards import parts_in
+from ._shards import SHARDS, only_parts
 from ._store import run_lock
 
 __all__ = ["Repair", "repair_run"]
@@ -57,8 +57,8 @@ def repair_run(folder: Path, misfit: Misfit | None = None) -> Repair:
     Raises `RunConflictError` while a run is writing, `DataError` for a folder that no repair makes a run.
     """
     if not has_manifest(folder):
-        if parts := parts_in(folder):
-            raise DataError(f"{folder}: only parts of a run so far; repair those: evalkit repair {parts[0].parent}/*")
+        if only_parts(folder) is not None:
+            raise DataError(f"{folder}: only parts of a run so far; repair those: evalkit repair {folder / SHARDS}/*")
         raise DataError(
             f"{folder}: neither run.json nor run.copy.json can be read, so nothing says which run this is; "
             "restore one of them from a backup, or start a new run"

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from evalkit.errors import DataError, one_line
 from evalkit.records import LARGEST_COUNT, StoredRecord
+from evalkit.settings import MOST_REPLICAS
 
 from ._records import Manifest
 
@@ -21,6 +22,7 @@ __all__ = [
     "Part",
     "digest_of_prompts",
     "holds_shards_only",
+    "only_parts",
     "part_folder",
     "part_of",
     "parts_in",
@@ -38,15 +40,16 @@ FILES = ("run.json", "run.copy.json", "samples.jsonl")
 _NAME = re.compile(r"([1-9][0-9]{0,5})-of-([1-9][0-9]{0,5})")
 _DIGEST = r"^[0-9a-f]{32}$"
 
+Number = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
 Amount = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 
 
 class Part(StoredRecord):
     """What the manifest of a part says of it, outside the identity; prompts are those of the first step."""
 
-    index: Amount
+    index: Number
     """Which part it is, from 1."""
-    count: Amount
+    count: Number
     """Of how many."""
     prompts: Amount
     """Prompts that are this part's."""
@@ -103,6 +106,13 @@ def parts_in(run: Path) -> list[Path]:
         if (found := _NAME.fullmatch(path.name)) and any(_holds(path / name) for name in FILES):
             places[int(found[2]), int(found[1])] = path
     return [places[place] for place in sorted(places)]
+
+
+def only_parts(run: Path) -> str | None:
+    """What to do with a folder that holds parts and no run that they were joined to; None where it holds none."""
+    if not parts_in(run) or any((run / name).exists() for name in FILES):
+        return None
+    return f"only parts of a run so far, which are not joined: evalkit merge {run}"
 
 
 def _holds(path: Path) -> bool:
