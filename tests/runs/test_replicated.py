@@ -218,16 +218,6 @@ def test_more_replicas_than_prompts_are_refused(bare: Path) -> None:
     assert not (bare / "run").exists()
 
 
-@pytest.mark.parametrize("flag", ["replicas", "ray"])
-def test_servers_are_no_replicas_of_ours(flag: str) -> None:
-    """They are started elsewhere; several addresses name several of them."""
-    given = {"replicas": 2} if flag == "replicas" else {"ray": "auto"}
-    settings = RunSettings("needle-tiny", ("needle",), backend="endpoint", base_url="http://127.0.0.1:1/v1", **given)  # type: ignore[arg-type]
-
-    with pytest.raises(UserError, match=f"--{flag} puts engines .* give several --base-url"):
-        open_session(settings)
-
-
 def test_logs_lie_in_the_run_or_in_the_folder_that_runs_share(bare: Path, toy: str, watcher: Any) -> None:
     """One place for all replicas of a command."""
 

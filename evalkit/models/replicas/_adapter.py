@@ -81,6 +81,8 @@ class ReplicatedModel:
             measured, named = _measured(group.requests)
             lengths.append(measured)
             indexes.append(named)
+        if not any(indexes):
+            return
         members = self._chosen(sum(map(len, indexes)))
         schedule = Schedule(lengths, self._cost, len(members))
         yield from Round(groups, indexes, members, schedule, self._inbox, self._facts).answers()
