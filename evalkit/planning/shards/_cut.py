@@ -19,11 +19,11 @@ from ._cost import WorkCost
 
 __all__ = ["Lengths", "Piece", "cut", "deal"]
 
-LARGEST = 0.5
+LARGEST = 1.0
 """Of a fair share that a piece may take whose stem is worth keeping."""
 FINEST = 1 / 16
 """Of a fair share that a piece may take which saves next to nothing."""
-WORTH = 1 / 256
+WORTH = 1 / 512
 """Of a fair share that a stem must cost to be worth keeping."""
 
 
