@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.cards import Adapter
+from evalkit.errors import UserError
 from evalkit.prompts import TokenIds
 from evalkit.rope import RopeModel, RopeSetting
 from evalkit.tasks import StopRule
@@ -26,6 +28,7 @@ __all__ = [
     "READ_IN_PART",
     "BackendOptions",
     "Completion",
+    "EngineStoppedError",
     "GenerationRequest",
     "HoldsRotations",
     "MeasuresLosses",
@@ -35,6 +38,11 @@ __all__ = [
 
 READ_IN_PART = "the server read "
 """How the error of a sample begins whose prompt a server read only in part."""
+
+
+class EngineStoppedError(UserError):
+    """The engine behind an adapter has died at work; what it has not answered may be asked again of another one."""
+
 
 FinishReason = Literal["stop", "length", "unknown", "error"]
 
@@ -73,6 +81,8 @@ class BackendOptions:
     """`auto` = layers spread over accelerators and the host's memory, or a map of modules as accelerate reads it."""
     adapter: Adapter | None = None
     """A LoRA adapter that the model answers with."""
+    logs: Path | None = None
+    """Folder for a log of each of several replicas; None = they keep none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,8 @@ class Completion:
     """Why there is no answer."""
     is_of_prompt: bool = False
     """Whether the error says something of this prompt alone (too long, refused): others may well be answered."""
+    is_of_memory: bool = False
+    """Whether memory was short, so that an engine with more of it free may answer."""
 
 
 class ModelAdapter(Protocol):

@@ -174,6 +174,7 @@ class HuggingFaceModel:
             return Completion(
                 request.index, finish_reason="error", seconds=seconds, error=fault.reason,
                 is_of_prompt=fault.is_out_of_memory,  # shorter ones may fit
+                is_of_memory=fault.is_out_of_memory,
             )  # fmt: skip
 
     def close(self) -> None:

@@ -30,4 +30,4 @@ class Replica(Protocol):
         """
 
     def close(self) -> None:
-        """End the engine, at once and whatever it does."""
+        """End the engine, at once and whatever it does; nothing where there is none."""

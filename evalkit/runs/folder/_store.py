@@ -299,8 +299,8 @@ def _most_draws(earlier: Manifest, now: Manifest) -> dict[str, int]:
     return {DRAWS: most} if most > 1 else {}
 
 
-_FREE = {"batch", "pass_tokens"}
-"""Of an engine's facts those that follow free memory, and change no answer's meaning."""
+_FREE = {"batch", "pass_tokens", "replicas", "replicas_differ"}
+"""Of an engine's facts those that follow free memory and how many engines there are, and change no answer's meaning."""
 
 
 def _changes(old: dict[str, object], new: dict[str, object]) -> list[str]:

@@ -1,0 +1,106 @@
+"""Where prompts in trie order are cut: into subtrees that are small beside a fair share, at the cheapest places.
+
+A cut costs the stem that both sides share, which is computed once more. So neighbours are joined again, those with the
+longest stem first, as long as the piece stays within a share, and where a stem is next to nothing within a small part
+of one: those pieces even out what the large ones leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._cost import WorkCost
+
+__all__ = ["Lengths", "Piece", "cut", "deal"]
+
+LARGEST = 0.5
+"""Of a fair share that a piece may take whose stem is worth keeping."""
+FINEST = 1 / 16
+"""Of a fair share that a piece may take which saves next to nothing."""
+WORTH = 1 / 256
+"""Of a fair share that a stem must cost to be worth keeping."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """The prompts of one RoPE group in trie order; three sequences of one length, in tokens."""
+
+    lengths: Sequence[int]
+    """Prompt tokens."""
+    shared: Sequence[int]
+    """Tokens shared with the prompt before; 0 for the first."""
+    limits: Sequence[int]
+    """Generation limits."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A subtree: prompts next to each other in trie order."""
+
+    group: int
+    """Index of the RoPE group."""
+    start: int
+    """First place in the group's order."""
+    stop: int
+    """Place behind the last."""
+    cost: float
+    """Of answering it alone, behind an empty cache."""
+    saved: float
+    """Of that, what it costs less right behind the piece before it."""
+
+
+def cut(groups: Sequence[Lengths], cost: WorkCost, shares: int) -> list[Piece]:
+    """The prompts of all groups in pieces that so many engines can share out, in (group, start) order."""
+    costs = [_own_costs(group, cost) for group in groups]
+    share = sum(float(own.sum()) for own, _ in costs) / shares
+    return [
+        piece for index, (own, stems) in enumerate(costs) for piece in _pieces(index, own, stems, share) if len(own)
+    ]
+
+
+def _own_costs(group: Lengths, cost: WorkCost) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each prompt: what it costs behind the one before, and what the stem costs that it shares with that one."""
+    columns = (group.lengths, group.shared, group.limits)
+    lengths, shared, limits = (cast(Any, np.asarray(each, dtype=np.float64)) for each in columns)
+    own: Any = cost.prefill(shared, lengths) + cost.decode(lengths, limits)
+    stems: Any = cost.prefill(0, shared)
+    return own, stems
+
+
+def _pieces(group: int, own: NDArray[np.float64], stems: NDArray[np.float64], share: float) -> list[Piece]:
+    count = len(own)
+    before = np.concatenate([[0.0], np.cumsum(own)]).tolist()
+    saved: list[float] = stems.tolist()
+    first, last = list(range(count)), list(range(count))  # of the piece that ends here, and that begins here
+    is_joined = bytearray(count)
+    for place in np.argsort(-stems[1:], kind="stable") + 1:
+        start, end = first[place - 1], last[place]
+        limit = max(share * (LARGEST if saved[place] > WORTH * share else FINEST), 2 * saved[place])
+        if before[end + 1] - before[start] + saved[start] <= limit:
+            is_joined[place] = 1
+            first[end], last[start] = start, end
+    starts = [place for place in range(count) if not is_joined[place]]
+    return [
+        Piece(group, start, stop, before[stop] - before[start] + saved[start], saved[start])
+        for start, stop in zip(starts, [*starts[1:], count], strict=True)
+    ]
+
+
+def deal(pieces: Sequence[Piece], shares: int) -> list[list[Piece]]:
+    """The pieces dealt out, the costliest first and each to the share with the least; each in (group, start) order."""
+    loads = [(0.0, index) for index in range(shares)]
+    heapify(loads)
+    dealt: list[list[Piece]] = [[] for _ in range(shares)]
+    for piece in sorted(pieces, key=lambda each: (-each.cost, each.group, each.start)):
+        load, index = loads[0]
+        heapreplace(loads, (load + piece.cost, index))
+        dealt[index].append(piece)
+    for share in dealt:
+        share.sort(key=lambda each: (each.group, each.start))
+    return dealt
