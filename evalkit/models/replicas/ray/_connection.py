@@ -14,8 +14,9 @@ class Connection:
     def __init__(self, **arguments: Any) -> None:
         """`arguments` are `ray.init`'s."""
         import ray
-        from ray._private import worker
+        from ray._private import auto_init_hook, worker
 
+        auto_init_hook.enable_auto_connect = False  # for good: a thread that is late would start another Ray
         self._prints = worker.print_to_stdstream
         worker.print_to_stdstream = _say_nothing  # else it tells of every process that dies, whatever it is told
         try:

@@ -58,10 +58,10 @@ def losing(label: str) -> Iterator[None]:
         yield
     except RayError as error:
         raise ReplicaLostError(f"{label} is lost: {_reason(error)}") from error
-    except AttributeError as error:
+    except Exception as error:
         if ray.is_initialized():
             raise
-        raise ReplicaLostError(f"{label} is lost: Ray was stopped") from error  # while it was waited for
+        raise ReplicaLostError(f"{label} is lost: Ray was stopped") from error  # which breaks what waits for it
 
 
 def _reason(error: Exception) -> str:
