@@ -69,6 +69,7 @@ class LocalRay:
         try:
             if self._connection is not None:
                 self._connection.close()
+                _forget_token()
         finally:
             assert self._reaper.stdin is not None
             self._reaper.stdin.close()
@@ -110,15 +111,21 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_loopback() -> Iterator[None]:
-    """What Ray has read from the environment before, read again: it may have been imported long ago."""
+    """Ray as its settings say, though it may have been imported, and have read others, long ago."""
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined] # compiled
 
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    _forget_token()
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _forget_token() -> None:
+    """Have Ray look anew whether there is a token, and which."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined] # compiled
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
