@@ -21,7 +21,7 @@ CLOSING_SECONDS = 10.0
 
 
 class ActorModel:
-    """A model in an actor's process. It answers one call at a time; a call that is left before its end ends the actor."""
+    """A model in an actor's process. It answers one call at a time; one that is left before its end ends the actor."""
 
     def __init__(
         self, label: str, actor: Any, loaded: Said, note: Callable[[str], None], end: Callable[[], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalkit.cards import weights_digest
@@ -61,12 +62,14 @@ def check_files(nodes: Sequence[NodeRoom], work: Work) -> None:
 def digests(work: Work) -> dict[str, str]:
     """What pins the files that an engine reads on this machine: by their use, a digest, or why there is none."""
     allowed = work.options.trust_remote_code
+    adapter = work.options.adapter
+    digests: dict[str, Callable[[], str]] = {
+        "weights": lambda: weights_digest(card_here(work.card), trust_remote_code=allowed),
+        "tokenizer": lambda: load_tokenizer(card_here(work.card), trust_remote_code=allowed).digest,
+        "adapter": lambda: "none" if adapter is None else replace(adapter).digest,  # read here, not as it travelled
+    }
     found = {}
-    for what, digest in (
-        ("weights", lambda: weights_digest(card_here(work.card), trust_remote_code=allowed)),
-        ("tokenizer", lambda: load_tokenizer(card_here(work.card), trust_remote_code=allowed).digest),
-        ("adapter", lambda: "none" if work.options.adapter is None else work.options.adapter.digest),
-    ):
+    for what, digest in digests.items():
         try:
             found[what] = digest()
         except (UserError, OSError) as error:
@@ -94,7 +97,7 @@ def _asked_of(
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task = ray.remote(function)
+    task: Any = ray.remote(function)
     asked = [
         task.options(
             num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False)

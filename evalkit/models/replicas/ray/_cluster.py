@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from evalkit.errors import MissingDependencyError, UserError, one_line
 
-from ._local import LocalRay, job_config
+from ._connection import Connection
+from ._local import LocalRay
 from ._placement import NodeRoom, Placement, local_threads
 
 __all__ = ["Cluster"]
@@ -57,8 +56,7 @@ class Cluster:
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             threads = local_threads(replicas, cores, os.environ.get("OMP_NUM_THREADS"))
             return cls(LocalRay(cpus=replicas * threads).stop, is_local=True)
-        _join(placement.address)
-        return cls(ray.shutdown, is_local=False)
+        return cls(_join(placement.address).close, is_local=False)
 
     def nodes(self) -> list[NodeRoom]:
         """Its machines that are alive, and what of each is free."""
@@ -93,10 +91,8 @@ class Cluster:
             self._disconnect()
 
 
-def _join(address: str) -> None:
+def _join(address: str) -> Connection:
     """Connect to the cluster at that address; `UserError` where there is none, or none of this kind."""
-    import ray
-
     _check_address(address)
     try:
         tried = subprocess.run(
@@ -115,10 +111,7 @@ def _join(address: str) -> None:
     if tried.returncode != 0:
         said = tried.stderr.strip()
         raise UserError(f"--ray {address}: {one_line(said) if said else 'Ray does not start there'}")
-    with contextlib.ExitStack() as undone:
-        undone.callback(ray.shutdown)
-        ray.init(address=address, log_to_driver=False, logging_level="CRITICAL", job_config=job_config())
-        undone.pop_all()
+    return Connection(address=address)
 
 
 def _check_address(address: str) -> None:

@@ -14,7 +14,7 @@ from .._base import ReplicaLostError
 
 __all__ = ["Failure", "losing"]
 
-_LONGEST_REASON = 160  # characters: Ray's own say the same several times over
+_LONGEST_REASON = 160  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +50,28 @@ class Failure:
 
 @contextlib.contextmanager
 def losing(label: str) -> Iterator[None]:
-    """Whatever Ray says of an actor that is gone, out of reach or out of memory is a `ReplicaLostError` in one line."""
+    """Whatever Ray says of an actor that is gone, out of reach or out of memory is a `ReplicaLostError`."""
+    import ray
     from ray.exceptions import RayError
 
     try:
         yield
     except RayError as error:
         raise ReplicaLostError(f"{label} is lost: {_reason(error)}") from error
+    except Exception as error:
+        if ray.is_initialized():
+            raise
+        raise ReplicaLostError(f"{label} is lost: Ray was stopped") from error  # which breaks what waits for it
 
 
 def _reason(error: Exception) -> str:
-    """Why, in a few words."""
+    """Why, in a few words; Ray's own fill the screen."""
     from ray import exceptions as told
 
     text = str(error)
-    if isinstance(error, told.OutOfMemoryError) or "memory" in text and "OOM" in text:
+    if isinstance(error, told.OutOfMemoryError) or "NODE_OUT_OF_MEMORY" in text:
         return "its machine ran out of memory"
-    if (
-        isinstance(error, told.NodeDiedError)
-        or "node" in text
-        and ("died" in text or "dead" in text)
-        and ("node failure" in text or "node was terminated" in text or "its node has died" in text)
-    ):
+    if isinstance(error, told.NodeDiedError) or "its node has died" in text:
         return "its machine is gone"
     if isinstance(error, told.ActorUnavailableError):
         return "its process cannot be reached"

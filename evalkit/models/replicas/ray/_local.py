@@ -10,10 +10,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from evalkit.errors import UserError, one_line
 from evalkit.secrecy import secrets_hidden
+
+from ._connection import Connection
 
 __all__ = ["LocalRay"]
 
@@ -29,6 +30,7 @@ class LocalRay:
 
     def __init__(self, cpus: int) -> None:
         """`cpus`: how many Ray counts on, whatever the machine has. `UserError` where Ray does not start."""
+        self._connection: Connection | None = None
         self._folder = _private_folder()
         mark = secrets.token_hex(8)
         self._reaper = subprocess.Popen(
@@ -49,14 +51,11 @@ class LocalRay:
         import ray
 
         try:
-            ray.init(
+            self._connection = Connection(
                 address="local",
                 num_cpus=cpus,
                 object_store_memory=STORE_BYTES,
                 include_dashboard=False,
-                log_to_driver=False,
-                logging_level="CRITICAL",
-                job_config=job_config(),
                 _temp_dir=str(self._folder),
             )
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -67,28 +66,14 @@ class LocalRay:
 
     def stop(self) -> None:
         """End all its processes; returns when they are gone."""
-        import ray
-
         try:
-            with contextlib.suppress(ray.exceptions.RayError):
-                ray.shutdown()
+            if self._connection is not None:
+                self._connection.close()
+                _forget_token()
         finally:
             assert self._reaper.stdin is not None
             self._reaper.stdin.close()
             self._reaper.wait()
-
-
-def job_config() -> Any:
-    """Of our jobs: workers do not import from the folder that somebody happens to work in."""
-    from ray.job_config import JobConfig
-
-    class Job(JobConfig):  # type: ignore[misc] # Ray's types are not read
-        """Ray puts the working folder first on the workers' path unless a job brings one of its own."""
-
-        def _runtime_env_has_working_dir(self) -> bool:
-            return True
-
-    return Job()
 
 
 def _private_folder() -> Path:
@@ -126,15 +111,21 @@ def _environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_loopback() -> Iterator[None]:
-    """What Ray has read from the environment before, read again: it may have been imported long ago."""
+    """Ray as its settings say, though it may have been imported, and have read others, long ago."""
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader, Config
 
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    _forget_token()
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _forget_token() -> None:
+    """Have Ray look anew whether there is a token, and which."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined] # compiled
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()

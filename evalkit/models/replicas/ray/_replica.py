@@ -69,12 +69,16 @@ def _work(backend: str, card: Card, options: BackendOptions, share: Share) -> Wo
         card.model_copy(update=changes),
         replace(
             options,
-            note=str,  # a function that travels; the actor's own takes its place
+            note=_pass,
             adapter=None if adapter is None else replace(adapter, folder=adapter.folder.absolute()),
         ),
         threads=None if share.gpus else share.cpus,
         output=None,
     )
+
+
+def _pass(_: str) -> None:
+    """A note's taker that travels; in the actor another takes its place."""
 
 
 class _RayReplica:
@@ -94,7 +98,7 @@ class _RayReplica:
         cluster.enter()
 
     def open(self) -> ActorModel:
-        """The engine in a new actor, loaded; `ReplicaLostError` where there is no room or it dies, else what it raised."""
+        """The engine in a new actor, loaded. `ReplicaLostError` where it dies or has no room, else what it raised."""
         import ray
 
         self._end()
