@@ -44,6 +44,7 @@ class Slurm:
         self.folder = folder
         unset = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH", "RAY_"))}
         self._environment = {**unset, "SLURM_CONF": str(configuration), "PATH": PATH}
+        self._environment["RAY_TMPDIR"] = str(configuration.parent)
 
     def __call__(self, *command: object) -> str:
         """What a command prints; it must succeed."""
