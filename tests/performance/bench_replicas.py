@@ -75,7 +75,8 @@ class Arm:
         start = time.perf_counter()
         found = [each for group in groups for each in self.model.generate(*group)]
         self.seconds.append(time.perf_counter() - start)
-        self.completions = sorted(found, key=lambda each: each.index)
+        # Of the first repeat: in later ones an engine may still have a document that it ended with.
+        self.completions = self.completions or sorted(found, key=lambda each: each.index)
 
     @property
     def median(self) -> float:
