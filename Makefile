@@ -9,12 +9,14 @@ BROWSER := $(VENV)/.browser
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install check test test-browser test-vllm format demo bench clean
+.PHONY: help install check test test-browser test-ray test-slurm test-vllm format demo bench clean
 
 help:
 	@echo "make demo    a needle heatmap with the embedded model (makes the environment first)"
 	@echo "make test    tests (makes the environment first, or completes that of make demo)"
 	@echo "make test-browser  tests of the report page in the system's Chromium (some 2 minutes)"
+	@echo "make test-ray  tests of replicas on a local Ray (some 6 minutes)"
+	@echo "make test-slurm  tests of the recipes for Slurm, where it is installed (some 3 minutes)"
 	@echo "make test-vllm  tests with real vLLM, in an environment of its own (3 GB)"
 	@echo "make check   formatter, linter, types, import layers"
 	@echo "make bench   benchmarks of speed, by hand"
@@ -42,12 +44,18 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2 --ignore=tests/browser
+	$(BIN)/pytest -n 2 --ignore=tests/browser --ignore=tests/ray --ignore=tests/slurm
 
 # A test that hangs ends the tests with a stack: the longest takes twenty seconds.
 test-browser: $(BROWSER)
 	@$(BIN)/python tests/browser/chromium.py
 	$(BIN)/pytest tests/browser -o faulthandler_timeout=180 -o faulthandler_exit_on_timeout=true
+
+test-ray: $(INSTALLED)
+	$(BIN)/pytest tests/ray -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
+
+test-slurm: $(INSTALLED)
+	$(BIN)/pytest tests/slurm
 
 test-vllm:
 	PYTHON=$(PYTHON) tests/vllm/make_environment.sh .venv-vllm

@@ -46,7 +46,6 @@ from evalkit.runs import (
     Monitor,
     Session,
     default_folder,
-    environment,
     of_specs,
     open_model,
     rope_facts,
@@ -54,6 +53,7 @@ from evalkit.runs import (
     tell,
 )
 from evalkit.settings import RunSettings
+from evalkit.versions import environment
 
 __all__ = ["CurveRequest", "OpenCurve", "measure_curve", "open_curve"]
 

@@ -30,7 +30,7 @@ _FREE = frozenset(
     {
         *("model", "benchmarks", "tasks", "limit", "samples", "backend", "base_url", "engine", "send_key_to"),
         *("max_cost", "device", "device_map", "attention", "is_reusing_prefixes", "batch", "trust_remote_code"),
-        *("partial", "data", "out", "rope", "protocol"),
+        *("replicas", "gpus_per_replica", "ray", "partial", "data", "out", "rope", "protocol"),
     }
 )
 """Settings that do not touch what a source pins, or that choose among what is published."""

@@ -127,6 +127,9 @@ def loose_options(options: Mapping[str, object]) -> dict[str, object]:
     return given
 
 
+_LISTS = {"tasks": "a name or a list of names", "base_url": "an address or a list of addresses"}
+
+
 def _check_value(name: str, kind: object, value: object) -> None:
     is_number = kind in (int | None, float | None)
     if is_number and isinstance(value, bool):
@@ -137,8 +140,8 @@ def _check_value(name: str, kind: object, value: object) -> None:
         raise UserError(f"{name}: {_shown(value)}; a text is meant")
     if name in {"options", "engine"} and not isinstance(value, Mapping):
         raise UserError(f"{name}: {_shown(value)}; pass a dictionary: {name}={{'name': value}}")
-    if name == "tasks" and not isinstance(value, str | list | tuple | set):
-        raise UserError(f"tasks: {_shown(value)}; pass a name or a list of names")
+    if name in _LISTS and not isinstance(value, str | list | tuple | set):
+        raise UserError(f"{name}: {_shown(value)}; pass {_LISTS[name]}")
 
 
 def _plain(value: object) -> Any:

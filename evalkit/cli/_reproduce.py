@@ -29,7 +29,7 @@ TAKEN = (
         "base_url",
     ),
     *("engine", "send_key_to", "max_cost", "device", "device_map", "attention", "batch", "trust_remote_code"),
-    *("partial", "data", "out"),
+    *("partial", "data", "replicas", "gpus_per_replica", "ray", "out"),
 )
 """Settings that do not touch the published set-up, choose among what is published, or fill in what it leaves open."""
 

@@ -23,6 +23,7 @@ from ._stopping import AnswerEnd, answer_end, end_ids
 from ._thoughts import ThoughtRule
 from .endpoint import (
     UNKNOWN_WINDOW,
+    ServerAbsentError,
     addressed,
     check_key_may_go,
     endpoint_card,
@@ -31,6 +32,8 @@ from .endpoint import (
     is_address,
     key_notes,
     named_endpoint,
+    same_address,
+    server_replicas,
 )
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "RopeGroup",
     "RopeLabel",
     "Sampling",
+    "ServerAbsentError",
     "ThoughtRule",
     "addressed",
     "answer_end",
@@ -72,4 +76,6 @@ __all__ = [
     "own_overrides",
     "released_setting",
     "rope_labels",
+    "same_address",
+    "server_replicas",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.cards import Adapter
@@ -73,6 +74,8 @@ class BackendOptions:
     """`auto` = layers spread over accelerators and the host's memory, or a map of modules as accelerate reads it."""
     adapter: Adapter | None = None
     """A LoRA adapter that the model answers with."""
+    logs: Path | None = None
+    """Folder for a log of each of several replicas; None = they keep none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class Completion:
     """Why there is no answer."""
     is_of_prompt: bool = False
     """Whether the error says something of this prompt alone (too long, refused): others may well be answered."""
+    is_of_memory: bool = False
+    """Whether memory was short, so that an engine with more of it free may answer."""
 
 
 class ModelAdapter(Protocol):

@@ -2,7 +2,6 @@
 
 from evalkit.settings import RunSettings, read_settings
 
-from ._identity import environment
 from ._job import default_folder
 from ._merge import Merged, merge_runs
 from ._model import resolve_model
@@ -84,7 +83,6 @@ __all__ = [
     "conflict_with",
     "cut_torn_line",
     "default_folder",
-    "environment",
     "execute",
     "holds_files",
     "is_being_written",

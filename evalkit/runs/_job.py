@@ -288,7 +288,7 @@ def _folder(name: str, label: str, settings: RunSettings, card: Card) -> Path:
         return settings.out / name if len(settings.benchmarks) > 1 else settings.out
     protocol, *extras = label.split("+")
     parts = [card.name, name, protocol, *(extra.removeprefix("rope-") for extra in extras)]
-    if settings.backend == "vllm" or (settings.base_url is not None and card.weights is not None):
+    if settings.backend == "vllm" or (settings.base_url and card.weights is not None):
         parts.append("vllm" if settings.backend == "vllm" else "endpoint")
     return default_folder(parts)
 

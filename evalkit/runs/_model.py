@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from evalkit.cards import Card, Endpoint, is_shipped, load_card, on_this_machine
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.models import (
     UNKNOWN_WINDOW,
+    ServerAbsentError,
     addressed,
     backend_name,
     check_key_may_go,
@@ -19,11 +20,12 @@ from evalkit.models import (
     endpoint_tokenizer,
     is_address,
     named_endpoint,
+    same_address,
 )
 from evalkit.prompts import PromptTokenizer, load_tokenizer
 from evalkit.settings import RunSettings
 
-__all__ = ["length_notes", "resolve_lengths", "resolve_model", "resolve_tokenizer"]
+__all__ = ["length_notes", "resolve_lengths", "resolve_model", "resolve_tokenizer", "server_cards"]
 
 FROM_ELSEWHERE = {"base_url", "prices", "is_key_required"}  # fields of an endpoint that are no --engine setting
 
@@ -42,18 +44,18 @@ def resolve_model(settings: RunSettings) -> tuple[RunSettings, Card]:
 
 def _found(settings: RunSettings) -> tuple[RunSettings, Card]:
     if is_address(settings.model):
-        if settings.base_url is not None or settings.backend not in {None, "endpoint"}:
+        if settings.base_url or settings.backend not in {None, "endpoint"}:
             raise UserError("a model named by its address is asked there: leave out --base-url and --backend")
         _check_local(settings, "endpoint")
         card = endpoint_card(_endpoint(settings.model, settings.engine))
         return replace(settings, backend="endpoint"), card
     card = load_card(settings.model)
-    is_endpoint = card.weights is None or settings.base_url is not None
+    is_endpoint = card.weights is None or bool(settings.base_url)
     backend = settings.backend or ("endpoint" if is_endpoint else "hf")
     settings = replace(settings, backend=backend)
     _check_local(settings, backend)
     if backend != "endpoint":
-        if settings.base_url is not None:
+        if settings.base_url:
             raise UserError(f"--base-url is for --backend endpoint, and this run has --backend {backend}")
         if backend == "hf" and settings.engine:
             raise UserError("--engine is for --backend vllm and endpoint, and this run has --backend hf")
@@ -61,7 +63,18 @@ def _found(settings: RunSettings) -> tuple[RunSettings, Card]:
         return settings, _with_files(card, settings)
     if card.tokenizer is None:
         card = _with_files(card, settings)
-    return settings, card.model_copy(update={"endpoint": named_endpoint(_endpoint_of(card, settings))})
+    return settings, card.model_copy(update={"endpoint": _first_named(_endpoints_of(card, settings))})
+
+
+def server_cards(settings: RunSettings, card: Card) -> list[Card]:
+    """The card of a run as it is asked at each of its servers; the card alone where there is one, or none."""
+    if len(settings.base_url) < 2 or card.endpoint is None:
+        return [card]
+    named = {"model": card.endpoint.model}
+    return [
+        card.model_copy(update={"endpoint": endpoint.model_copy(update=named)})
+        for endpoint in _endpoints_of(card, settings)
+    ]
 
 
 def _check_local(settings: RunSettings, backend: str) -> None:
@@ -75,6 +88,11 @@ def _check_local(settings: RunSettings, backend: str) -> None:
         raise UserError("--device-map and --device both say where layers go; leave one out")
     if settings.adapter is not None and backend not in {"hf", "vllm"}:
         raise UserError(f"--adapter is for --backend hf and vllm, and this run has --backend {backend}")
+    if settings.is_replicated and backend == "endpoint":
+        raise UserError(
+            "--replicas and --ray are for engines that evalkit loads, and this run has --backend endpoint; name each "
+            "server by a --base-url of its own"
+        )
 
 
 def _with_files(card: Card, settings: RunSettings) -> Card:
@@ -88,10 +106,25 @@ def _with_files(card: Card, settings: RunSettings) -> Card:
     return card
 
 
-def _endpoint_of(card: Card, settings: RunSettings) -> Endpoint:
-    """The card's endpoint, or the one the command line names: another server, so another key and no known prices."""
-    if settings.base_url is not None:
-        return _endpoint(settings.base_url, settings.engine)
+def _first_named(endpoints: Sequence[Endpoint]) -> Endpoint:
+    """The first server that is there, with the name of its model; who is away may come while others answer."""
+    absent = []
+    for endpoint in endpoints:
+        try:
+            return named_endpoint(endpoint)
+        except ServerAbsentError as error:
+            absent.append(error)
+    raise absent[0]
+
+
+def _endpoints_of(card: Card, settings: RunSettings) -> list[Endpoint]:
+    """The card's endpoint, or those the command line names: other servers, so another key and no known prices."""
+    if settings.base_url:
+        endpoints = [_endpoint(address, settings.engine) for address in settings.base_url]
+        for place, endpoint in enumerate(endpoints):
+            if any(same_address(endpoint, earlier) for earlier in endpoints[:place]):
+                raise UserError(f"--base-url {endpoint.base_url}: this server is named twice; leave one out")
+        return endpoints
     if card.endpoint is None:
         raise UserError(
             f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
@@ -99,7 +132,7 @@ def _endpoint_of(card: Card, settings: RunSettings) -> Endpoint:
     endpoint = _changed(card.endpoint, settings.engine)
     if not is_shipped(settings.model):  # the host of a card that ships with evalkit is the provider's
         check_key_may_go(endpoint, (settings.send_key_to or "").split(","), settings.model)
-    return endpoint
+    return [endpoint]
 
 
 def _endpoint(address: str, changes: Mapping[str, str]) -> Endpoint:

@@ -42,8 +42,9 @@ from evalkit.prompts import (
 from evalkit.reading import read_text
 from evalkit.settings import RunSettings, read_settings
 from evalkit.tasks import Benchmark, Message, Sample, load_benchmark, option_identity, resolve_options
+from evalkit.versions import environment
 
-from ._identity import environment, pinned_commit
+from ._identity import pinned_commit
 from ._job import markup_tokens, own_window
 from ._model import resolve_model
 from ._session import LARGEST_TEMPLATE

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.cards import weights_digest
-from evalkit.errors import RunConflictError
+from evalkit.errors import RunConflictError, UserError
 from evalkit.models import (
     Completion,
     HoldsRotations,
@@ -21,6 +21,7 @@ from evalkit.models import (
     endpoint_key,
 )
 from evalkit.planning import Plan, PlannedGroup, PlannedPrompt, make_plan
+from evalkit.printable import counted
 from evalkit.prompts import Prompt
 from evalkit.tasks import Request
 
@@ -136,6 +137,7 @@ def execute(
                 _check_records(there[job.name], job)
         # Before a folder is made or its manifest changed: what cannot be built leaves nothing behind.
         plan = plan or _first_plan(session, monitor)
+        _check_replicas(session, plan)
         share = share_of(session, plan)
         stores = {job.name: there.get(job.name) or stack.enter_context(_store(session, job)) for job in session.jobs}
         for job in session.jobs:
@@ -148,7 +150,7 @@ def execute(
         for step in range(1, max(job.steps for job in session.jobs)):
             prompts = _next_prompts(session, stores, step, share)
             work.run(make_plan(told(prompts, monitor, f"building prompts of step {step + 1}", None), session.rope_of()))
-        outcome.engine_info = model.engine_info
+        work.note_late_facts()
         for store in stores.values() if share is not None else ():
             note_end(store)
     return outcome
@@ -175,6 +177,16 @@ def _open(store: RunStore, job: Job, manifest: Manifest, share: Share | None) ->
     notes += store.open_as(manifest)
     joining.write(store)
     return notes
+
+
+def _check_replicas(session: Session, plan: Plan) -> None:
+    """Raise `UserError` where more replicas are asked for than there are prompts, however many have answers."""
+    asked, prompts = session.settings.replicas or 1, len(plan.prompts)
+    if asked > max(1, prompts):
+        raise UserError(
+            f"--replicas {asked}: there {'is' if prompts == 1 else 'are'} {counted(prompts, 'prompt')} to answer, each "
+            f"by one replica; ask for at most {prompts}"
+        )
 
 
 def _check_records(store: RunStore, job: Job) -> None:
@@ -289,6 +301,13 @@ class _Worker:
             for warning in store.note_engine(self._outcome.engine_info):
                 self._monitor.note(f"{name}: {warning}")
 
+    def note_late_facts(self) -> None:
+        """Record what the backend knows only now that others of its engines have answered too."""
+        self._outcome.engine_info, known = self._model.engine_info, self._outcome.engine_info
+        if self._is_engine_noted and self._outcome.engine_info.keys() - known.keys():
+            for store in self._stores.values():
+                store.note_engine({**self._outcome.engine_info, **known})
+
     def _is_done(self, prompt: PlannedPrompt) -> bool:
         """Whether the step has a finished record; one of another prompt or rotation is a conflict, never an answer."""
         store = self._stores[prompt.benchmark]
@@ -384,7 +403,10 @@ class _LazyModel:
 
 
 def _opener(session: Session, plan: Plan, monitor: Monitor) -> OpenModel:
-    return opener(session, session.backend_options(longest_sequence=longest_sequence(session, plan), note=monitor.note))
+    options = session.backend_options(longest_sequence=longest_sequence(session, plan), note=monitor.note)
+    if session.settings.is_replicated:  # a replica starts with a part of the work, which may be of one group
+        options = replace(options, rotations=len(plan.groups))
+    return opener(session, options)
 
 
 def longest_sequence(session: Session, plan: Plan) -> int:

@@ -25,7 +25,7 @@ from evalkit.tasks import (
 )
 
 from ._job import Job, make_job
-from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer
+from ._model import length_notes, resolve_lengths, resolve_model, resolve_tokenizer, server_cards
 from ._monitor import Monitor, tell
 from ._reasoning import argument_notes, thinking_notes
 from ._rotary import rope_model
@@ -122,7 +122,17 @@ class Session:
             max_cost=settings.max_cost,
             rope_model=self._rope_model,
             note=note,
+            logs=self.logs,
         )
+
+    @property
+    def logs(self) -> Path | None:
+        """Where several replicas keep their logs: in the run's folder, or the one that the runs of `--out` share."""
+        folders = {job.folder for job in self.jobs}
+        above = {folder.parent for folder in folders}
+        is_shared = len(folders) > 1 and len(above) == 1 and self.settings.out is not None
+        place = above.pop() if is_shared else next((job.folder for job in self.jobs), None)
+        return None if place is None else place / "logs"
 
     @property
     def _rope_model(self) -> RopeModel | None:
@@ -278,7 +288,10 @@ def _adapter_notes(settings: RunSettings, card: Card) -> list[str]:
 
 
 def _key_notes(settings: RunSettings, card: Card) -> list[str]:
-    return key_notes(card.endpoint) if settings.backend == "endpoint" and card.endpoint is not None else []
+    if settings.backend != "endpoint":
+        return []
+    endpoints = [each.endpoint for each in server_cards(settings, card)]
+    return [note for endpoint in endpoints if endpoint is not None for note in key_notes(endpoint)]
 
 
 def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
@@ -309,6 +322,8 @@ def _notes(card: Card, jobs: tuple[Job, ...]) -> Iterator[str]:
 def check_live(settings: RunSettings, note: Callable[[str], None]) -> Iterator[LiveCheck]:
     """What holds and what does not on the loaded model, each as it is found; `benchmarks` may be empty."""
     settings.check_values()
+    if len(settings.base_url) > 1:
+        raise UserError(f"--base-url: one server at a time is checked, and {len(settings.base_url)} are named")
     settings, card = resolve_model(settings)
     card = with_overrides(card, settings)
     for line in _key_notes(settings, card):

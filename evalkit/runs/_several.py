@@ -70,9 +70,10 @@ class SeveralRuns:
         self._monitor.begin()
         session = self._sessions[name]
         is_bound = session.settings.rope_mode == "engine" and session.backend != "hf"  # to the rule it started with
-        return execute(session, self._monitor, None if is_bound else self._open, self.plans[name])
+        return execute(session, self._monitor, None if is_bound else lambda: self._open(session), self.plans[name])
 
-    def _open(self) -> ModelAdapter:
+    def _open(self, running: Session) -> ModelAdapter:
+        """The model, loaded for the first run that asks; `running` is that run, whose folder is there."""
         if self._model is None:
             # One that turns, where any does: its facts are what the loaded model is held against.
             sessions = list(self._sessions.values())
@@ -81,6 +82,7 @@ class SeveralRuns:
             options = replace(
                 session.backend_options(longest_sequence=longest, note=self._monitor.note),
                 rotations=max(len(plan.groups) for plan in self.plans.values()),
+                logs=running.logs,
             )
             self._model = opener(session, options)()
         return _KeptOpen(self._model)

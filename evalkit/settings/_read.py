@@ -60,7 +60,7 @@ def typed_value(setting: Setting, value: object, where: str = "") -> Any:
 def _loosened(setting: Setting, value: object) -> object:
     """One name for a list of names; for text also what stands for it: a list of its parts, yes and no."""
     if setting.is_list:
-        return (value,) if isinstance(value, str) else value
+        return (value,) if isinstance(value, str) else () if value is None else value
     if setting.is_pairs and isinstance(value, Mapping):
         written = _as_json if setting.name == "chat_args" else _as_text
         return {name: written(each) for name, each in value.items()}

@@ -79,7 +79,10 @@ class RunSettings:
     ] = field(default_factory=dict)
     """Beside the card's (`chat_args`); true, false and numbers as JSON writes them, all else is text."""
     backend: Annotated[str | None, Flag("hf, vllm or endpoint; by default what the model needs.")] = None
-    base_url: Annotated[str | None, Flag("Address of the server for --backend endpoint.", metavar="URL")] = None
+    base_url: Annotated[
+        tuple[str, ...], Flag("Server for --backend endpoint; may be repeated, one model on each.", metavar="URL")
+    ] = ()
+    """Several share the prompts; which ones is no part of a run's identity."""
     engine: Annotated[Mapping[str, str], Flag("Setting of the vllm or endpoint backend.", metavar="NAME=VALUE")] = (
         field(default_factory=dict)
     )
@@ -291,7 +294,7 @@ class RunOptions(TypedDict, total=False):
     chat: str | None
     chat_args: Mapping[str, object]
     backend: str | None
-    base_url: str | None
+    base_url: str | Sequence[str] | None
     engine: Mapping[str, object]
     send_key_to: str | None
     max_cost: float | None

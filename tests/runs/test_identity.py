@@ -1,14 +1,10 @@
-"""The commits of a model on the hub, and the environment that is recorded beside a run."""
+"""The commits of a model on the hub."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-
 import pytest
 
-from evalkit.runs import _identity as module
-from evalkit.runs._identity import environment, moved_on_hub
+from evalkit.runs._identity import moved_on_hub
 
 
 @pytest.mark.parametrize(
@@ -26,13 +22,3 @@ def test_a_branch_that_moved_is_told_apart(before: str, now: str, words: list[st
 
     assert (words is None) == (found is None)
     assert all(word in (found or "") for word in words or [])
-
-
-def test_the_environment_is_plain_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Versions by library; one that is not installed is left out."""
-    monkeypatch.setattr(module, "LIBRARIES", ("evalkit", "no-such-library"))
-
-    found: Callable[[], dict[str, object]] = environment
-
-    assert {"python", "platform", "evalkit"} == set(found())
-    assert found() == json.loads(json.dumps(found()))

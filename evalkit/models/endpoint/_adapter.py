@@ -30,7 +30,7 @@ from ._probe import Abilities, Server, find_server, probe_chat, probe_completion
 from ._truncation import CeilingWatch
 from ._untold import UntoldThoughts
 from .protocol import Reply, TryAgainError, is_model_named
-from .transport import UNREADABLE, Client, Failure, run_in_thread
+from .transport import UNREADABLE, Client, Failure, Health, run_in_thread
 
 __all__ = ["EndpointModel"]
 
@@ -43,7 +43,10 @@ class EndpointModel:
 
     name = "endpoint"
 
-    def __init__(self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions) -> None:
+    def __init__(
+        self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions, health: Health | None = None
+    ) -> None:
+        """With `health` the server is one of several, and `generate` raises `ServerGoneError` where it is gone."""
         if card.endpoint is None:
             raise UserError(
                 f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
@@ -52,6 +55,7 @@ class EndpointModel:
         self._endpoint = card.endpoint
         self._tokenizer = tokenizer
         self._options = options
+        self._health = health
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
@@ -87,7 +91,7 @@ class EndpointModel:
             for request in requests:
                 yield Completion(request.index, finish_reason="error", error=refusal, is_of_prompt=True)
             return
-        self._open(requests)
+        self.open(requests)
         yield from run_in_thread(functools.partial(self._work, requests))
         self._cost_limit.check()
 
@@ -112,7 +116,7 @@ class EndpointModel:
             f"--max-model-len {window} --hf-overrides '{overrides}'` and run again with --engine rope={rope.key}"
         )
 
-    def _open(self, requests: Sequence[GenerationRequest]) -> Abilities:
+    def open(self, requests: Sequence[GenerationRequest]) -> Abilities:
         """What the server can do, asked once, before anything is sent."""
         if self._abilities is not None:
             return self._abilities
@@ -141,9 +145,16 @@ class EndpointModel:
 
     async def _work(self, requests: Sequence[GenerationRequest], emit: Callable[[Completion], None]) -> None:
         """Hand out completions as they come, from as many workers as may ever send at once."""
+        async with Client(self._endpoint, self._health) as client:
+            whole = self._work_all(client, requests, emit)
+            await (whole if self._health is None else self._health.beside(whole))
+
+    async def _work_all(
+        self, client: Client, requests: Sequence[GenerationRequest], emit: Callable[[Completion], None]
+    ) -> None:
         waiting = iter(requests)
 
-        async def work(client: Client, most: int | None = None) -> None:
+        async def work(most: int | None = None) -> None:
             for request in itertools.islice(waiting, most):
                 try:
                     completion = await self._answer(client, request)
@@ -152,18 +163,17 @@ class EndpointModel:
                 for done in self._checked(request, completion):
                     emit(done)
 
-        async with Client(self._endpoint) as client:
-            if self._cost_limit.is_limited:
-                await work(client, 1)  # alone: it shows by how much the server counts more than was planned
-            workers = [asyncio.create_task(work(client)) for _ in range(min(self._endpoint.concurrency, len(requests)))]
-            try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
-                for done in self._watch.rest():
-                    emit(done)
+        if self._cost_limit.is_limited:
+            await work(1)  # alone: it shows by how much the server counts more than was planned
+        workers = [asyncio.create_task(work()) for _ in range(min(self._endpoint.concurrency, len(requests)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            for done in self._watch.rest():
+                emit(done)
 
     def _checked(self, request: GenerationRequest, completion: Completion) -> list[Completion]:
         """What can be handed on when this completion has come: a server may have read only a part of the prompt."""

@@ -35,7 +35,7 @@ from .transport import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, 
 if TYPE_CHECKING:
     pass
 
-__all__ = ["VLLM_FIELDS", "Abilities", "Server", "find_server", "probe_chat", "probe_completions"]
+__all__ = ["VLLM_FIELDS", "Abilities", "Server", "ServerAbsentError", "find_server", "probe_chat", "probe_completions"]
 
 _Result = TypeVar("_Result")
 
@@ -55,6 +55,10 @@ VLLM_FIELDS = {
 # What servers call themselves that read `top_k` and `min_p` beside OpenAI's fields, with -1 and 0 for none: the
 # protocol of vLLM (CompletionRequest), of SGLang (ModelCard, CompletionRequest) and of llama.cpp's server (README).
 TAKE_TOP_K = frozenset({"vllm", "sglang", "llamacpp"})
+
+
+class ServerAbsentError(UserError):
+    """No server answers at an address."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def _listed_models(line: Line, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     except (httpx.HTTPError, AttemptError) as error:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, httpx.HTTPError) else str(error)
         reason = without_key(endpoint, reason)
-        raise UserError(
+        raise ServerAbsentError(
             f"{endpoint.base_url}: no server answers ({reason}); start it, or correct the address"
         ) from None
     if response.status in {401, 403}:

@@ -153,7 +153,7 @@ class Batch:
             row.is_second_try = True
             self._waiting.insert(0, row)
         else:
-            yield self._failed(row, found.reason, is_of_prompt=found.is_out_of_memory)
+            yield self._failed(row, found.reason, is_of_memory=found.is_out_of_memory)
 
     def _advance(self, rows: list[Row]) -> Iterator[Completion]:
         """One token for each of the rows; they are under way again, waiting, or yielded as completions."""
@@ -173,7 +173,7 @@ class Batch:
     def _make_room(self, rows: list[Row], fault: Fault) -> Iterator[Completion]:
         """Set aside half of the rows, or fail a lone one at the second try."""
         if len(rows) == 1 and rows[0].is_second_try:
-            yield self._failed(rows[0], fault.reason, is_of_prompt=True)  # shorter ones may fit
+            yield self._failed(rows[0], fault.reason, is_of_memory=True)
             return
         rows[0].is_second_try |= len(rows) == 1
         if len(rows) > 1:
@@ -217,13 +217,14 @@ class Batch:
         self._last = time.perf_counter()
         return done
 
-    def _failed(self, row: Row, reason: str, *, is_of_prompt: bool = False) -> Completion:
+    def _failed(self, row: Row, reason: str, *, is_of_prompt: bool = False, is_of_memory: bool = False) -> Completion:
         row.cache = None
         start, self._last = self._last, time.perf_counter()
-        seconds = self._last - start
         return Completion(
-            row.request.index, finish_reason="error", seconds=seconds, error=reason, is_of_prompt=is_of_prompt
-        )
+            row.request.index, finish_reason="error", seconds=self._last - start, error=reason,
+            is_of_prompt=is_of_prompt or is_of_memory,  # shorter ones may fit
+            is_of_memory=is_of_memory,
+        )  # fmt: skip
 
 
 def _draws(rows: Sequence[Row]) -> list[Draw]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.errors import UserError, one_line
+from evalkit.errors import EngineStoppedError, UserError, one_line
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
@@ -125,17 +125,19 @@ class VllmModel:
         return complete
 
     def _step(self) -> list[Any]:
-        """What the engine shows of its next step; `UserError` where it has died, with what to do."""
+        """What the engine shows of its next step; `EngineStoppedError` where it has died, with what to do."""
         try:
             outputs: list[Any] = self._engine.llm_engine.step()
         except Exception as error:  # of every kind: device, memory, a worker that was killed
             raise self._stopped(error) from error
         return outputs
 
-    def _stopped(self, error: Exception) -> UserError:
+    def _stopped(self, error: Exception) -> EngineStoppedError:
         """What to do where the engine has died of that; the next prompts start another."""
         self._engine = self._slots = None
-        return UserError(f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on")
+        return EngineStoppedError(
+            f"vLLM stopped: {one_line(error)}; finished records are kept, the same command goes on"
+        )
 
     def close(self) -> None:
         """Stop the engine and its workers."""

@@ -10,10 +10,11 @@ from typing import Any
 
 from evalkit.errors import UserError
 from evalkit.files import sha256_of
-from evalkit.runs import LOG, Manifest, environment
+from evalkit.runs import LOG, Manifest
 from evalkit.scores import KeptOutputs, read_outputs_file
 from evalkit.settings import BenchmarkOptions, settings_of
 from evalkit.tasks import BenchmarkSpec
+from evalkit.versions import environment
 
 from ._cells import say
 from ._content import PageRun

@@ -352,8 +352,8 @@ def _most_draws(earlier: Manifest, now: Manifest) -> dict[str, int]:
     return {DRAWS: most} if most > 1 else {}
 
 
-_FREE = {"batch", "pass_tokens"}
-"""Of an engine's facts those that follow free memory, and change no answer's meaning."""
+_FREE = {"batch", "pass_tokens", "replicas", "replicas_differ"}
+"""Of an engine's facts those that follow free memory and how many engines there are, and change no answer's meaning."""
 
 
 def changes(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:

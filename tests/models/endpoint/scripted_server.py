@@ -1,7 +1,8 @@
 """An OpenAI-compatible server that answers by a script: which request meets which fault is decided by the test.
 
 Answers are functions of the prompt, so that a test can tell whose answer it got. Prompts of token ids are UTF-8 bytes.
-Run by itself it serves until interrupted: `python tests/models/endpoint/scripted_server.py`.
+Run by itself it serves until interrupted: `python tests/models/endpoint/scripted_server.py [PORT [BEHAVIOUR]]`, the
+behaviour as JSON. `ServerProcess` is one that can be killed, halted and started again at its address.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -110,6 +114,8 @@ class Behaviour:
     """Whether it refuses `max_tokens` in favour of `max_completion_tokens`."""
     seconds: float = 0.0
     """Time it thinks."""
+    listing_seconds: float = 0.0
+    """Time until it lists its models, as a server that is at something else takes."""
     script: Script = calm
     """Which request meets which fault."""
 
@@ -120,8 +126,8 @@ class ScriptedServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.behaviour = Behaviour()
         self.payloads: list[dict[str, Any]] = []
         self.keys: list[str] = []
@@ -178,6 +184,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not self._has_key():
             return
         like = self.server.behaviour
+        time.sleep(like.listing_seconds)
         if self.path != "/v1/models" or not like.lists_models:
             self._error(404, "not here")
             return
@@ -295,7 +302,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = json.dumps(_spoiled(answer, fault)).encode()
         if fault == "stall":
             time.sleep(STALL_SECONDS)
-        if fault in {"429", "500"}:
+        if fault in {"429", "500", "502"}:
             self._error(int(fault), "busy")
         elif fault in {"429-wait", "503"}:
             self._error(int(fault[:3]), "busy", Retry_After="0.05")
@@ -381,7 +388,47 @@ def _shaped(answer: dict[str, Any], choice: dict[str, Any], shape: str) -> dict[
     return answer | {"choices": [choice | said | {"finish_reason": finish}]}
 
 
+class ServerProcess:
+    """The server as a process of its own; use as a context manager."""
+
+    def __init__(self, **behaviour: Any) -> None:
+        """`behaviour`: fields of `Behaviour`."""
+        self._behaviour = json.dumps(behaviour)
+        self._port = 0
+        self.start()
+
+    @property
+    def base_url(self) -> str:
+        """Address with the API version, the same in every life."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Begin a life, which listens when this returns."""
+        command = [sys.executable, __file__, str(self._port), self._behaviour]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._port = int(self._process.stdout.readline())
+
+    def halt(self) -> None:
+        """Let it do nothing more; its connections stay, and the kernel takes new ones."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """End it at once; all its connections break."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
 if __name__ == "__main__":
-    with ScriptedServer() as server:
-        print(server.base_url)  # noqa: T201
+    with ScriptedServer(int(sys.argv[1]) if len(sys.argv) > 1 else 0) as server:
+        server.behaviour = Behaviour(**json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}"))
+        print(server.server_address[1], flush=True)  # noqa: T201
         time.sleep(3600)

@@ -1,6 +1,7 @@
 """Requests on the wire: many at once with patience, one at a time beside a run, all bounded."""
 
-from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, Client, Failure, root_of
+from ._client import ATTEMPTS, BACKOFF_SECONDS, PATIENCE_SECONDS, UNREADABLE, Client, Failure, ServerGoneError, root_of
+from ._health import Health, absence
 from ._line import Line, Response, open_line, send
 from ._thread import run_in_thread
 
@@ -11,8 +12,11 @@ __all__ = [
     "UNREADABLE",
     "Client",
     "Failure",
+    "Health",
     "Line",
     "Response",
+    "ServerGoneError",
+    "absence",
     "open_line",
     "root_of",
     "run_in_thread",

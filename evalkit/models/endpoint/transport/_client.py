@@ -32,7 +32,9 @@ from ._throttle import Throttle
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Client", "Failure", "client_arguments", "read_body", "root_of"]
+    from ._health import Health
+
+__all__ = ["Client", "Failure", "ServerGoneError", "client_arguments", "read_body", "root_of"]
 
 ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
@@ -42,6 +44,10 @@ GONE_AFTER = 8  # requests in a row that found nobody there: the server is gone,
 LARGEST_BODY = 32 * 2**20
 CONNECT_SECONDS = 15.0
 UNREADABLE = (RecursionError, UnicodeError, OverflowError)  # what odd values of valid JSON end in
+
+
+class ServerGoneError(Exception):
+    """A server that is one of several does not answer any more, or asks for more patience than there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +76,15 @@ def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
 
 
 class Client:
-    """Sends requests with bounded patience. Use as an asynchronous context manager."""
+    """Sends requests with bounded patience. Use as an asynchronous context manager.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    With `health` the server is one of several: it is told what becomes of requests, and `ServerGoneError` is raised
+    where this one cannot be waited for.
+    """
+
+    def __init__(self, endpoint: Endpoint, health: Health | None = None) -> None:
         self._endpoint = endpoint
+        self._health = health
         endpoint_key(endpoint)  # a missing one is an error before anything is sent
         self._throttle = Throttle(endpoint.concurrency)
         self._nobody_there = 0
@@ -132,7 +143,7 @@ class Client:
         """Seconds to wait: what the server asks for, or a random share of a growing limit."""
         if asked is not None:
             if asked > PATIENCE_SECONDS:
-                raise self._unusable(f"it asks to wait {asked:.0f} s")
+                raise self._given_up(f"it asks to wait {asked:.0f} s")
             return asked + random.uniform(0, 0.1 * BACKOFF_SECONDS)  # not all at the very same moment
         return random.uniform(0.5, 1.0) * min(BACKOFF_SECONDS * 2.0**earlier, LONGEST_BACKOFF_SECONDS)
 
@@ -147,24 +158,36 @@ class Client:
         except TimeoutError:
             raise TryAgainError(f"no answer within {self._endpoint.timeout_seconds:g} s") from None
         except httpx.ConnectError as error:
+            self._doubt()
             reason = f"nobody answers at {self._endpoint.base_url} ({error})"
             raise _NobodyThereError(reason, is_free=True) from None
         except httpx.HTTPError as error:
+            self._doubt()
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
         except TransferError as error:
             raise TryAgainError(str(error)) from None
+        if self._health is not None:
+            self._health.answered(response.status_code)
         headers, body = response.headers, without_key_bytes(self._endpoint, body)
         raise_for_status(response.status_code, body, headers.get("Retry-After"), headers.get("Location", ""))
         return body
 
     def _give_up(self, error: TryAgainError, attempts: int) -> Failure:
         self._nobody_there = self._nobody_there + 1 if isinstance(error, _NobodyThereError) else 0
-        if self._nobody_there >= GONE_AFTER:
-            raise self._unusable(str(error))
+        if self._nobody_there >= (GONE_AFTER if self._health is None else 1):
+            raise self._given_up(str(error))
         return self._failure(f"{error} ({attempts} attempts)", is_of_prompt=isinstance(error, SpoiledError))
 
     def _failure(self, reason: str, *, is_of_prompt: bool = True) -> Failure:
         return Failure(without_key(self._endpoint, reason), is_of_prompt)
+
+    def _doubt(self) -> None:
+        if self._health is not None:
+            self._health.unanswered()
+
+    def _given_up(self, reason: str) -> UserError | ServerGoneError:
+        """The error of a server that is there no more, or not for long."""
+        return self._unusable(reason) if self._health is None else ServerGoneError(without_key(self._endpoint, reason))
 
     def _unusable(self, reason: str) -> UserError:
         hint = f"check {self._endpoint.key_env} and the address; what is finished is kept, the same command continues"

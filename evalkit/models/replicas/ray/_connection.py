@@ -1,0 +1,56 @@
+"""Connecting this process to a Ray, without a word of Ray's on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """This process connected to a Ray, from its constructor to `close`."""
+
+    def __init__(self, **arguments: Any) -> None:
+        """`arguments` are `ray.init`'s."""
+        import ray
+        from ray._private import auto_init_hook, worker
+
+        auto_init_hook.enable_auto_connect = False  # for good: a thread that is late would start another Ray
+        self._prints = worker.print_to_stdstream
+        worker.print_to_stdstream = _say_nothing  # else it tells of every process that dies, whatever it is told
+        try:
+            ray.init(log_to_driver=False, logging_level="CRITICAL", job_config=_job_config(), **arguments)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Disconnect, and end what `ray.init` started."""
+        import ray
+        from ray._private import worker
+
+        try:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.shutdown()
+        finally:
+            worker.print_to_stdstream = self._prints
+
+
+def _say_nothing(*_: Any, **__: Any) -> None:
+    """In place of what prints."""
+
+
+def _job_config() -> Any:
+    from ray.job_config import JobConfig
+
+    class Job(JobConfig):  # type: ignore[misc] # Ray's types are not read
+        """Workers do not import from the folder that somebody happens to work in.
+
+        Ray puts it first on their path, unless a job brings a working folder of its own.
+        """
+
+        def _runtime_env_has_working_dir(self) -> bool:
+            return True
+
+    return Job()
