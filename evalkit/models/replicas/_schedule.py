@@ -12,7 +12,7 @@ from statistics import median
 
 import numpy as np
 
-from evalkit.planning.shards import Lengths, WorkCost, cut, deal
+from evalkit.planning.shards import Lengths, WorkCost, cut, deal, one_after_the_other
 
 __all__ = ["Lease", "Schedule"]
 
@@ -33,6 +33,8 @@ OTHER_SPEED = 0.2
 """Of its speed by which a replica must depart from what it was dealt by, so that all is dealt anew."""
 UNEVEN = 0.1
 """Of the longest time left that a replica must be ahead to take over work while it has its own."""
+TICK = 1e-6
+"""Seconds that a lease takes at least, whatever the clock can tell."""
 MEMORY = 0.5
 """What earlier leases weigh in the speed of a replica, each relative to the next one."""
 
@@ -144,9 +146,13 @@ class Schedule:
         self._apart = [work for work in self._apart if not any(work is each for each in chosen)]
         own.draw(chosen)
         by_group: dict[int, list[int]] = {}
-        for work in sorted(chosen, key=lambda work: (work.group, work.places[0])):
-            by_group.setdefault(work.group, []).extend(work.places)
-        costs = {place: cost for group, places in by_group.items() for place, cost in self._costs(group, places)}
+        for group, place in sorted((work.group, place) for work in chosen for place in work.places):
+            by_group.setdefault(group, []).append(place)
+        costs = {
+            (group, each.place): each.cost
+            for group, places in by_group.items()
+            for each in one_after_the_other(self._groups[group], places, self._cost)
+        }
         total = sum(costs.values())
         avoided = frozenset().union(*(work.avoided for work in chosen))
         own.lease = _Open(costs, total, total, self._clock(), avoided)
@@ -215,7 +221,7 @@ class Schedule:
         lease.left -= lease.costs.pop(place)
         if not lease.costs:
             own.cost = own.cost * MEMORY + lease.cost
-            own.seconds = own.seconds * MEMORY + self._clock() - lease.start
+            own.seconds = own.seconds * MEMORY + max(self._clock() - lease.start, TICK)
             own.lease = None
             self._usual_speed = median(each.cost / each.seconds for each in self._replicas if each.seconds > 0)
             if abs(self._speed(replica) / self._usual_speed / own.dealt_speed - 1) > OTHER_SPEED:
@@ -244,18 +250,8 @@ class Schedule:
     ) -> None:
         for group, members in groupby(places, key=lambda each: each[0]):
             together = [place for _, place in members]
-            cost = sum(each for _, each in self._costs(group, together))
+            cost = sum(each.cost for each in one_after_the_other(self._groups[group], together, self._cost))
             self._apart.append(_Work(group, together, cost, avoided, is_alone))
-
-    def _costs(self, group: int, places: Iterable[int]) -> Iterator[tuple[Place, float]]:
-        """Places in order, each with what it costs behind the one before it here."""
-        lengths = self._groups[group]
-        before: int | None = None
-        for place in places:
-            shared = 0 if before is None else min(lengths.shared[before + 1 : place + 1])
-            tokens = lengths.lengths[place]
-            yield (group, place), self._cost.prefill(shared, tokens) + self._cost.decode(tokens, lengths.limits[place])
-            before = place
 
     def _chosen(self, replica: int) -> list[_Work]:
         """What to lease: what was set apart, else of the replica's own queue, evened out with the longest one."""
