@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evalkit.models.endpoint import _replicas as replicas
 from evalkit.models.endpoint.transport import _health as health
 from evalkit.settings import RunSettings, read_config, read_settings
 from tests.models.endpoint.scripted_server import ScriptedServer, ServerProcess
@@ -61,17 +63,25 @@ def test_scores_are_those_of_one_server(
 def test_a_server_that_dies_loses_nothing(
     other: ScriptedServer, tiny_model: Path, toy: str, bare: Path, evalkit: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its prompts go to the other one, with one line that says so; no sample fails and none is answered twice."""
+    """Its prompts go to the other one, with one line that says so; it takes part again when it is back.
+
+    No sample fails, and none is answered twice.
+    """
     monkeypatch.setattr(health, "AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(replicas, "POLL_SECONDS", 0.05)
     other.behaviour.takes_ids = False
     evalkit("run", tiny_model, toy, "--base-url", other.base_url, "--out", "one")
-    asked = len(other.payloads)
-    other.behaviour.seconds = 0.05
-    with ServerProcess(seconds=0.2, takes_ids=False) as mortal:
+    asked, log = len(other.payloads), bare / "run/logs/replica-1.log"
+    other.behaviour.seconds = 0.2
+    with ServerProcess(seconds=0.1, takes_ids=False) as mortal:
 
         def script(*_: object) -> str:
             if len(other.payloads) == asked + 8:
                 mortal.kill()
+            if len(other.payloads) == asked + 12:
+                while " is lost " not in log.read_text("utf-8"):
+                    time.sleep(0.05)
+                mortal.start()
             return ""
 
         other.behaviour.script = script
@@ -84,6 +94,9 @@ def test_a_server_that_dies_loses_nothing(
     assert records(bare / "one") == records(bare / "run")
     assert scores(bare / "one") == scores(bare / "run")
     assert 1 == len(re.findall(rf"{mortal.base_url} is lost \(nobody answers", done.err))
+    before, _, since = log.read_text("utf-8").partition(" is lost ")
+    assert before.count("is asked") >= 1
+    assert since.count("is asked") >= 1
 
 
 def test_servers_may_change_between_calls(
