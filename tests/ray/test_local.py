@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import signal
@@ -62,7 +63,7 @@ def test_answers_are_those_of_the_same_adapter_in_this_process(replicas: Open, c
     (replica,) = replicas(backend="hf", replicas=1, device="cpu", longest_sequence=len(ids) + 8)
 
     there = replica.open()
-    found, expected = (sorted(map(_timeless, model.generate(DOUBLED, requests))) for model in (there, here))
+    found, expected = (sorted(map(_timeless, model.generate(NATIVE, requests))) for model in (there, here))
 
     assert expected == found
     assert any("4711" in fields for fields in map(str, expected)), "the model answers at all"
@@ -95,7 +96,7 @@ def test_only_who_has_the_token_is_let_in(mode: str, token: str | None, is_let_i
     import ray
 
     (node,) = ray.nodes()
-    folder = Path(node["RayletSocketName"]).parents[2]
+    folder = Path(node["RayletSocketName"]).parents[3]
     assert 0o700 == folder.stat().st_mode & 0o777, "sockets that are files are nobody else's either"
     code = (
         "import sys, ray._raylet\n"
@@ -124,7 +125,7 @@ def test_what_an_engine_raises_comes_as_itself(first: Replica) -> None:
         answers = first.open().generate(NATIVE, asked([ANSWER, 5], [what], [ANSWER]))
 
         assert Completion(0, "native: 5", 1) == next(answers)
-        with pytest.raises(kind, match=f"^{words}$"):
+        with pytest.raises(kind, match=f"^{words}"):
             next(answers)
 
 
@@ -234,7 +235,7 @@ def test_nothing_is_left_of_it(tmp_path: Path, end: signal.Signals) -> None:
     run = subprocess.Popen(
         [*RUN, "--out", "run"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
-    _until(lambda: (tmp_path / "run/samples.jsonl").exists() or run.poll() is not None, 120)
+    _until(lambda: _size(tmp_path / "run/samples.jsonl") or run.poll() is not None, 120)
     assert run.poll() is None, run.communicate()
     (mark,) = {_mark_of(process) for process in _children_of(run.pid) if _mark_of(process)}
     assert len(marked(mark)) > 5
@@ -246,6 +247,10 @@ def test_nothing_is_left_of_it(tmp_path: Path, end: signal.Signals) -> None:
     _until(lambda: not set(Path("/tmp").glob("evalkit-*")) - before)
     assert b"Traceback" not in said
     assert b"ray" not in said.lower()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _until(holds: Any, seconds: float = 10) -> None:
@@ -272,8 +277,11 @@ def _mark_of(process: int) -> str | None:
 
 def _sockets_of(process: int) -> list[str]:
     """Inodes of the sockets that a process has open."""
-    links = Path(f"/proc/{process}/fd").iterdir()
-    return [name[8:-1] for link in links if (name := str(link.readlink())).startswith("socket:[")]
+    found = []
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(link.readlink()))
+    return [name[8:-1] for name in found if name.startswith("socket:[")]
 
 
 def _listeners() -> Iterator[tuple[str, str]]:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import ceil
 from statistics import median
 
 import numpy as np
 
-from evalkit.planning.shards import Lengths, WorkCost, cut, deal
+from evalkit.planning.shards import Lengths, WorkCost, cut, deal, one_after_the_other
 
 __all__ = ["Lease", "Schedule"]
 
@@ -24,12 +25,16 @@ TRIES = 3
 """Answers that may fail for a reason of the replica."""
 PORTION = 1 / 4
 """Of what is left for a replica that one lease takes."""
-FIRST = 1 / 8
+FIRST = 1 / 16
 """The same of the first lease, which shows how fast it is."""
+LATE = 0.05
+"""Of the whole time that a piece may take beyond the fair end before it is cut."""
 OTHER_SPEED = 0.2
 """Of its speed by which a replica must depart from what it was dealt by, so that all is dealt anew."""
 UNEVEN = 0.1
 """Of the longest time left that a replica must be ahead to take over work while it has its own."""
+TICK = 1e-6
+"""Seconds that a lease takes at least, whatever the clock can tell."""
 MEMORY = 0.5
 """What earlier leases weigh in the speed of a replica, each relative to the next one."""
 
@@ -121,6 +126,7 @@ class Schedule:
         self._failures: Counter[Place] = Counter()
         self._unfinished = sum(len(group.lengths) for group in groups)
         self._usual_speed = 1.0
+        self._start = clock()
         for replica, pieces in zip(self._replicas, deal(cut(groups, cost, replicas), replicas), strict=True):
             replica.put(_Work(piece.group, range(piece.start, piece.stop), piece.cost) for piece in pieces)
 
@@ -140,9 +146,13 @@ class Schedule:
         self._apart = [work for work in self._apart if not any(work is each for each in chosen)]
         own.draw(chosen)
         by_group: dict[int, list[int]] = {}
-        for work in sorted(chosen, key=lambda work: (work.group, work.places[0])):
-            by_group.setdefault(work.group, []).extend(work.places)
-        costs = {place: cost for group, places in by_group.items() for place, cost in self._costs(group, places)}
+        for group, place in sorted((work.group, place) for work in chosen for place in work.places):
+            by_group.setdefault(group, []).append(place)
+        costs = {
+            (group, each.place): each.cost
+            for group, places in by_group.items()
+            for each in one_after_the_other(self._groups[group], places, self._cost)
+        }
         total = sum(costs.values())
         avoided = frozenset().union(*(work.avoided for work in chosen))
         own.lease = _Open(costs, total, total, self._clock(), avoided)
@@ -211,7 +221,7 @@ class Schedule:
         lease.left -= lease.costs.pop(place)
         if not lease.costs:
             own.cost = own.cost * MEMORY + lease.cost
-            own.seconds = own.seconds * MEMORY + self._clock() - lease.start
+            own.seconds = own.seconds * MEMORY + max(self._clock() - lease.start, TICK)
             own.lease = None
             self._usual_speed = median(each.cost / each.seconds for each in self._replicas if each.seconds > 0)
             if abs(self._speed(replica) / self._usual_speed / own.dealt_speed - 1) > OTHER_SPEED:
@@ -240,18 +250,8 @@ class Schedule:
     ) -> None:
         for group, members in groupby(places, key=lambda each: each[0]):
             together = [place for _, place in members]
-            cost = sum(each for _, each in self._costs(group, together))
+            cost = sum(each.cost for each in one_after_the_other(self._groups[group], together, self._cost))
             self._apart.append(_Work(group, together, cost, avoided, is_alone))
-
-    def _costs(self, group: int, places: Iterable[int]) -> Iterator[tuple[Place, float]]:
-        """Places in order, each with what it costs behind the one before it here."""
-        lengths = self._groups[group]
-        before: int | None = None
-        for place in places:
-            shared = 0 if before is None else min(lengths.shared[before + 1 : place + 1])
-            tokens = lengths.lengths[place]
-            yield (group, place), self._cost.prefill(shared, tokens) + self._cost.decode(tokens, lengths.limits[place])
-            before = place
 
     def _chosen(self, replica: int) -> list[_Work]:
         """What to lease: what was set apart, else of the replica's own queue, evened out with the longest one."""
@@ -262,21 +262,29 @@ class Schedule:
         own = self._replicas[replica]
         if len(self._replicas) == 1:
             return list(own.queue)
-        if own.seconds > 0:
-            self._swap(replica)
-            return list(_up_to(self._portion(replica), own.queue))
-        return self._trial(replica)
+        if own.seconds == 0 or not self._are_known():
+            return self._trial(replica)
+        self._swap(replica)
+        self._split(replica)
+        return list(_up_to(PORTION * self._share(replica), own.queue))
+
+    def _are_known(self) -> bool:
+        """Whether enough replicas are measured to tell what is slow."""
+        alive = [each for each in self._replicas if each.is_alive]
+        return 2 * sum(each.seconds > 0 for each in alive) > len(alive)
 
     def _trial(self, replica: int) -> list[_Work]:
         """What shows how fast a replica is, and takes little time if it is slow: the lightest there is."""
-        most = self._portion(replica)
+        most = FIRST * self._share(replica)
         own = self._replicas[replica]
         if own.queue and own.queue[-1].cost > most:
             lightest = min((each for each in self._replicas if each.queue), key=lambda each: each.queue[-1].cost)
             taken = lightest.queue[-1:]
             lightest.draw(taken)
             own.put(taken)
-        return list(_up_to(most, own.queue[::-1]))
+        lightest_first = own.queue[::-1]
+        count = int(np.searchsorted(np.cumsum([work.cost for work in lightest_first]), most, side="right"))
+        return lightest_first[: max(1, count)]
 
     def _swap(self, replica: int) -> None:
         """Exchange lighter work for the heaviest that waits for a replica that is slower, or may be."""
@@ -299,16 +307,33 @@ class Schedule:
         own.put([work])
         heaviest.put(given)
 
+    def _split(self, replica: int) -> None:
+        """Cut the heaviest of the queue where it would take the replica longer than all else takes everybody."""
+        own, now = self._replicas[replica], self._clock()
+        if not own.queue:
+            return
+        left = sum(each.waiting + (each.lease.left if each.lease else 0.0) for each in self._replicas)
+        fair = left / self._speed_of_all()
+        fair += LATE * (now - self._start + fair)
+        work, most = own.queue[0], fair * self._speed(replica)
+        if work.cost <= most or len(work.places) == 1:
+            return
+        lengths, (first, last) = self._groups[work.group], (work.places[0], work.places[-1] + 1)
+        part = Lengths(lengths.lengths[first:last], [0, *lengths.shared[first + 1 : last]], lengths.limits[first:last])
+        pieces = cut([part], self._cost, ceil(work.cost / most))
+        own.draw([work])
+        own.put(_Work(work.group, range(first + piece.start, first + piece.stop), piece.cost) for piece in pieces)
+
     def _may_have(self, replica: int, work: _Work) -> bool:
         others = (index for index, each in enumerate(self._replicas) if each.is_alive)
         return replica not in work.avoided or all(index in work.avoided for index in others)
 
-    def _portion(self, replica: int) -> float:
-        """Cost of the next lease, at most: a part of its queue, and of its share of what waits anywhere."""
+    def _share(self, replica: int) -> float:
+        """Cost of what waits for a replica, or of its share of all that waits where that is less."""
         own = self._replicas[replica]
         waiting = sum(each.waiting for each in self._replicas)
         fair = waiting * self._speed(replica) / self._speed_of_all()
-        return (PORTION if own.seconds > 0 else FIRST) * min(own.waiting, fair)
+        return min(own.waiting, fair)
 
     def _take_over(self, replica: int) -> None:
         """Take from the queue that would take longest so much that both end together, where that is much."""

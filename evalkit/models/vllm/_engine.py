@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pickle import UnpicklingError
 from typing import Any
 
-from evalkit.cards import Card
+from evalkit.cards import Card, Engine
 from evalkit.errors import UserError
 from evalkit.rope import RopeSetting
 from evalkit.secrecy import secrets_hidden
@@ -75,6 +76,7 @@ def _arguments(card: Card, loaded: Loaded, options: BackendOptions, window: int)
         "max_model_len": window,
         "tensor_parallel_size": engine.tensor_parallel,
         "pipeline_parallel_size": engine.pipeline_parallel,
+        **_for_workers(engine),
         "gpu_memory_utilization": engine.memory_fraction,
         "quantization": engine.quantization,
         "enforce_eager": current_platform.is_cpu() if engine.eager is None else engine.eager,
@@ -85,6 +87,17 @@ def _arguments(card: Card, loaded: Loaded, options: BackendOptions, window: int)
         "seed": 0,
         **_for_adapter(options),
     }
+
+
+def _for_workers(engine: Engine) -> dict[str, Any]:
+    """In an actor that has its devices of Ray, workers are its own children: vLLM would ask Ray for others."""
+    if engine.tensor_parallel * engine.pipeline_parallel == 1 or "ray" not in sys.modules:
+        return {}
+    import ray
+    from ray.util import get_current_placement_group
+
+    is_placed = ray.is_initialized() and get_current_placement_group() is not None
+    return {"distributed_executor_backend": "mp"} if is_placed else {}
 
 
 def _for_adapter(options: BackendOptions) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from evalkit.cards import Engine
 from evalkit.errors import CardError, UserError
 from evalkit.models import BackendOptions, Completion, GenerationRequest, RopeGroup
+from evalkit.models.vllm._engine import _for_workers
 from evalkit.rope import RopeSetting
 
 ANSWER, USER_ERROR, BUG, NOTE, SLEEP, KILL, PRINT = range(7)
@@ -37,6 +39,7 @@ class Probe:
             "accelerators": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "path": list(sys.path),
             "secret": os.environ.get("SOME_API_KEY"),
+            "vllm": _for_workers(Engine(tensor_parallel=2)),
             "answered": self.answered,
         }
 

@@ -17,6 +17,7 @@ class Connection:
         from ray._private import auto_init_hook, worker
 
         auto_init_hook.enable_auto_connect = False  # for good: a thread that is late would start another Ray
+        read_settings()
         self._prints = worker.print_to_stdstream
         worker.print_to_stdstream = _say_nothing  # else it tells of every process that dies, whatever it is told
         try:
@@ -35,6 +36,15 @@ class Connection:
                 ray.shutdown()
         finally:
             worker.print_to_stdstream = self._prints
+            read_settings()
+
+
+def read_settings() -> None:
+    """Have Ray read anew what the environment says of tokens; it remembers what it found when it was imported."""
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined] # compiled
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _say_nothing(*_: Any, **__: Any) -> None:

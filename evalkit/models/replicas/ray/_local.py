@@ -20,7 +20,7 @@ __all__ = ["LocalRay"]
 
 STORE_BYTES = 256 * 2**20
 """Of shared memory for what is under way: prompts of 128k tokens are 512 KB each. What does not fit goes to disk."""
-LONGEST_PLACE = 24  # characters of the folder for files: Ray's sockets are 65 deeper, and Linux takes 107 in all
+LONGEST_PLACE = 20  # characters of the folder for files: Ray's sockets are 69 deeper, and Linux takes 107 in all
 MARK = "EVALKIT_LOCAL_RAY"
 LOOPBACK = "127.0.0.1"
 
@@ -56,7 +56,7 @@ class LocalRay:
                 num_cpus=cpus,
                 object_store_memory=STORE_BYTES,
                 include_dashboard=False,
-                _temp_dir=str(self._folder),
+                _temp_dir=str(self._folder / "ray"),  # which Ray lets everybody write to
             )
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise UserError(f"--replicas: Ray does not start on this machine: {one_line(error)}") from error
@@ -69,7 +69,6 @@ class LocalRay:
         try:
             if self._connection is not None:
                 self._connection.close()
-                _forget_token()
         finally:
             assert self._reaper.stdin is not None
             self._reaper.stdin.close()
@@ -116,16 +115,7 @@ def _on_loopback() -> Iterator[None]:
 
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
-    _forget_token()
     try:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-def _forget_token() -> None:
-    """Have Ray look anew whether there is a token, and which."""
-    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined] # compiled
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
