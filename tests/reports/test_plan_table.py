@@ -253,3 +253,18 @@ def test_the_remedy_makes_fewer_groups(settings: RunSettings) -> None:
     exact, rounded = plan(long), plan(replace(long, rope_grid=1.02))
 
     assert exact["rope_groups"] > rounded["rope_groups"]
+
+
+def test_replicas_and_shards_say_how_the_work_falls(settings: RunSettings) -> None:
+    """Shards hold every sample once; what they compute together is what the note says."""
+    replicated = plan(replace(settings, replicas=4, backend="hf"))
+    shards = [plan(replace(settings, shard=f"{index}/4")) for index in (1, 2, 3, 4)]
+
+    assert 48 == sum(each["parts"]["samples"] for each in shards)
+    tokens = sum(each["parts"]["unique_prompt_tokens"] for each in shards)
+    assert replicated["parts"]["computed"] == pytest.approx(tokens / replicated["unique_prompt_tokens"], abs=0.02)
+    assert 1 <= replicated["parts"]["longest"] < 1.5
+    (note,) = plan_notes(replicated)
+    assert note.startswith(f"4 replicas: the longest has {replicated['parts']['longest']:.2f} of a fair share")
+    assert f"toy: shard 2/4 holds {shards[1]['parts']['samples']} of 48 samples" in plan_notes(shards[1])[1]
+    assert plan(settings)["parts"] is None

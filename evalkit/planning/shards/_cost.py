@@ -25,7 +25,7 @@ published outputs."""
 NEW_TOKEN = 4.2
 """Prompt tokens that one new token takes the time of: an H100 reads 3 TB/s and computes 400 Tflop/s, so a pass over
 16-bit weights takes the time of 133 prompt tokens, and 32 answers share it."""
-PULL = 0.01
+PULL = 0.001
 """Of one sample's weight, what the ratios that are known weigh in a fit."""
 LAYERS, WIDTH, PARAMETERS = 32, 4096, 6_500_000_000  # Llama-2-7B, where a card says nothing
 

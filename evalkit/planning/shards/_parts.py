@@ -38,15 +38,10 @@ def shard_of(plan: Plan, cost: WorkCost, index: int, count: int) -> frozenset[in
         for place in plan.groups[piece.group].order[piece.start : piece.stop]
     }
     chosen: dict[tuple[str, str], int] = {}
-    for prompt in plan.prompts:
-        if prompt.index in part_of:
-            chosen.setdefault((prompt.benchmark, prompt.sample_id), part_of[prompt.index])
-    rest = (prompt.index % count + 1 for prompt in plan.prompts)
-    return frozenset(
-        prompt.index
-        for prompt, other in zip(plan.prompts, rest, strict=True)
-        if chosen.get((prompt.benchmark, prompt.sample_id), other) == index
-    )
+    for prompt in sorted(plan.prompts, key=lambda each: each.error is not None):  # samples that cannot run at all, last
+        part = part_of.get(prompt.index, prompt.index % count + 1)
+        chosen.setdefault((prompt.benchmark, prompt.sample_id), part)
+    return frozenset(prompt.index for prompt in plan.prompts if chosen[prompt.benchmark, prompt.sample_id] == index)
 
 
 @dataclass(frozen=True)
