@@ -134,6 +134,7 @@ class RunSettings:
         self.check_together()
         self._check_rope_mode()
         self._check_sampling()
+        self._check_parallel()
 
     def check_together(self) -> None:
         """Raise `UserError` for settings that exclude each other, whatever else will be said."""
@@ -144,14 +145,6 @@ class RunSettings:
         if self.rope_replaces_native and self.rope_stacks_on_native:
             flags = f"{_flag('rope_replaces_native')} and {_flag('rope_stacks_on_native')}"
             raise UserError(f"{flags}: a model's own scaling is switched off or kept beneath, not both; leave one out")
-        if self.shard is not None and self.is_replicated:
-            raise UserError(
-                f"{_flag('shard')} and {_flag('replicas')}: a shard is one process's part; leave one of them out"
-            )
-        if self.gpus_per_replica is not None and not self.is_replicated:
-            raise UserError(
-                f"{_flag('gpus_per_replica')} is for {_flag('replicas')} or {_flag('ray')}; add one of them"
-            )
         if self.data is not None and len(self.benchmarks) > 1:
             flag = _flag("data")
             raise UserError(f"{flag} is one benchmark's folder; run the benchmarks one by one, or set EVALKIT_DATA")
@@ -182,6 +175,17 @@ class RunSettings:
         if given:
             flags = ", ".join(map(_flag, given))
             raise UserError(f"{flags}: greedy decoding draws nothing; add {_flag('temperature')}, or leave it out")
+
+    def _check_parallel(self) -> None:
+        """Raise `UserError` for settings of replicas where there are none, or where one process answers a part."""
+        if self.shard is not None and self.is_replicated:
+            raise UserError(
+                f"{_flag('shard')} and {_flag('replicas')}: a shard is one process's part; leave one of them out"
+            )
+        if self.gpus_per_replica is not None and not self.is_replicated:
+            raise UserError(
+                f"{_flag('gpus_per_replica')} is for {_flag('replicas')} or {_flag('ray')}; add one of them"
+            )
 
     def check_values(self) -> None:
         """Raise `UserError` for a value that is wrong by itself."""

@@ -192,7 +192,8 @@ def test_the_backend_is_told_the_settings_of_the_run(opened: Open) -> None:
     options = session.backend_options(longest_sequence=77, note=said.append)
 
     options.note("hello")
-    assert BackendOptions("float32", "cpu", "auto", False, None, True, 77, None, said.append) == options
+    told = BackendOptions("float32", "cpu", "auto", False, None, True, 77, None, said.append, logs=session.logs)
+    assert told == options
     assert ["hello"] == said
     assert "auto" == opened().backend_options(longest_sequence=1, note=said.append).dtype
 
