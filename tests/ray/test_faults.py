@@ -36,8 +36,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     yield begin
     for each in begun:
-        each.kill()
-        each.communicate()
+        if each.poll() is None:
+            each.kill()
+            each.communicate()
 
 
 def test_killed_engines_lose_nothing_and_double_nothing(start: Callable[..., Any], tmp_path: Path) -> None:
