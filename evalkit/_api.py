@@ -261,8 +261,8 @@ def plan(
             for counts in result.benchmarks.values():
                 if counts["conflict"] is not None:
                     watcher.note(f"nothing counts as done: {counts['conflict']}")
-                for line in plan_notes(counts):
-                    watcher.note(line)
+            for line in dict.fromkeys(line for counts in result.benchmarks.values() for line in plan_notes(counts)):
+                watcher.note(line)
     return result
 
 

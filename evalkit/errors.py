@@ -7,6 +7,7 @@ EvalkitError
 │   ├── CardError             a model card or model folder cannot be used
 │   ├── RunConflictError      a run folder belongs to another run, or is in use
 │   ├── ReadOnlyError         a file cannot be written because nothing can be written in its place
+│   ├── EngineStoppedError    a model's engine died at work; another start may do
 │   └── PluginError           an installed package offers evalkit something that cannot be used
 ├── RunStoppedError           sample after sample failed alike; the command line exits with code 1
 ├── SampleError               one sample cannot be run; recorded as failed, the run goes on
@@ -26,6 +27,7 @@ from evalkit.printable import safe_message
 __all__ = [
     "CardError",
     "DataError",
+    "EngineStoppedError",
     "EvalkitError",
     "EvalkitWarning",
     "MissingDependencyError",
@@ -98,6 +100,10 @@ class RunConflictError(UserError):
 
 class ReadOnlyError(UserError):
     """A file cannot be written because its place is read-only, on the medium or for this user."""
+
+
+class EngineStoppedError(UserError):
+    """The engine of a model has died at work. What it has not answered may be asked of another one."""
 
 
 class PluginError(UserError):

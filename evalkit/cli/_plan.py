@@ -48,7 +48,6 @@ def _plan(session: Session, *, is_shown: bool) -> dict[str, Any]:
             note(f"nothing counts as done: {counts['conflict']}")
     for counts in plans.values() if is_shown else ():
         print_table(plan_table(counts))
-    for counts in plans.values():
-        for line in plan_notes(counts):
-            note(line)
+    for line in dict.fromkeys(line for counts in plans.values() for line in plan_notes(counts)):
+        note(line)
     return plans

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from evalkit.cards import Adapter
-from evalkit.errors import UserError
 from evalkit.prompts import TokenIds
 from evalkit.rope import RopeModel, RopeSetting
 from evalkit.tasks import StopRule
@@ -28,7 +27,6 @@ __all__ = [
     "READ_IN_PART",
     "BackendOptions",
     "Completion",
-    "EngineStoppedError",
     "GenerationRequest",
     "HoldsRotations",
     "MeasuresLosses",
@@ -38,11 +36,6 @@ __all__ = [
 
 READ_IN_PART = "the server read "
 """How the error of a sample begins whose prompt a server read only in part."""
-
-
-class EngineStoppedError(UserError):
-    """The engine behind an adapter has died at work; what it has not answered may be asked again of another one."""
-
 
 FinishReason = Literal["stop", "length", "unknown", "error"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
 from evalkit.planning import Counts, Plan, PlannedPrompt, group_costs
+from evalkit.planning.shards import part_costs, shard_of, work_cost
 from evalkit.runs import Job, Session
 from evalkit.tables import plain_table
 
@@ -44,6 +45,7 @@ def plan_json(
         "partial": bool(job.missing or job.unpinned),
         "missing": list(job.missing),
         "skipped": list(job.skipped),
+        "parts": _parts(plan, session, job.name),
     }
 
 
@@ -62,8 +64,50 @@ def _groups(plan: Plan, session: Session, keep: Callable[[PlannedPrompt], bool])
     }
 
 
+def _parts(plan: Plan, session: Session, benchmark: str) -> dict[str, Any] | None:
+    """How the work of all benchmarks falls on replicas or shards; None where there is one engine, or nobody knows."""
+    part, cost = session.settings.part, work_cost(session.card)
+    count = session.settings.replicas if part is None else part[1]
+    if count is None:
+        return None
+    costs = part_costs(plan, cost, count)
+    found = {"count": count, "longest": round(costs.longest, 4), "computed": round(costs.computed, 4)}
+    if part is None:
+        return found
+    own = shard_of(plan, cost, *part)
+    held = plan.counts(keep=lambda prompt: prompt.benchmark == benchmark and prompt.index in own)
+    return found | {
+        "shard": part[0],
+        "samples": held.samples,
+        "prompt_tokens": held.prompt_tokens,
+        "unique_prompt_tokens": held.unique_prompt_tokens,
+    }
+
+
 def plan_notes(plan: dict[str, Any]) -> list[str]:
-    """What to think of before such a run: many RoPE groups, and what they cost at most."""
+    """What to think of before such a run: how it falls on replicas, many RoPE groups, and what they cost at most."""
+    return [*_part_notes(plan), *_group_notes(plan)]
+
+
+def _part_notes(plan: dict[str, Any]) -> list[str]:
+    parts = plan.get("parts")
+    if parts is None:
+        return []
+    what = "replicas" if "shard" not in parts else "shards"
+    note = (
+        f"{parts['count']} {what}: the longest has {parts['longest']:.2f} of a fair share, and all compute "
+        f"{parts['computed']:.2f} x the prompt tokens of one engine"
+    )
+    if "shard" not in parts:
+        return [note]
+    return [
+        note,
+        f"{plan['benchmark']}: shard {parts['shard']}/{parts['count']} holds {parts['samples']:,} of "
+        f"{plan['samples']:,} samples, {parts['unique_prompt_tokens']:,} {plan['unit']} to compute",
+    ]
+
+
+def _group_notes(plan: dict[str, Any]) -> list[str]:
     groups, prompts = plan["rope_groups"], plan["samples"] - plan["failed"]
     if groups <= MANY_GROUPS or prompts > groups * FULL_GROUP:
         return []

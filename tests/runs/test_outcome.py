@@ -211,12 +211,12 @@ def test_the_backend_is_made_for_the_longest_sequence(
         opened.append(arguments[-1])
         return Counting(lambda _: {})
 
-    monkeypatch.setattr(module, "load_model", load)
+    monkeypatch.setattr("evalkit.runs._opening.load_model", load)
     session = open_session(
         RunSettings(str(tiny_model), (toy,), backend="toy", out=bare / "run", limit=2, device="cpu", **settings)
     )
     plan = plan_session(session)
-    module._opener(session, module.longest_sequence(session, plan), watcher)()
+    module._opener(session, plan, watcher)()
 
     expected = longest or max(prompt.tokens + prompt.max_new_tokens for prompt in plan.prompts)
     assert (expected, "cpu", True) == (

@@ -90,7 +90,7 @@ def test_groups_of_a_run_are_answered_together_where_the_model_can(
         options.append(arguments[-1])
         return holder
 
-    monkeypatch.setattr("evalkit.runs._several.load_model", load)
+    monkeypatch.setattr("evalkit.runs._opening.load_model", load)
     given = {"limit": 4, "max_new_tokens": 500, "max_seq_len": 2048}  # on a window of 512: many groups
     with SeveralRuns(sessions(("yarn:2", "dynamic:4"), "s", **given), watcher) as runs:
         runs.execute("yarn:2")

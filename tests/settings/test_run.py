@@ -9,8 +9,8 @@ import pytest
 from evalkit.errors import UserError
 from evalkit.settings import RunOptions, RunSettings, settings_of
 
-LOOSER = {"adapter", "tasks", "samples", "chat_args", "engine", "batch", "options", "data", "out"}
-"""A caller may write lists of tasks and samples, numbers as options and batch, and paths as text or not."""
+LOOSER = {"base_url", "adapter", "tasks", "samples", "chat_args", "engine", "batch", "options", "data", "out"}
+"""A caller may write lists of servers, tasks and samples, numbers as options and batch, and paths as text or not."""
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,13 +85,27 @@ def load(card: Card, tokenizer: PromptTokenizer) -> Load:
 @pytest.fixture(scope="session")
 def vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a vLLM server with the embedded model, started as docs/backends.md says."""
+    with vllm_serving(tmp_path_factory.mktemp("server") / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def second_vllm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of another one."""
+    with vllm_serving(tmp_path_factory.mktemp("server") / "log") as address:
+        yield address
+
+
+@contextmanager
+def vllm_serving(log: Path) -> Iterator[str]:
+    """A vLLM server with the embedded model; its address."""
     port = free_port()
     command = [
         sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(MODEL), "--served-model-name",
         "needle-tiny", "--port", str(port), "--dtype", "float32", "--enforce-eager", "--enable-prompt-tokens-details",
         "--max-model-len", str(SERVED), "--hf-overrides", json.dumps({"max_position_embeddings": SERVED}),
     ]  # fmt: skip
-    with running(command, f"http://127.0.0.1:{port}/v1/models", tmp_path_factory.mktemp("server") / "log"):
+    with running(command, f"http://127.0.0.1:{port}/v1/models", log):
         yield f"http://127.0.0.1:{port}/v1"
 
 

@@ -66,6 +66,18 @@ def test_a_vllm_server_gives_the_same_table(reference: Any, vllm_server: str, tm
     assert any(cached)
 
 
+def test_two_vllm_servers_give_the_same_table(
+    reference: Any, vllm_server: str, second_vllm_server: str, tmp_path: Path
+) -> None:
+    """They share the prompts, and every answer is the engine's own."""
+    scores, answers = run(tmp_path / "run", "needle", options=GRID, base_url=[vllm_server, second_vllm_server])
+
+    assert reference[1] == answers
+    assert by_a_server(reference[0]) == scores
+    logs = [(tmp_path / f"run/logs/replica-{number}.log").read_text("utf-8") for number in (1, 2)]
+    assert all("is asked" in log for log in logs)
+
+
 def test_an_address_alone_gives_the_same_table(reference: Any, vllm_server: str, tmp_path: Path) -> None:
     """Without a card, tokenizer and template are the server's; prompts and answers are the same."""
     scores, answers = run(tmp_path / "run", "needle", model=vllm_server, options=GRID)

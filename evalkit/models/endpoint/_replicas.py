@@ -154,7 +154,6 @@ class _ServerReplica:
 
     def open(self) -> _ServerModel:
         """The server, asked what it is; one that is away is waited for, if it or another one was ever there."""
-        self._is_closed.clear()
         self._opened += 1
         self._peers.meet()
         self._wait()
@@ -163,6 +162,8 @@ class _ServerReplica:
         except UserError as error:
             self.refuse(error)
         self._health = Health(self._endpoint)
+        if self._is_closed.is_set():
+            raise ReplicaLostError("it was closed")
         model = EndpointModel(self._card, self._tokenizer, self._options, self._health)
         return _ServerModel(self, model, self._health)
 
@@ -187,7 +188,7 @@ class _ServerReplica:
         raise error
 
     def close(self) -> None:
-        """End what is asked of the server, and the wait for it."""
+        """End what is asked of the server, and the wait for it; nothing is asked of it again."""
         self._is_closed.set()
         if self._health is not None:
             self._health.end()

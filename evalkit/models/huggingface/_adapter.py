@@ -85,6 +85,8 @@ class HuggingFaceModel:
         elif reason and options.is_reusing_prefixes:
             options.note(f"no prefix reuse: {reason}")
         self._is_order_told = False
+        self._kept_under: RopeSetting | None = None
+        """The setting under which the cache was filled, where the call that filled it came to its end."""
         self._cache = MovingCache(cache_maker(self._model), is_reusing=self._no_reuse_reason is None)
         self._room, self._no_rotations_reason = together_of(
             self._model, self._feeding, cache_maker(self._model), self._rotary, options
@@ -119,15 +121,21 @@ class HuggingFaceModel:
         return self._rotary.rotations
 
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
-        """Answer the requests in the order given, which should be trie order."""
+        """Answer the requests in the order given, which should be trie order.
+
+        The first goes on from what the last call left, where that was of the same setting.
+        """
         self._rotary.apply(rope)
-        self._cache.clear()
+        if rope != self._kept_under:
+            self._cache.clear()
+        self._kept_under = None
         self._tell_order()
         if self._batch > 1:
             yield from Batch(self._passes(), self._room).answers([RopeGroup(rope, requests)])
-            return
-        for request in requests:
-            yield self._attempt(request)
+        else:
+            for request in requests:
+                yield self._attempt(request)
+        self._kept_under = rope
 
     def holds(self, rope: RopeSetting) -> bool:
         """Whether rows under this setting may be decoded with rows under others."""
@@ -135,8 +143,13 @@ class HuggingFaceModel:
 
     def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
         """Answer the requests of all groups, in their order; prompts of one group share prefixes, all share batches."""
-        self._cache.clear()
+        self._forget()
         yield from Batch(self._passes(), self._room).answers(groups)
+
+    def _forget(self) -> None:
+        """Begin with an empty cache."""
+        self._cache.clear()
+        self._kept_under = None
 
     @property
     def _batch(self) -> int:
@@ -229,7 +242,7 @@ class HuggingFaceModel:
         """
         if self._rotary.is_order_dependent:
             return None
-        self._cache.clear()
+        self._forget()
         try:
             generated = self._decode(
                 request, self._cache.start(request.ids, self._prefill.kept), self._end(request)
@@ -251,7 +264,7 @@ class HuggingFaceModel:
 
         if (refusal := self._vocabulary.refusal(ids)) is not None:
             raise SampleError(refusal)
-        self._cache.clear()
+        self._forget()
         try:
             with no_hub_code(self._options), torch.inference_mode():
                 measure = self._losses.of  # made before the setting is in force: what it tries is a prompt too

@@ -30,4 +30,4 @@ class Replica(Protocol):
         """
 
     def close(self) -> None:
-        """End the engine, at once and whatever it does; nothing where there is none."""
+        """End the engine for good, at once and whatever it does: an `open` under way fails, and none follows."""

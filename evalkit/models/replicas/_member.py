@@ -29,7 +29,7 @@ class Member:
         self._replica = replica
         self._adapter: ModelAdapter | None = None
         self._spent: float | None = None  # by engines that are gone
-        self._is_closed = False
+        self._is_ended = False
 
     @property
     def is_open(self) -> bool:
@@ -39,7 +39,7 @@ class Member:
     @property
     def is_given_up(self) -> bool:
         """Whether it is not started again."""
-        return self.fruitless >= MOST_FRUITLESS
+        return self._is_ended or self.fruitless >= MOST_FRUITLESS
 
     @property
     def spent(self) -> float | None:
@@ -53,21 +53,28 @@ class Member:
             self.log.write("starts")
             self._adapter = self._replica.open()
             self.has_answered = False
-            if self._is_closed:  # meanwhile
+            if self._is_ended:  # meanwhile
                 self.end()
-                raise ReplicaLostError("it was closed while it started")
+                raise ReplicaLostError("it was ended while it started")
             self.log.write("is ready")
         return self._adapter
 
     def lose(self, *, is_excused: bool) -> None:
-        """End what is left of the engine, and count the start unless it answered something or `is_excused`."""
+        """Forget the engine, and count its start unless it answered something or `is_excused`."""
         self.fruitless = 0 if self.has_answered or is_excused else self.fruitless + 1
         self.has_answered = False
-        self.end()
+        self.forget()
+        if self.is_given_up:
+            self.end()
+
+    def forget(self) -> None:
+        """Have the engine started anew where it is next needed."""
+        self._spent, self._adapter = self.spent, None
 
     def end(self) -> None:
-        """End the engine at once, whatever it does."""
-        self._spent, self._adapter = self.spent, None
+        """End the engine at once, whatever it does, and for good."""
+        self._is_ended = True
+        self.forget()
         try:
             self._replica.close()
         except Exception as error:  # nobody waits for it any more
@@ -75,7 +82,7 @@ class Member:
 
     def close(self) -> None:
         """Let the engine give its memory back, then end it and its thread."""
-        adapter, self._is_closed = self._adapter, True
+        adapter, self._is_ended = self._adapter, True
         try:
             if adapter is not None:
                 adapter.close()

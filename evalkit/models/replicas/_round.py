@@ -6,16 +6,17 @@ one step, so whatever dies, and when, no request is answered twice and none is f
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import overload
 
-from evalkit.errors import RunStoppedError, one_line
+from evalkit.errors import EngineStoppedError, RunStoppedError, one_line
 from evalkit.printable import counted
 
-from .._base import Completion, EngineStoppedError, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup
+from .._base import Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup
 from ._base import ReplicaLostError
 from ._facts import Facts
 from ._inbox import Inbox
@@ -69,17 +70,16 @@ class Round:
         self._away: set[int] = set()
         """Members that were lost and are not back."""
         self._is_left = False
-        self._is_broken_off = False
 
     def answers(self) -> Iterator[Completion]:
         """Completions as they finish. What ends a run is raised behind those that came before it."""
-        for number, member in enumerate(self._members):
-            before = member.thread
-            member.thread = threading.Thread(
-                target=self._work, args=(number, before), name=f"evalkit-{member.label}", daemon=True
-            )
-            member.thread.start()
         try:
+            for number, member in enumerate(self._members):
+                before = member.thread
+                member.thread = threading.Thread(
+                    target=self._work, args=(number, before), name=f"evalkit-{member.label}", daemon=True
+                )
+                member.thread.start()
             while (completion := self._next()) is not None:
                 yield completion
         finally:
@@ -123,13 +123,13 @@ class Round:
         """
         with self._changed:
             self._is_left = True
-            self._is_broken_off = self._error is not None or not self._schedule.is_done or bool(self._answered)
+            is_broken_off = self._error is not None or not self._schedule.is_done or bool(self._answered)
             self._changed.notify_all()
         deadline = time.monotonic() + GRACE_SECONDS
-        if self._is_broken_off:
+        if is_broken_off:
             in_parallel([member.end for member in self._members], GRACE_SECONDS)
         for member in self._members:
-            if member.thread is not None and (member.is_open or self._is_broken_off):
+            if member.thread is not None and (member.is_open or is_broken_off):
                 member.thread.join(max(0.0, deadline - time.monotonic()))
         self._inbox.show()
 
@@ -155,15 +155,12 @@ class Round:
             if self._is_ending:
                 return False
             adapter = member.open()
-            if self._is_broken_off:
-                member.end()
-                return False
             self._join(number)
             while (lease := self._lease(number)) is not None:
                 member.log.write(f"is asked {counted(sum(len(places) for _, places in lease.groups), 'prompt')}")
                 self._answer(number, adapter, lease)
         except (ReplicaLostError, EngineStoppedError) as error:
-            return self._lose(number, one_line(error))
+            return self._lose(number, _reason(member, error))
         return False
 
     @property
@@ -236,13 +233,14 @@ class Round:
         """Deal the member's work anew, say so, and tell whether it is started again."""
         member = self._members[number]
         if self._is_left:
-            member.end()
+            member.forget()
             raise _StoppedError
         was_open = member.is_open
         with self._changed:
             count, self._open[number] = len(self._open[number]), {}
             given_up = [] if number in self._away else self._schedule.lose(number)
             self._away.add(number)
+            self._last_reason = reason
             for group, place in given_up:
                 why = f"its replica died each time that it was asked ({reason})"
                 index = self._indexes[group][place]
@@ -252,7 +250,6 @@ class Round:
         with self._changed:
             if member.is_given_up:
                 self._schedule.leave(number)
-            self._last_reason = reason
             line = self._loss(member, was_open=was_open, count=count, reason=reason)
             member.log.write(line)
             self._inbox.tell(line)
@@ -308,12 +305,20 @@ class _Chosen(Sequence[GenerationRequest]):
 
 def _calls(adapter: ModelAdapter, groups: Sequence[RopeGroup]) -> Iterator[Iterator[Completion]]:
     """The answers of groups: together where the engine holds several, the others one group after the other."""
-    held = [group for group in groups if isinstance(adapter, HoldsRotations) and adapter.holds(group.rope)]
+    held: list[RopeGroup] = []
+    if len(groups) > 1 and isinstance(adapter, HoldsRotations):
+        held = [group for group in groups if adapter.holds(group.rope)]
     if len(held) > 1:
         assert isinstance(adapter, HoldsRotations)
         yield adapter.generate_together(held)
     for group in groups if len(held) < 2 else (each for each in groups if each not in held):
         yield adapter.generate(group.rope, group.requests)
+
+
+def _reason(member: Member, error: Exception) -> str:
+    """Why a member is lost, without its name, which is said before."""
+    text = one_line(error)
+    return re.sub(rf"^{re.escape(member.label)} (is lost|cannot be had): ", "", text)
 
 
 def in_parallel(calls: Sequence[Callable[[], None]], seconds: float) -> None:

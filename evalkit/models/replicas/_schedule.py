@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import groupby
+from math import ceil
+from statistics import median
 
-from evalkit.planning.shards import Lengths, Piece, WorkCost, cut, deal
+import numpy as np
+
+from evalkit.planning.shards import Lengths, WorkCost, cut, deal, one_after_the_other
 
 __all__ = ["Lease", "Schedule"]
 
@@ -21,6 +25,16 @@ TRIES = 3
 """Answers that may fail for a reason of the replica."""
 PORTION = 1 / 4
 """Of what is left for a replica that one lease takes."""
+FIRST = 1 / 16
+"""The same of the first lease, which shows how fast it is."""
+LATE = 0.05
+"""Of the whole time that a piece may take beyond the fair end before it is cut."""
+OTHER_SPEED = 0.2
+"""Of its speed by which a replica must depart from what it was dealt by, so that all is dealt anew."""
+UNEVEN = 0.1
+"""Of the longest time left that a replica must be ahead to take over work while it has its own."""
+TICK = 1e-6
+"""Seconds that a lease takes at least, whatever the clock can tell."""
 MEMORY = 0.5
 """What earlier leases weigh in the speed of a replica, each relative to the next one."""
 
@@ -50,26 +64,43 @@ class _Work:
 class _Open:
     """A lease under way."""
 
-    places: dict[Place, _Work]
-    """What is not answered, in order."""
+    costs: dict[Place, float]
+    """What is not answered, in order, and what each costs behind the one before."""
     cost: float
+    """Of all that was leased."""
+    left: float
+    """Of what is not answered."""
     start: float
+    """When it was taken."""
+    avoided: frozenset[int]
+    """Replicas that shall not have what is asked again."""
 
 
 @dataclass
 class _Replica:
     queue: list[_Work] = field(default_factory=list)
+    """The heaviest first."""
+    waiting: float = 0.0
+    """Cost of the queue."""
     lease: _Open | None = None
     is_alive: bool = True
     cost: float = 0.0
     """Of its leases, the latest most."""
     seconds: float = 0.0
     """That they took."""
+    dealt_speed: float = 1.0
+    """Relative to the usual one, that its queue was dealt by."""
 
-    @property
-    def waiting(self) -> float:
-        """Cost of its queue."""
-        return sum(work.cost for work in self.queue)
+    def put(self, works: Iterable[_Work]) -> None:
+        """Into the queue."""
+        self.queue = sorted([*self.queue, *works], key=lambda work: (-work.cost, work.group, work.places[0]))
+        self.waiting = sum(work.cost for work in self.queue)
+
+    def draw(self, works: Collection[_Work]) -> None:
+        """Out of the queue."""
+        drawn = set(map(id, works))
+        self.queue = [work for work in self.queue if id(work) not in drawn]
+        self.waiting = sum(work.cost for work in self.queue)
 
 
 class Schedule:
@@ -94,12 +125,10 @@ class Schedule:
         self._strikes: Counter[Place] = Counter()
         self._failures: Counter[Place] = Counter()
         self._unfinished = sum(len(group.lengths) for group in groups)
+        self._usual_speed = 1.0
+        self._start = clock()
         for replica, pieces in zip(self._replicas, deal(cut(groups, cost, replicas), replicas), strict=True):
-            replica.queue = [
-                _Work(piece.group, range(piece.start, piece.stop), piece.cost)
-                for chain in sorted(_chains(pieces), key=lambda chain: -sum(piece.cost for piece in chain))
-                for piece in chain
-            ]
+            replica.put(_Work(piece.group, range(piece.start, piece.stop), piece.cost) for piece in pieces)
 
     @property
     def is_done(self) -> bool:
@@ -114,13 +143,20 @@ class Schedule:
         chosen = self._chosen(replica)
         if not chosen or self._is_elsewhere_sooner(replica, sum(work.cost for work in chosen)):
             return None
-        for work in chosen:
-            self._remove(work)
-        works = {(work.group, place): work for work in chosen for place in work.places}
-        places = dict(sorted(works.items(), key=lambda item: item[0]))
-        own.lease = _Open(places, sum(work.cost for work in chosen), self._clock())
-        by_group = groupby(places, key=lambda each: each[0])
-        return Lease([(group, [place for _, place in members]) for group, members in by_group])
+        self._apart = [work for work in self._apart if not any(work is each for each in chosen)]
+        own.draw(chosen)
+        by_group: dict[int, list[int]] = {}
+        for group, place in sorted((work.group, place) for work in chosen for place in work.places):
+            by_group.setdefault(group, []).append(place)
+        costs = {
+            (group, each.place): each.cost
+            for group, places in by_group.items()
+            for each in one_after_the_other(self._groups[group], places, self._cost)
+        }
+        total = sum(costs.values())
+        avoided = frozenset().union(*(work.avoided for work in chosen))
+        own.lease = _Open(costs, total, total, self._clock(), avoided)
+        return Lease(list(by_group.items()))
 
     def finish(self, replica: int, group: int, place: int) -> None:
         """The prompt is answered, or failed for good."""
@@ -132,12 +168,12 @@ class Schedule:
 
         False = its tries are used up, and it counts as finished.
         """
-        work = self._take_back(replica, (group, place))
+        lease = self._take_back(replica, (group, place))
         self._failures[group, place] += 1
         if self._failures[group, place] >= TRIES:
             self._unfinished -= 1
             return False
-        self._apart.append(self._work(group, [place], work.avoided | {replica}))
+        self._set_apart([(group, place)], lease.avoided | {replica})
         return True
 
     def lose(self, replica: int) -> list[Place]:
@@ -147,105 +183,187 @@ class Schedule:
         the suspect. That one is asked alone from now on; the rest of the lease in two halves, so that what kills
         replicas farther back is soon found.
         """
-        lost = self._replicas[replica]
-        lost.is_alive = False
-        lease, lost.lease = lost.lease, None
+        lease = self._end(replica)
         if lease is None:
             return []
-        (suspect, work), *rest = lease.places.items()
-        places = [place for place, _ in rest]
-        for half in (places[: len(places) // 2], places[len(places) // 2 :]):
-            for group, members in groupby(half, key=lambda each: each[0]):
-                self._apart.append(self._work(group, [place for _, place in members], is_alone=True))
+        suspect, *rest = lease.costs
+        for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
+            self._set_apart(half, is_alone=True)
         self._strikes[suspect] += 1
         if self._strikes[suspect] >= STRIKES:
             self._unfinished -= 1
             return [suspect]
-        group, place = suspect
-        self._apart.append(self._work(group, [place], work.avoided | {replica}, is_alone=True))
+        self._set_apart([suspect], lease.avoided | {replica}, is_alone=True)
         return []
 
     def leave(self, replica: int) -> None:
         """The replica takes no more, and what is dealt to it goes to the others; nothing is held against a prompt."""
-        gone = self._replicas[replica]
-        gone.is_alive = False
-        lease, gone.lease = gone.lease, None
-        for group, members in groupby(lease.places if lease else (), key=lambda each: each[0]):
-            self._apart.append(self._work(group, [place for _, place in members]))
+        lease = self._end(replica)
+        self._set_apart(list(lease.costs) if lease else [])
 
     def join(self, replica: int) -> None:
         """The replica is there again."""
         self._replicas[replica].is_alive = True
 
-    def _take_back(self, replica: int, place: Place) -> _Work:
+    def _end(self, replica: int) -> _Open | None:
+        """Let a replica be dead; the lease that it had."""
+        gone = self._replicas[replica]
+        gone.is_alive = False
+        lease, gone.lease = gone.lease, None
+        return lease
+
+    def _take_back(self, replica: int, place: Place) -> _Open:
         """End the lease of one prompt, and measure the replica with the last one."""
         own = self._replicas[replica]
-        if own.lease is None or place not in own.lease.places:
+        lease = own.lease
+        if lease is None or place not in lease.costs:
             raise RuntimeError(f"replica {replica} answers group {place[0]}, place {place[1]}, which it was not given")
-        work = own.lease.places.pop(place)
-        if not own.lease.places:
-            own.cost = own.cost * MEMORY + own.lease.cost
-            own.seconds = own.seconds * MEMORY + self._clock() - own.lease.start
+        lease.left -= lease.costs.pop(place)
+        if not lease.costs:
+            own.cost = own.cost * MEMORY + lease.cost
+            own.seconds = own.seconds * MEMORY + max(self._clock() - lease.start, TICK)
             own.lease = None
-        return work
+            self._usual_speed = median(each.cost / each.seconds for each in self._replicas if each.seconds > 0)
+            if abs(self._speed(replica) / self._usual_speed / own.dealt_speed - 1) > OTHER_SPEED:
+                self._deal_anew()
+        return lease
 
-    def _work(
-        self, group: int, places: list[int], avoided: frozenset[int] = frozenset(), *, is_alone: bool = False
-    ) -> _Work:
-        lengths = self._groups[group]
-        first = places[0]
-        cost = self._cost.prefill(0, lengths.lengths[first])
-        for before, place in pairwise(places):
-            shared = min(lengths.shared[before + 1 : place + 1])
-            cost += self._cost.prefill(shared, lengths.lengths[place])
-        cost += sum(self._cost.decode(lengths.lengths[place], lengths.limits[place]) for place in places)
-        return _Work(group, places, cost, avoided, is_alone)
+    def _deal_anew(self) -> None:
+        """All queues by the speeds that are known now: the heaviest first, each to who would have it answered first."""
+        alive = [index for index, each in enumerate(self._replicas) if each.is_alive]
+        works = [work for each in self._replicas for work in each.queue]
+        queues: list[list[_Work]] = [[] for _ in alive]
+        speeds = np.array([self._speed(index) for index in alive])
+        loads = np.array([each.lease.left if each.lease else 0.0 for each in (self._replicas[i] for i in alive)])
+        for work in sorted(works, key=lambda work: -work.cost):
+            soonest = int(np.argmin((loads + work.cost) / speeds))
+            loads[soonest] += work.cost
+            queues[soonest].append(work)
+        for each in self._replicas:
+            each.draw(each.queue)
+        for index, queue, speed in zip(alive, queues, speeds, strict=True):
+            self._replicas[index].put(queue)
+            self._replicas[index].dealt_speed = float(speed / self._usual_speed)
+
+    def _set_apart(
+        self, places: Sequence[Place], avoided: frozenset[int] = frozenset(), *, is_alone: bool = False
+    ) -> None:
+        for group, members in groupby(places, key=lambda each: each[0]):
+            together = [place for _, place in members]
+            cost = sum(each.cost for each in one_after_the_other(self._groups[group], together, self._cost))
+            self._apart.append(_Work(group, together, cost, avoided, is_alone))
 
     def _chosen(self, replica: int) -> list[_Work]:
-        """What to lease: what was set apart, else of the replica's own queue, else of another's."""
+        """What to lease: what was set apart, else of the replica's own queue, evened out with the longest one."""
         apart = [work for work in self._apart if self._may_have(replica, work)]
         if apart:
             return apart[:1] if apart[0].is_alone else [work for work in apart if not work.is_alone]
+        self._take_over(replica)
         own = self._replicas[replica]
-        if not own.queue:
-            own.queue = self._taken_over(replica)
         if len(self._replicas) == 1:
             return list(own.queue)
-        return list(_up_to(self._portion(replica), own.queue))
+        if own.seconds == 0 or not self._are_known():
+            return self._trial(replica)
+        self._swap(replica)
+        self._split(replica)
+        return list(_up_to(PORTION * self._share(replica), own.queue))
+
+    def _are_known(self) -> bool:
+        """Whether enough replicas are measured to tell what is slow."""
+        alive = [each for each in self._replicas if each.is_alive]
+        return 2 * sum(each.seconds > 0 for each in alive) > len(alive)
+
+    def _trial(self, replica: int) -> list[_Work]:
+        """What shows how fast a replica is, and takes little time if it is slow: the lightest there is."""
+        most = FIRST * self._share(replica)
+        own = self._replicas[replica]
+        if own.queue and own.queue[-1].cost > most:
+            lightest = min((each for each in self._replicas if each.queue), key=lambda each: each.queue[-1].cost)
+            taken = lightest.queue[-1:]
+            lightest.draw(taken)
+            own.put(taken)
+        lightest_first = own.queue[::-1]
+        count = int(np.searchsorted(np.cumsum([work.cost for work in lightest_first]), most, side="right"))
+        return lightest_first[: max(1, count)]
+
+    def _swap(self, replica: int) -> None:
+        """Exchange lighter work for the heaviest that waits for a replica that is slower, or may be."""
+        own = self._replicas[replica]
+        slower = [
+            each
+            for index, each in enumerate(self._replicas)
+            if each.queue and (each.seconds == 0 or self._speed(index) < (1 - OTHER_SPEED) * self._speed(replica))
+        ]
+        heaviest = max(slower, key=lambda each: each.queue[0].cost, default=own)
+        if (
+            not own.queue
+            or not heaviest.queue
+            or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting)
+        ):
+            return
+        work, given = heaviest.queue[0], list(_up_to(heaviest.queue[0].cost, own.queue))
+        heaviest.draw([work])
+        own.draw(given)
+        own.put([work])
+        heaviest.put(given)
+
+    def _split(self, replica: int) -> None:
+        """Cut the heaviest of the queue where it would take the replica longer than all else takes everybody."""
+        own, now = self._replicas[replica], self._clock()
+        if not own.queue:
+            return
+        left = sum(each.waiting + (each.lease.left if each.lease else 0.0) for each in self._replicas)
+        fair = left / self._speed_of_all()
+        fair += LATE * (now - self._start + fair)
+        work, most = own.queue[0], fair * self._speed(replica)
+        if work.cost <= most or len(work.places) == 1:
+            return
+        lengths, (first, last) = self._groups[work.group], (work.places[0], work.places[-1] + 1)
+        part = Lengths(lengths.lengths[first:last], [0, *lengths.shared[first + 1 : last]], lengths.limits[first:last])
+        pieces = cut([part], self._cost, ceil(work.cost / most))
+        own.draw([work])
+        own.put(_Work(work.group, range(first + piece.start, first + piece.stop), piece.cost) for piece in pieces)
 
     def _may_have(self, replica: int, work: _Work) -> bool:
         others = (index for index, each in enumerate(self._replicas) if each.is_alive)
         return replica not in work.avoided or all(index in work.avoided for index in others)
 
-    def _portion(self, replica: int) -> float:
-        """Cost of the next lease, at most: a part of its queue, and of its share of what waits anywhere."""
+    def _share(self, replica: int) -> float:
+        """Cost of what waits for a replica, or of its share of all that waits where that is less."""
+        own = self._replicas[replica]
         waiting = sum(each.waiting for each in self._replicas)
         fair = waiting * self._speed(replica) / self._speed_of_all()
-        return PORTION * min(self._replicas[replica].waiting, fair)
+        return min(own.waiting, fair)
 
-    def _taken_over(self, replica: int) -> list[_Work]:
-        """Taken from the end of the queue that would take longest: so much that both end together."""
-        queued = [index for index, each in enumerate(self._replicas) if each.queue]
+    def _take_over(self, replica: int) -> None:
+        """Take from the queue that would take longest so much that both end together, where that is much."""
+        own, speed = self._replicas[replica], self._speed(replica)
+        queued = [index for index, each in enumerate(self._replicas) if each.queue and index != replica]
         if not queued:
-            return []
-        from_ = max(queued, key=self._time_left)
-        victim, speed = self._replicas[from_], self._speed(replica)
+            return
+        longest = max(queued, key=self._time_left)
+        victim, time_left = self._replicas[longest], self._time_left(longest)
         if victim.is_alive:
-            most = self._time_left(from_) / (1 / speed + 1 / self._speed(from_))
+            ahead = time_left - self._time_left(replica)
+            most = ahead / (1 / speed + 1 / self._speed(longest)) if ahead > UNEVEN * time_left else 0.0
         else:
             most = victim.waiting * speed / self._speed_of_all()
-        taken = list(_up_to(most, reversed(victim.queue)))[::-1]
-        del victim.queue[-len(taken) :]
-        return taken
+        taken = []
+        for work in victim.queue:
+            if work.cost <= most:
+                most -= work.cost
+                taken.append(work)
+        if not taken and not own.queue:
+            taken = victim.queue[-1:]
+        victim.draw(taken)
+        own.put(taken)
 
     def _time_left(self, replica: int) -> float:
         """Seconds that a replica needs for its lease and its queue; endless for one that is gone."""
         each = self._replicas[replica]
         if not each.is_alive:
             return float("inf")
-        speed = self._speed(replica)
-        under_way = max(0.0, each.lease.start + each.lease.cost / speed - self._clock()) if each.lease else 0.0
-        return under_way + each.waiting / speed
+        return (each.waiting + (each.lease.left if each.lease else 0.0)) / self._speed(replica)
 
     def _is_elsewhere_sooner(self, replica: int, cost: float) -> bool:
         """Whether another replica would have it answered before this one, after all that it has to do."""
@@ -253,26 +371,21 @@ class Schedule:
         return any(
             self._time_left(index) + cost / self._speed(index) < here
             for index, each in enumerate(self._replicas)
-            if each.is_alive and each.lease is not None
+            if each.is_alive and each.lease is not None and index != replica
         )
 
     def _speed(self, replica: int) -> float:
-        """Cost in a second, as measured; of a replica not yet measured the mean of the others."""
+        """Cost in a second, as measured; of a replica not yet measured the mean of the others.
+
+        A lease that takes longer than that would have shows that it is less.
+        """
         each = self._replicas[replica]
-        if each.seconds > 0:
-            return each.cost / each.seconds
-        measured = [other.cost / other.seconds for other in self._replicas if other.seconds > 0]
-        return sum(measured) / len(measured) if measured else 1.0
+        speed = each.cost / each.seconds if each.seconds > 0 else self._usual_speed
+        elapsed = self._clock() - each.lease.start if each.lease else 0.0
+        return min(speed, each.lease.cost / elapsed) if each.lease and elapsed > 0 else speed
 
     def _speed_of_all(self) -> float:
         return sum(self._speed(index) for index, each in enumerate(self._replicas) if each.is_alive)
-
-    def _remove(self, work: _Work) -> None:
-        for queue in (self._apart, *(each.queue for each in self._replicas)):
-            for index, other in enumerate(queue):
-                if other is work:
-                    del queue[index]
-                    return
 
 
 def _up_to(cost: float, queue: Sequence[_Work] | Iterator[_Work]) -> Iterator[_Work]:
@@ -283,15 +396,3 @@ def _up_to(cost: float, queue: Sequence[_Work] | Iterator[_Work]) -> Iterator[_W
             return
         total += work.cost
         yield work
-
-
-def _chains(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Pieces next to each other, together."""
-    chain: list[Piece] = []
-    for piece in pieces:
-        if chain and (chain[-1].group, chain[-1].stop) != (piece.group, piece.start):
-            yield chain
-            chain = []
-        chain.append(piece)
-    if chain:
-        yield chain

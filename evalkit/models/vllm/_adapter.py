@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.errors import UserError, one_line
+from evalkit.errors import EngineStoppedError, UserError, one_line
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
-from .._base import BackendOptions, Completion, EngineStoppedError, GenerationRequest, RopeGroup
+from .._base import BackendOptions, Completion, GenerationRequest, RopeGroup
 from .._generation import GenerationRules
 from .._sampling import Sampling
 from .._stopping import AnswerEnd, answer_end, end_ids

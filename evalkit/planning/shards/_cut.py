@@ -7,23 +7,23 @@ of one: those pieces even out what the large ones leave.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._cost import WorkCost
 
-__all__ = ["Lengths", "Piece", "cut", "deal"]
+__all__ = ["Answered", "Lengths", "Piece", "cut", "deal", "one_after_the_other"]
 
-LARGEST = 0.5
+LARGEST = 1.0
 """Of a fair share that a piece may take whose stem is worth keeping."""
 FINEST = 1 / 16
 """Of a fair share that a piece may take which saves next to nothing."""
-WORTH = 1 / 256
+WORTH = 1 / 640
 """Of a fair share that a stem must cost to be worth keeping."""
 
 
@@ -53,6 +53,27 @@ class Piece:
     """Of answering it alone, behind an empty cache."""
     saved: float
     """Of that, what it costs less right behind the piece before it."""
+
+
+class Answered(NamedTuple):
+    """A prompt as one engine answers it behind the prompt before."""
+
+    place: int
+    """In its group's order."""
+    shared: int
+    """Tokens that are there from the prompt before."""
+    cost: float
+    """Of the rest, and of the answer."""
+
+
+def one_after_the_other(group: Lengths, places: Iterable[int], cost: WorkCost) -> Iterator[Answered]:
+    """Some prompts of a group, in order, behind an empty cache."""
+    before: int | None = None
+    for place in places:
+        tokens = group.lengths[place]
+        shared = 0 if before is None else min(group.shared[before + 1 : place + 1])
+        yield Answered(place, shared, cost.prefill(shared, tokens) + cost.decode(tokens, group.limits[place]))
+        before = place
 
 
 def cut(groups: Sequence[Lengths], cost: WorkCost, shares: int) -> list[Piece]:

@@ -12,7 +12,7 @@ import pytest
 import evalkit as package
 from evalkit import _api, _sweep
 from evalkit.reports import draw_sweep, write_figures
-from evalkit.runs import _several
+from evalkit.runs import _opening, _several
 from evalkit.sweeps import read_sweep
 
 Command = Callable[..., Any]
@@ -78,7 +78,7 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(
     """Not even a model is loaded."""
     first = sweep(*SPECS, *GRID)
     before = (bare / "s/sweep.json").read_bytes()
-    monkeypatch.setattr(_several, "load_model", None)
+    monkeypatch.setattr(_opening, "load_model", None)
 
     again = sweep(*SPECS, *GRID)
 
@@ -121,8 +121,8 @@ def test_a_changed_set_of_specs_goes_on_with_those_that_are_there(begun: Command
 
 def test_the_model_is_loaded_once_and_every_line_said_once(sweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the number of specs."""
-    loads, load = [], _several.load_model
-    monkeypatch.setattr(_several, "load_model", lambda *given: loads.append(given) or load(*given))
+    loads, load = [], _opening.load_model
+    monkeypatch.setattr(_opening, "load_model", lambda *given: loads.append(given) or load(*given))
 
     lines = sweep(*SPECS, *GRID).err.splitlines()
 

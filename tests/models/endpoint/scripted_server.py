@@ -422,7 +422,9 @@ class ServerProcess:
     def kill(self) -> None:
         """End it at once; all its connections break."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 if __name__ == "__main__":

@@ -129,6 +129,24 @@ def test_an_identical_prompt_recomputes_one_token(
     assert first.text == second.text
 
 
+def test_a_call_goes_on_from_the_last_one_of_its_setting(
+    load: Load, tiny_model: Path, ask: Ask, prompts: list[list[int]]
+) -> None:
+    """Not from one of another rotation, nor from one that was left before its end."""
+    model = load(tiny_model)
+    requests, turned = ask([prompts[0]]), RopeSetting("default", 2.0)
+
+    def cached(rope: RopeSetting) -> int | None:
+        (done,) = model.generate(rope, requests)
+        return done.cached_tokens
+
+    assert [0, len(prompts[0]) - 1, 0, 0] == [cached(rope) for rope in (NATIVE, NATIVE, turned, NATIVE)]
+    left = model.generate(NATIVE, ask([prompts[0], prompts[1]]))
+    next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert 0 == cached(NATIVE)
+
+
 def test_a_prompt_that_continues_an_answer_reuses_the_answer(
     load: Load, tiny_model: Path, ask: Ask, target: Reference, prompts: list[list[int]]
 ) -> None:
@@ -291,6 +309,7 @@ def test_a_fault_between_two_layers_spoils_no_later_prompt(
     done = answers(model, ask(prompts[:3]))
 
     assert "RuntimeError: out of memory" == done[1].error
+    assert done[1].is_of_memory
     assert [expected[0], "", expected[2]] == [done[index].text for index in range(3)]
 
 

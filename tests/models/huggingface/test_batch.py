@@ -192,6 +192,7 @@ def test_what_does_not_fit_alone_fails_that_sample_only(passes: Passes, tokenize
     done = {each.index: each for each in Batch(passes, room(3)).answers(group(requests))}
 
     assert "can't allocate memory" in (done[1].error or "")
+    assert (True, True) == (done[1].is_of_memory, done[1].is_of_prompt)  # another engine may have more, others fit
     assert {0: None, 2: None} == {index: done[index].error for index in (0, 2)}
     assert expected(tokenizer, requests)[2] == done[2].text
 
@@ -208,6 +209,7 @@ def test_an_answer_that_outgrows_memory_alone_fails_at_the_second_try(passes: Pa
     (done,) = Batch(passes, room(4)).answers(group(asked(5)))
 
     assert ("error", "OutOfMemoryError: CUDA out of memory.") == (done.finish_reason, done.error)
+    assert done.is_of_memory
     assert 2 == passes.forgotten
 
 

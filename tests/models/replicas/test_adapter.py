@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import RunStoppedError, UserError
-from evalkit.models import Completion, EngineStoppedError, GenerationRequest, RopeGroup
+from evalkit.errors import EngineStoppedError, RunStoppedError, UserError
+from evalkit.models import Completion, GenerationRequest, RopeGroup
 from evalkit.models.replicas import ReplicaLostError, ReplicatedModel, replicated
 from evalkit.models.replicas import _round as module
 from evalkit.planning.shards import WorkCost
