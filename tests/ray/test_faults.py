@@ -36,24 +36,23 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     yield begin
     for each in begun:
-        each.kill()
-        each.communicate()
+        with each:
+            each.kill()
 
 
 def test_killed_engines_lose_nothing_and_double_nothing(start: Callable[..., Any], tmp_path: Path) -> None:
     """Each sample has one record, and the scores are those of a run that nobody disturbed."""
-    samples = max(400, 20 * KILLS)
-    repeats = ("--repeats", str(-(-samples // 11)))
+    repeats = ("--repeats", "182")  # 2,002 samples
     run = start(*repeats, "--replicas", "2")
     chance = random.Random(17)
+    ends: dict[int, float] = {}  # of each engine that was seen at work, when to kill it
     killed: set[int] = set()
     while run.poll() is None and len(killed) < KILLS:
-        engines = [each for each in _engines(run.pid) if each not in killed]
-        if _records(tmp_path / "run") and engines:
-            victim = chance.choice(engines)
-            killed.add(victim)
-            _kill(victim)
-        time.sleep(chance.uniform(0.1, 3.0))
+        for engine in _engines(run.pid, b"ray::Engine.generate"):
+            if time.monotonic() > ends.setdefault(engine, time.monotonic() + chance.uniform(0.3, 0.8)):
+                killed.add(engine)
+                _kill(engine)
+        time.sleep(0.05)
     said, _ = run.communicate()
 
     assert 0 == run.returncode, said
@@ -111,8 +110,8 @@ def _records(folder: Path) -> list[tuple[Any, ...]]:
     return [(each.get("task"), each.get("id"), each.get("step"), each.get("draw")) for each in map(json.loads, lines)]
 
 
-def _engines(run: int) -> list[int]:
-    """Processes of the run's actors, whatever they are at."""
+def _engines(run: int, title: bytes = b"ray::Engine") -> list[int]:
+    """Processes of the run's actors; by what they are at, if the title tells it."""
     found: list[int] = []
     for task in Path(f"/proc/{run}/task").glob("*/children"):
         try:
@@ -120,8 +119,8 @@ def _engines(run: int) -> list[int]:
         except OSError:  # it has ended
             continue
         for child in children:
-            found += _engines(child)
-            if _title(child).startswith(b"ray::Engine"):
+            found += _engines(child, title)
+            if _title(child).startswith(title):
                 found.append(child)
     return found
 

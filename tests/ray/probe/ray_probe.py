@@ -15,8 +15,8 @@ from evalkit.models import BackendOptions, Completion, GenerationRequest, RopeGr
 from evalkit.models.vllm._engine import _for_workers
 from evalkit.rope import RopeSetting
 
-ANSWER, USER_ERROR, BUG, NOTE, SLEEP, KILL, PRINT = range(7)
-"""First tokens of prompts."""
+ANSWER, USER_ERROR, BUG, NOTE, SLEEP, KILL, PRINT = range(10**6, 10**6 + 7)
+"""First tokens of prompts; no model has so many."""
 
 
 class Probe:
