@@ -7,10 +7,11 @@ at hand, and both single-needle tasks of NeedleBench 128k (1,760 prompts; some m
 timed answers of a random Llama of 27M parameters in float32 on one thread. One replica is two times slower; each
 empties its cache at every lease, as the hf backend does at every call, and answers one prompt at a time.
 
-Printed for the schedule, for static shards (`--shard`), for contiguous cuts of equal cost and for prompts dealt one by
-one (round-robin, the control), all but the first two at equal speeds: makespan over the bound, and sharing kept = (all tokens - computed) / (all - unique).
-The bound is the larger of two: what one engine would take for everything, over the sum of speeds; the costliest prompt,
-on a fast replica. It computes no stem twice, so where stems are fewer than replicas nothing can reach it.  Goals, for the schedule: at most 1.10, and at least 95%.
+Printed for the schedule, for static shards (`--shard`) at these and at equal speeds, and at equal speeds for contiguous
+cuts of equal cost and for prompts dealt one by one (round-robin, the control): makespan over the bound, and sharing
+kept = (all tokens - computed) / (all - unique). The bound is the larger of two: what one engine would take for
+everything, over the sum of speeds; the costliest prompt, on a fast replica. It computes no stem twice, so where stems
+are fewer than replicas nothing can reach it. Goals, for the schedule: at most 1.10, and at least 95%.
 """
 
 from __future__ import annotations
