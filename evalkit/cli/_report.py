@@ -160,13 +160,15 @@ def _write_page(path: Path, asked: AskedPage) -> _Reported:
     """The page over everything; the runs are only read."""
     from evalkit._page import make_page
     from evalkit.reports import ScoredRun, model_column
+    from evalkit.runs import unjoined_note
 
     from .terminal import ProgressMonitor, note
 
     with ProgressMonitor() as monitor:
         written = make_page(path, asked, monitor)
-    for line in (line for run in written.runs for line in run.notes):
-        note(line)
+    for run in written.runs:
+        for line in (*run.notes, *filter(None, [unjoined_note(run.folder)])):
+            note(line)
     note(written.line)
     return _Reported(
         [ScoredRun(run.folder, run.scores, list(run.measured.rows)) for run in written.runs if run.measured],
@@ -291,6 +293,8 @@ class _Reported:
         from .terminal import ProgressMonitor, note, print_table
 
         restore(folder)
+        if out is None:
+            _join(folder)
         unwritten: list[ReadOnlyError] = []
         with ProgressMonitor() as monitor:
             scores, rows = report_run(
@@ -304,6 +308,26 @@ class _Reported:
         if not unwritten:
             note(f"tables in {(out or folder) / 'tables'}")
         return ScoredRun(folder, scores, rows), not unwritten
+
+
+def _join(folder: Path) -> None:
+    """Join what a run's parts have answered and it lacks; where that cannot be now, its scores say what they lack."""
+    from evalkit.errors import UserError
+    from evalkit.runs import merge_runs, only_parts, unjoined_note
+
+    from .terminal import note
+
+    if unjoined_note(folder) is None:
+        return
+    try:
+        merged = merge_runs([folder])
+    except UserError as error:
+        if only_parts(folder) is not None:
+            raise
+        note(str(error))
+        return
+    for line in (*merged.notes, *merged.missing):
+        note(line)
 
 
 def _targets(runs: list[Path], out: Path | None) -> dict[Path, Path]:

@@ -96,7 +96,7 @@ def test_json_of_a_merge_is_the_runs(run: Command, evalkit: Command, bare: Path)
 def test_no_verb_shows_numbers_of_parts_as_the_runs(run: Command, evalkit: Command, bare: Path) -> None:
     """Parts alone are refused with the verb that joins; where some are joined, a line says that others are not."""
     run("--shard", "1/2")
-    for verb in (("score", "run"), ("report", "run"), ("compare", "run", "run"), ("show", "run"), ("report", ".")):
+    for verb in (("score", "run"), ("compare", "run", "run"), ("show", "run"), ("report", "run", "--out", "p.html")):
         assert "run: only parts of a run so far, which are not joined: evalkit merge run" in evalkit(*verb).complaint
     assert "repair those: evalkit repair run/shards/*" in evalkit("repair", "run").complaint
     assert 0 == evalkit("repair", "run/shards/1-of-2").code
@@ -111,6 +111,21 @@ def test_no_verb_shows_numbers_of_parts_as_the_runs(run: Command, evalkit: Comma
     assert "not joined" not in evalkit("score", "run").err
     shutil.rmtree(bare / "run/shards")
     assert 0 == evalkit("score", "run").code
+
+
+def test_a_report_joins_parts_to_the_run_that_it_writes_to(run: Command, evalkit: Command) -> None:
+    """With what is missing; a page over runs, which only reads, says what it lacks."""
+    run("--shard", "1/2")
+    first = evalkit("report", "run")
+    run("--shard", "2/2")
+    page, second = evalkit("report", "run", "--out", "page.html"), evalkit("report", ".")
+
+    assert (0, 0, 0) == (first.code, page.code, second.code)
+    assert "PARTIAL" in first.out
+    assert "evalkit: run: part 2 of 2 was never run\n" in first.err
+    assert "evalkit: 24 records in parts of run not joined: evalkit merge run\n" in page.err
+    assert "PARTIAL" not in second.out
+    assert "not joined" not in second.err
 
 
 def test_a_folder_that_holds_more_than_parts_is_a_users(run: Command, bare: Path) -> None:

@@ -19,8 +19,9 @@ __all__ = ["Lease", "Schedule"]
 Place = tuple[int, int]
 """Group, and place in its order."""
 
-STRIKES = 3
-"""Replicas that may die of one prompt."""
+STRIKES = 5
+"""Replicas that may die of one prompt: where one is killed every twenty answers, three would meet in one prompt once in
+four runs of a hundred kills, five once in thousands."""
 TRIES = 3
 """Answers that may fail for a reason of the replica."""
 PORTION = 1 / 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
+from itertools import starmap
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -19,13 +20,16 @@ from ._cost import WorkCost
 
 __all__ = ["Answered", "Lengths", "Piece", "cut", "deal", "one_after_the_other"]
 
-LARGEST = (1.0, 0.85, 0.7, 0.5, 1.2, 1.4, 1.7)
-"""Of a fair share, the sizes that are tried for pieces whose stems are worth keeping; stems computed again make shares
-larger than fair."""
 FINEST = 1 / 16
 """Of a fair share that a piece may take which saves next to nothing."""
 WORTH = 1 / 640
 """Of a fair share that a stem must cost to be worth keeping."""
+SIZES = (
+    *((largest, WORTH) for largest in (1.0, 0.85, 0.7, 0.5, 1.2, 1.4, 1.7)),
+    *((largest, WORTH / 16) for largest in (0.25, 0.5, 1.0)),
+)
+"""What is tried: of a fair share the size of pieces whose stems are worth keeping, and from what cost they are. Stems
+computed again make shares larger than fair; many stems that are next to nothing each add up for few large shares."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +89,22 @@ def cut(groups: Sequence[Lengths], cost: WorkCost, shares: int) -> list[Piece]:
     costs = [_own_costs(group, cost) for group in groups]
     share = sum(float(own.sum()) for own, _ in costs) / shares
 
-    def pieces(largest: float) -> list[Piece]:
+    def pieces(largest: float, worth: float) -> list[Piece]:
         return [
             piece
             for index, (own, stems) in enumerate(costs)
             if len(own)
-            for piece in _pieces(index, own, stems, share, largest)
+            for piece in _pieces(index, own, stems, share, largest, worth)
         ]
 
     if shares == 1:
-        return pieces(1.0)
+        return pieces(1.0, 0.0)
 
     def burden(found: list[Piece]) -> float:
         loads = [sum(piece.cost for piece in each) for each in deal(found, shares)]
         return max(loads) + sum(loads) / shares
 
-    return min(map(pieces, LARGEST), key=burden)
+    return min(starmap(pieces, SIZES), key=burden)
 
 
 def _own_costs(group: Lengths, cost: WorkCost) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -113,7 +117,7 @@ def _own_costs(group: Lengths, cost: WorkCost) -> tuple[NDArray[np.float64], NDA
 
 
 def _pieces(
-    group: int, own: NDArray[np.float64], stems: NDArray[np.float64], share: float, largest: float
+    group: int, own: NDArray[np.float64], stems: NDArray[np.float64], share: float, largest: float, worth: float
 ) -> list[Piece]:
     count = len(own)
     before = np.concatenate([[0.0], np.cumsum(own)]).tolist()
@@ -122,7 +126,7 @@ def _pieces(
     is_joined = bytearray(count)
     for place in np.argsort(-stems[1:], kind="stable") + 1:
         start, end = first[place - 1], last[place]
-        limit = max(share * (largest if saved[place] > WORTH * share else FINEST), 2 * saved[place])
+        limit = max(share * (largest if saved[place] > worth * share else FINEST), 2 * saved[place])
         if before[end + 1] - before[start] + saved[start] <= limit:
             is_joined[place] = 1
             first[end], last[start] = start, end

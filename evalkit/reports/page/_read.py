@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evalkit.errors import DataError, UserError
 from evalkit.files import user_path
-from evalkit.runs import SampleRecord, is_being_written, read_manifest
+from evalkit.runs import SampleRecord, is_being_written, only_parts, read_manifest
 from evalkit.scores import (
     BenchmarkScores,
     LookedAt,
@@ -92,6 +92,8 @@ def _advice(folder: Path) -> str:
     """Why a folder cannot be shown, and what to do."""
     if not folder.exists():
         return "no such folder; name run folders, or folders of: evalkit score … --out"
+    if (what := only_parts(folder)) is not None:
+        return what
     command = likely_command(folder)
     said = f"{command} --out FOLDER" if "evalkit score" in command else command or "evalkit score … --out FOLDER"
     return f"neither a run nor scores of evalkit (no run.json, no scores.json); {said}"

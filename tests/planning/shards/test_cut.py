@@ -51,6 +51,13 @@ def test_documents_stay_whole_where_there_are_enough() -> None:
     assert all(piece.start % 10 == piece.stop % 10 == 0 for piece in pieces)
 
 
+def test_short_stems_add_up_where_shares_are_few() -> None:
+    """Each is next to nothing beside a share of 110 prompts, and two shares need none of them twice."""
+    short = documents(10, 22, size=80)
+    pieces = cut([Lengths([*short.lengths], short.shared, [0] * 220)], COST, 2)
+    assert all(piece.start % 22 == piece.stop % 22 == 0 for piece in pieces)
+
+
 def test_one_document_heavier_than_a_share_is_cut() -> None:
     """2,000 questions cost more than their document: it is read on each of four engines, not on one alone."""
     loads = [sum(piece.cost for piece in share) for share in deal(cut([documents(1, 2000)], COST, 4), 4)]
