@@ -23,15 +23,16 @@ from tests.ray.conftest import NEEDLE_TINY
 
 KILLS = int(os.environ.get("EVALKIT_KILLS", "4"))
 """Of engines with the embedded model; a hundred take a quarter of an hour, most of it imports of torch."""
-LIVES_SECONDS = 0.5
-"""That an engine is left at work before it may be killed: of one that never answers anything a run lets go."""
+LIVES_SECONDS = {b"ray::Engine.generate": 0.5, b"ray::IDLE": 5.0}
+"""How long a worker is left at what its title says before it may be killed: a replica whose engines never answer is
+given up, and a worker that idles for a moment is one that starts, which Ray needs ten seconds to give up."""
 RUN = ("evalkit", "run", str(NEEDLE_TINY), "needle", "--lengths", "256")
 PROBE = ("--backend", "probe")
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starter of `evalkit run` in the folder `run`, the probe slowed down; nothing of it is left at the end of the test."""
+    """Starter of `evalkit run` in the folder `run`, with a slow probe; nothing is left at the end of the test."""
     begun: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str) -> subprocess.Popen[str]:
@@ -138,17 +139,16 @@ def _disturb(run: subprocess.Popen[str], folder: Path, *, samples: int, kills: i
     """
     chance = random.Random(17)
     places = sorted(chance.sample(range(1, samples * 3 // 4), kills))
-    since: dict[int, float] = {}  # when each engine was first seen at work
+    since: dict[tuple[int, bytes], float] = {}  # when each worker was first seen at what it may be killed at
     killed: dict[int, bytes] = {}
     while run.poll() is None and len(killed) < kills:
-        workers = _workers(run.pid)
+        workers = {each: title for each, title in _workers(run.pid).items() if each not in killed}
         now = time.monotonic()
-        for worker in (each for each, title in workers.items() if title.startswith(b"ray::Engine.generate")):
-            since.setdefault(worker, now)
         able = [
             worker
             for worker, title in workers.items()
-            if worker not in killed and (title.startswith(b"ray::IDLE") or now - since.get(worker, now) > LIVES_SECONDS)
+            for what, seconds in LIVES_SECONDS.items()
+            if title.startswith(what) and now - since.setdefault((worker, what), now) > seconds
         ]
         if able and len(_lines(folder)) >= places[len(killed)]:
             victim = chance.choice(able)

@@ -27,6 +27,7 @@ try:
     ray.init(address=sys.argv[1], log_to_driver=False, logging_level="CRITICAL")
 except Exception as error:
     sys.exit(str(error))
+print(ray.get_runtime_context().gcs_address)
 """
 
 
@@ -108,10 +109,15 @@ def _join(address: str) -> Connection:
             f"--ray {address}: no Ray answers there within {JOINING_SECONDS:.0f} seconds: give the address that `ray "
             "start --head` printed, on a machine that has joined it (`ray start --address=…`)"
         ) from None
+    said = tried.stderr.strip()
+    if tried.returncode != 0 and "Could not find any running Ray instance" in said:
+        raise UserError(
+            f"--ray {address}: no Ray runs on this machine: start it or join one (`ray start`), or give HOST:PORT of a "
+            "cluster's head"
+        )
     if tried.returncode != 0:
-        said = tried.stderr.strip()
         raise UserError(f"--ray {address}: {one_line(said) if said else 'Ray does not start there'}")
-    return Connection(address=address)
+    return Connection(address=tried.stdout.split()[-1])  # of several, `auto` takes any: the same one again
 
 
 def _check_address(address: str) -> None:
