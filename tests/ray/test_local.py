@@ -237,33 +237,49 @@ RUN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_of_it(tmp_path: Path, end: signal.Signals) -> None:
-    """Whatever ends the command: no process, no file."""
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 15)])
+def test_nothing_is_left_of_it(tmp_path: Path, end: signal.Signals, code: int) -> None:
+    """Whatever ends the command: no process, no file. Its exit code is never that of a run that was finished."""
     (tmp_path / "torch.py").write_text("raise SystemExit('imported from the working folder')")
-    before = set(Path("/tmp").glob("evalkit-*"))
     run = subprocess.Popen(
-        [*RUN, "--out", "run"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        [*RUN, "--out", "run"],
+        cwd=tmp_path,
+        env={**os.environ, "PROBE_SECONDS": "0.05"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
-    _until(lambda: _size(tmp_path / "run/samples.jsonl") or run.poll() is not None, 120)
+    _until(lambda: _size(tmp_path / "run/samples.jsonl") or run.poll() is not None, 180)
     assert run.poll() is None, run.communicate()
     (mark,) = {_mark_of(process) for process in _children_of(run.pid) if _mark_of(process)}
     assert len(marked(mark)) > 5
+    folder = _folder_of(mark)
+    assert folder.is_dir()
 
     os.killpg(run.pid, end) if end == signal.SIGINT else run.send_signal(end)
     said, _ = run.communicate(timeout=60)
 
+    assert code == run.returncode, said
     _until(lambda: not marked(mark))
-    _until(lambda: not set(Path("/tmp").glob("evalkit-*")) - before)
+    _until(lambda: not folder.exists())
     assert b"Traceback" not in said
     assert b"ray" not in said.lower()
+
+
+def _folder_of(mark: str) -> Path:
+    """Where the Ray of that mark keeps its files: what its reaper is told to remove."""
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            if mark in (words := each.read_bytes().decode(errors="replace").split("\0")):
+                return Path(words[words.index(mark) + 1])
+    raise AssertionError("there is no reaper")
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _until(holds: Any, seconds: float = 10) -> None:
+def _until(holds: Any, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"not within {seconds} s"
