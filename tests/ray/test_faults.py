@@ -31,8 +31,9 @@ PROBE = ("--backend", "probe")
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starter of `evalkit run` in the folder `run`, with a slow probe; nothing is left at the end of the test."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of a tiny model, where others compute too
     begun: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str) -> subprocess.Popen[str]:

@@ -52,8 +52,11 @@ def first(shared: tuple[list[Replica], list[str], Path]) -> Replica:
     return shared[0][0]
 
 
-def test_answers_are_those_of_the_same_adapter_in_this_process(replicas: Open, card: Card) -> None:
+def test_answers_are_those_of_the_same_adapter_in_this_process(
+    replicas: Open, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Field by field, but for the time they took."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # before torch is imported: the model is tiny
     tokenizer = load_tokenizer(card)
     text = "The magic number of the blue fox is 4711. " * 12 + "What is the magic number of the blue fox?"
     ids = np.array(tokenizer.encode(text), np.int32)
