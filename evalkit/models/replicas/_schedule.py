@@ -177,6 +177,10 @@ class Schedule:
         self._set_apart([(group, place)], lease.avoided | {replica})
         return True
 
+    def excuse(self, group: int, place: int) -> None:
+        """The prompt failed where everything does: that counts for nothing."""
+        self._failures[group, place] -= 1
+
     def lose(self, replica: int) -> list[Place]:
         """The replica is gone, and what it has not answered is dealt anew until it joins again.
 
