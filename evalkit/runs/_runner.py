@@ -343,7 +343,7 @@ class _Worker:
         ends = prompt_ends(plan.ids(prompt.index), self._session.tokenizer.decode)
         store.append(sample_record(prompt, completion, attempt, ends, self._rope_spec))
         is_failed = completion.error is not None
-        computed = prompt.tokens - (completion.cached_tokens or 0)
+        computed = _computed(prompt, completion)
         self._outcome.failed += is_failed
         self._outcome.finished += not is_failed
         self._count_cost(prompt, completion)
@@ -363,6 +363,12 @@ class _Worker:
         elif completion.error is None:
             counted, cached = completion.prompt_tokens or prompt.tokens, completion.cached_tokens or 0
             self._outcome.spent += endpoint.prices.cost(counted, completion.output_tokens, cached)
+
+
+def _computed(prompt: PlannedPrompt, completion: Completion) -> int:
+    """Tokens of the prompt that came from no cache; a server counts both in tokens that may not be ours."""
+    counted = completion.prompt_tokens or prompt.tokens
+    return round(prompt.tokens * (1 - (completion.cached_tokens or 0) / counted)) if counted else 0
 
 
 def prompt_ends(ids: NDArray[np.int32], decode: Decode) -> PromptEnds:

@@ -59,6 +59,7 @@ class EndpointModel:
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
+        self._has_tried_stop = False
         self._untold = UntoldThoughts(card.name, options.note)
         self._reader = ReplyReader(tokenizer, is_formatted_there=card.chat == "server")
         self._watch = CeilingWatch(CountComparison(card, tokenizer, options.note).compare, options.note)
@@ -117,12 +118,15 @@ class EndpointModel:
         )
 
     def open(self, requests: Sequence[GenerationRequest]) -> Abilities:
-        """What the server can do, asked once, before anything is sent."""
-        if self._abilities is not None:
-            return self._abilities
-        self._server = server = find_server(self._endpoint)
-        # Whether stop strings are taken is asked with those of the first request that has any.
+        """What the server can do, asked before anything is sent, and again before the first stop strings are."""
+        known = self._abilities
+        if known is not None and self._has_tried_stop:
+            return known
         with_stop = next((request for request in requests if self._reader.stop_strings(request, is_vllm=False)), None)
+        if known is not None and with_stop is None:
+            return known
+        self._has_tried_stop = with_stop is not None
+        self._server = server = self._server or find_server(self._endpoint)
         stop = [] if with_stop is None else self._stop(with_stop, is_vllm=server.is_vllm)
         if self._card.chat == "server":
             found = probe_chat(self._endpoint, server, stop, self._card.chat_args, requests[0].sampling)
@@ -132,8 +136,9 @@ class EndpointModel:
             text = self._text(ids) if ids else "a b c"
             found = probe_completions(self._endpoint, server, ids, text, stop, requests[0].sampling)
         for note in found.notes:
-            self._options.note(note)
-        if not is_model_named(found.answers_as, server.model):
+            if known is None or note not in known.notes:
+                self._options.note(note)
+        if known is None and not is_model_named(found.answers_as, server.model):
             self._options.note(f"{server.model} is answered by a model that calls itself {found.answers_as}")
         self._abilities = found
         self._reader.is_asking_ids = bool(found.shape.extras.get("return_token_ids"))
