@@ -44,9 +44,18 @@ class EndpointModel:
     name = "endpoint"
 
     def __init__(
-        self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions, health: Health | None = None
+        self,
+        card: Card,
+        tokenizer: PromptTokenizer,
+        options: BackendOptions,
+        health: Health | None = None,
+        *,
+        is_checked_later: bool = False,
     ) -> None:
-        """With `health` the server is one of several, and `generate` raises `ServerGoneError` where it is gone."""
+        """With `health` the server is one of several, and `generate` raises `ServerGoneError` where it is gone.
+
+        `is_checked_later`: whoever takes the completions gives them to `checked`, and takes the `rest` in the end.
+        """
         if card.endpoint is None:
             raise UserError(
                 f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
@@ -56,6 +65,7 @@ class EndpointModel:
         self._tokenizer = tokenizer
         self._options = options
         self._health = health
+        self._is_checked_later = is_checked_later
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
@@ -165,7 +175,7 @@ class EndpointModel:
                     completion = await self._answer(client, request)
                 except OutOfMoneyError:
                     return
-                for done in self._checked(request, completion):
+                for done in [completion] if self._is_checked_later else self.checked(request, completion):
                     emit(done)
 
         if self._cost_limit.is_limited:
@@ -177,10 +187,14 @@ class EndpointModel:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            for done in self._watch.rest():
+            for done in () if self._is_checked_later else self.rest():
                 emit(done)
 
-    def _checked(self, request: GenerationRequest, completion: Completion) -> list[Completion]:
+    def rest(self) -> Iterator[Completion]:
+        """What is still held back when nothing more comes."""
+        return self._watch.rest()
+
+    def checked(self, request: GenerationRequest, completion: Completion) -> list[Completion]:
         """What can be handed on when this completion has come: a server may have read only a part of the prompt."""
         assert self._abilities is not None
         if completion.error is not None:

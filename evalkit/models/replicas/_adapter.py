@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +70,7 @@ class ReplicatedModel:
         """Answer the requests, given in trie order; those that share prefixes stay together."""
         return self.generate_together([RopeGroup(rope, requests)])
 
-    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Generator[Completion]:
         """Answer the requests of all groups, each given in trie order.
 
         A replica that is lost is started again, with a note, and what it has not answered is asked of the others.
