@@ -13,6 +13,7 @@ import pytest
 
 from evalkit.models.endpoint import _replicas as replicas
 from evalkit.models.endpoint.transport import _health as health
+from evalkit.models.replicas import _round as rounds
 from evalkit.settings import RunSettings, read_config, read_settings
 from tests.models.endpoint.scripted_server import ScriptedServer, ServerProcess
 
@@ -67,7 +68,8 @@ def test_a_server_that_dies_loses_nothing(
 
     No sample fails, and none is answered twice.
     """
-    monkeypatch.setattr(health, "AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(health, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(health, "AWAY_SECONDS", 0.3)
     monkeypatch.setattr(replicas, "POLL_SECONDS", 0.05)
     other.behaviour.takes_ids = False
     evalkit("run", tiny_model, toy, "--base-url", other.base_url, "--out", "one")
@@ -114,8 +116,11 @@ def test_servers_may_change_between_calls(
     assert other.payloads
 
 
-def test_no_server_at_all_ends_at_once(tiny_model: Path, toy: str, evalkit: Command) -> None:
+def test_no_server_at_all_ends_the_run(
+    tiny_model: Path, toy: str, evalkit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one line; where the model's name is given, nobody is asked before the run."""
+    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0.01)
     two = ("--base-url", NOBODY, "--base-url", "http://127.0.0.1:10/v1", "--out", "run")
 
     assert f"{NOBODY}: no server answers" in evalkit("run", tiny_model, toy, *two).complaint
