@@ -60,8 +60,8 @@ class Member:
         return self._adapter
 
     def lose(self, *, is_excused: bool) -> None:
-        """Forget the engine, and count its start unless it answered something or `is_excused`."""
-        self.fruitless = 0 if self.has_answered or is_excused else self.fruitless + 1
+        """Forget the engine, and count its start unless it answered something or `is_excused`: a prompt is to blame."""
+        self.fruitless = 0 if self.has_answered else self.fruitless + (not is_excused)
         self.has_answered = False
         self.forget()
         if self.is_given_up:
