@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from .._base import ModelAdapter
 from ._base import Replica, ReplicaLostError
@@ -46,6 +47,12 @@ class Member:
         """What its engines charged so far; None where they do not tell."""
         now = getattr(self._adapter, "spent", None)
         return self._spent if now is None else (self._spent or 0.0) + float(now)
+
+    @property
+    def engine_info(self) -> dict[str, Any]:
+        """What its engine runs with; nothing where it has none any more."""
+        adapter = self._adapter
+        return {} if adapter is None else dict(adapter.engine_info)
 
     def open(self) -> ModelAdapter:
         """The engine, started where there is none."""

@@ -217,9 +217,8 @@ class Round:
         member = self._members[number]
         if not member.has_answered:
             member.has_answered = True
-            facts = dict(member.open().engine_info)
             with self._changed:
-                line = self._facts.add(member.label, facts)
+                line = self._facts.add(member.label, member.engine_info)
             if line is not None:
                 self._inbox.tell(line)
 
