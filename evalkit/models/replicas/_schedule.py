@@ -268,7 +268,6 @@ class Schedule:
             return list(own.queue)
         if own.seconds == 0 or not self._are_known():
             return self._trial(replica)
-        self._swap(replica)
         self._split(replica)
         return list(_up_to(PORTION * self._share(replica), own.queue))
 
@@ -289,27 +288,6 @@ class Schedule:
         lightest_first = own.queue[::-1]
         count = int(np.searchsorted(np.cumsum([work.cost for work in lightest_first]), most, side="right"))
         return lightest_first[: max(1, count)]
-
-    def _swap(self, replica: int) -> None:
-        """Exchange lighter work for the heaviest that waits for a replica that is slower, or may be."""
-        own = self._replicas[replica]
-        slower = [
-            each
-            for index, each in enumerate(self._replicas)
-            if each.queue and (each.seconds == 0 or self._speed(index) < (1 - OTHER_SPEED) * self._speed(replica))
-        ]
-        heaviest = max(slower, key=lambda each: each.queue[0].cost, default=own)
-        if (
-            not own.queue
-            or not heaviest.queue
-            or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting)
-        ):
-            return
-        work, given = heaviest.queue[0], list(_up_to(heaviest.queue[0].cost, own.queue))
-        heaviest.draw([work])
-        own.draw(given)
-        own.put([work])
-        heaviest.put(given)
 
     def _split(self, replica: int) -> None:
         """Cut the heaviest of the queue where it would take the replica longer than all else takes everybody."""
