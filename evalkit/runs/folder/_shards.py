@@ -17,6 +17,7 @@ from evalkit.settings import MOST_REPLICAS
 from ._records import Manifest
 
 __all__ = [
+    "ENDED",
     "PART",
     "SHARDS",
     "Part",
@@ -33,6 +34,8 @@ __all__ = [
 SHARDS = "shards"
 PART = "part"
 """Name in a manifest's settings of what a part says of itself."""
+ENDED = "ended"
+"""Name in a run's settings of the `digest_of_prompts` of which all later steps were asked."""
 
 FILES = ("run.json", "run.copy.json", "samples.jsonl")
 """Of which any part that was begun has one that is not empty."""
@@ -65,6 +68,8 @@ class Part(StoredRecord):
     """Answers to first steps that its log held then."""
     is_ended: bool = False
     """Whether all steps of all its prompts were asked."""
+    held: Amount = 0
+    """Steps that its log had a record of when it had ended; one that has fewer was lost in part, or copied in part."""
 
     @property
     def named(self) -> str:
@@ -128,8 +133,12 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def holds_shards_only(folder: Path) -> bool:
-    """Whether nothing but folders of parts is in a folder that is called as theirs is."""
-    return folder.name == SHARDS and folder.is_dir() and all(_NAME.fullmatch(path.name) for path in _inside(folder))
+    """Whether nothing but folders of parts is in a folder that is called as theirs is; once a part was begun, other
+    files beside them are no matter.
+    """
+    if folder.name != SHARDS or not folder.is_dir():
+        return False
+    return bool(parts_in(folder.parent)) or all(_NAME.fullmatch(path.name) for path in _inside(folder))
 
 
 def part_of(folder: Path, manifest: Manifest) -> Part | None:
