@@ -20,8 +20,8 @@ from ._records import LedgerRecord, SampleRecord
 
 __all__ = [
     "LOG", "Damage", "Recorded", "cut_torn_line", "has_records", "line_at", "log_lines", "misfit", "misfit_refusal",
-    "placed_lines", "placed_records", "read_record", "read_records_of_run", "record_at", "record_line", "recorded", "remedy",
-    "torn_line",
+    "placed_lines", "placed_records", "read_record", "read_records_of_run", "record_at", "record_line", "recorded",
+    "remedy", "torn_line",
 ]  # fmt: skip
 
 LOG = "samples.jsonl"
