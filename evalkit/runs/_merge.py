@@ -14,8 +14,6 @@ from evalkit.tasks import BenchmarkSpec, join_options, load_spec
 
 from .folder import (
     ENDED,
-    LOG,
-    MANIFEST,
     PART,
     Joining,
     Manifest,
@@ -36,6 +34,7 @@ from .folder import (
     read_manifest,
     sum_of_digests,
     survey,
+    was_begun,
 )
 
 __all__ = ["Merged", "check_parts", "join_parts", "merge_runs"]
@@ -180,7 +179,7 @@ def _sources(folders: Sequence[Path], run: Path) -> Iterator[_Source]:
     seen = {run.resolve()}
     for folder in (*folders, run):
         parts = parts_in(folder)
-        is_run = (folder / MANIFEST).exists() or (folder / LOG).exists() or has_manifest(folder)
+        is_run = was_begun(folder)
         if not parts and folder != run and not is_run:
             raise UserError(f"{folder}: no run, and no parts of one in it; `evalkit run … --shard I/N` makes them")
         for each in (*([folder] if is_run else []), *parts):

@@ -17,7 +17,7 @@ from evalkit.errors import DataError, RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
 from evalkit.rope import RopeSetting
-from evalkit.runs import RunOutcome, RunStore, _merge, merge_runs, read_manifest
+from evalkit.runs import RunOutcome, RunStore, _merge, merge_runs, only_parts, read_manifest
 from evalkit.runs import read_records_of_run as read
 
 Start = Callable[..., RunOutcome]
@@ -121,6 +121,15 @@ def test_two_merges_to_one_new_folder_take_each_record_once(parts: Path, monkeyp
     merged = merge_runs([parts], parts.with_name("new"))
 
     assert (0, ALL) == (merged.joined, len(lines(parts.with_name("new"))))
+
+
+def test_a_merge_that_a_full_disk_stopped_goes_on_elsewhere(parts: Path) -> None:
+    """An empty log is all that was stored: the folder holds parts alone, as before."""
+    (parts / "samples.jsonl").touch()
+
+    assert "only parts of a run so far" in str(only_parts(parts))
+    assert ALL == merge_runs([parts], parts.with_name("new")).answered
+    assert ALL == merge_runs([parts]).answered
 
 
 def test_parts_of_two_machines_become_a_run_elsewhere(start: Start, bare: Path) -> None:

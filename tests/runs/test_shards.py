@@ -14,6 +14,7 @@ from evalkit._api import plan_opened
 from evalkit.errors import RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
+from evalkit.reports import plan_notes
 from evalkit.rope import RopeSetting
 from evalkit.runs import (
     RunOutcome,
@@ -175,6 +176,7 @@ def test_the_plan_of_a_part_counts_that_part(toy: str, tiny_model: Path, bare: P
     parts = [plan_opened(session).benchmarks["toy"] for session in sessions]
 
     assert ALL == sum(part["samples"] for part in parts)
+    assert f"toy: shard 3/3 holds {parts[2]['samples']} of {ALL} samples" in plan_notes(parts[2])[1]
     assert all(0 < part["samples"] < ALL for part in parts)
 
 

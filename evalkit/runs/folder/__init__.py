@@ -27,6 +27,7 @@ from ._shards import (
     parts_in,
     run_of_part,
     sum_of_digests,
+    was_begun,
 )
 from ._store import RunStore, changes, conflict_with, continued, difference, is_being_written, run_lock
 
@@ -77,4 +78,5 @@ __all__ = [
     "survey",
     "torn_line",
     "unjoined_note",
+    "was_begun",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "parts_in",
     "run_of_part",
     "sum_of_digests",
+    "was_begun",
 ]
 
 SHARDS = "shards"
@@ -38,7 +39,7 @@ ENDED = "ended"
 """Name in a run's settings of the `digest_of_prompts` of which all later steps were asked."""
 
 FILES = ("run.json", "run.copy.json", "samples.jsonl")
-"""Of which any part that was begun has one that is not empty."""
+"""Of which any run or part that was begun has one that is not empty."""
 
 _NAME = re.compile(r"([1-9][0-9]{0,5})-of-([1-9][0-9]{0,5})")
 _DIGEST = r"^[0-9a-f]{32}$"
@@ -108,20 +109,21 @@ def parts_in(run: Path) -> list[Path]:
     """The parts in a run's folder that were begun, in their order."""
     places = {}
     for path in _inside(run / SHARDS):
-        if (found := _NAME.fullmatch(path.name)) and any(_holds(path / name) for name in FILES):
+        if (found := _NAME.fullmatch(path.name)) and was_begun(path):
             places[int(found[2]), int(found[1])] = path
     return [places[place] for place in sorted(places)]
 
 
 def only_parts(run: Path) -> str | None:
     """What to do with a folder that holds parts and no run that they were joined to; None where it holds none."""
-    if not parts_in(run) or any((run / name).exists() for name in FILES):
+    if not parts_in(run) or was_begun(run):
         return None
     return f"only parts of a run so far, which are not joined: evalkit merge {run}"
 
 
-def _holds(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def was_begun(folder: Path) -> bool:
+    """Whether a run's or a part's folder holds more than the empty files that a full disk leaves."""
+    return any((folder / name).is_file() and (folder / name).stat().st_size > 0 for name in FILES)
 
 
 def _inside(folder: Path) -> list[Path]:
