@@ -141,6 +141,8 @@ def execute(
         share = share_of(session, plan)
         stores = {job.name: there.get(job.name) or stack.enter_context(_store(session, job)) for job in session.jobs}
         for job in session.jobs:
+            if job.name not in there:  # whoever came first while prompts were built
+                _check_others(session, job, {**job.identity, "weights": weights})
             for warning in _open(stores[job.name], job, manifest_of(session, job, weights), share):
                 monitor.note(f"{job.name}: {warning}")
         model = _LazyModel(open_model or _opener(session, plan, monitor), monitor)
@@ -151,8 +153,8 @@ def execute(
             prompts = _next_prompts(session, stores, step, share)
             work.run(make_plan(told(prompts, monitor, f"building prompts of step {step + 1}", None), session.rope_of()))
         work.note_late_facts()
-        for store in stores.values() if share is not None else ():
-            note_end(store)
+        for job in session.jobs:
+            note_end(stores[job.name], job, plan, share)
     return outcome
 
 
@@ -164,9 +166,9 @@ def _store(session: Session, job: Job) -> RunStore:
 def _check_others(session: Session, job: Job, identity: Mapping[str, Any]) -> None:
     """Raise `RunConflictError` for parts of the job's run, or the run of its part, that it cannot go with."""
     if session.settings.part is None:
-        check_parts(job.folder, identity, are_free=True)
+        check_parts(job.folder, identity)
     else:
-        check_run(run_of_part(job.folder), identity)
+        check_run(job.folder, identity)
 
 
 def _open(store: RunStore, job: Job, manifest: Manifest, share: Share | None) -> list[str]:
