@@ -87,7 +87,7 @@ def test_a_server_that_dies_loses_nothing(
 
         def script(*_: object) -> str:
             if next(once, False):  # the other one answers this when the first is at work again
-                wait_for(log, "is asked")
+                wait_for(log, "is asked.*says: ")  # which ends what it is asked before prompts
                 mortal.kill()
                 wait_for(log, " is lost ")
                 mortal.start()
