@@ -13,6 +13,7 @@ from evalkit._api import plan_opened
 from evalkit.errors import RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
+from evalkit.reports import plan_notes
 from evalkit.rope import RopeSetting
 from evalkit.runs import (
     RunOutcome,
@@ -174,6 +175,7 @@ def test_the_plan_of_a_part_counts_that_part(toy: str, tiny_model: Path, bare: P
 
     assert ALL == sum(part["samples"] for part in parts)
     assert all(0 < part["samples"] < ALL for part in parts)
+    assert f"shard 2/3 holds {parts[1]['samples']} of {ALL} samples" in plan_notes(parts[1])[1]
 
 
 def test_several_benchmarks_are_cut_as_one_plan(
