@@ -104,7 +104,9 @@ def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
 
 def _first_plan(session: Session, monitor: Monitor | None) -> Plan:
     prompts = told(session.first_prompts(), monitor, "building prompts", session.expected)
-    return make_plan(prompts, session.rope_of())
+    plan = make_plan(prompts, session.rope_of())
+    _check_replicas(session, plan)
+    return plan
 
 
 def execute(
@@ -137,7 +139,6 @@ def execute(
                 _check_records(there[job.name], job)
         # Before a folder is made or its manifest changed: what cannot be built leaves nothing behind.
         plan = plan or _first_plan(session, monitor)
-        _check_replicas(session, plan)
         share = share_of(session, plan)
         stores = {job.name: there.get(job.name) or stack.enter_context(_store(session, job)) for job in session.jobs}
         for job in session.jobs:

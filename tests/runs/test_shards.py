@@ -178,6 +178,7 @@ def test_the_plan_of_a_part_counts_that_part(toy: str, tiny_model: Path, bare: P
     assert ALL == sum(part["samples"] for part in parts)
     assert f"toy: shard 3/3 holds {parts[2]['samples']} of {ALL} samples" in plan_notes(parts[2])[1]
     assert all(0 < part["samples"] < ALL for part in parts)
+    assert f"shard 2/3 holds {parts[1]['samples']} of {ALL} samples" in plan_notes(parts[1])[1]
 
 
 def test_several_benchmarks_are_cut_as_one_plan(
