@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import Any
 
 from evalkit.errors import one_line
 
@@ -60,6 +61,12 @@ class Member:
         now = getattr(self._adapter, "spent", None)
         return self._spent if now is None else (self._spent or 0.0) + float(now)
 
+    @property
+    def engine_info(self) -> dict[str, Any]:
+        """What its engine runs with; nothing where it has none any more."""
+        adapter = self._adapter
+        return {} if adapter is None else dict(adapter.engine_info)
+
     def open(self) -> ModelAdapter:
         """The engine, started where there is none."""
         if self._adapter is None:
@@ -96,8 +103,8 @@ class Member:
             raise FailingError(f"it failed at {self._alike} prompts in a row: {one_line(reason)}")
 
     def lose(self, *, is_excused: bool) -> None:
-        """Forget the engine, and count its start unless it answered something or `is_excused`."""
-        self.fruitless = 0 if self.has_answered or is_excused else self.fruitless + 1
+        """Forget the engine, and count its start unless it answered something or `is_excused`: a prompt is to blame."""
+        self.fruitless = 0 if self.has_answered else self.fruitless + (not is_excused)
         self.has_answered = False
         self.forget()
         if self.is_given_up:

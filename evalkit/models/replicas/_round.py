@@ -201,19 +201,18 @@ class Round:
         for completions in _calls(adapter, asked):
             try:
                 for completion in completions:
-                    self._take(number, adapter, completion)
+                    self._take(number, completion)
             finally:
                 if isinstance(completions, Generator):
                     completions.close()
         for index in list(self._open[number]):
-            nothing = Completion(index, finish_reason="error", error="the backend gave no answer")
-            self._take(number, adapter, nothing)
+            self._take(number, Completion(index, finish_reason="error", error="the backend gave no answer"))
 
-    def _take(self, number: int, adapter: ModelAdapter, completion: Completion) -> None:
+    def _take(self, number: int, completion: Completion) -> None:
         """Hand on what a member answered, or have it asked again where it failed for the member's sake."""
         is_of_replica = completion.error is not None and (not completion.is_of_prompt or completion.is_of_memory)
         if not is_of_replica:
-            self._note_answer(number, adapter)
+            self._note_answer(number)
         with self._changed:
             if (place := self._open[number].pop(completion.index, None)) is None:
                 raise RuntimeError(f"the backend answered request {completion.index}, which is not open")
@@ -231,15 +230,14 @@ class Round:
         if completion.error is not None and not completion.is_of_prompt:
             self._members[number].fails(completion.error)
 
-    def _note_answer(self, number: int, adapter: ModelAdapter) -> None:
+    def _note_answer(self, number: int) -> None:
         """With the first answer of an engine, keep what it runs with."""
         member = self._members[number]
         is_first = not member.has_answered
         member.answers()
         if is_first:
-            facts = dict(adapter.engine_info)
             with self._changed:
-                line = self._facts.add(member.label, facts)
+                line = self._facts.add(member.label, member.engine_info)
             if line is not None:
                 self._inbox.tell(line)
 

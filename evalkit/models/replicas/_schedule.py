@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -20,10 +20,11 @@ Place = tuple[int, int]
 """Group, and place in its order."""
 
 STRIKES = 5
-"""Replicas that may die of one prompt: where one is killed every twenty answers, three would meet in one prompt once in
-four runs of a hundred kills, five once in thousands."""
+"""Deaths of one prompt behind which it is given up: where a replica is killed every twenty answers, three would meet in
+one prompt once in four runs of a hundred kills, five once in thousands."""
 TRIES = 3
-"""Answers that may fail for a reason of the replica."""
+"""Answers to one prompt that may fail for a reason of the replica; and deaths of one and the same replica, behind which
+it would be given up itself."""
 PORTION = 1 / 4
 """Of what is left for a replica that one lease takes."""
 FIRST = 1 / 16
@@ -123,7 +124,8 @@ class Schedule:
         self._replicas = [_Replica() for _ in range(replicas)]
         self._apart: list[_Work] = []
         """What is asked again, or what replicas died of."""
-        self._strikes: Counter[Place] = Counter()
+        self._killed: defaultdict[Place, list[int]] = defaultdict(list)
+        """Replicas that died of a prompt, each as often as it did."""
         self._failures: Counter[Place] = Counter()
         self._unfinished = sum(len(group.lengths) for group in groups)
         self._usual_speed = 1.0
@@ -194,8 +196,9 @@ class Schedule:
         suspect, *rest = lease.costs
         for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
             self._set_apart(half, is_alone=True)
-        self._strikes[suspect] += 1
-        if self._strikes[suspect] >= STRIKES:
+        killed = self._killed[suspect]
+        killed.append(replica)
+        if len(killed) >= STRIKES or killed.count(replica) >= TRIES:
             self._unfinished -= 1
             return [suspect]
         self._set_apart([suspect], lease.avoided | {replica}, is_alone=True)
@@ -269,7 +272,6 @@ class Schedule:
             return list(own.queue)
         if own.seconds == 0 or not self._are_known():
             return self._trial(replica)
-        self._swap(replica)
         self._split(replica)
         return list(_up_to(PORTION * self._share(replica), own.queue))
 
@@ -290,27 +292,6 @@ class Schedule:
         lightest_first = own.queue[::-1]
         count = int(np.searchsorted(np.cumsum([work.cost for work in lightest_first]), most, side="right"))
         return lightest_first[: max(1, count)]
-
-    def _swap(self, replica: int) -> None:
-        """Exchange lighter work for the heaviest that waits for a replica that is slower, or may be."""
-        own = self._replicas[replica]
-        slower = [
-            each
-            for index, each in enumerate(self._replicas)
-            if each.queue and (each.seconds == 0 or self._speed(index) < (1 - OTHER_SPEED) * self._speed(replica))
-        ]
-        heaviest = max(slower, key=lambda each: each.queue[0].cost, default=own)
-        if (
-            not own.queue
-            or not heaviest.queue
-            or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting)
-        ):
-            return
-        work, given = heaviest.queue[0], list(_up_to(heaviest.queue[0].cost, own.queue))
-        heaviest.draw([work])
-        own.draw(given)
-        own.put([work])
-        heaviest.put(given)
 
     def _split(self, replica: int) -> None:
         """Cut the heaviest of the queue where it would take the replica longer than all else takes everybody."""
@@ -393,7 +374,7 @@ class Schedule:
         return sum(self._speed(index) for index, each in enumerate(self._replicas) if each.is_alive)
 
 
-def _up_to(cost: float, queue: Sequence[_Work] | Iterator[_Work]) -> Iterator[_Work]:
+def _up_to(cost: float, queue: Iterable[_Work]) -> Iterator[_Work]:
     """The first of the queue, and the next ones until so much is reached."""
     total = 0.0
     for work in queue:
