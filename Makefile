@@ -51,8 +51,9 @@ test-browser: $(BROWSER)
 	@$(BIN)/python tests/browser/chromium.py
 	$(BIN)/pytest tests/browser -o faulthandler_timeout=180 -o faulthandler_exit_on_timeout=true
 
+# The longest takes some two minutes, a multiple of that where others use the processors too.
 test-ray: $(INSTALLED)
-	$(BIN)/pytest tests/ray -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
+	$(BIN)/pytest tests/ray -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 test-slurm: $(INSTALLED)
 	$(BIN)/pytest tests/slurm

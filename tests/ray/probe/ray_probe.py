@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from evalkit.models import BackendOptions, Completion, GenerationRequest, RopeGr
 from evalkit.models.vllm._engine import _for_workers
 from evalkit.rope import RopeSetting
 
-ANSWER, USER_ERROR, BUG, NOTE, SLEEP, KILL, PRINT = range(10**6, 10**6 + 7)
+ANSWER, USER_ERROR, BUG, NOTE, SLEEP, KILL, PRINT, CHILD = range(10**6, 10**6 + 8)
 """First tokens of prompts; no model has so many."""
 
 
@@ -28,6 +29,7 @@ class Probe:
         if options.device == "refused":
             raise CardError(f"{card.name}: cannot be loaded")
         self._note = options.note
+        self._seconds = float(os.environ.get("PROBE_SECONDS", "0"))  # that an answer takes
         self.answered = 0
 
     @property
@@ -50,6 +52,7 @@ class Probe:
     def generate(self, rope: RopeSetting, requests: Sequence[GenerationRequest]) -> Iterator[Completion]:
         """The answers, in order."""
         for request in requests:
+            time.sleep(self._seconds)
             self._do(int(request.ids[0]))
             self.answered += 1
             yield Completion(request.index, text=f"{rope.key}: {int(request.ids.sum())}", output_tokens=1)
@@ -75,3 +78,5 @@ class Probe:
             os.kill(os.getpid(), signal.SIGKILL)
         if what == PRINT:
             os.write(1, b"printed by a library\n")
+        if what == CHILD:
+            self._note(f"its child ended with {subprocess.run(['false'], check=False).returncode}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -69,6 +70,8 @@ class Engine:
     def load(self) -> Said:
         """Load tokenizer and model."""
         work = self._work
+        if hasattr(signal, "SIGCHLD"):  # which Ray ignores, and then every process that ends seems to exit with 0
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if work.threads is not None:
             os.environ["OMP_NUM_THREADS"] = str(work.threads)  # read when torch is imported
         if work.output is not None and work.output.parent.is_dir():

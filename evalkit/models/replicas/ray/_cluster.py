@@ -30,6 +30,7 @@ except ConnectionError as error:
     sys.exit("no Ray runs on this machine: give HOST:PORT that `ray start --head` printed" if is_none else str(error))
 except Exception as error:
     sys.exit(str(error))
+print(ray.get_runtime_context().gcs_address)
 """
 
 
@@ -116,7 +117,7 @@ def _join(address: str) -> Connection:
         if "Unauthenticated" in said:  # in lines of Ray's log, over and over
             said = "its token is not this command's: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster"
         raise UserError(f"--ray {address}: {one_line(said)}")
-    return Connection(address=address)
+    return Connection(address=tried.stdout.split()[-1])  # of several, `auto` takes any: the same one again
 
 
 def _check_address(address: str) -> None:

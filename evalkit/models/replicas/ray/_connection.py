@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import signal
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["Connection"]
@@ -21,7 +25,8 @@ class Connection:
         self._prints = worker.print_to_stdstream
         worker.print_to_stdstream = _say_nothing  # else it tells of every process that dies, whatever it is told
         try:
-            ray.init(log_to_driver=False, logging_level="CRITICAL", job_config=_job_config(), **arguments)
+            with _exit_codes_kept():
+                ray.init(log_to_driver=False, logging_level="CRITICAL", job_config=_job_config(), **arguments)
         except BaseException:
             self.close()
             raise
@@ -45,6 +50,25 @@ def read_settings() -> None:
 
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextlib.contextmanager
+def _exit_codes_kept() -> Iterator[None]:
+    """Undo that Ray, where it looks after orphans, has Linux forget processes that end: each would seem to exit with 0.
+
+    Ray's own words are that whoever waits for processes turns it back. By the C library: Python does so in its main
+    thread only, and does not know of what Ray has set.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    set_handler = ctypes.CDLL(None).signal
+    set_handler.argtypes, set_handler.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+    before = set_handler(signal.SIGCHLD, None)  # the system's own
+    try:
+        yield
+    finally:
+        set_handler(signal.SIGCHLD, before)
 
 
 def _say_nothing(*_: Any, **__: Any) -> None:
