@@ -29,6 +29,8 @@ PORTION = 1 / 4
 """Of what is left for a replica that one lease takes."""
 FIRST = 1 / 16
 """The same of the first lease, which shows how fast it is."""
+DELAY = 1.05
+"""Of a fair share, or of a replica's heaviest piece where that is more: when it may end that first shows its speed."""
 LATE = 0.05
 """Of the whole time that a piece may take beyond the fair end before it is cut."""
 OTHER_SPEED = 0.2
@@ -92,6 +94,11 @@ class _Replica:
     """That they took."""
     dealt_speed: float = 1.0
     """Relative to the usual one, that its queue was dealt by."""
+
+    @property
+    def cost_left(self) -> float:
+        """Of its queue and of what it has not answered of its lease."""
+        return self.waiting + (self.lease.left if self.lease else 0.0)
 
     def put(self, works: Iterable[_Work]) -> None:
         """Into the queue."""
@@ -281,11 +288,17 @@ class Schedule:
         return 2 * sum(each.seconds > 0 for each in alive) > len(alive)
 
     def _trial(self, replica: int) -> list[_Work]:
-        """What shows how fast a replica is, and takes little time if it is slow: the lightest there is."""
+        """What shows how fast a replica is, and takes little time if it is slow: the lightest there is.
+
+        Where that would put off the end too far, the heaviest of its own.
+        """
         most = FIRST * self._share(replica)
         own = self._replicas[replica]
         if own.queue and own.queue[-1].cost > most:
             lightest = min((each for each in self._replicas if each.queue), key=lambda each: each.queue[-1].cost)
+            fair = sum(each.cost_left for each in self._replicas) / len(self._replicas)
+            if own.queue[0].cost + lightest.queue[-1].cost > DELAY * max(fair, own.queue[0].cost):
+                return own.queue[:1]
             taken = lightest.queue[-1:]
             lightest.draw(taken)
             own.put(taken)
@@ -298,7 +311,7 @@ class Schedule:
         own, now = self._replicas[replica], self._clock()
         if not own.queue:
             return
-        left = sum(each.waiting + (each.lease.left if each.lease else 0.0) for each in self._replicas)
+        left = sum(each.cost_left for each in self._replicas)
         fair = left / self._speed_of_all()
         fair += LATE * (now - self._start + fair)
         work, most = own.queue[0], fair * self._speed(replica)
@@ -349,7 +362,7 @@ class Schedule:
         each = self._replicas[replica]
         if not each.is_alive:
             return float("inf")
-        return (each.waiting + (each.lease.left if each.lease else 0.0)) / self._speed(replica)
+        return each.cost_left / self._speed(replica)
 
     def _is_elsewhere_sooner(self, replica: int, cost: float) -> bool:
         """Whether another replica would have it answered before this one, after all that it has to do."""
