@@ -75,7 +75,7 @@ def test_the_snippets_run_and_print_what_they_say(bare: Path, trackers: dict[str
         if expected:
             assert expected == printed.getvalue()
 
-    assert {"first", "first.pdf", "page.html", "quiet", "wandb", "mlflow", "elsewhere", "left", "right"} == {
+    assert {"first", "first.pdf", "page.html", "parts", "quiet", "wandb", "mlflow", "elsewhere", "left", "right"} == {
         path.name for path in (bare / "out").iterdir()
     }
     logged = [named or arguments for name, arguments, named in trackers["wandb"] if name.endswith("log")]

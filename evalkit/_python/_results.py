@@ -36,8 +36,7 @@ class EvaluationResult:
         """One row per task, group and overall score of every benchmark. Columns as in `BenchmarkScores.to_pandas`."""
         import pandas as pd
 
-        if not self.scores:
-            raise UserError("a part of a run has no scores: evalkit.merge joins the parts and scores the run")
+        self._demand_scores()
         return pd.concat([scores.to_pandas() for scores in self.scores.values()], ignore_index=True)
 
     def figure(
@@ -53,6 +52,7 @@ class EvaluationResult:
         `name` is a task or group; None = the first group that was run, else the first task. `benchmark` is needed
         where there are several. Raises `UserError` for benchmarks without lengths and depths.
         """
+        self._demand_scores()
         with python_words():
             chosen = self._benchmark(benchmark)
             for argument, given, known in (
@@ -63,6 +63,10 @@ class EvaluationResult:
                     raise UnknownNameError(argument, str(given), known)
             scores, rows = score_run(self.folders[chosen])
             return figure_of_run(self.folders[chosen], scores, own_rows(scores, rows), name, palette, axis)
+
+    def _demand_scores(self) -> None:
+        if not self.scores:
+            raise UserError("a part of a run has no scores: evalkit.merge joins the parts and scores the run")
 
     def _benchmark(self, name: str | None) -> str:
         if name is None and len(self.folders) > 1:
@@ -77,7 +81,8 @@ class EvaluationResult:
 
     def _repr_html_(self) -> str:
         """The tables of all benchmarks for notebooks; every text is escaped."""
-        return "".join(scores._repr_html_() for scores in self.scores.values())
+        tables = "".join(scores._repr_html_() for scores in self.scores.values())
+        return tables or f"<p>{html.escape(repr(self).strip('<>'))}</p>"
 
 
 @dataclass(frozen=True, repr=False)

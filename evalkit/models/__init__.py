@@ -24,6 +24,7 @@ from ._thoughts import ThoughtRule
 from .endpoint import (
     UNKNOWN_WINDOW,
     ServerAbsentError,
+    ServersModel,
     addressed,
     check_key_may_go,
     endpoint_card,
@@ -54,6 +55,7 @@ __all__ = [
     "RopeLabel",
     "Sampling",
     "ServerAbsentError",
+    "ServersModel",
     "ThoughtRule",
     "addressed",
     "answer_end",

@@ -83,10 +83,12 @@ def _parts(plan: Plan, session: Session, benchmark: str) -> dict[str, Any] | Non
     if part is None:
         return found
     own = shard_of(plan, cost, *part)
+    whole = plan.counts(keep=lambda prompt: prompt.benchmark == benchmark)
     held = plan.counts(keep=lambda prompt: prompt.benchmark == benchmark and prompt.index in own)
     return found | {
         "shard": part[0],
         "samples": held.samples,
+        "all_samples": whole.samples,
         "prompt_tokens": held.prompt_tokens,
         "unique_prompt_tokens": held.unique_prompt_tokens,
     }
@@ -111,7 +113,7 @@ def _part_notes(plan: dict[str, Any]) -> list[str]:
     return [
         note,
         f"{plan['benchmark']}: shard {parts['shard']}/{parts['count']} holds {parts['samples']:,} of "
-        f"{plan['samples']:,} samples, {parts['unique_prompt_tokens']:,} {plan['unit']} to compute",
+        f"{parts['all_samples']:,} samples, {parts['unique_prompt_tokens']:,} {plan['unit']} to compute",
     ]
 
 

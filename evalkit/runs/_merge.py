@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from evalkit.errors import RunConflictError, UserError, one_line
 from evalkit.printable import counted
 from evalkit.tasks import BenchmarkSpec, join_options, load_spec
 
 from .folder import (
-    LOG,
-    MANIFEST,
+    ENDED,
     PART,
     Joining,
     Manifest,
@@ -27,6 +26,7 @@ from .folder import (
     difference,
     digest_of_prompts,
     has_manifest,
+    has_records,
     is_being_written,
     misfit,
     part_of,
@@ -34,6 +34,7 @@ from .folder import (
     read_manifest,
     sum_of_digests,
     survey,
+    was_begun,
 )
 
 __all__ = ["Merged", "check_parts", "join_parts", "merge_runs"]
@@ -67,15 +68,17 @@ class _Source(NamedTuple):
     part: Part | None
 
 
-def check_parts(run: Path, identity: Mapping[str, Any], *, are_free: bool) -> None:
+def check_parts(run: Path, identity: Mapping[str, Any], own: Path | None = None) -> None:
     """Raise `RunConflictError` where a part of a run is another run's by its identity.
 
-    With `are_free` also where a process writes one.
+    `own` is the part that asks; where a run asks, also a part that a process writes is in its way. A part that ended
+    before its first record has nothing to protect.
     """
     for part in parts_in(run):
-        if are_free:
+        if own is None:
             _check_is_free(part)
-        if (found := difference(identity, read_manifest(part).identity)) is not None:
+        found = None if part == own else difference(identity, read_manifest(part).identity)
+        if found is not None and (has_records(part) or is_being_written(part)):
             raise RunConflictError(_other_run(part, found, "now"))
 
 
@@ -84,7 +87,7 @@ def join_parts(run: Path, manifest: Manifest) -> tuple[Manifest, Joining, list[s
 
     `manifest` is that of the run as it goes on, its settings the ones in force.
     """
-    sources = [_source(part) for part in parts_in(run)]
+    sources = [_source(part) for part in parts_in(run) if has_records(part)]
     if not sources:
         return manifest, Joining(), []
     spec = load_spec(str(manifest.settings["benchmark"]))
@@ -104,34 +107,62 @@ def merge_runs(folders: Sequence[Path], out: Path | None = None) -> Merged:
     that are no parts of one run, and for one that is being written.
     """
     run = _target(folders, out)
-    sources = list(_sources(folders, run))
+    sources = _of_one_run(list(_sources(folders, run)))
     first = sources[0]
-    together = first.manifest
-    for each in sources:
-        _check_is_free(each.folder)
-        if (found := difference(together.identity, each.manifest.identity)) is not None:
-            raise RunConflictError(_other_run(each.folder, found, f"{first.folder} has"))
-        together = continued(together, each.manifest)  # with the data of all tasks
     if (conflict := conflict_with(run, first.manifest.identity)) is not None:
         raise RunConflictError(conflict)
     spec = load_spec(str(first.manifest.settings["benchmark"]))
     checked = [(each.folder, _misfit(each.manifest, spec)) for each in sources]
     joining = None if run.is_dir() else survey(run, checked)  # a new folder is made when nothing more can be wrong
     with RunStore(run) as store:
-        joining = joining or survey(run, checked)
+        if joining is None or store.latest:  # another merge made the folder meanwhile
+            joining = survey(run, checked)
         manifests = [
             *([read_manifest(run)] if store.latest and has_manifest(run) else []),
             *(s.manifest for s in sources),
         ]
         notes = store.open_as(_united(manifests, spec))
         joining.write(store)
-        asked = [(key, record.prompt_sha256) for key, record in store.latest.items() if key[1] == 0]
+        asked = _Asked.of(read_manifest(run), store)
         failed = sum(record.error is not None for record in store.latest.values())
         answered = len(store.latest) - failed
     steps = spec.protocol(str(first.manifest.identity["protocol"])).steps
-    missing = [*_missing(run, sources, joining, digest_of_prompts(asked), steps)]
+    missing = [*_missing(run, sources, joining, asked, steps)]
     notes += [*_changes(sources, first.manifest), *filter(None, [joining.double_note])]
     return Merged(run, len(sources), len(joining.taken), answered, failed, tuple(missing), tuple(notes))
+
+
+class _Asked(NamedTuple):
+    """What a run was asked, as far as its log says."""
+
+    digest: str
+    """`digest_of_prompts` of its first steps."""
+    prompts: int
+    """How many they are."""
+    has_ended: bool
+    """Whether all later steps of them were asked."""
+
+    @classmethod
+    def of(cls, manifest: Manifest, store: RunStore) -> Self:
+        first = [(key, record.prompt_sha256) for key, record in store.latest.items() if key[1] == 0]
+        digest = digest_of_prompts(first)
+        return cls(digest, len(first), manifest.settings.get(ENDED) == digest)
+
+
+def _of_one_run(sources: Sequence[_Source]) -> list[_Source]:
+    """Those of the folders that are of one run; `RunConflictError` where one with answers is another's."""
+    for each in sources:
+        _check_is_free(each.folder)
+    answered = [each for each in sources if has_records(each.folder)]
+    first = (answered or sources)[0]
+    ours, together = [], first.manifest
+    for each in sources:
+        if (found := difference(together.identity, each.manifest.identity)) is None:
+            together = continued(together, each.manifest)  # with the data of all tasks
+            ours.append(each)
+        elif has_records(each.folder):
+            raise RunConflictError(_other_run(each.folder, found, f"{first.folder} has"))
+    return ours
 
 
 def _target(folders: Sequence[Path], out: Path | None) -> Path:
@@ -148,7 +179,7 @@ def _sources(folders: Sequence[Path], run: Path) -> Iterator[_Source]:
     seen = {run.resolve()}
     for folder in (*folders, run):
         parts = parts_in(folder)
-        is_run = (folder / MANIFEST).exists() or (folder / LOG).exists() or has_manifest(folder)
+        is_run = was_begun(folder)
         if not parts and folder != run and not is_run:
             raise UserError(f"{folder}: no run, and no parts of one in it; `evalkit run … --shard I/N` makes them")
         for each in (*([folder] if is_run else []), *parts):
@@ -223,12 +254,13 @@ def _and_more(folders: Sequence[Path]) -> str:
     return f" and {counted(len(folders) - 1, 'other part')}" if len(folders) > 1 else ""
 
 
-def _missing(run: Path, sources: Sequence[_Source], joining: Joining, asked: str, steps: int) -> Iterator[str]:
-    """A line for each part of the run that is not there or not whole; `asked` is the digest of the run's prompts."""
+def _missing(run: Path, sources: Sequence[_Source], joining: Joining, asked: _Asked, steps: int) -> Iterator[str]:
+    """A line for each part of the run that is not there or not whole."""
     by_count: dict[int, list[tuple[Path, Part]]] = defaultdict(list)
     for folder, _, part in sources:
         if part is not None:
-            by_count[part.count].append((folder, part))
+            is_whole = part.is_ended and joining.held[folder] >= part.held
+            by_count[part.count].append((folder, part.model_copy(update={"is_ended": is_whole})))
     found = [_lacking(run, by_count[count], joining, asked, steps) for count in sorted(by_count)]
     whole = {plan for plan, lines in found if not lines}
     for plan, lines in found:
@@ -239,7 +271,7 @@ def _missing(run: Path, sources: Sequence[_Source], joining: Joining, asked: str
 
 
 def _lacking(
-    run: Path, parts: Sequence[tuple[Path, Part]], joining: Joining, asked: str, steps: int
+    run: Path, parts: Sequence[tuple[Path, Part]], joining: Joining, asked: _Asked, steps: int
 ) -> tuple[str, list[str]]:
     """The largest plan that was cut into so many parts, and a line for each part of it that is not there or not whole.
 
@@ -253,8 +285,8 @@ def _lacking(
         if part.index not in same or part.is_ended:
             same[part.index] = folder, part
     lines = [_unfinished(*each, joining) for each in ours.values() if not each[1].is_ended]
-    if asked == largest.plan:
-        return largest.plan, lines if steps > 1 else []
+    if asked.digest == largest.plan:
+        return largest.plan, [] if steps == 1 or asked.has_ended else lines
     for index in range(1, largest.count + 1):
         if index not in ours and index in others:
             folder, part = others[index]
@@ -267,6 +299,11 @@ def _lacking(
     if not lines and sum_of_digests(part.digest for _, part in ours.values()) != largest.plan:
         lines.append(
             f"{run}: its {largest.count} parts were cut in different ways; the same `evalkit run` answers the rest"
+        )
+    if not lines and asked.prompts <= largest.whole:
+        lines.append(
+            f"{run}: prompts that its parts left to the run beside them are in none of these folders; join that too, "
+            "or the same `evalkit run` answers them"
         )
     return largest.plan, lines
 

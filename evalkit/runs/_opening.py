@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evalkit.models import BackendOptions, ModelAdapter, load_model, server_replicas
+from evalkit.models import BackendOptions, ModelAdapter, ServersModel, load_model
 from evalkit.models.replicas import Replica, replicated
 from evalkit.planning.shards import work_cost
 
@@ -22,9 +22,7 @@ def opener(session: Session, options: BackendOptions) -> OpenModel:
         return lambda: replicated(lambda told: _on_ray(session, told), work_cost(session.card), options)
     if len(session.settings.base_url) > 1:
         cards = server_cards(session.settings, session.card)
-        return lambda: replicated(
-            lambda told: server_replicas(cards, session.tokenizer, told), work_cost(session.card), options
-        )
+        return lambda: ServersModel(cards, session.tokenizer, work_cost(session.card), options)
     return lambda: load_model(session.backend, session.card, session.tokenizer, options)
 
 

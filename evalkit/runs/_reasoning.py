@@ -13,7 +13,7 @@ from evalkit.models import ThoughtRule
 from evalkit.prompts import ChatFormat, PromptTokenizer, Thinking, find_tags, names_tags, thinking_of
 from evalkit.settings import RunSettings
 
-from .folder import has_manifest, read_manifest, read_records_of_run
+from .folder import has_manifest, has_records, read_manifest
 
 __all__ = ["Reasoning", "argument_notes", "as_begun", "check_room", "label_parts", "reasoning_of", "thinking_notes"]
 
@@ -93,7 +93,7 @@ def as_begun(reasoning: Reasoning, settings: RunSettings, card: Card, folder: Pa
     # As one of several models of a command, its runs lie in a folder of its name.
     places = [folder] if out is None else [folder, out / card.name / folder.relative_to(out)]
     folder = next(filter(has_manifest, places), folder)
-    if not has_manifest(folder) or next(read_records_of_run(folder), None) is None:
+    if not has_manifest(folder) or not has_records(folder):
         return reasoning
     begun = read_manifest(folder).identity
     if "reasoning" in begun or begun.get("model") != card.name:

@@ -104,7 +104,9 @@ def plan_session(session: Session, monitor: Monitor | None = None) -> Plan:
 
 def _first_plan(session: Session, monitor: Monitor | None) -> Plan:
     prompts = told(session.first_prompts(), monitor, "building prompts", session.expected)
-    return make_plan(prompts, session.rope_of())
+    plan = make_plan(prompts, session.rope_of())
+    _check_replicas(session, plan)
+    return plan
 
 
 def execute(
@@ -137,10 +139,11 @@ def execute(
                 _check_records(there[job.name], job)
         # Before a folder is made or its manifest changed: what cannot be built leaves nothing behind.
         plan = plan or _first_plan(session, monitor)
-        _check_replicas(session, plan)
         share = share_of(session, plan)
         stores = {job.name: there.get(job.name) or stack.enter_context(_store(session, job)) for job in session.jobs}
         for job in session.jobs:
+            if job.name not in there:  # whoever came first while prompts were built
+                _check_others(session, job, {**job.identity, "weights": weights})
             for warning in _open(stores[job.name], job, manifest_of(session, job, weights), share):
                 monitor.note(f"{job.name}: {warning}")
         model = _LazyModel(open_model or _opener(session, plan, monitor), monitor)
@@ -151,8 +154,8 @@ def execute(
             prompts = _next_prompts(session, stores, step, share)
             work.run(make_plan(told(prompts, monitor, f"building prompts of step {step + 1}", None), session.rope_of()))
         work.note_late_facts()
-        for store in stores.values() if share is not None else ():
-            note_end(store)
+        for job in session.jobs:
+            note_end(stores[job.name], job, plan, share)
     return outcome
 
 
@@ -164,9 +167,9 @@ def _store(session: Session, job: Job) -> RunStore:
 def _check_others(session: Session, job: Job, identity: Mapping[str, Any]) -> None:
     """Raise `RunConflictError` for parts of the job's run, or the run of its part, that it cannot go with."""
     if session.settings.part is None:
-        check_parts(job.folder, identity, are_free=True)
+        check_parts(job.folder, identity)
     else:
-        check_run(run_of_part(job.folder), identity)
+        check_run(job.folder, identity)
 
 
 def _open(store: RunStore, job: Job, manifest: Manifest, share: Share | None) -> list[str]:
@@ -343,7 +346,7 @@ class _Worker:
         ends = prompt_ends(plan.ids(prompt.index), self._session.tokenizer.decode)
         store.append(sample_record(prompt, completion, attempt, ends, self._rope_spec))
         is_failed = completion.error is not None
-        computed = prompt.tokens - (completion.cached_tokens or 0)
+        computed = _computed(prompt, completion)
         self._outcome.failed += is_failed
         self._outcome.finished += not is_failed
         self._count_cost(prompt, completion)
@@ -363,6 +366,12 @@ class _Worker:
         elif completion.error is None:
             counted, cached = completion.prompt_tokens or prompt.tokens, completion.cached_tokens or 0
             self._outcome.spent += endpoint.prices.cost(counted, completion.output_tokens, cached)
+
+
+def _computed(prompt: PlannedPrompt, completion: Completion) -> int:
+    """Tokens of the prompt that came from no cache; a server counts both in tokens that may not be ours."""
+    counted = completion.prompt_tokens or prompt.tokens
+    return round(prompt.tokens * (1 - (completion.cached_tokens or 0) / counted)) if counted else 0
 
 
 def prompt_ends(ids: NDArray[np.int32], decode: Decode) -> PromptEnds:

@@ -14,6 +14,7 @@ from evalkit.printable import counted
 from ._merge import check_parts
 from ._session import Job, Session
 from .folder import (
+    ENDED,
     PART,
     Manifest,
     Part,
@@ -23,7 +24,9 @@ from .folder import (
     digest_of_prompts,
     is_being_written,
     part_folder,
+    parts_in,
     read_manifest,
+    run_of_part,
 )
 
 __all__ = ["Share", "check_run", "chosen_of", "in_part", "note_end", "share_of"]
@@ -65,10 +68,15 @@ class Share:
         return manifest.model_copy(update={"settings": {**manifest.settings, PART: part.model_dump()}})
 
 
-def note_end(store: RunStore) -> None:
-    """Write into the manifest of a part that all its steps were asked."""
-    said = read_manifest(store.folder).settings[PART]
-    store.note_settings({PART: {**said, "is_ended": True}})
+def note_end(store: RunStore, job: Job, plan: Plan, share: Share | None) -> None:
+    """Write into the manifest that all steps were asked: of a part, and of a run that has parts."""
+    if share is not None:
+        said = read_manifest(store.folder).settings[PART]
+        store.note_settings({PART: {**said, "is_ended": True, "held": len(store.latest)}})
+    elif job.steps > 1 and parts_in(store.folder):
+        whole = [prompt for prompt in plan.prompts if prompt.benchmark == job.name]
+        if len(whole) == sum(step == 0 for _, step, _ in store.latest):  # not some of what was asked before
+            store.note_settings({ENDED: _digest(whole)})
 
 
 def _digest(prompts: list[PlannedPrompt]) -> str:
@@ -82,14 +90,15 @@ def in_part(session: Session) -> Session:
     return replace(session, jobs=tuple(replace(job, folder=part_folder(job.folder, *part)) for job in session.jobs))
 
 
-def check_run(run: Path, identity: Mapping[str, object]) -> None:
-    """Raise `RunConflictError` where a run that a part belongs to is another by its identity, or is being written."""
+def check_run(part: Path, identity: Mapping[str, object]) -> None:
+    """Raise `RunConflictError` where the run that a part belongs to is another by its identity, or is being written."""
+    run = run_of_part(part)
     check_place(run)
     if is_being_written(run, PATIENCE):
         raise RunConflictError(f"{run}: an evalkit process writes here, whose answers are not asked again: wait for it")
     if (conflict := conflict_with(run, identity)) is not None:
         raise RunConflictError(conflict)
-    check_parts(run, identity, are_free=False)
+    check_parts(run, identity, own=part)
 
 
 def chosen_of(session: Session, plan: Plan) -> frozenset[int]:

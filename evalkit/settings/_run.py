@@ -80,7 +80,7 @@ class RunSettings:
     """Beside the card's (`chat_args`); true, false and numbers as JSON writes them, all else is text."""
     backend: Annotated[str | None, Flag("hf, vllm or endpoint; by default what the model needs.")] = None
     base_url: Annotated[
-        tuple[str, ...], Flag("Server for --backend endpoint; may be repeated, one model on each.", metavar="URL")
+        tuple[str, ...], Flag("Server for --backend endpoint; several of one model share the prompts.", metavar="URL")
     ] = ()
     """Several share the prompts; which ones is no part of a run's identity."""
     engine: Annotated[Mapping[str, str], Flag("Setting of the vllm or endpoint backend.", metavar="NAME=VALUE")] = (
@@ -217,6 +217,7 @@ class RunSettings:
         self._demand("batch", _is_batch, f"must be auto, or a whole number from 1 to {MOST_ROWS:,}")
         self._demand("replicas", lambda count: 1 <= count <= MOST_REPLICAS, f"must be from 1 to {MOST_REPLICAS:,}")
         self._demand("gpus_per_replica", lambda count: 0 <= count <= MOST_GPUS, f"must be from 0 to {MOST_GPUS}")
+        self._demand("ray", _is_cluster, "expected HOST:PORT of a cluster's head, or auto")
         self._demand("shard", _is_shard, f"must be I/N, part I of N as in 1/8; N at most {MOST_REPLICAS:,}")
         self._demand("max_cost", lambda cost: 0 < cost < math.inf, "must be greater than 0, and finite")
 
@@ -247,6 +248,13 @@ class RunSettings:
 
 def _is_batch(text: str) -> bool:
     return text == "auto" or (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= MOST_ROWS)
+
+
+def _is_cluster(text: str) -> bool:
+    """Whether it is HOST:PORT, or `auto`."""
+    host, colon, port = text.rpartition(":")
+    is_port = port.isdecimal() and port.isascii() and 0 < int(port[:6]) < 2**16
+    return text == "auto" or ("://" not in text and bool(colon and host) and is_port)
 
 
 def _is_shard(text: str) -> bool:

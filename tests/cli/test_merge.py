@@ -185,8 +185,10 @@ def test_parts_are_answered_and_joined_from_python(toy: str, tiny_model: Path, b
 
     assert ({}, {"toy": bare / "run/shards/1-of-2"}) == (part.scores, part.folders)
     assert "part, not scored" in repr(part)
-    with pytest.raises(package.UserError, match=r"evalkit\.merge joins"):
-        part.to_pandas()
+    assert "part, not scored" in part._repr_html_()
+    for look in (part.to_pandas, part.figure):
+        with pytest.raises(package.UserError, match=r"evalkit\.merge joins"):
+            look()
     assert (24, 48) == (half.scores.tasks["tales"].n + half.scores.tasks["sagas"].n, merged.merged.answered)
     assert (bare / "run", ()) == (merged.folder, merged.missing)
     whole = package.evaluate(tiny_model, toy, **(call | {"out": bare / "whole"}))

@@ -71,7 +71,7 @@ def test_auto_without_a_ray_of_the_machine_says_so(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # where Ray keeps which cluster was the last one
 
-    with pytest.raises(UserError, match=r"^--ray auto: no Ray runs on this machine: start it or join one") as caught:
+    with pytest.raises(UserError, match=r"^--ray auto: no Ray runs on this machine: give HOST:PORT") as caught:
         replicas(address="auto")
     assert 1 == len(str(caught.value).splitlines())
 
@@ -208,9 +208,6 @@ def test_a_node_with_other_weights_is_named(
     [
         ("127.0.0.1:1", "nothing answers there"),
         ("nowhere.invalid:6379", "nothing answers there"),
-        ("somewhere", "expected HOST:PORT"),
-        ("ray://127.0.0.1:10001", "expected HOST:PORT"),
-        ("127.0.0.1:70000", "expected HOST:PORT"),
     ],
 )
 def test_where_no_cluster_is_one_line_says_so(replicas: Open, address: str, words: str) -> None:
@@ -234,12 +231,11 @@ def test_a_server_that_is_no_ray_is_not_waited_for(replicas: Open, monkeypatch: 
 
 
 def test_a_token_that_lacks_is_said(cluster: Any, replicas: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Ray's words, in one line."""
+    """With the variables that hold it, whatever Ray logs of it."""
     monkeypatch.setenv("RAY_AUTH_TOKEN", "another-than-that-of-the-cluster")
 
-    with pytest.raises(UserError, match=r"^--ray .*oken") as caught:
+    with pytest.raises(UserError, match=r"^--ray [\d.:]+: its token is not this command's: set .*RAY_AUTH_TOKEN"):
         replicas(address=cluster.address)
-    assert 1 == len(str(caught.value).splitlines())
 
 
 def test_without_ray_the_extra_is_named(replicas: Open, monkeypatch: pytest.MonkeyPatch) -> None:

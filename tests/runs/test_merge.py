@@ -17,7 +17,7 @@ from evalkit.errors import DataError, RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
 from evalkit.rope import RopeSetting
-from evalkit.runs import RunOutcome, RunStore, merge_runs, read_manifest
+from evalkit.runs import RunOutcome, RunStore, _merge, merge_runs, only_parts, read_manifest
 from evalkit.runs import read_records_of_run as read
 
 Start = Callable[..., RunOutcome]
@@ -107,6 +107,31 @@ def test_a_merge_that_was_killed_ends_like_one_that_was_not(parts: Path, kills: 
     assert lines(parts.with_name("calm")) == lines(parts)
 
 
+def test_two_merges_to_one_new_folder_take_each_record_once(parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither finds the folder when it looks."""
+    survey = _merge.survey
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        found = survey(*arguments)
+        merge_runs([parts], parts.with_name("new"))
+        return found
+
+    monkeypatch.setattr(_merge, "survey", slow)
+    merged = merge_runs([parts], parts.with_name("new"))
+
+    assert (0, ALL) == (merged.joined, len(lines(parts.with_name("new"))))
+
+
+def test_a_merge_that_a_full_disk_stopped_goes_on_elsewhere(parts: Path) -> None:
+    """An empty log is all that was stored: the folder holds parts alone, as before."""
+    (parts / "samples.jsonl").touch()
+
+    assert "only parts of a run so far" in str(only_parts(parts))
+    assert ALL == merge_runs([parts], parts.with_name("new")).answered
+    assert ALL == merge_runs([parts]).answered
+
+
 def test_parts_of_two_machines_become_a_run_elsewhere(start: Start, bare: Path) -> None:
     """Named by the folders that hold them, or one by one; a new folder is made."""
     start(Salted("a"), shard="1/2", out=bare / "a")
@@ -166,6 +191,22 @@ def test_later_steps_go_with_the_answer_that_they_follow_from(start: Start, bare
     assert differ == outcome.finished
 
 
+def test_later_steps_in_a_part_follow_from_its_run(start: Start, bare: Path) -> None:
+    """Whose first answers do not count, so that they are left out, and asked again."""
+    for name in ("a", "b"):
+        with pytest.raises(KeyboardInterrupt):
+            start(Salted(name, stop_after=ALL), protocol="chain", out=bare / name)
+    for index in (1, 2):
+        start(Salted("a"), protocol="chain", out=bare / "a", shard=f"{index}/2")
+
+    merged = merge_runs([bare / "b", bare / "a"], bare / "run")
+
+    differ = sum(str(record.text).endswith(" b") for record in read(bare / "b"))
+    assert 2 * ALL - differ == len(lines(bare / "run"))
+    assert f"{differ} later steps followed from answers that do not count" in merged.missing[0]
+    assert differ == start(Salted("b"), protocol="chain").finished
+
+
 def test_what_is_missing_is_named(start: Start, bare: Path) -> None:
     """Parts never run and parts that were stopped; what is there is joined."""
     with pytest.raises(KeyboardInterrupt):
@@ -199,6 +240,48 @@ def test_a_part_that_was_stopped_between_steps_is_missed(start: Start, bare: Pat
     assert (
         f"{part}: part 1 of 2 is unfinished, later steps have no answer; the same command goes on",
     ) == merged.missing
+
+
+def test_a_run_that_asked_the_later_steps_misses_no_part(start: Start, bare: Path) -> None:
+    """The part was stopped, and the plain run went on; parts of more samples are missed all the same."""
+    with pytest.raises(KeyboardInterrupt):
+        start(Salted("a", stop_after=6), shard="1/2", protocol="chain", limit=4)
+    start(Salted("a"), protocol="chain", limit=4)
+
+    assert () == merge_runs([bare / "run"]).missing
+    start(Salted("a"), protocol="chain", limit=2)
+    assert () == merge_runs([bare / "run"]).missing
+    start(Salted("a"), shard="1/2", protocol="chain")
+    assert (f"{bare / 'run'}: part 2 of 2 was never run",) == merge_runs([bare / "run"]).missing
+
+
+@pytest.mark.parametrize("kept", [0, 5, -1])
+def test_a_part_that_was_copied_by_half_is_missed(parts: Path, kept: int) -> None:
+    """Its manifest says that it ended, and its log has less; the same command goes on."""
+    log = parts / "shards/1-of-2/samples.jsonl"
+    whole = log.read_bytes().splitlines(keepends=True)
+    left = len(whole) - len(whole[:kept])
+    log.write_bytes(b"".join(whole[:kept]) + whole[kept][:9])
+
+    merged = merge_runs([parts], parts.with_name("joined"))
+
+    line = f"{left} of its {len(whole)} prompts have no answer; the same command goes on"
+    assert (f"{log.parent}: part 1 of 2 is unfinished, {line}",) == merged.missing
+
+
+def test_parts_without_the_run_that_has_the_rest_are_no_whole(start: Start, bare: Path) -> None:
+    """They asked nothing that it had answered, so it must be joined too."""
+    start(Salted("a"), limit=10)
+    for index in (1, 2):
+        start(Salted("a"), shard=f"{index}/2")
+    folders = [bare / f"run/shards/{index}-of-2" for index in (1, 2)]
+
+    alone, together = merge_runs(folders, bare / "alone"), merge_runs([bare / "run"], bare / "together")
+
+    assert (ALL - 20, ALL) == (alone.answered, together.answered)
+    assert "prompts that its parts left to the run beside them are in none of these folders" in alone.missing[0]
+    assert () == together.missing
+    assert () == merge_runs(folders, bare / "run").missing
 
 
 def test_parts_of_two_selections_are_told_apart(start: Start, bare: Path) -> None:

@@ -84,6 +84,15 @@ def test_cached_tokens_are_not_computed(start: Start) -> None:
     assert outcome.is_reuse_known is False
 
 
+def test_a_server_counts_what_it_read_and_what_it_cached_in_its_own_tokens(start: Start) -> None:
+    """Three quarters of ours are computed, however many it makes of them; never fewer than none."""
+    backend = Counting(lambda _: {"prompt_tokens": 4000, "cached_tokens": 1000})
+
+    outcome = start(backend)
+
+    assert sum(round(0.75 * len(request.ids)) for request in backend.requests) == outcome.computed_tokens
+
+
 def test_a_failed_answer_leaves_what_is_known_of_reuse(start: Start) -> None:
     """It says nothing of caches, because there was no answer."""
     backend = Counting(lambda request: {"error": "broke"} if request.index == 0 else {"cached_tokens": 0})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit import evaluate
+from evalkit import evaluate, plan
 from evalkit.errors import RunStoppedError, UserError
 from evalkit.models import Completion, GenerationRequest, ModelAdapter, load_model
 from evalkit.models.replicas import ReplicaLostError, ReplicatedModel
@@ -208,12 +208,11 @@ def test_conditions_of_a_sweep_share_replicas(toy: str, tiny_model: Path, bare: 
 
 
 def test_more_replicas_than_prompts_are_refused(bare: Path) -> None:
-    """Both numbers are named, and nothing is left behind."""
-    with pytest.raises(UserError, match=r"replicas=7: there are 6 prompts to answer, .*at most 6"):
-        evaluate(
-            "needle-tiny", "needle", options={"lengths": "256", "depths": "0,50,100", "repeats": 2},
-            replicas=7, out=bare / "run",
-        )  # fmt: skip
+    """By the plan too; both numbers are named, and nothing is left behind."""
+    grid = {"lengths": "256", "depths": "0,50,100", "repeats": 2}
+    for call in (plan, evaluate):
+        with pytest.raises(UserError, match=r"replicas=7: there are 6 prompts to answer, .*at most 6"):
+            call("needle-tiny", "needle", options=grid, replicas=7, out=bare / "run")
 
     assert not (bare / "run").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from evalkit._api import plan_opened
 from evalkit.errors import RunConflictError, UserError
 from evalkit.models import Completion, GenerationRequest
 from evalkit.prompts import digest_ids
+from evalkit.reports import plan_notes
 from evalkit.rope import RopeSetting
 from evalkit.runs import (
     RunOutcome,
     RunSettings,
     RunStore,
+    _runner,
     execute,
     merge_runs,
     open_session,
@@ -173,7 +176,9 @@ def test_the_plan_of_a_part_counts_that_part(toy: str, tiny_model: Path, bare: P
     parts = [plan_opened(session).benchmarks["toy"] for session in sessions]
 
     assert ALL == sum(part["samples"] for part in parts)
+    assert f"toy: shard 3/3 holds {parts[2]['samples']} of {ALL} samples" in plan_notes(parts[2])[1]
     assert all(0 < part["samples"] < ALL for part in parts)
+    assert f"shard 2/3 holds {parts[1]['samples']} of {ALL} samples" in plan_notes(parts[1])[1]
 
 
 def test_several_benchmarks_are_cut_as_one_plan(
@@ -218,6 +223,51 @@ def test_parts_of_another_run_are_refused_before_anything_is_asked(start: Start,
     with pytest.raises(RunConflictError, match=r"run: holds a run with another rope \(native, now linear:2\)"):
         start(shard="2/2", rope="linear:2")
     assert not (bare / "run/shards/2-of-2").exists()
+
+
+def test_a_part_without_an_answer_is_in_nobodys_way(start: Start, bare: Path, new_adapter: NewAdapter) -> None:
+    """Begun with other settings by mistake: the same part, another one, the run and a merge go on without it."""
+    for shard in ("1/2", "3/3"):
+        with pytest.raises(KeyboardInterrupt):
+            start(new_adapter(stop_after=0), shard=shard, rope="linear:2")
+    with RunStore(bare / "run/shards/3-of-3"), pytest.raises(RunConflictError, match="3-of-3: is of a run with anoth"):
+        start(shard="1/2")
+
+    for index in (1, 2):
+        start(shard=f"{index}/2")
+    merged = merge_runs([bare / "run"])
+
+    assert (2, ALL, ()) == (merged.sources, merged.answered, merged.missing)
+    assert ALL == start().reused
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "slurm-1.out", "1-of-2.bak"])
+def test_files_beside_parts_are_no_matter(start: Start, bare: Path, name: str) -> None:
+    """Neither for the next part nor for the run that they are joined to."""
+    start(shard="1/2")
+    (bare / "run/shards" / name).touch()
+
+    start(shard="2/2")
+
+    assert ALL == merge_runs([bare / "run"]).answered
+
+
+def test_a_run_and_a_part_that_begin_at_once_do_not_both_answer(
+    start: Start, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither folder is there when they look; the run is planned while the part has begun."""
+    plan = _runner.make_plan
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        stack.enter_context(RunStore(bare / "run/shards/1-of-2")).open_as(read_manifest(bare / "other"))
+        return plan(*arguments)
+
+    start(out=bare / "other")
+    with ExitStack() as stack:
+        monkeypatch.setattr(_runner, "make_plan", slow)
+        with pytest.raises(RunConflictError, match="1-of-2: an evalkit process writes this part; wait for it"):
+            start()
 
 
 def test_more_parts_than_samples_are_refused(start: Start, bare: Path) -> None:

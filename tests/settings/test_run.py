@@ -33,6 +33,12 @@ LOOSER = {"base_url", "adapter", "tasks", "samples", "chat_args", "engine", "bat
         ({"batch": "2.5"}, "--batch 2.5: must be auto, or a whole number from 1 to 4,096"),
         ({"batch": "9" * 60}, f"--batch {'9' * 60}: must be auto, or a whole number from 1 to 4,096"),
         ({"batch": "many"}, "--batch many: must be auto, or a whole number from 1 to 4,096"),
+        ({"ray": "somewhere"}, "--ray somewhere: expected HOST:PORT of a cluster's head, or auto"),
+        (
+            {"ray": "ray://127.0.0.1:10001"},
+            "--ray ray://127.0.0.1:10001: expected HOST:PORT of a cluster's head, or auto",
+        ),
+        ({"ray": "127.0.0.1:70000"}, "--ray 127.0.0.1:70000: expected HOST:PORT of a cluster's head, or auto"),
         ({"rope_mode": "static"}, "--rope-mode static: must be effective-base or engine"),
         ({"dtype": "int8"}, "--dtype int8: must be one of auto, float32, bfloat16, float16"),
     ],

@@ -46,10 +46,14 @@ def answers(run: Path) -> list[tuple[str, str]]:
     return sorted((record["id"], record["text"]) for record in records)
 
 
+def read(path: Path) -> str:
+    """What is in a file so far; nothing before there is one."""
+    return path.read_text() if path.exists() else ""
+
+
 def lines(run: Path) -> list[str]:
-    """The records so far; none before there is a log."""
-    log = run / "samples.jsonl"
-    return log.read_text().splitlines() if log.exists() else []
+    """The records so far."""
+    return read(run / "samples.jsonl").splitlines()
 
 
 def test_an_array_and_its_merge_make_the_run_of_one_process(slurm: Slurm, small: Path) -> None:
@@ -113,7 +117,7 @@ def test_a_node_of_the_ray_may_be_lost(slurm: Slurm, large: Path) -> None:
     job = slurm(
         "sbatch", "--parsable", "--nodes=2", SCRIPTS / "ray.sbatch", MODEL, *LARGE, "--out", run, "--replicas", 2
     )
-    slurm.until(lambda: len(lines(run)) > 5, "no answers")
+    slurm.until(lambda: all("is asked" in read(run / f"logs/replica-{number}.log") for number in (1, 2)), "no answers")
     steps = slurm("squeue", "--steps", "--noheader", "--format=%i %N", "--jobs", job).splitlines()
     (step,) = [
         step for step, node in map(str.split, steps) if node == "node2" and not step.endswith(("batch", "extern"))

@@ -44,9 +44,18 @@ class EndpointModel:
     name = "endpoint"
 
     def __init__(
-        self, card: Card, tokenizer: PromptTokenizer, options: BackendOptions, health: Health | None = None
+        self,
+        card: Card,
+        tokenizer: PromptTokenizer,
+        options: BackendOptions,
+        health: Health | None = None,
+        *,
+        is_checked_later: bool = False,
     ) -> None:
-        """With `health` the server is one of several, and `generate` raises `ServerGoneError` where it is gone."""
+        """With `health` the server is one of several, and `generate` raises `ServerGoneError` where it is gone.
+
+        `is_checked_later`: whoever takes the completions gives them to `checked`, and takes the `rest` in the end.
+        """
         if card.endpoint is None:
             raise UserError(
                 f"{card.name}: --backend endpoint needs the address of a server: --base-url http://HOST:PORT/v1"
@@ -56,9 +65,11 @@ class EndpointModel:
         self._tokenizer = tokenizer
         self._options = options
         self._health = health
+        self._is_checked_later = is_checked_later
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
+        self._has_tried_stop = False
         self._untold = UntoldThoughts(card.name, options.note)
         self._reader = ReplyReader(tokenizer, is_formatted_there=card.chat == "server")
         self._watch = CeilingWatch(CountComparison(card, tokenizer, options.note).compare, options.note)
@@ -117,12 +128,15 @@ class EndpointModel:
         )
 
     def open(self, requests: Sequence[GenerationRequest]) -> Abilities:
-        """What the server can do, asked once, before anything is sent."""
-        if self._abilities is not None:
-            return self._abilities
-        self._server = server = find_server(self._endpoint)
-        # Whether stop strings are taken is asked with those of the first request that has any.
+        """What the server can do, asked before anything is sent, and again before the first stop strings are."""
+        known = self._abilities
+        if known is not None and self._has_tried_stop:
+            return known
         with_stop = next((request for request in requests if self._reader.stop_strings(request, is_vllm=False)), None)
+        if known is not None and with_stop is None:
+            return known
+        self._has_tried_stop = with_stop is not None
+        self._server = server = self._server or find_server(self._endpoint)
         stop = [] if with_stop is None else self._stop(with_stop, is_vllm=server.is_vllm)
         if self._card.chat == "server":
             found = probe_chat(self._endpoint, server, stop, self._card.chat_args, requests[0].sampling)
@@ -132,8 +146,9 @@ class EndpointModel:
             text = self._text(ids) if ids else "a b c"
             found = probe_completions(self._endpoint, server, ids, text, stop, requests[0].sampling)
         for note in found.notes:
-            self._options.note(note)
-        if not is_model_named(found.answers_as, server.model):
+            if known is None or note not in known.notes:
+                self._options.note(note)
+        if known is None and not is_model_named(found.answers_as, server.model):
             self._options.note(f"{server.model} is answered by a model that calls itself {found.answers_as}")
         self._abilities = found
         self._reader.is_asking_ids = bool(found.shape.extras.get("return_token_ids"))
@@ -160,7 +175,7 @@ class EndpointModel:
                     completion = await self._answer(client, request)
                 except OutOfMoneyError:
                     return
-                for done in self._checked(request, completion):
+                for done in [completion] if self._is_checked_later else self.checked(request, completion):
                     emit(done)
 
         if self._cost_limit.is_limited:
@@ -172,10 +187,14 @@ class EndpointModel:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            for done in self._watch.rest():
+            for done in () if self._is_checked_later else self.rest():
                 emit(done)
 
-    def _checked(self, request: GenerationRequest, completion: Completion) -> list[Completion]:
+    def rest(self) -> Iterator[Completion]:
+        """What is still held back when nothing more comes."""
+        return self._watch.rest()
+
+    def checked(self, request: GenerationRequest, completion: Completion) -> list[Completion]:
         """What can be handed on when this completion has come: a server may have read only a part of the prompt."""
         assert self._abilities is not None
         if completion.error is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -39,17 +39,24 @@ def _place(endpoint: Endpoint) -> tuple[str, str | None, int, str]:
     return parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], parts.path
 
 
-def server_replicas(cards: Sequence[Card], tokenizer: PromptTokenizer, options: BackendOptions) -> list[Replica]:
+def server_replicas(
+    cards: Sequence[Card],
+    tokenizer: PromptTokenizer,
+    options: BackendOptions,
+    answered_by: MutableMapping[int, EndpointModel] | None = None,
+) -> list[Replica]:
     """The servers of one model, each behind its own card's endpoint; nothing is asked of them before they are opened.
 
     `open` raises `UserError` where one of them is another model, names both addresses, and no server is opened then.
+    With `answered_by`, which server answered a request is kept there, by index, and whoever takes completions has that
+    one check them.
     """
     if options.max_cost is not None and len(cards) > 1:
         raise UserError("--max-cost is counted at one server; leave it out, or name one server")
     endpoints = [card.endpoint for card in cards if card.endpoint is not None]
     peers = _Peers(endpoints)
     return [
-        _ServerReplica(card, endpoint, tokenizer, options, peers)
+        _ServerReplica(card, endpoint, tokenizer, options, peers, answered_by)
         for card, endpoint in zip(cards, endpoints, strict=True)
     ]
 
@@ -140,7 +147,13 @@ class _ServerReplica:
     """One of the servers."""
 
     def __init__(
-        self, card: Card, endpoint: Endpoint, tokenizer: PromptTokenizer, options: BackendOptions, peers: _Peers
+        self,
+        card: Card,
+        endpoint: Endpoint,
+        tokenizer: PromptTokenizer,
+        options: BackendOptions,
+        peers: _Peers,
+        answered_by: MutableMapping[int, EndpointModel] | None,
     ) -> None:
         self.label = endpoint.base_url
         self._card = card
@@ -148,6 +161,7 @@ class _ServerReplica:
         self._tokenizer = tokenizer
         self._options = options
         self._peers = peers
+        self._answered_by = answered_by
         self._health: Health | None = None
         self._is_closed = threading.Event()
         self._opened = 0
@@ -164,8 +178,11 @@ class _ServerReplica:
         self._health = Health(self._endpoint)
         if self._is_closed.is_set():
             raise ReplicaLostError("it was closed")
-        model = EndpointModel(self._card, self._tokenizer, self._options, self._health)
-        return _ServerModel(self, model, self._health)
+        is_checked_later = self._answered_by is not None
+        model = EndpointModel(
+            self._card, self._tokenizer, self._options, self._health, is_checked_later=is_checked_later
+        )
+        return _ServerModel(self, model, self._health, self._answered_by)
 
     def _wait(self) -> None:
         """Return when the server answers; `ReplicaLostError` where it does not within bounds, or `close` is called."""
@@ -199,10 +216,17 @@ class _ServerModel:
 
     name = EndpointModel.name
 
-    def __init__(self, replica: _ServerReplica, model: EndpointModel, health: Health) -> None:
+    def __init__(
+        self,
+        replica: _ServerReplica,
+        model: EndpointModel,
+        health: Health,
+        answered_by: MutableMapping[int, EndpointModel] | None,
+    ) -> None:
         self._replica = replica
         self._model = model
         self._health = health
+        self._answered_by = {} if answered_by is None else answered_by
 
     @property
     def engine_info(self) -> dict[str, Any]:
@@ -213,7 +237,9 @@ class _ServerModel:
         """Answer the requests; what was answered before a loss comes before its error."""
         try:
             self._replica.check(self._model.open(requests))
-            yield from self._model.generate(rope, requests)
+            for completion in self._model.generate(rope, requests):
+                self._answered_by[completion.index] = self._model
+                yield completion
         except ServerGoneError as error:
             raise ReplicaLostError(str(error)) from None
         except UserError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +70,7 @@ class ReplicatedModel:
         """Answer the requests, given in trie order; those that share prefixes stay together."""
         return self.generate_together([RopeGroup(rope, requests)])
 
-    def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
+    def generate_together(self, groups: Sequence[RopeGroup]) -> Generator[Completion]:
         """Answer the requests of all groups, each given in trie order.
 
         A replica that is lost is started again, with a note, and what it has not answered is asked of the others.
@@ -83,20 +83,21 @@ class ReplicatedModel:
             indexes.append(named)
         if not any(indexes):
             return
-        members = self._chosen(sum(map(len, indexes)))
+        requests = sum(map(len, indexes))
+        members = self._left(requests)
         schedule = Schedule(lengths, self._cost, len(members))
-        yield from Round(groups, indexes, members, schedule, self._inbox, self._facts).answers()
+        reserves = max(0, len(members) - requests)
+        yield from Round(groups, indexes, members, schedule, self._inbox, self._facts, reserves).answers()
 
-    def _chosen(self, requests: int) -> list[Member]:
-        """Who answers so many requests: at most one for each, those with an engine first."""
+    def _left(self, requests: int) -> list[Member]:
+        """Who can answer so many requests, those with an engine first. At most one for each is started at first."""
         left = [member for member in self._members if not member.is_given_up]
         if not left:
             raise RunStoppedError("stopped: no replica is left; what is finished is kept, the same command continues")
-        chosen = sorted(left, key=lambda member: not member.is_open)[:requests]
-        if len(chosen) < len(left) and not self._most:
+        if requests < len(left) and not self._most:
             self._inbox.note(f"{counted(requests, 'prompt')} left to answer: only so many replicas are started")
-        self._most = max(self._most, len(chosen))
-        return chosen
+        self._most = max(self._most, min(requests, len(left)))
+        return sorted(left, key=lambda member: not member.is_open)
 
     def close(self) -> None:
         """End all engines."""

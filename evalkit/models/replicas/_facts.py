@@ -8,8 +8,9 @@ from evalkit.errors import shown
 
 __all__ = ["Facts"]
 
-NO_NEWS = {"batch", "pass_tokens", "base_url"}
-"""Facts that follow free memory or the place of an engine, and change no answer's meaning."""
+NO_NEWS = {"batch", "pass_tokens", "base_url", "left_out"}
+"""Facts that follow free memory, the place of an engine or what it was asked first, and change no answer's meaning: of
+what servers leave out, all but stop strings is held against each other before they answer."""
 
 
 class Facts:

@@ -20,11 +20,11 @@ class Inbox:
         self._show = show
         self._said: set[str] = set()
         self._waiting: deque[str] = deque()
-        self._logs: dict[int, ReplicaLog] = {}
+        self._thread = threading.local()
 
     def of_thread(self, log: ReplicaLog) -> None:
         """From now on what engines say in this thread also goes to that log."""
-        self._logs[threading.get_ident()] = log
+        self._thread.log = log
 
     @property
     def has_lines(self) -> bool:
@@ -33,7 +33,8 @@ class Inbox:
 
     def note(self, line: str) -> None:
         """Keep what an engine says; the others of its kind say the same, which is kept once."""
-        if (log := self._logs.get(threading.get_ident())) is not None:
+        log: ReplicaLog | None = getattr(self._thread, "log", None)
+        if log is not None:
             log.write(f"says: {line}")
         with self.changed:
             if line not in self._said:

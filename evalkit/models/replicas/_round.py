@@ -20,7 +20,7 @@ from .._base import Completion, GenerationRequest, HoldsRotations, ModelAdapter,
 from ._base import ReplicaLostError
 from ._facts import Facts
 from ._inbox import Inbox
-from ._member import MOST_FRUITLESS, Member
+from ._member import MOST_FRUITLESS, FailingError, Member
 from ._schedule import Lease, Schedule
 
 __all__ = ["Round", "in_parallel"]
@@ -28,6 +28,8 @@ __all__ = ["Round", "in_parallel"]
 ROOM = 4
 """Answers for each replica that wait for the reader before replicas wait for it: a forced write takes some tens of
 milliseconds, in which no engine finishes more."""
+LOOK_SECONDS = 1.0
+"""After which who got no work asks again: what others are at may turn out to take them long."""
 PAUSE_SECONDS = 1.0
 """Before the next start of a replica that answered nothing since its last one; four times that before the third."""
 GRACE_SECONDS = 5.0
@@ -52,8 +54,12 @@ class Round:
         schedule: Schedule,
         inbox: Inbox,
         facts: Facts,
+        reserves: int,
     ) -> None:
-        """`indexes` are those of each group's requests, in their order."""
+        """`indexes` are those of each group's requests, in their order.
+
+        So many `reserves`, the last of the members, are only called where others are lost.
+        """
         self._groups = groups
         self._indexes = indexes
         self._members = members
@@ -64,26 +70,34 @@ class Round:
         self._answered: deque[Completion] = deque()
         self._open: list[dict[int, Place]] = [{} for _ in members]
         """Of each member, the index of every request that it is at."""
+        self._failed: list[list[Place]] = [[] for _ in members]
+        """Of each member, the requests that it failed at since its last answer."""
         self._unanswered = sum(map(len, indexes))
         self._error: BaseException | None = None
         self._last_reason = ""
-        self._away: set[int] = set()
-        """Members that were lost and are not back."""
+        self._reserves = deque(range(len(members) - reserves, len(members)))
+        self._away: set[int] = set(self._reserves)
+        """Members that are not called, or were lost and are not back."""
         self._is_left = False
+        for number in self._reserves:
+            schedule.leave(number)
 
     def answers(self) -> Iterator[Completion]:
         """Completions as they finish. What ends a run is raised behind those that came before it."""
         try:
-            for number, member in enumerate(self._members):
-                before = member.thread
-                member.thread = threading.Thread(
-                    target=self._work, args=(number, before), name=f"evalkit-{member.label}", daemon=True
-                )
-                member.thread.start()
+            for number in range(len(self._members) - len(self._reserves)):
+                self._call(number)
             while (completion := self._next()) is not None:
                 yield completion
         finally:
             self._leave()
+
+    def _call(self, number: int) -> None:
+        member = self._members[number]
+        member.thread = threading.Thread(
+            target=self._work, args=(number, member.thread), name=f"evalkit-{member.label}", daemon=True
+        )
+        member.thread.start()
 
     def _next(self) -> Completion | None:
         """The next completion; None behind the last one."""
@@ -160,7 +174,7 @@ class Round:
                 member.log.write(f"is asked {counted(sum(len(places) for _, places in lease.groups), 'prompt')}")
                 self._answer(number, adapter, lease)
         except (ReplicaLostError, EngineStoppedError) as error:
-            return self._lose(number, _reason(member, error))
+            return self._lose(number, error)
         return False
 
     @property
@@ -176,7 +190,7 @@ class Round:
                     places = ((group, place) for group, chosen in lease.groups for place in chosen)
                     self._open[number] = {self._indexes[group][place]: (group, place) for group, place in places}
                     return lease
-                self._changed.wait()
+                self._changed.wait(LOOK_SECONDS)
         return None
 
     def _answer(self, number: int, adapter: ModelAdapter, lease: Lease) -> None:
@@ -205,21 +219,25 @@ class Round:
             self._wait_for_room()
             if not is_of_replica:
                 self._schedule.finish(number, *place)
+                self._answered.append(completion)
+                self._failed[number] = []
             elif self._schedule.retry(number, *place):
                 self._members[number].log.write(f"fails at a prompt, which is asked again: {completion.error}")
-                self._changed.notify_all()
-                return
-            self._answered.append(completion)
+                self._failed[number].append(place)
+            else:
+                self._answered.append(completion)
             self._changed.notify_all()
+        if completion.error is not None and not completion.is_of_prompt:
+            self._members[number].fails(completion.error)
 
     def _note_answer(self, number: int) -> None:
         """With the first answer of an engine, keep what it runs with."""
         member = self._members[number]
-        if not member.has_answered:
-            member.has_answered = True
-            facts = dict(member.open().engine_info)
+        is_first = not member.has_answered
+        member.answers()
+        if is_first:
             with self._changed:
-                line = self._facts.add(member.label, facts)
+                line = self._facts.add(member.label, member.engine_info)
             if line is not None:
                 self._inbox.tell(line)
 
@@ -229,17 +247,17 @@ class Round:
         if self._is_left:
             raise _StoppedError
 
-    def _lose(self, number: int, reason: str) -> bool:
+    def _lose(self, number: int, error: Exception) -> bool:
         """Deal the member's work anew, say so, and tell whether it is started again."""
         member = self._members[number]
+        reason = _reason(member, error)
         if self._is_left:
             member.forget()
             raise _StoppedError
         was_open = member.is_open
         with self._changed:
             count, self._open[number] = len(self._open[number]), {}
-            given_up = [] if number in self._away else self._schedule.lose(number)
-            self._away.add(number)
+            given_up = self._deal_anew(number, is_of_prompt=not isinstance(error, FailingError))
             self._last_reason = reason
             for group, place in given_up:
                 why = f"its replica died each time that it was asked ({reason})"
@@ -254,6 +272,21 @@ class Round:
             member.log.write(line)
             self._inbox.tell(line)
         return not member.is_given_up
+
+    def _deal_anew(self, number: int, *, is_of_prompt: bool) -> list[Place]:
+        """Take a member's work back, and call another one in its place; the requests that are given up for it."""
+        failed, self._failed[number] = self._failed[number], []
+        if self._reserves:
+            self._call(self._reserves.popleft())
+        if number in self._away:
+            return []
+        self._away.add(number)
+        if is_of_prompt:
+            return self._schedule.lose(number)
+        self._schedule.leave(number)
+        for place in failed:
+            self._schedule.excuse(*place)
+        return []
 
     def _loss(self, member: Member, *, was_open: bool, count: int, reason: str) -> str:
         """What to say of a loss, in one line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -20,14 +20,17 @@ Place = tuple[int, int]
 """Group, and place in its order."""
 
 STRIKES = 5
-"""Replicas that may die of one prompt: where one is killed every twenty answers, three would meet in one prompt once in
-four runs of a hundred kills, five once in thousands."""
+"""Deaths of one prompt behind which it is given up: where a replica is killed every twenty answers, three would meet in
+one prompt once in four runs of a hundred kills, five once in thousands."""
 TRIES = 3
-"""Answers that may fail for a reason of the replica."""
+"""Answers to one prompt that may fail for a reason of the replica; and deaths of one and the same replica, behind which
+it would be given up itself."""
 PORTION = 1 / 4
 """Of what is left for a replica that one lease takes."""
 FIRST = 1 / 16
 """The same of the first lease, which shows how fast it is."""
+DELAY = 1.05
+"""Of a fair share, or of a replica's heaviest piece where that is more: when it may end that first shows its speed."""
 LATE = 0.05
 """Of the whole time that a piece may take beyond the fair end before it is cut."""
 OTHER_SPEED = 0.2
@@ -92,6 +95,11 @@ class _Replica:
     dealt_speed: float = 1.0
     """Relative to the usual one, that its queue was dealt by."""
 
+    @property
+    def cost_left(self) -> float:
+        """Of its queue and of what it has not answered of its lease."""
+        return self.waiting + (self.lease.left if self.lease else 0.0)
+
     def put(self, works: Iterable[_Work]) -> None:
         """Into the queue."""
         self.queue = sorted([*self.queue, *works], key=lambda work: (-work.cost, work.group, work.places[0]))
@@ -123,7 +131,8 @@ class Schedule:
         self._replicas = [_Replica() for _ in range(replicas)]
         self._apart: list[_Work] = []
         """What is asked again, or what replicas died of."""
-        self._strikes: Counter[Place] = Counter()
+        self._killed: defaultdict[Place, list[int]] = defaultdict(list)
+        """Replicas that died of a prompt, each as often as it did."""
         self._failures: Counter[Place] = Counter()
         self._unfinished = sum(len(group.lengths) for group in groups)
         self._usual_speed = 1.0
@@ -177,6 +186,10 @@ class Schedule:
         self._set_apart([(group, place)], lease.avoided | {replica})
         return True
 
+    def excuse(self, group: int, place: int) -> None:
+        """The prompt failed where everything does: that counts for nothing."""
+        self._failures[group, place] -= 1
+
     def lose(self, replica: int) -> list[Place]:
         """The replica is gone, and what it has not answered is dealt anew until it joins again.
 
@@ -190,8 +203,9 @@ class Schedule:
         suspect, *rest = lease.costs
         for half in (rest[: len(rest) // 2], rest[len(rest) // 2 :]):
             self._set_apart(half, is_alone=True)
-        self._strikes[suspect] += 1
-        if self._strikes[suspect] >= STRIKES:
+        killed = self._killed[suspect]
+        killed.append(replica)
+        if len(killed) >= STRIKES or killed.count(replica) >= TRIES:
             self._unfinished -= 1
             return [suspect]
         self._set_apart([suspect], lease.avoided | {replica}, is_alone=True)
@@ -265,7 +279,6 @@ class Schedule:
             return list(own.queue)
         if own.seconds == 0 or not self._are_known():
             return self._trial(replica)
-        self._swap(replica)
         self._split(replica)
         return list(_up_to(PORTION * self._share(replica), own.queue))
 
@@ -275,11 +288,17 @@ class Schedule:
         return 2 * sum(each.seconds > 0 for each in alive) > len(alive)
 
     def _trial(self, replica: int) -> list[_Work]:
-        """What shows how fast a replica is, and takes little time if it is slow: the lightest there is."""
+        """What shows how fast a replica is, and takes little time if it is slow: the lightest there is.
+
+        Where that would put off the end too far, the heaviest of its own.
+        """
         most = FIRST * self._share(replica)
         own = self._replicas[replica]
         if own.queue and own.queue[-1].cost > most:
             lightest = min((each for each in self._replicas if each.queue), key=lambda each: each.queue[-1].cost)
+            fair = sum(each.cost_left for each in self._replicas) / len(self._replicas)
+            if own.queue[0].cost + lightest.queue[-1].cost > DELAY * max(fair, own.queue[0].cost):
+                return own.queue[:1]
             taken = lightest.queue[-1:]
             lightest.draw(taken)
             own.put(taken)
@@ -287,33 +306,12 @@ class Schedule:
         count = int(np.searchsorted(np.cumsum([work.cost for work in lightest_first]), most, side="right"))
         return lightest_first[: max(1, count)]
 
-    def _swap(self, replica: int) -> None:
-        """Exchange lighter work for the heaviest that waits for a replica that is slower, or may be."""
-        own = self._replicas[replica]
-        slower = [
-            each
-            for index, each in enumerate(self._replicas)
-            if each.queue and (each.seconds == 0 or self._speed(index) < (1 - OTHER_SPEED) * self._speed(replica))
-        ]
-        heaviest = max(slower, key=lambda each: each.queue[0].cost, default=own)
-        if (
-            not own.queue
-            or not heaviest.queue
-            or heaviest.queue[0].cost <= max(own.queue[0].cost, PORTION * own.waiting)
-        ):
-            return
-        work, given = heaviest.queue[0], list(_up_to(heaviest.queue[0].cost, own.queue))
-        heaviest.draw([work])
-        own.draw(given)
-        own.put([work])
-        heaviest.put(given)
-
     def _split(self, replica: int) -> None:
         """Cut the heaviest of the queue where it would take the replica longer than all else takes everybody."""
         own, now = self._replicas[replica], self._clock()
         if not own.queue:
             return
-        left = sum(each.waiting + (each.lease.left if each.lease else 0.0) for each in self._replicas)
+        left = sum(each.cost_left for each in self._replicas)
         fair = left / self._speed_of_all()
         fair += LATE * (now - self._start + fair)
         work, most = own.queue[0], fair * self._speed(replica)
@@ -364,7 +362,7 @@ class Schedule:
         each = self._replicas[replica]
         if not each.is_alive:
             return float("inf")
-        return (each.waiting + (each.lease.left if each.lease else 0.0)) / self._speed(replica)
+        return each.cost_left / self._speed(replica)
 
     def _is_elsewhere_sooner(self, replica: int, cost: float) -> bool:
         """Whether another replica would have it answered before this one, after all that it has to do."""
@@ -389,7 +387,7 @@ class Schedule:
         return sum(self._speed(index) for index, each in enumerate(self._replicas) if each.is_alive)
 
 
-def _up_to(cost: float, queue: Sequence[_Work] | Iterator[_Work]) -> Iterator[_Work]:
+def _up_to(cost: float, queue: Iterable[_Work]) -> Iterator[_Work]:
     """The first of the queue, and the next ones until so much is reached."""
     total = 0.0
     for work in queue:

@@ -1,12 +1,23 @@
 """The run folder: its log of records, its manifest, what may be written there, and its repair."""
 
 from ._joining import Joining, Misfit, survey, unjoined_note
-from ._log import LOG, Damage, Recorded, cut_torn_line, misfit, misfit_refusal, read_records_of_run, torn_line
+from ._log import (
+    LOG,
+    Damage,
+    Recorded,
+    cut_torn_line,
+    has_records,
+    misfit,
+    misfit_refusal,
+    read_records_of_run,
+    torn_line,
+)
 from ._manifest import MANIFEST, has_manifest, manifest_note, read_manifest, restore_manifest
 from ._place import check_place, holds_files, listed
 from ._records import DRAWS, LedgerRecord, Manifest, PromptEnds, SampleRecord, sample_record
 from ._repair import Repair, repair_run
 from ._shards import (
+    ENDED,
     PART,
     Part,
     digest_of_prompts,
@@ -16,11 +27,13 @@ from ._shards import (
     parts_in,
     run_of_part,
     sum_of_digests,
+    was_begun,
 )
 from ._store import RunStore, changes, conflict_with, continued, difference, is_being_written, run_lock
 
 __all__ = [
     "DRAWS",
+    "ENDED",
     "LOG",
     "MANIFEST",
     "PART",
@@ -43,6 +56,7 @@ __all__ = [
     "difference",
     "digest_of_prompts",
     "has_manifest",
+    "has_records",
     "holds_files",
     "is_being_written",
     "listed",
@@ -64,4 +78,5 @@ __all__ = [
     "survey",
     "torn_line",
     "unjoined_note",
+    "was_begun",
 ]

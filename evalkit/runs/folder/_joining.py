@@ -22,6 +22,9 @@ __all__ = ["Joining", "Misfit", "survey", "unjoined_note"]
 Key = tuple[str, int, int]
 """Sample id, step and draw."""
 
+Draw = tuple[str, int]
+"""Sample id and draw."""
+
 Misfit = Callable[[SampleRecord], str | None]
 """From a record to why it is of no sample of the folder's run; None where it is of one."""
 
@@ -50,6 +53,8 @@ class Joining:
     """How many of these say something else."""
     answered: dict[Path, int] = field(default_factory=lambda: defaultdict(int))
     """Folder → first steps that are answered there."""
+    held: dict[Path, int] = field(default_factory=dict)
+    """Folder → steps that its log has a record of."""
     lacking: int = 0
     """Later steps that follow from one of those and that nobody asked after the answer that counts."""
 
@@ -75,9 +80,11 @@ def survey(run: Path, sources: Sequence[tuple[Path, Misfit]]) -> Joining:
     """
     joining = Joining()
     there = _latest(run)
-    apart = set[Key]()
+    apart, parted = set[Key](), set[Draw]()
     for folder, misfit in sources:
-        apart |= _join(joining, there, folder, _latest(folder, misfit))
+        latest = _latest(folder, misfit)
+        joining.held[folder] = len(latest)
+        apart |= _join(joining, there, folder, latest, parted)
     joining.lacking = len(apart - there.keys())
     return joining
 
@@ -106,14 +113,21 @@ def _latest(folder: Path, misfit: Misfit = lambda _: None) -> dict[Key, _Held]:
     return latest
 
 
-def _join(joining: Joining, there: dict[Key, _Held], folder: Path, latest: dict[Key, _Held]) -> set[Key]:
-    """Take what a folder has and `there` lacks, which is changed; the steps that follow from another answer."""
-    draws, apart = set[tuple[str, int]](), set[Key]()
+def _join(
+    joining: Joining, there: dict[Key, _Held], folder: Path, latest: dict[Key, _Held], parted: set[Draw]
+) -> set[Key]:
+    """Take what a folder has and `there` lacks, which is changed; the steps that follow from another answer.
+
+    `parted` are the draws that folders answered differently, to which this one's are added: a step there whose earlier
+    one is in another folder may follow from either answer.
+    """
+    draws, apart = set[Draw](), set[Key]()
     for key, held in latest.items():
         name, step, draw = key
         joining.answered[folder] += held.is_answer and step == 0
         known = there.get(key)
-        if (name, draw) in draws:
+        is_unsure = step > 0 and (name, draw) in parted and (name, step - 1, draw) not in latest
+        if is_unsure or (name, draw) in draws:
             apart.add(key)
         elif known is None or (held.is_answer and not known.is_answer):
             joining.taken.append((folder, held.place))
@@ -123,6 +137,7 @@ def _join(joining: Joining, there: dict[Key, _Held], folder: Path, latest: dict[
             if _record(known).text != _record(held).text:
                 joining.differing += 1
                 draws.add((name, draw))
+    parted |= draws
     return apart
 
 

@@ -19,9 +19,9 @@ from evalkit.records import LARGEST_COUNT
 from ._records import LedgerRecord, SampleRecord
 
 __all__ = [
-    "LOG", "Damage", "Recorded", "cut_torn_line", "line_at", "log_lines", "misfit", "misfit_refusal", "placed_lines",
-    "placed_records", "read_record", "read_records_of_run", "record_at", "record_line", "recorded", "remedy",
-    "torn_line",
+    "LOG", "Damage", "Recorded", "cut_torn_line", "has_records", "line_at", "log_lines", "misfit", "misfit_refusal",
+    "placed_lines", "placed_records", "read_record", "read_records_of_run", "record_at", "record_line", "recorded",
+    "remedy", "torn_line",
 ]  # fmt: skip
 
 LOG = "samples.jsonl"
@@ -137,6 +137,11 @@ def placed_lines(folder: Path) -> Iterator[tuple[int, bytes, SampleRecord]]:
         except ValueError as error:
             raise DataError(f"{folder / LOG}:{number}: {error}; {remedy(folder)}") from error
         place += len(line)
+
+
+def has_records(folder: Path) -> bool:
+    """Whether the log has a record; without one there is no answer to protect."""
+    return next(read_records_of_run(folder), None) is not None
 
 
 def record_at(folder: Path, place: int) -> SampleRecord:

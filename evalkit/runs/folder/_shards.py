@@ -17,6 +17,7 @@ from evalkit.settings import MOST_REPLICAS
 from ._records import Manifest
 
 __all__ = [
+    "ENDED",
     "PART",
     "SHARDS",
     "Part",
@@ -28,14 +29,17 @@ __all__ = [
     "parts_in",
     "run_of_part",
     "sum_of_digests",
+    "was_begun",
 ]
 
 SHARDS = "shards"
 PART = "part"
 """Name in a manifest's settings of what a part says of itself."""
+ENDED = "ended"
+"""Name in a run's settings of the `digest_of_prompts` of which all later steps were asked."""
 
 FILES = ("run.json", "run.copy.json", "samples.jsonl")
-"""Of which any part that was begun has one that is not empty."""
+"""Of which any run or part that was begun has one that is not empty."""
 
 _NAME = re.compile(r"([1-9][0-9]{0,5})-of-([1-9][0-9]{0,5})")
 _DIGEST = r"^[0-9a-f]{32}$"
@@ -65,6 +69,8 @@ class Part(StoredRecord):
     """Answers to first steps that its log held then."""
     is_ended: bool = False
     """Whether all steps of all its prompts were asked."""
+    held: Amount = 0
+    """Steps that its log had a record of when it had ended; one that has fewer was lost in part, or copied in part."""
 
     @property
     def named(self) -> str:
@@ -103,20 +109,21 @@ def parts_in(run: Path) -> list[Path]:
     """The parts in a run's folder that were begun, in their order."""
     places = {}
     for path in _inside(run / SHARDS):
-        if (found := _NAME.fullmatch(path.name)) and any(_holds(path / name) for name in FILES):
+        if (found := _NAME.fullmatch(path.name)) and was_begun(path):
             places[int(found[2]), int(found[1])] = path
     return [places[place] for place in sorted(places)]
 
 
 def only_parts(run: Path) -> str | None:
     """What to do with a folder that holds parts and no run that they were joined to; None where it holds none."""
-    if not parts_in(run) or any((run / name).exists() for name in FILES):
+    if not parts_in(run) or was_begun(run):
         return None
     return f"only parts of a run so far, which are not joined: evalkit merge {run}"
 
 
-def _holds(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def was_begun(folder: Path) -> bool:
+    """Whether a run's or a part's folder holds more than the empty files that a full disk leaves."""
+    return any((folder / name).is_file() and (folder / name).stat().st_size > 0 for name in FILES)
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -128,8 +135,12 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def holds_shards_only(folder: Path) -> bool:
-    """Whether nothing but folders of parts is in a folder that is called as theirs is."""
-    return folder.name == SHARDS and folder.is_dir() and all(_NAME.fullmatch(path.name) for path in _inside(folder))
+    """Whether nothing but folders of parts is in a folder that is called as theirs is; once a part was begun, other
+    files beside them are no matter.
+    """
+    if folder.name != SHARDS or not folder.is_dir():
+        return False
+    return bool(parts_in(folder.parent)) or all(_NAME.fullmatch(path.name) for path in _inside(folder))
 
 
 def part_of(folder: Path, manifest: Manifest) -> Part | None:

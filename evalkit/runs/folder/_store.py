@@ -27,9 +27,9 @@ from ._log import (
     LOG,
     Recorded,
     cut_torn_line,
+    has_records,
     placed_records,
     read_record,
-    read_records_of_run,
     record_at,
     record_line,
     recorded,
@@ -37,6 +37,7 @@ from ._log import (
 from ._manifest import has_manifest, manifest_note, read_manifest, restore_manifest, write_manifest
 from ._place import check_place
 from ._records import DRAWS, Manifest, SampleRecord
+from ._shards import ENDED
 
 __all__ = ["RunStore", "changes", "conflict_with", "continued", "difference", "is_being_written", "run_lock"]
 
@@ -273,7 +274,7 @@ def conflict_with(folder: Path, identity: Mapping[str, Any]) -> str | None:
         check_place(folder)
     except RunConflictError as error:
         return str(error)
-    if next(read_records_of_run(folder), None) is None:
+    if not has_records(folder):
         return None
     earlier = read_manifest(folder).identity
     try:
@@ -340,7 +341,7 @@ def continued(earlier: Manifest, now: Manifest) -> Manifest:
         update={
             "identity": _merged(earlier.identity, now.identity),
             "identity_digest": earlier.identity_digest,
-            "settings": {**now.settings, **_most_draws(earlier, now), "files": files},
+            "settings": {**_ended(earlier), **now.settings, **_most_draws(earlier, now), "files": files},
             "environment": {**now.environment, **({"engine": engine} if engine else {})},
         }
     )
@@ -350,6 +351,11 @@ def _most_draws(earlier: Manifest, now: Manifest) -> dict[str, int]:
     """The draws of a sample that any call asked for; nothing where no call asked for several."""
     most = max(earlier.draws, now.draws)
     return {DRAWS: most} if most > 1 else {}
+
+
+def _ended(earlier: Manifest) -> dict[str, Any]:
+    """The prompts of which all later steps were asked, where any call asked them."""
+    return {name: value for name, value in earlier.settings.items() if name == ENDED}
 
 
 _FREE = {"batch", "pass_tokens", "replicas", "replicas_differ"}

@@ -140,6 +140,23 @@ def test_an_ending_token_becomes_a_stop_string_elsewhere(server: ScriptedServer)
     assert ["\n"] == server.payloads[-1]["stop"]
 
 
+def test_stop_strings_that_come_later_are_tried_before_they_are_sent(server: ScriptedServer) -> None:
+    """Prompts of the first call have none; those of the next are answered though the server refuses the field."""
+    server.behaviour.refuses = {"stop": {"error": {"message": "'stop' is not supported"}}}
+    notes: list[str] = []
+    model = EndpointModel(card_for(server), PromptTokenizer(Bytes()), BackendOptions(note=notes.append))
+
+    list(model.generate(NATIVE, requests_for(["a"])))
+    found = list(model.generate(NATIVE, requests_for(["a"], stop=("wer",))))
+    list(model.generate(NATIVE, requests_for(["a"], stop=("wer",))))
+
+    assert [(None, "ans")] == [(each.error, each.text) for each in found]
+    assert [
+        f"{server.base_url} refuses the field stop, which is left out; answers are cut at the stop strings here"
+    ] == notes
+    assert ["stop"] == model.engine_info["left_out"]
+
+
 def test_stop_strings_beyond_what_the_api_takes_still_cut(server: ScriptedServer) -> None:
     """Four are sent, all are honoured."""
     stop = ("@", "#", "$", "%", "wer")

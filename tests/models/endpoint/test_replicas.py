@@ -5,18 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from evalkit.cards import Card, Endpoint
 from evalkit.errors import UserError
-from evalkit.models import BackendOptions, Completion, GenerationRequest, same_address, server_replicas
+from evalkit.models import (
+    BackendOptions,
+    Completion,
+    GenerationRequest,
+    ServersModel,
+    same_address,
+    server_replicas,
+)
 from evalkit.models.endpoint import _probe as probe
 from evalkit.models.endpoint import _replicas as replicas
 from evalkit.models.endpoint.transport import _client as client
 from evalkit.models.endpoint.transport import _health as health
 from evalkit.models.replicas import Replica, ReplicaLostError
+from evalkit.planning.shards import WorkCost
 from evalkit.prompts import PromptTokenizer, token_array
 from evalkit.rope import RopeSetting
 from tests.models.endpoint.byte_tokenizer import Bytes
@@ -299,3 +308,29 @@ def test_money_is_counted_at_one_server_only() -> None:
 def test_an_address_is_the_same_however_it_is_written(one: str, other: str, is_same: bool) -> None:
     """A server that is named twice would be taken for two."""
     assert is_same is same_address(Endpoint(base_url=one), Endpoint(base_url=other))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_servers_that_read_in_part_are_found_out_however_few_prompts_each_is_asked_at_once(count: int) -> None:
+    """Prompts that share nothing come one or two at a time; like counts of all of them convict a server.
+
+    Another one, which reads everything, is held against its own counts alone.
+    """
+    texts = [f"{number} {'word ' * (136 + number // 2)}" for number in range(60)]
+    notes: list[str] = []
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ScriptedServer()) for _ in range(count + 1)]
+        for number, each in enumerate(servers):
+            each.behaviour.takes_ids, each.behaviour.seconds = False, 0.02
+            each.behaviour.reads_at_most = 650 if number < count else None
+        cards = [card_at(each.base_url) for each in servers]
+        model = ServersModel(
+            cards, PromptTokenizer(Bytes()), WorkCost(1.0, 0.001, 4.0), BackendOptions(note=notes.append)
+        )
+        found = sorted(model.generate(NATIVE, requests_for(texts)), key=lambda each: each.index)
+        model.close()
+        whole = {payload["prompt"] for payload in servers[-1].payloads}
+
+    assert list(range(60)) == [each.index for each in found]
+    assert [text in whole for text in texts] == [each.error is None for each in found]
+    assert any("it drops what exceeds its window" in note for note in notes)

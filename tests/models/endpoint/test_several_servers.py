@@ -13,6 +13,7 @@ import pytest
 
 from evalkit.models.endpoint import _replicas as replicas
 from evalkit.models.endpoint.transport import _health as health
+from evalkit.models.replicas import _round as rounds
 from evalkit.settings import RunSettings, read_config, read_settings
 from tests.models.endpoint.scripted_server import ScriptedServer, ServerProcess
 
@@ -37,6 +38,14 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
 def scores(folder: Path) -> Any:
     """The scores of a run."""
     return json.loads((folder / "scores.json").read_text("utf-8"))
+
+
+def wait_for(log: Path, said: str) -> None:
+    """Until the log says that; a minute at most."""
+    deadline = time.monotonic() + 60
+    while not (log.is_file() and re.search(said, log.read_text("utf-8"), re.DOTALL)):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
 
 
 def test_scores_are_those_of_one_server(
@@ -67,36 +76,34 @@ def test_a_server_that_dies_loses_nothing(
 
     No sample fails, and none is answered twice.
     """
-    monkeypatch.setattr(health, "AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(health, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(health, "AWAY_SECONDS", 0.3)
     monkeypatch.setattr(replicas, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0.01)
     other.behaviour.takes_ids = False
     evalkit("run", tiny_model, toy, "--base-url", other.base_url, "--out", "one")
-    asked, log = len(other.payloads), bare / "run/logs/replica-1.log"
-    other.behaviour.seconds = 0.2
+    log, once = bare / "run/logs/replica-1.log", iter([True])
     with ServerProcess(seconds=0.1, takes_ids=False) as mortal:
 
         def script(*_: object) -> str:
-            if len(other.payloads) == asked + 8:
+            if next(once, False):  # the other one answers this when the first is at work again
+                wait_for(log, "is asked.*says: ")  # which ends what it is asked before prompts
                 mortal.kill()
-            if len(other.payloads) == asked + 12:
-                while " is lost " not in log.read_text("utf-8"):
-                    time.sleep(0.05)
+                wait_for(log, " is lost ")
                 mortal.start()
+                wait_for(log, " is lost .*is asked")
             return ""
 
         other.behaviour.script = script
 
-        done = evalkit(
-            "run", tiny_model, toy, "--base-url", mortal.base_url, "--base-url", other.base_url, "--out", "run"
-        )
+        servers = ("--base-url", mortal.base_url, "--base-url", other.base_url)
+        done = evalkit("run", tiny_model, toy, *servers, "--engine", "concurrency=1", "--out", "run")
 
     assert 0 == done.code
     assert records(bare / "one") == records(bare / "run")
     assert scores(bare / "one") == scores(bare / "run")
     assert 1 == len(re.findall(rf"{mortal.base_url} is lost \(nobody answers", done.err))
-    before, _, since = log.read_text("utf-8").partition(" is lost ")
-    assert before.count("is asked") >= 1
-    assert since.count("is asked") >= 1
+    assert re.search("is asked.* is lost .*is asked", log.read_text("utf-8"), re.DOTALL)
 
 
 def test_servers_may_change_between_calls(
@@ -114,8 +121,11 @@ def test_servers_may_change_between_calls(
     assert other.payloads
 
 
-def test_no_server_at_all_ends_at_once(tiny_model: Path, toy: str, evalkit: Command) -> None:
+def test_no_server_at_all_ends_the_run(
+    tiny_model: Path, toy: str, evalkit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one line; where the model's name is given, nobody is asked before the run."""
+    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0.01)
     two = ("--base-url", NOBODY, "--base-url", "http://127.0.0.1:10/v1", "--out", "run")
 
     assert f"{NOBODY}: no server answers" in evalkit("run", tiny_model, toy, *two).complaint

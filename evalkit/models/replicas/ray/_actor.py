@@ -19,7 +19,7 @@ from ..._base import BackendOptions, Completion, GenerationRequest, HoldsRotatio
 from ..._load import load_model
 from ._faults import Failure
 
-__all__ = ["Engine", "Facts", "Said", "Work", "card_here"]
+__all__ = ["Engine", "EngineFacts", "Said", "Work", "card_here"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Work:
     """File for what libraries print; None = where Ray keeps it."""
 
 
-class Facts(NamedTuple):
+class EngineFacts(NamedTuple):
     """What is known of an engine."""
 
     name: str
@@ -52,7 +52,7 @@ class Said(NamedTuple):
 
     notes: tuple[str, ...] = ()
     """What the adapter noted since the part before."""
-    facts: Facts | None = None
+    facts: EngineFacts | None = None
     """Where they have changed since the part before."""
     answer: Completion | Failure | None = None
     """A completion, or why there are no more; None in the last part, which says that all are answered."""
@@ -64,7 +64,7 @@ class Engine:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._notes: list[str] = []
-        self._facts: Facts | None = None
+        self._facts: EngineFacts | None = None
         self._model: ModelAdapter | None = None
 
     def load(self) -> Said:
@@ -115,7 +115,7 @@ class Engine:
     def _said(self, answer: Completion | Failure | None = None) -> Said:
         notes, self._notes[:] = tuple(self._notes), []
         assert self._model is not None
-        facts = Facts(self._model.name, self._model.engine_info)
+        facts = EngineFacts(self._model.name, self._model.engine_info)
         is_news = facts != self._facts
         self._facts = facts
         return Said(notes, facts if is_news else None, answer)

@@ -10,7 +10,7 @@ from evalkit.rope import RopeSetting
 
 from ..._base import Completion, GenerationRequest, RopeGroup
 from .._base import ReplicaLostError
-from ._actor import Facts, Said
+from ._actor import EngineFacts, Said
 from ._faults import Failure, losing
 
 __all__ = ["ActorModel"]
@@ -32,7 +32,7 @@ class ActorModel:
         self._note = note
         self._end = end
         self._held: dict[RopeSetting, bool] = {}
-        self._facts = loaded.facts or Facts("", {})
+        self._facts = loaded.facts or EngineFacts("", {})
         try:
             self._heard(loaded)
         except BaseException:

@@ -22,9 +22,12 @@ ANSWER_SECONDS = 5.0
 JOINING_SECONDS = 30.0
 """In which a cluster says what it is; Ray itself would ask for minutes, and then end the process."""
 _JOINS = """
-import sys, ray
+import os, sys, ray
 try:
     ray.init(address=sys.argv[1], log_to_driver=False, logging_level="CRITICAL")
+except ConnectionError as error:
+    is_none = sys.argv[1] == "auto" and not os.environ.get("RAY_ADDRESS")
+    sys.exit("no Ray runs on this machine: give HOST:PORT that `ray start --head` printed" if is_none else str(error))
 except Exception as error:
     sys.exit(str(error))
 print(ray.get_runtime_context().gcs_address)
@@ -109,24 +112,19 @@ def _join(address: str) -> Connection:
             f"--ray {address}: no Ray answers there within {JOINING_SECONDS:.0f} seconds: give the address that `ray "
             "start --head` printed, on a machine that has joined it (`ray start --address=…`)"
         ) from None
-    said = tried.stderr.strip()
-    if tried.returncode != 0 and "Could not find any running Ray instance" in said:
-        raise UserError(
-            f"--ray {address}: no Ray runs on this machine: start it or join one (`ray start`), or give HOST:PORT of a "
-            "cluster's head"
-        )
     if tried.returncode != 0:
-        raise UserError(f"--ray {address}: {one_line(said) if said else 'Ray does not start there'}")
+        said = tried.stderr.strip() or "Ray does not start there"
+        if "Unauthenticated" in said:  # in lines of Ray's log, over and over
+            said = "its token is not this command's: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster"
+        raise UserError(f"--ray {address}: {one_line(said)}")
     return Connection(address=tried.stdout.split()[-1])  # of several, `auto` takes any: the same one again
 
 
 def _check_address(address: str) -> None:
-    """Raise `UserError` for what is no address, or where nothing listens."""
+    """Raise `UserError` where nothing listens."""
     if address == "auto":
         return
-    host, colon, port = address.rpartition(":")
-    if "://" in address or not (colon and host and port.isdecimal() and 0 < int(port[:6]) < 2**16):
-        raise UserError(f"--ray {address}: expected HOST:PORT of a cluster's head, or auto")
+    host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS):
             return

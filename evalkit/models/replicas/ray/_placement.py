@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import UserError
+from evalkit.printable import counted
 
 __all__ = ["NodeRoom", "Placement", "Share", "local_threads", "share_of"]
 
@@ -52,8 +53,8 @@ class Share:
     @property
     def described(self) -> str:
         """`2 GPUs and 1 CPU`."""
-        cpus = _counted(self.cpus, "CPU")
-        return f"{_counted(self.gpus, 'GPU')} and {cpus}" if self.gpus else cpus
+        cpus = counted(self.cpus, "CPU")
+        return f"{counted(self.gpus, 'GPU')} and {cpus}" if self.gpus else cpus
 
 
 def local_threads(replicas: int, cores: int, told: str | None) -> int:
@@ -78,7 +79,7 @@ def share_of(placement: Placement, nodes: Sequence[NodeRoom], devices: int | Non
     replicas = placement.replicas or max(room, 1)
     if replicas > room:
         raise UserError(
-            f"{_counted(replicas, 'replica')} with {_counted(gpus, 'GPU')} each, all on one machine: the cluster has "
+            f"{counted(replicas, 'replica')} with {counted(gpus, 'GPU')} each, all on one machine: the cluster has "
             f"room for {room} ({_inventory(nodes)}); ask for fewer with --replicas or --gpus-per-replica"
         )
     return Share(replicas, gpus, 1)
@@ -91,7 +92,7 @@ def _processors(replicas: int, nodes: Sequence[NodeRoom]) -> int:
         if sum(node.cpus // cpus for node in nodes) >= replicas:
             return cpus
     raise UserError(
-        f"{_counted(replicas, 'replica')} with a CPU each: the cluster has fewer ({_inventory(nodes)}); ask for fewer "
+        f"{counted(replicas, 'replica')} with a CPU each: the cluster has fewer ({_inventory(nodes)}); ask for fewer "
         "with --replicas"
     )
 
@@ -101,8 +102,4 @@ def _inventory(nodes: Sequence[NodeRoom]) -> str:
     gpus = " and ".join(str(node.gpus) for node in nodes[:8])
     cpus = " and ".join(str(node.cpus) for node in nodes[:8])
     more = " …" if len(nodes) > 8 else ""
-    return f"{_counted(len(nodes), 'machine')} with {gpus}{more} GPUs, {cpus}{more} CPUs free"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(len(nodes), 'machine')} with {gpus}{more} GPUs, {cpus}{more} CPUs free"

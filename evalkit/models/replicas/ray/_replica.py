@@ -85,10 +85,9 @@ class _RayReplica:
     """One engine in an actor."""
 
     def __init__(self, cluster: Cluster, share: Share, number: int, work: Work, options: BackendOptions) -> None:
-        logs: Path | None = getattr(options, "logs", None)
         self.label = f"replica {number}"
         self._share = share
-        output = None if logs is None else logs.absolute() / f"replica-{number}.out"
+        output = options.logs and options.logs.absolute() / f"replica-{number}.out"
         self._work = replace(work, output=output)
         self._note = options.note
         self._lock = threading.Lock()
