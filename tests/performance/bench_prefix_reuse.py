@@ -74,6 +74,7 @@ def generate(model: ModelAdapter, plan: Plan) -> tuple[float, list[Completion]]:
     (group,) = plan.groups
     prompts = [plan.prompts[index] for index in group.order]
     work = [GenerationRequest(prompt.index, plan.ids(prompt.index), prompt.max_new_tokens) for prompt in prompts]
+    model._forget()  # type: ignore[attr-defined]  # what an earlier repeat left
     start = time.perf_counter()
     completions = list(model.generate(RopeSetting("native"), work))
     return time.perf_counter() - start, completions
