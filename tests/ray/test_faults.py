@@ -26,7 +26,7 @@ KILLS = int(os.environ.get("EVALKIT_KILLS", "4"))
 LIVES_SECONDS = {b"ray::Engine.generate": 0.5, b"ray::IDLE": 5.0}
 """How long a worker is left at what its title says before it may be killed: a replica whose engines never answer is
 given up, and a worker that idles for a moment is one that starts, which Ray needs ten seconds to give up."""
-RUN = ("evalkit", "run", str(NEEDLE_TINY), "needle", "--lengths", "256")
+RUN = (sys.executable, "-m", "evalkit", "run", str(NEEDLE_TINY), "needle", "--lengths", "256")
 PROBE = ("--backend", "probe")
 
 
