@@ -235,8 +235,8 @@ def test_a_call_that_is_left_ends_its_engine(first: Replica) -> None:
 
 
 RUN = (
-    sys.executable, "-m", "evalkit", "run", str(NEEDLE_TINY), "needle", "--lengths", "256", "--repeats", "200", "--backend", "probe",
-    "--replicas", "2",
+    sys.executable, "-m", "evalkit", "run", str(NEEDLE_TINY), "needle", "--lengths", "256", "--repeats", "200",
+    "--backend", "probe", "--replicas", "2",
 )  # fmt: skip
 
 
