@@ -251,6 +251,7 @@ def test_nothing_is_left_of_it(tmp_path: Path, end: signal.Signals, code: int) -
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
     _until(lambda: _size(tmp_path / "run/samples.jsonl") or run.poll() is not None, 180)
     assert run.poll() is None, run.communicate()
@@ -267,6 +268,11 @@ def test_nothing_is_left_of_it(tmp_path: Path, end: signal.Signals, code: int) -
     _until(lambda: not folder.exists())
     assert b"Traceback" not in said
     assert b"ray" not in said.lower()
+
+
+def _hear_ctrl_c() -> None:
+    """Jobs in the background of a shell ignore it, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _folder_of(mark: str) -> Path:
