@@ -48,23 +48,15 @@ def merge(
 
 
 def _show(result: MergeResult, *, is_shown: bool) -> None:
-    from evalkit._api import spec_of_run
-    from evalkit.reports import buckets_table, lengths_of_run, terminal_table
-
     from ._report import note_escapes
-    from ._score import note_place, warn
-    from .terminal import note, print_table
+    from ._score import show_run
+    from .terminal import note
 
-    scores, folder, merged = result.scores, result.folder, result.merged
-    warn(scores)
-    if is_shown:
-        print_table(terminal_table(scores, spec_of_run(folder)))
-        if (parts := buckets_table(scores, lengths_of_run(folder))) is not None:
-            print_table(parts)
-    note_place(scores, folder)
-    note_escapes({folder: scores})
+    show_run(result.folder, result.scores, is_shown=is_shown)
+    note_escapes({result.folder: result.scores})
     for line in result.missing:
         note(line)
+    merged = result.merged
     note(
         f"{counted(merged.joined, 'record')} of {counted(merged.sources, 'folder')} joined; "
         f"{merged.answered} steps answered, {merged.failed} failed"

@@ -81,20 +81,12 @@ def _json(result: EvaluationResult) -> Any:
 
 
 def _show(result: EvaluationResult, unit: str, *, is_shown: bool) -> None:
-    from evalkit._api import spec_of_run
-    from evalkit.reports import buckets_table, lengths_of_run, terminal_table
-
     from ._report import note_escapes
-    from ._score import note_place, warn
-    from .terminal import note, print_table
+    from ._score import show_run
+    from .terminal import note
 
     for name, scores in result.scores.items():
-        warn(scores)
-        if is_shown:
-            print_table(terminal_table(scores, spec_of_run(result.folders[name])))
-            if (parts := buckets_table(scores, lengths_of_run(result.folders[name]))) is not None:
-                print_table(parts)
-        note_place(scores, result.folders[name])
+        show_run(result.folders[name], scores, is_shown=is_shown)
     note_escapes({result.folders[name]: scores for name, scores in result.scores.items()})
     note(_summary(result, unit))
 

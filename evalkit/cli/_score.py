@@ -62,6 +62,20 @@ def score(
     return 1 if any(_has_failed(task) for result in scores.values() for task in result.tasks.values()) else 0
 
 
+def show_run(folder: Path, scores: BenchmarkScores, *, is_shown: bool) -> None:
+    """What a reader of a run's scores must know, the tables where they `is_shown`, and where results are."""
+    from evalkit.reports import buckets_table, lengths_of_run, terminal_table
+
+    from .terminal import print_table
+
+    warn(scores)
+    if is_shown:
+        print_table(terminal_table(scores, _spec(folder, "evalkit", None)))
+        if (parts := buckets_table(scores, lengths_of_run(folder))) is not None:
+            print_table(parts)
+    note_place(scores, folder)
+
+
 def note_place(scores: BenchmarkScores, folder: Path) -> None:
     """Say where results are, and what tells whether they are the published ones, where such are known."""
     from evalkit.published import published_benchmarks, published_models

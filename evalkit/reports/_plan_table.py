@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
 from evalkit.planning import Counts, Plan, PlannedPrompt, group_costs
-from evalkit.planning.shards import part_costs, shard_of, work_cost
+from evalkit.planning.shards import part_costs, work_cost
 from evalkit.runs import Job, Session
 from evalkit.tables import plain_table
 
@@ -53,7 +53,7 @@ def plan_json(
         "partial": bool(job.missing or job.unpinned),
         "missing": list(job.missing),
         "skipped": list(job.skipped),
-        "parts": _parts(plan, session, job.name),
+        "parts": _parts(plan, session, job.name, chosen),
     }
 
 
@@ -72,17 +72,19 @@ def _groups(plan: Plan, session: Session, keep: Callable[[PlannedPrompt], bool])
     }
 
 
-def _parts(plan: Plan, session: Session, benchmark: str) -> dict[str, Any] | None:
-    """How the work of all benchmarks falls on replicas or shards; None where there is one engine, or nobody knows."""
-    part, cost = session.settings.part, work_cost(session.card)
+def _parts(plan: Plan, session: Session, benchmark: str, own: frozenset[int]) -> dict[str, Any] | None:
+    """How the work of all benchmarks falls on replicas or shards; None where there is one engine, or nobody knows.
+
+    `own`: the prompts of the shard that is planned.
+    """
+    part = session.settings.part
     count = session.settings.replicas if part is None else part[1]
     if count is None:
         return None
-    costs = part_costs(plan, cost, count)
+    costs = part_costs(plan, work_cost(session.card), count)
     found = {"count": count, "longest": round(costs.longest, 4), "computed": round(costs.computed, 4)}
     if part is None:
         return found
-    own = shard_of(plan, cost, *part)
     whole = plan.counts(keep=lambda prompt: prompt.benchmark == benchmark)
     held = plan.counts(keep=lambda prompt: prompt.benchmark == benchmark and prompt.index in own)
     return found | {
