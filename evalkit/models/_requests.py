@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import overload
@@ -12,26 +13,14 @@ from ._base import GenerationRequest
 from ._sampling import Sampling
 from ._thoughts import ThoughtRule
 
-__all__ = ["PlannedRequests"]
+__all__ = ["MadeRequests", "PlannedRequests"]
 
 
-class PlannedRequests(Sequence[GenerationRequest]):
-    """What a backend is asked for the prompts of a group: a sequence whose requests are made when they are read."""
+class MadeRequests(Sequence[GenerationRequest], ABC):
+    """Requests by index, in some order, made when they are read."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        order: Sequence[int],
-        model_stop: tuple[str, ...],
-        thoughts: Mapping[str, ThoughtRule | None] = MappingProxyType({}),
-        sampling: Sampling | None = None,
-    ) -> None:
-        """`thoughts` says by benchmark how they are told from answers, `sampling` what the run asks of its draws."""
-        self._plan = plan
+    def __init__(self, order: Sequence[int]) -> None:
         self._order = order
-        self._model_stop = model_stop
-        self._thoughts = thoughts
-        self._sampling = sampling
 
     def __len__(self) -> int:
         return len(self._order)
@@ -46,6 +35,29 @@ class PlannedRequests(Sequence[GenerationRequest]):
         if isinstance(place, slice):
             return [self._request(index) for index in self._order[place]]
         return self._request(self._order[place])
+
+    @abstractmethod
+    def _request(self, index: int) -> GenerationRequest:
+        """The request of that index."""
+
+
+class PlannedRequests(MadeRequests):
+    """What a backend is asked for the prompts of a group: a sequence whose requests are made when they are read."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        order: Sequence[int],
+        model_stop: tuple[str, ...],
+        thoughts: Mapping[str, ThoughtRule | None] = MappingProxyType({}),
+        sampling: Sampling | None = None,
+    ) -> None:
+        """`thoughts` says by benchmark how they are told from answers, `sampling` what the run asks of its draws."""
+        super().__init__(order)
+        self._plan = plan
+        self._model_stop = model_stop
+        self._thoughts = thoughts
+        self._sampling = sampling
 
     def _request(self, index: int) -> GenerationRequest:
         prompt = self._plan.prompts[index]

@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import overload
 
 from evalkit.errors import EngineStoppedError, RunStoppedError, one_line
 from evalkit.printable import counted
 
 from .._base import Completion, GenerationRequest, HoldsRotations, ModelAdapter, RopeGroup
+from .._requests import MadeRequests
 from ._base import ReplicaLostError
 from ._facts import Facts
 from ._inbox import Inbox
@@ -314,26 +314,15 @@ class Round:
                 self._changed.notify_all()
 
 
-class _Chosen(Sequence[GenerationRequest]):
-    """Some requests of a group, made when they are read."""
+class _Chosen(MadeRequests):
+    """Some requests of a group."""
 
     def __init__(self, requests: Sequence[GenerationRequest], places: Sequence[int]) -> None:
+        super().__init__(places)
         self._requests = requests
-        self._places = places
 
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, place: int) -> GenerationRequest: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[GenerationRequest]: ...
-
-    def __getitem__(self, place: int | slice) -> GenerationRequest | list[GenerationRequest]:
-        if isinstance(place, slice):
-            return [self._requests[each] for each in self._places[place]]
-        return self._requests[self._places[place]]
+    def _request(self, index: int) -> GenerationRequest:
+        return self._requests[index]
 
 
 def _calls(adapter: ModelAdapter, groups: Sequence[RopeGroup]) -> Iterator[Iterator[Completion]]:
