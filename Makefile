@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $(RUNS) $@
 
 $(BROWSER): $(INSTALLED)
-	$(PIP) -e '.[hf,dev,browser]'
+	$(PIP) -e '.[hf,dev,browser,web]'
 	touch $@
 
 install: $(INSTALLED)

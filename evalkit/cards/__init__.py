@@ -5,7 +5,7 @@
 """
 
 from evalkit.cards._adapter import Adapter, check_base, read_adapter
-from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
+from evalkit.cards._card import Architecture, Card, CardSampling, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import check_card, contradictions
 from evalkit.cards._digest import file_digest, weights_digest
 from evalkit.cards._finding import Finding
@@ -21,6 +21,7 @@ __all__ = [
     "Adapter",
     "Architecture",
     "Card",
+    "CardSampling",
     "ChatArgs",
     "ChatRoles",
     "ChatTemplate",

@@ -31,7 +31,7 @@ from evalkit.files import user_path
 from evalkit.paths import from_home
 from evalkit.records import Count, Number
 
-__all__ = ["FACTS", "Architecture", "Card", "ChatRoles", "ChatTemplate", "FactSource", "Rope"]
+__all__ = ["FACTS", "Architecture", "Card", "CardSampling", "ChatRoles", "ChatTemplate", "FactSource", "Rope"]
 
 _HUB_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?"  # old repositories have no owner
 _PATH_SIGNS = (".", "/", "~")  # a path says so by its first character, so that it is never taken for a hub id
@@ -103,6 +103,19 @@ class ChatRoles(CardRecord):
     """What ends the system text and a user turn, and what ends a turn of the model."""
 
 
+class CardSampling(CardRecord):
+    """How the makers draw the model's answers; runs decode greedily unless they are asked otherwise, a chat does so."""
+
+    temperature: Annotated[Number, Field(ge=0.01, le=100)]
+    """What logits are divided by."""
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
+    """Share of the probability that the likeliest tokens must hold; null = all of it."""
+    top_k: Count | None = None
+    """How many of the likeliest tokens are drawn from; null = all."""
+    repetition_penalty: Annotated[Number, Field(gt=0, le=100)] | None = None
+    """Penalty on tokens seen before; null = that of generation_config.json."""
+
+
 class FactSource(CardRecord):
     """Where facts of a card come from."""
 
@@ -165,6 +178,8 @@ class Card(CardRecord):
     """Load the tokenizer's Rust implementation; false = SentencePiece with `tokenizer.model`, or the Python one."""
     special_tokens: dict[_TokenText, _TokenId] = {}
     """Texts of the chat format that are one token each, with their ids; elsewhere the same text is plain text."""
+    sampling: CardSampling | None = None
+    """How the makers draw answers, for `evalkit chat`; null = greedily."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings that end an answer, besides the end-of-text tokens of the weights."""
     add_bos: Literal["auto", True, False] = "auto"

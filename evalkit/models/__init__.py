@@ -9,7 +9,9 @@ from ._base import (
     HoldsRotations,
     MeasuresLosses,
     ModelAdapter,
+    PartialAnswer,
     RopeGroup,
+    StreamsAnswers,
 )
 from ._device_map import check_device_map
 from ._greedy import Choice, NextToken, answer_greedily
@@ -50,12 +52,14 @@ __all__ = [
     "MeasuresLosses",
     "ModelAdapter",
     "NextToken",
+    "PartialAnswer",
     "PlannedRequests",
     "RopeGroup",
     "RopeLabel",
     "Sampling",
     "ServerAbsentError",
     "ServersModel",
+    "StreamsAnswers",
     "ThoughtRule",
     "addressed",
     "answer_end",

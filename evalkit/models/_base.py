@@ -31,7 +31,9 @@ __all__ = [
     "HoldsRotations",
     "MeasuresLosses",
     "ModelAdapter",
+    "PartialAnswer",
     "RopeGroup",
+    "StreamsAnswers",
 ]
 
 READ_IN_PART = "the server read "
@@ -187,6 +189,31 @@ class HoldsRotations(Protocol):
         """Answer every request of all groups once, in any order, each under its own group's setting.
 
         All settings are held and differ. Each answer is what `generate` gives for its group alone.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PartialAnswer:
+    """An answer under way: all of it that is certain so far."""
+
+    text: str
+    """The answer's beginning; what might still become a stop string, a tag or half a character is held back."""
+    reasoning: str | None = None
+    """Beginning of the thoughts; None where there are none so far."""
+    output_tokens: int = 0
+    """Tokens generated so far."""
+
+
+@runtime_checkable
+class StreamsAnswers(Protocol):
+    """What a `ModelAdapter` may have beside `generate`: an answer that is shown while it is made."""
+
+    def stream(self, rope: RopeSetting, request: GenerationRequest) -> Iterator[PartialAnswer | Completion]:
+        """The answer as it grows, then its completion, which is what `generate` gives for the request alone.
+
+        Texts only grow: each begins with the one before, and the completion's begins with the last. The first comes as
+        soon as the first token is known, even where all of its text is held back. Closing the iterator ends the answer.
+        What a cache holds of an earlier request under the same setting is used again.
         """
 
 

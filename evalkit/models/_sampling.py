@@ -22,6 +22,8 @@ class Sampling:
     """Share of the probability that the likeliest tokens must hold, below 1; None = all of it."""
     top_k: int | None = None
     """How many of the likeliest tokens are drawn from; None = all."""
+    repetition_penalty: float | None = None
+    """What logits of tokens seen before are divided by (multiplied where negative); None = the model's own."""
     seed: int = 0
     """Of all draws of a run; of one draw, in its request."""
 
@@ -39,7 +41,12 @@ class Sampling:
     def overrides(self) -> dict[str, Any]:
         """Name → value of what is set, as a label tells it."""
         heat = repr(float(self.temperature)).removesuffix(".0")
-        found = {"temperature": heat, "top-p": self.top_p, "top-k": self.top_k}
+        found = {
+            "temperature": heat,
+            "top-p": self.top_p,
+            "top-k": self.top_k,
+            "repetition-penalty": self.repetition_penalty,
+        }
         return {name: value for name, value in found.items() if value is not None}
 
     def __str__(self) -> str:

@@ -2,10 +2,12 @@
 
 from evalkit.settings import RunSettings, read_settings
 
-from ._job import default_folder
+from ._job import default_folder, markup_tokens
 from ._merge import Merged, merge_runs
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
+from ._opening import opener
+from ._reasoning import reasoning_of
 from ._rebuilt import RebuiltPrompt, RunPrompts, open_prompts
 from ._rotary import recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
@@ -85,6 +87,7 @@ __all__ = [
     "is_being_written",
     "listed",
     "manifest_note",
+    "markup_tokens",
     "merge_runs",
     "misfit",
     "misfit_refusal",
@@ -94,6 +97,7 @@ __all__ = [
     "open_model",
     "open_prompts",
     "open_session",
+    "opener",
     "part_folder",
     "part_of",
     "parts_in",
@@ -101,6 +105,7 @@ __all__ = [
     "read_manifest",
     "read_records_of_run",
     "read_settings",
+    "reasoning_of",
     "recorded_rotation",
     "repair_run",
     "resolve_model",

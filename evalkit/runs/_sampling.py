@@ -17,7 +17,9 @@ def sampling_of(settings: RunSettings) -> Sampling | None:
     if not settings.temperature:
         return None
     top_p = None if settings.top_p in {None, 1.0} else settings.top_p
-    return Sampling(float(settings.temperature), top_p, settings.top_k, settings.sampling_seed or 0)
+    return Sampling(
+        float(settings.temperature), top_p, settings.top_k, settings.repetition_penalty, settings.sampling_seed or 0
+    )
 
 
 def draws_of(settings: RunSettings) -> int:

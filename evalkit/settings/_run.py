@@ -28,6 +28,7 @@ MOST_DRAWS = 10_000
 """Answers to one sample: more is a slip of the keyboard."""
 MOST_SEED = 2**63 - 1
 COLDEST, HOTTEST = 0.01, 100  # vLLM raises what is colder to that (SamplingParams), so two backends would differ
+MOST_PENALTY = 100  # published ones lie between 1 and 2
 COARSEST = 100  # ratio of neighbours on a grid of RoPE multipliers
 ROPE_MODES = ("effective-base", "engine")
 REASONING = ("apart", "scored")
@@ -61,6 +62,9 @@ class RunSettings:
     temperature: Annotated[float | None, Flag("Draw tokens at this temperature; 0 = greedy, the default.")] = None
     top_p: Annotated[float | None, Flag("Draw from the likeliest tokens that hold this share of probability.")] = None
     top_k: Annotated[int | None, Flag("Draw from so many of the likeliest tokens.")] = None
+    repetition_penalty: Annotated[
+        float | None, Flag("Penalty on tokens seen before, of draws, instead of the model's own.")
+    ] = None
     sampling_seed: Annotated[int | None, Flag("Seed of all draws; 0 by default.")] = None
     samples_per_question: Annotated[int | None, Flag("Answers drawn for each sample.", metavar="K")] = None
     """None = one."""
@@ -171,7 +175,11 @@ class RunSettings:
                 f"{flag} {self.samples_per_question}: greedy decoding gives the same answer each time; add "
                 f"{_flag('temperature')}, or leave {flag} out"
             )
-        given = [name for name in ("top_p", "top_k", "sampling_seed") if getattr(self, name) is not None]
+        given = [
+            name
+            for name in ("top_p", "top_k", "repetition_penalty", "sampling_seed")
+            if getattr(self, name) is not None
+        ]
         if given:
             flags = ", ".join(map(_flag, given))
             raise UserError(f"{flags}: greedy decoding draws nothing; add {_flag('temperature')}, or leave it out")
@@ -206,6 +214,9 @@ class RunSettings:
         self._demand("temperature", lambda heat: heat == 0 or COLDEST <= heat <= HOTTEST, rule)
         self._demand("top_p", lambda share: 0 < share <= 1, "must be greater than 0, and at most 1")
         self._demand("top_k", lambda count: 1 <= count <= MOST_TOKENS, f"must be from 1 to {MOST_TOKENS:,}")
+        self._demand(
+            "repetition_penalty", lambda size: 0 < size <= MOST_PENALTY, f"must be above 0, at most {MOST_PENALTY}"
+        )
         self._demand("sampling_seed", lambda seed: 0 <= seed <= MOST_SEED, "must be a whole number from 0 to 2**63 - 1")
         self._demand(
             "samples_per_question", lambda count: 1 <= count <= MOST_DRAWS, f"must be from 1 to {MOST_DRAWS:,}"
@@ -295,6 +306,7 @@ class RunOptions(TypedDict, total=False):
     temperature: float | None
     top_p: float | None
     top_k: int | None
+    repetition_penalty: float | None
     sampling_seed: int | None
     samples_per_question: int | None
     truncation: str | None

@@ -1,0 +1,1 @@
+"""The chat as a page in the browser, on this machine."""
