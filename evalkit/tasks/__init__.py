@@ -22,7 +22,7 @@ from ._corpus import Corpus, CorpusPart, Document, open_corpus
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmarks_with_task, load_spec
-from ._token_text import whole_text
+from ._token_text import whole_characters, whole_text
 from .needle import Haystack, NeedleContext, encode_inside, length_tokenizer
 
 __all__ = [
@@ -71,5 +71,6 @@ __all__ = [
     "option_numbers",
     "resolve_options",
     "single",
+    "whole_characters",
     "whole_text",
 ]
