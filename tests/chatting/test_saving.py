@@ -69,10 +69,17 @@ def exchanges(model: ChatModel) -> list[Exchange]:
     ]
 
 
-@pytest.mark.parametrize("drawn", [{}, {"temperature": 0.9, "top_k": 50, "sampling_seed": 3}])
-def test_a_run_asks_what_the_chat_asked(evalkit: Command, drawn: dict[str, Any]) -> None:
-    """Token by token, also what was cut; its answers are the chat's, greedy or drawn by the command that is told."""
-    model, path = open_chat(RunSettings("needle-tiny", (), **drawn), lambda _: None), Path("own.jsonl")
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {},
+        {"temperature": 0.9, "top_k": 50, "sampling_seed": 3},
+        {"rope": "dynamic:2", "max_seq_len": 1536, "max_new_tokens": 20},
+    ],
+)
+def test_a_run_asks_what_the_chat_asked(evalkit: Command, asking: dict[str, Any]) -> None:
+    """Token by token, also what was cut; its answers are the chat's, greedy or drawn, by the command that is told."""
+    model, path = open_chat(RunSettings("needle-tiny", (), **asking), lambda _: None), Path("own.jsonl")
     told = exchanges(model)
     assert [None, None, None] == [asked.cut for asked, _ in told[:3]]
     assert told[3][0].cut is not None
@@ -87,6 +94,7 @@ def test_a_run_asks_what_the_chat_asked(evalkit: Command, drawn: dict[str, Any])
     records.sort(key=lambda record: int(record["id"].rpartition("/")[2]))
     assert [asked.prompt.digest for asked, _ in told] == [record["prompt_sha256"] for record in records]
     assert [reply.text for _, reply in told] == [record["text"] for record in records]
+    assert [(asked.rope.key, asked.spec) for asked, _ in told] == [(one["rope"], one["rope_spec"]) for one in records]
     assert all(reply.text for _, reply in told)
 
 

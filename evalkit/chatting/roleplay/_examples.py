@@ -46,6 +46,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.turns)
 
+    def prepare(self) -> None:
+        """Make the index now; else the first question waits for it."""
+        _ = self._ranker
+
     def nearest(self, question: str, history: Sequence[Turn] = (), count: int = COUNT) -> tuple[Turn, ...]:
         """The examples that are nearest to the question, at most `count`, the nearest last: next to the question.
 
