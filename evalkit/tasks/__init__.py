@@ -9,7 +9,14 @@ from ._benchmark import (
     load_benchmark,
     load_benchmarks,
 )
-from ._catalogue import InstalledBenchmarks, benchmark_names, find_definition, installed_benchmarks, is_definition
+from ._catalogue import (
+    InstalledBenchmarks,
+    benchmark_names,
+    find_definition,
+    installed_benchmarks,
+    is_definition,
+    is_sample_file,
+)
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
 from ._corpus import Corpus, CorpusPart, Document, open_corpus
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
@@ -52,6 +59,7 @@ __all__ = [
     "forget_lengths",
     "installed_benchmarks",
     "is_definition",
+    "is_sample_file",
     "join_options",
     "length_tokenizer",
     "load_benchmark",
