@@ -24,6 +24,7 @@ SPELLINGS = {
     "top_p": re.compile(r"\btop[_ -]?p\b", re.IGNORECASE),
     "top_k": re.compile(r"\btop[_ -]?k\b", re.IGNORECASE),
     "min_p": re.compile(r"\bmin[_ -]?p\b", re.IGNORECASE),
+    "repetition_penalty": re.compile(r"\brepetition[_ -]?penalty\b", re.IGNORECASE),
     "seed": re.compile(r"\bseed\b", re.IGNORECASE),
     "stop": re.compile(
         r"['\"`]stop['\"`]|\bstop[_ ](sequences?|strings?|words?|parameters?)|(parameter|field|argument|key)s?:? stop\b"
@@ -55,6 +56,8 @@ class RequestShape:
     """How answers are drawn; None = greedily."""
     takes_top_k: bool = False
     """Whether the server is known to take `top_k` and `min_p`, which the API does not have."""
+    takes_penalty: bool = False
+    """Whether it is known to take `repetition_penalty`, which the API does not have either."""
     refused: frozenset[str] = frozenset()
     """Further fields of sampling that the server refused."""
     sends_stop: bool = True
@@ -80,20 +83,29 @@ class RequestShape:
     def all_sampled(self) -> dict[str, Any]:
         """The fields of sampling beside temperature and seed, as all would be sent; what is not asked for is set off.
 
-        Else what a server or the model's generation configuration has as its default would be in force.
+        Else what a server or the model's generation configuration has as its default would be in force; a penalty of
+        that configuration is the model's own, and is in force everywhere where no other is asked for.
         """
         if self.sampling is None:
             return {}
         asked = {"top_p": self.sampling.top_p or 1.0, "seed": 0}
+        top_k, penalty = self.sampling.top_k, self.sampling.repetition_penalty
         if self.takes_top_k:
-            return {**asked, "top_k": self.sampling.top_k or -1, "min_p": 0.0}
-        return asked if self.sampling.top_k is None else {**asked, "top_k": self.sampling.top_k}
+            asked |= {"top_k": top_k or -1, "min_p": 0.0}
+        elif top_k is not None:
+            asked |= {"top_k": top_k}
+        return asked if penalty is None else {**asked, "repetition_penalty": penalty}
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Fields that the server is not known to take, so that they are not sent."""
+        known = {"top_k": self.takes_top_k, "repetition_penalty": self.takes_penalty}
+        return frozenset(name for name, is_known in known.items() if not is_known)
 
     @property
     def _sampled(self) -> dict[str, Any]:
         """Those that are sent."""
-        unknown = set() if self.takes_top_k else {"top_k"}
-        return {name: value for name, value in self.all_sampled.items() if name not in self.refused | unknown}
+        return {name: value for name, value in self.all_sampled.items() if name not in self.refused | self.unknown}
 
     def fields(self, limit: int, stop: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
         """The fields beside model and prompt; `seed` is the draw's."""
