@@ -14,7 +14,7 @@ from typing import Any
 from ..._sampling import Sampling
 from ._meaning import RefusedError, load_json
 
-__all__ = ["RequestShape"]
+__all__ = ["RequestShape", "StreamShape"]
 
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 REFUSING = frozenset({400, 422})
@@ -31,6 +31,8 @@ SPELLINGS = {
         r"|\bstop (is|are) not",
         re.IGNORECASE,
     ),
+    "stream": re.compile(r"\bstream(ing|ed)?\b", re.IGNORECASE),
+    "stream_options": re.compile(r"\bstream[_ ]?options\b", re.IGNORECASE),
     "max_tokens": re.compile(r"\bmax[_ ]?tokens\b", re.IGNORECASE),
     "max_completion_tokens": re.compile(r"\bmax[_ ]?completion[_ ]?tokens\b", re.IGNORECASE),
 }
@@ -138,6 +140,31 @@ class RequestShape:
             return replace(self, least_limit=least)
         other = next(name for name in LIMIT_FIELDS if name != named)
         return replace(self, limit_field=other)
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """How one server is asked for an answer in pieces."""
+
+    sends_stream: bool = True
+    """Whether it is asked for pieces at all."""
+    sends_options: bool = True
+    """Whether it is asked to count tokens behind the last one."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields beside those of a `RequestShape`."""
+        options = {"stream_options": {"include_usage": True}} if self.sends_options else {}
+        return {"stream": True, **options} if self.sends_stream else {}
+
+    def without(self, refusal: RefusedError) -> StreamShape | None:
+        """The shape that avoids what was refused; None where nothing of it was. What is not named may be any of it."""
+        if not self.sends_stream or refusal.status not in REFUSING or str(refusal).startswith("too long"):
+            return None
+        named = _named_field(refusal.body, list(SPELLINGS))
+        if self.sends_options and named in {None, "stream_options"}:
+            return replace(self, sends_options=False)
+        return StreamShape(sends_stream=False) if named in {None, "stream", "stream_options"} else None
 
 
 def _named_field(body: bytes, sent: Sequence[str]) -> str | None:
