@@ -155,13 +155,11 @@ class Talk:
             return
         if not is_other:
             return
-        document = watched.document
-        line = f"{document_line(document, self.count(document.text), self.unit)}: changed, read again"
-        turns = len(self.conversation.turns)
+        document, turns = watched.document, len(self.conversation.turns)
+        dropped = f"; the history is dropped ({counted(turns, 'answer')} about the old text)" if turns else ""
+        screen.tell(f"{document.name} changed and was read again{dropped}")
         self.conversation = replace(self.conversation.anew(), document=document)
-        screen.tell(
-            f"{line}; the history ({counted(turns, 'answer')} about the old text) is dropped" if turns else line
-        )
+        self._warned.clear()
 
     def _nearest(self, question: str) -> Sequence[Turn]:
         if self._examples is None:
