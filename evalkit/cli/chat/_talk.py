@@ -134,6 +134,7 @@ class Talk:
         self._look()
         examples = self._nearest(question)
         asked = self.model.prepare(self.conversation, question, examples)
+        self.load()
         self._warn(asked)
         exchange = self._answer(asked)
         self._say(exchange)
@@ -177,12 +178,11 @@ class Talk:
         if asked.cut is None or bool(turns) in self._warned:
             return
         self._warned.add(bool(turns))
-        help_with = ": /reset drops them" if self.screen.is_talk else ""
+        help_with = ": /reset drops it" if self.screen.is_talk else ""
         line = cut_line(asked.cut, self.document, self.unit)
-        self.screen.tell(f"{line}; {counted(turns, 'answer')} of the history stand before this question{help_with}")
+        self.screen.tell(f"{line}; the history ({counted(turns, 'answer')}) stands before this question{help_with}")
 
     def _answer(self, asked: Asked) -> Exchange:
-        self.load()
         thoughts, answer = Growing(self.screen.thought), Growing(self.screen.answer)
         began, heard = perf_counter(), Heard("")
         with Stop() as stop, libraries_say(self.screen.tell), closing(self.model.ask(asked)) as answers:  # type: ignore[type-var]

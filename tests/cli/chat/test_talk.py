@@ -208,4 +208,4 @@ def test_what_does_not_fit_is_shown(talk: Talk, script: Script, bare: Path) -> N
     terminal.type("Is it?")
     assert re.search(r"448 of [\d,]+ prompt tokens", terminal.see("\n> "))
     terminal.type("And then?")
-    assert "1 answer of the history stand before this question: /reset drops them" in terminal.see("\n> ")
+    assert "the history (1 answer) stands before this question: /reset drops it" in terminal.see("\n> ")
