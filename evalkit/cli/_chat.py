@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +60,6 @@ HELPS = {
     "truncation": "How prompts that are too long are cut; default middle.",
     "is_reusing_prefixes": "Compute the document again for every question.",
 }
-HOST, PORT = "127.0.0.1", 7860
 
 Card = Annotated[
     str, typer.Argument(metavar="CARD", help="Card (name or YAML), model folder, hub id (owner/name), or server URL.")
@@ -93,7 +91,10 @@ Role = Annotated[
     ),
 ]  # fmt: skip
 Web = Annotated[bool, typer.Option("--web", help="Talk on a page in the browser.")]
-Port = Annotated[int | None, typer.Option(metavar="N", min=1, max=65535, help=f"Port of the page; default {PORT}.")]
+Port = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=65535, help="Port of the page; default the next free one from 7860."),
+]
 Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Where the page listens; default this machine only.")]
 
 
@@ -178,14 +179,14 @@ def _chat(settings: RunSettings, asking: Asking) -> int:
 
     from .chat import Screen, Talk
 
-    samples = None if asking.samples is None else _writable(user_path(asking.samples))
+    samples = None if asking.samples is None else _samples(asking.samples)
     system = _system(asking.system)
     watched = None if asking.file is None else WatchedDocument(user_path(asking.file))
     examples = None if asking.examples is None else _examples(user_path(asking.examples))
     if asking.web:
         _check_gradio()
     screen = Screen(is_talk=asking.is_talk, is_silent=asking.json == "-")
-    model = open_chat(settings, screen.tell)
+    model = open_chat(settings, screen.tell, is_rope_free=asking.web)
     try:
         if asking.web:
             return _serve(model, asking, watched, system, examples, samples)
@@ -225,8 +226,8 @@ def _serve(
 
     document = None if watched is None else watched.document
     serve(
-        model, document=document, system=system, examples=examples, samples=samples, host=asking.host or HOST,
-        port=asking.port or PORT, note=note,
+        model, document=document, system=system, examples=examples, samples=samples, host=asking.host,
+        port=asking.port, note=note,
     )  # fmt: skip
     return 0
 
@@ -266,11 +267,8 @@ def _examples(path: Path) -> Examples:
     return read_examples(path)
 
 
-def _writable(path: Path) -> Path:
-    """The file of samples; `UserError` where none can be written, before the model is asked."""
-    if path.suffix != ".jsonl":
-        raise UserError(f"--save-sample {path}: name a file that ends in .jsonl")
-    target = path if path.exists() else path.parent
-    if path.is_dir() or not path.parent.is_dir() or not os.access(target, os.W_OK):
-        raise UserError(f"--save-sample {path}: cannot be written there; name a file in a folder that exists")
-    return path
+def _samples(path: Path) -> Path:
+    from evalkit.chatting import check_samples_place  # type: ignore[attr-defined]
+
+    found: Path = check_samples_place(path)
+    return found

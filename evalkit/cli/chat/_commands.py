@@ -11,7 +11,7 @@ from evalkit.errors import UnknownNameError, UserError
 from evalkit.files import user_path
 from evalkit.printable import counted
 
-from ._lines import page_of
+from ._lines import cut_line, page_of
 from ._talk import Talk
 
 __all__ = ["is_command", "obey"]
@@ -56,35 +56,32 @@ def _reset(talk: Talk, _: str) -> None:
 
 def _tokens(talk: Talk, _: str) -> None:
     conversation, model = talk.conversation, talk.model
-    document = conversation.document
+    measured = model.measure(conversation)
     parts = {
         "system message": talk.count(conversation.system),
-        "document": 0 if document is None else talk.count(document.text),
+        "document": measured.document_tokens,
         "history": sum(talk.count(text) for turn in conversation.turns for text in turn),
     }
-    ledger = model.prepare(conversation, "").prompt.ledger
-    before = sum(parts.values()) if ledger is None else ledger.before
-    parts["chat format"] = before - sum(parts.values())
+    parts["chat format"] = measured.prompt_tokens - sum(parts.values())
     parts |= {"answer": model.max_new_tokens, "window": model.window}
     width = len(f"{max(parts.values()):,}")
     for name, tokens in parts.items():
-        talk.screen.tell(f"{name:<15} {tokens:>{width},} {talk.unit}")
-    room = model.window - model.max_new_tokens - before
-    if room >= 0:
-        talk.screen.tell(f"{room:,} {talk.unit} are left for questions")
+        talk.screen.tell(f"{name:<15} {tokens:>{width},} {model.unit}")
+    if measured.cut is None:
+        talk.screen.tell(f"{measured.room:,} {model.unit} are left for questions")
     else:
-        talk.screen.tell(f"{-room:,} {talk.unit} too many: /cut shows what is left out")
+        talk.screen.tell(cut_line(measured.cut, conversation.document, model.unit))
 
 
 def _cut(talk: Talk, rest: str) -> None:
     if rest not in {"", "all"}:
         raise UserError(f"/cut {rest}: write /cut, or /cut all")
-    asked = talk.model.prepare(talk.conversation, "")
-    if asked.cut is None:
+    cut = talk.model.measure(talk.conversation).cut
+    if cut is None:
         talk.screen.tell("nothing is cut")
         return
-    talk.show_cut(asked)
-    page, more = page_of(asked.cut.text, is_whole=rest == "all")
+    talk.show_cut(cut)
+    page, more = page_of(cut.text, is_whole=rest == "all")
     talk.screen.show(page)
     if more:
         talk.screen.tell(f"… {counted(more, 'character')} more; /cut all shows all of it")
@@ -106,15 +103,8 @@ def _system(talk: Talk, rest: str) -> None:
 
 
 def _save(talk: Talk, rest: str) -> None:
-    if talk.last is None:
-        raise UserError("/save: nothing was answered yet")
     if (found := SAMPLE.fullmatch(rest)) is not None:
-        from evalkit.chatting import save_sample  # type: ignore[attr-defined]
-
-        path = user_path(found[1])
-        save_sample(path, talk.last.asked, talk.last.reply, found[2])
-        gold = "" if found[2] else "; /save FILE.jsonl GOLD says what is right"
-        talk.screen.tell(f"added to {path}: evalkit run CARD {path} asks it again{gold}")
+        talk.screen.tell(talk.save(Path(found[1]), found[2]))
     elif rest.endswith(".md"):
         path = user_path(rest)
         _write(path, _markdown(talk))

@@ -8,7 +8,7 @@ from evalkit.chatting import Asked, ChatModel, Cut, Reply
 from evalkit.documents import Document
 from evalkit.printable import counted, printable
 
-__all__ = ["cut_line", "document_line", "page_of", "reply_line", "seams", "window_line"]
+__all__ = ["cut_line", "document_line", "page_of", "reply_line", "seam_lines", "window_line"]
 
 PAGE = 2000  # characters of a text that are shown before somebody asks for all of it: a screen and a half
 LABEL = 9  # columns before a seam's text
@@ -23,28 +23,33 @@ def document_line(document: Document, tokens: int, unit: str) -> str:
 
 def window_line(model: ChatModel) -> str:
     """How much of it there is for what."""
-    return f"window: {model.window:,} tokens, {model.max_new_tokens:,} of them for the answer"
+    return f"window: {model.window:,} {model.unit}, {model.max_new_tokens:,} of them for the answer"
 
 
 def cut_line(cut: Cut, document: Document | None, unit: str) -> str:
     """How much truncation leaves out, and where it was."""
-    line = f"cut: {cut.before - cut.after:,} of the prompt's {cut.before:,} {unit} are left out"
-    if document is None or cut.start is None or cut.stop is None or not document.text:
-        return f"{line} ({counted(len(cut.text), 'character')})"
-    first, last = (f"{100 * place / len(document.text):.0f} %" for place in (cut.start, cut.stop))
-    return f"{line}: characters {cut.start:,} to {cut.stop:,} of {document.name} ({first} to {last})"
+    line = f"cut: {cut.before - cut.after:,} of {cut.before:,} {unit} are left out"
+    if document is None or cut.gaps is None:
+        return f"{line}, nobody can tell where"
+    size = len(document.text)
+    places = " and ".join(
+        f"{gap.start:,} to {gap.stop:,} ({100 * gap.start / size:.0f} % to {100 * gap.stop / size:.0f} %)"
+        for gap in cut.gaps
+    )
+    parts = [f"{cut.characters:,} characters of {document.name}, {places}"] if cut.gaps else []
+    parts += ["some of what is no document"] if cut.is_beyond else []
+    return f"{line}: {', and '.join(parts)}"
 
 
-def seams(cut: Cut, document: Document | None, room: int) -> Iterator[str]:
-    """The text at both ends of the cut, in lines of `room` columns."""
-    whole = "" if document is None else document.text
+def seam_lines(cut: Cut, document: Document | None, room: int) -> Iterator[str]:
+    """The text at both ends of what is cut from the document, in lines of `room` columns."""
     size = max(20, room - LABEL)
-    if cut.start is not None:
-        yield f"  kept … {_last(whole[: cut.start], size)}"
-    yield f"  cut    {_first(cut.text, size - 2)} …"
-    yield f"  cut  … {_last(cut.text, size)}"
-    if cut.stop is not None:
-        yield f"  kept   {_first(whole[cut.stop :], size - 2)} …"
+    for seam in () if document is None else cut.seams(document.text, size):
+        yield f"  kept … {_last(seam.before, size)}" if seam.before else "  kept   nothing before it"
+        yield f"  cut    {_first(seam.first, size - 2)} …"
+        if seam.last:
+            yield f"  cut  … {_last(seam.last, size)}"
+        yield f"  kept   {_first(seam.after, size - 2)} …" if seam.after else "  kept   nothing behind it"
 
 
 def page_of(text: str, is_whole: bool) -> tuple[str, int]:
@@ -52,16 +57,16 @@ def page_of(text: str, is_whole: bool) -> tuple[str, int]:
     return (text, 0) if is_whole else (text[:PAGE], max(0, len(text) - PAGE))
 
 
-def reply_line(asked: Asked, reply: Reply, whole_seconds: float | None, unit: str, *, is_stopped: bool) -> str:
-    """Time to the first token, tokens, speed, why it ended. `whole_seconds`: to the first token of the first question
-    about this document; None where this is it."""
+def reply_line(asked: Asked, reply: Reply, unit: str, *, is_stopped: bool) -> str:
+    """Time to the first token, tokens, speed, why it ended."""
     done, parts = reply.completion, []
-    if reply.first_token_seconds is not None:
-        beside = "" if whole_seconds is None else f" ({whole_seconds:.2f} s without the cached document)"
-        parts.append(f"first token {reply.first_token_seconds:.2f} s{beside}")
+    if (first := reply.first_token_seconds) is not None:
+        whole = reply.first_token_seconds_uncached
+        beside = "" if whole is None or whole == first else f" ({whole:.2f} s without the cached document)"
+        parts.append(f"first token {first:.2f} s{beside}")
     cached = "" if reply.cached_tokens is None else f", {reply.cached_tokens:,} of them cached"
-    left = "" if asked.cut is None else f"{asked.cut.after:,} of {asked.cut.before:,} "
-    parts.append(f"{left or f'{reply.prompt_tokens:,} '}prompt {unit}{cached}")
+    whole_prompt = "" if asked.cut is None else f" of {asked.cut.before:,}"
+    parts.append(f"{reply.prompt_tokens:,}{whole_prompt} prompt {unit}{cached}")
     if done.output_tokens:
         parts.append(f"{counted(done.output_tokens, 'token')}{_speed(reply)}")
     parts.append("stopped" if is_stopped else _end(reply))

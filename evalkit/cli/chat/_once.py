@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from evalkit.errors import EngineStoppedError, UserError
+from evalkit.errors import UserError
 
 from ._talk import Exchange, Talk
 
@@ -33,11 +33,7 @@ def questions_of(given: Iterable[str]) -> Iterator[str]:
 def ask_all(talk: Talk, questions: Iterable[str], exchanges: list[dict[str, Any]]) -> int:
     """Ask one after the other, in one conversation, and describe each exchange; the exit code."""
     for question in questions:
-        try:
-            exchange = talk.ask(question)
-        except EngineStoppedError as error:
-            talk.screen.tell(str(error))
-            return 1
+        exchange = talk.ask(question)
         exchanges.append(exchange_json(exchange))
         if exchange.is_stopped:
             raise SystemExit(INTERRUPTED)
@@ -51,7 +47,9 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
     asked, reply = exchange.asked, exchange.reply
     done, cut = reply.completion, asked.cut
     left_out = None if cut is None else {
-        "tokens": cut.before - cut.after, "characters": len(cut.text), "start": cut.start, "stop": cut.stop,
+        "tokens": cut.before - cut.after,
+        "characters": cut.characters,
+        "gaps": None if cut.gaps is None else [list(gap) for gap in cut.gaps],
     }  # fmt: skip
     return {
         "question": asked.question,
@@ -59,6 +57,7 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
         "reasoning": reply.reasoning,
         "error": done.error,
         "finish_reason": done.finish_reason,
+        "rope": asked.spec,
         "document_tokens": asked.document_tokens,
         "prompt_tokens": reply.prompt_tokens,
         "cached_tokens": reply.cached_tokens,

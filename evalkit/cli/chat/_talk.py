@@ -9,15 +9,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from evalkit.chatting import Asked, ChatModel, Conversation, Heard, Reply
+from evalkit.chatting import Asked, ChatModel, Conversation, Cut, Heard, Measured, Reply
 from evalkit.documents import Document, WatchedDocument
-from evalkit.errors import DataError, SampleError
+from evalkit.errors import DataError, SampleError, UserError
 from evalkit.models import Completion
 from evalkit.printable import counted
 from evalkit.tasks.samples import Turn
 
 from ..terminal import libraries_say, shown, terminal_room
-from ._lines import cut_line, document_line, reply_line, seams, window_line
+from ._lines import cut_line, document_line, reply_line, seam_lines, window_line
 from ._screen import Growing, Screen
 from ._stop import Stop
 
@@ -54,6 +54,7 @@ class Talk:
         samples: Path | None = None,
         gold: str | None = None,
     ) -> None:
+        """`samples`: the file that every exchange is added to, with the right answer `gold`."""
         self.model = model
         """Who answers."""
         self.screen = screen
@@ -66,12 +67,6 @@ class Talk:
         self._examples = examples
         self._samples, self._gold = samples, gold
         self._warned: set[bool] = set()  # whether there was a history when something was cut and said so
-        self._first_seconds: dict[str, float] = {}  # digest of a document → to the first token of its first question
-
-    @property
-    def unit(self) -> str:
-        """What prompts are counted in."""
-        return self.model.session.tokenizer.unit
 
     @property
     def document(self) -> Document | None:
@@ -91,28 +86,16 @@ class Talk:
     def open(self) -> None:
         """Say what the document is, and what of it truncation would cut."""
         try:
-            self._introduce(self.model.prepare(self.conversation, ""))
-        except SampleError as error:
-            if (document := self.document) is not None:
-                self.screen.tell(document_line(document, self.count(document.text), self.unit))
+            self._introduce(self.model.measure(self.conversation))
+        except SampleError as error:  # another document, or less of a history, may fit
             self.screen.tell(str(error))
 
-    def _introduce(self, asked: Asked) -> None:
-        if (document := self.document) is not None:
-            self.screen.tell(document_line(document, asked.document_tokens, self.unit))
-            for each in document.notes:
-                self.screen.tell(f"{document.name}: {each}")
-        self.screen.tell(window_line(self.model))
-        self.show_cut(asked)
-        self._warned = {False}
-
-    def show_cut(self, asked: Asked) -> None:
+    def show_cut(self, cut: Cut | None) -> None:
         """Say what is left out of a prompt, with the text at its ends; nothing where all of it fits."""
-        if asked.cut is None:
-            return
-        self.screen.tell(cut_line(asked.cut, self.document, self.unit))
-        for line in seams(asked.cut, self.document, terminal_room() or PIPE_ROOM):
-            self.screen.tell(line)
+        if cut is not None:
+            self.screen.tell(cut_line(cut, self.document, self.model.unit))
+            for line in seam_lines(cut, self.document, terminal_room() or PIPE_ROOM):
+                self.screen.tell(line)
 
     def watch(self, watched: WatchedDocument) -> None:
         """Ask about another document from now on."""
@@ -138,11 +121,32 @@ class Talk:
         self._warn(asked)
         exchange = self._answer(asked)
         self._say(exchange)
-        if exchange.reply.completion.error is None and (exchange.reply.text or not exchange.is_stopped):
+        if exchange.reply.error is None and (exchange.reply.text or not exchange.is_stopped):
             self.conversation = self.conversation.and_then(question, exchange.reply.text)
             self.last = exchange
-            self._save(exchange)
+            if self._samples is not None and not exchange.is_stopped:
+                self.screen.tell_once(self.save(self._samples, self._gold))
         return exchange
+
+    def save(self, path: Path, gold: str | None = None) -> str:
+        """Add the last exchange to a file of samples; what to say of it. `UserError` where that is impossible."""
+        from evalkit.chatting import run_command, save_sample  # type: ignore[attr-defined]
+
+        if self.last is None:
+            raise UserError("nothing was answered yet, so there is nothing to save")
+        asked = self.last.asked
+        if not save_sample(path, asked, self.last.reply, gold):
+            return f"{path} has this question already, with this right answer"
+        return f"added to {path}; asked again by: {run_command(self.model, path, asked.spec)}"
+
+    def _introduce(self, sized: Asked | Measured) -> None:
+        if (document := self.document) is not None:
+            self.screen.tell(document_line(document, sized.document_tokens, self.model.unit))
+            for each in document.notes:
+                self.screen.tell(f"{document.name}: {each}")
+        self.screen.tell(window_line(self.model))
+        self.show_cut(sized.cut)
+        self._warned = {False}
 
     def _look(self) -> None:
         """Read the document again where its file changed. What was said of the old one is no history of the new."""
@@ -179,7 +183,7 @@ class Talk:
             return
         self._warned.add(bool(turns))
         help_with = ": /reset drops it" if self.screen.is_talk else ""
-        line = cut_line(asked.cut, self.document, self.unit)
+        line = cut_line(asked.cut, self.document, self.model.unit)
         self.screen.tell(f"{line}; the history ({counted(turns, 'answer')}) stands before this question{help_with}")
 
     def _answer(self, asked: Asked) -> Exchange:
@@ -207,25 +211,14 @@ class Talk:
 
     def _say(self, exchange: Exchange) -> None:
         """How the answer was made, or why there is none."""
-        reply, document = exchange.reply, self.document
-        if reply.completion.error is not None:
-            self.screen.tell(reply.completion.error)
+        reply = exchange.reply
+        if reply.error is not None:
+            self.screen.tell(reply.error)
             return
         if not reply.text:
             self.screen.answer("\n")
-        key, first = "" if document is None else document.digest, reply.first_token_seconds
-        whole = None if document is None else self._first_seconds.get(key)
-        if whole is None and first is not None:
-            self._first_seconds[key] = first
-        self.screen.tell(
-            reply_line(exchange.asked, reply, whole, self.unit, is_stopped=exchange.is_stopped), is_faint=True
-        )
-
-    def _save(self, exchange: Exchange) -> None:
-        if self._samples is not None and not exchange.is_stopped:
-            from evalkit.chatting import save_sample  # type: ignore[attr-defined]
-
-            save_sample(self._samples, exchange.asked, exchange.reply, self._gold)
+        line = reply_line(exchange.asked, reply, self.model.unit, is_stopped=exchange.is_stopped)
+        self.screen.tell(line, is_faint=True)
 
 
 def _show(each: Heard | Reply, thoughts: Growing, answer: Growing) -> None:

@@ -191,7 +191,7 @@ def test_what_does_not_fit_is_shown(talk: Talk, script: Script, bare: Path) -> N
 
     opening = terminal.see("> ")
     found = re.search(
-        r"cut: ([\d,]+) of the prompt's ([\d,]+) tokens .* ([\d,]+) to ([\d,]+) of tale.txt \((\d+) % to (\d+) %",
+        r"cut: ([\d,]+) of ([\d,]+) tokens .* of tale.txt, ([\d,]+) to ([\d,]+) \((\d+) % to (\d+) %",
         opening,
     )
     assert found is not None, opening
