@@ -116,7 +116,7 @@ class Asking:
     @property
     def is_talk(self) -> bool:
         """Whether somebody types at a terminal."""
-        return not self.questions and sys.stdin.isatty()
+        return not self.questions and sys.stdin is not None and sys.stdin.isatty()
 
     def check(self) -> None:
         """Raise `UserError` for options that exclude each other or say nothing."""

@@ -70,8 +70,8 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
 
 def _lines() -> Iterator[str]:
     try:
-        for line in sys.stdin:
-            if question := line.strip():
+        for line in sys.stdin or ():
+            if question := line.removeprefix("\ufeff").strip():
                 yield question
     except UnicodeDecodeError:
         raise UserError("standard input: not text in UTF-8; each of its lines is a question") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from evalkit.printable import printable
 
@@ -43,7 +43,6 @@ class Screen:
     """Whether somebody types: lines are then shown without the program's name."""
     is_silent: bool = False
     """Whether answers are left out of standard output, which holds something else."""
-    _told: list[str] = field(default_factory=list)
 
     def answer(self, piece: str) -> None:
         """A piece of an answer: into a file or pipe sign for sign, at a terminal harmless."""
@@ -70,9 +69,3 @@ class Screen:
             say_beside(printable(line), is_faint=is_faint)
         else:
             note(line)
-
-    def tell_once(self, line: str) -> None:
-        """A line that is left out while it is the last of these."""
-        if self._told[-1:] != [line]:
-            self._told.append(line)
-            self.tell(line)

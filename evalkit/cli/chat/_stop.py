@@ -24,8 +24,9 @@ class Stop:
         self._before: Any = None
 
     def __enter__(self) -> Self:
-        self._before = signal.getsignal(signal.SIGINT)
-        if self._before is not signal.SIG_IGN:  # a background job's
+        before = signal.getsignal(signal.SIGINT)
+        self._before = signal.default_int_handler if before is None else before  # None: set outside Python
+        if before is not signal.SIG_IGN:  # a background job's
             signal.signal(signal.SIGINT, self._pressed)
         return self
 

@@ -66,6 +66,7 @@ class Talk:
         self._watched = watched
         self._examples = examples
         self._samples, self._gold = samples, gold
+        self._lost = ""  # why the document's file cannot be read any more, as it was said
         self._warned: set[bool] = set()  # whether there was a history when something was cut and said so
 
     @property
@@ -125,7 +126,7 @@ class Talk:
             self.conversation = self.conversation.and_then(question, exchange.reply.text)
             self.last = exchange
             if self._samples is not None and not exchange.is_stopped:
-                self.screen.tell_once(self.save(self._samples, self._gold))
+                self.screen.tell(self.save(self._samples, self._gold), is_faint=True)
         return exchange
 
     def save(self, path: Path, gold: str | None = None) -> str:
@@ -156,8 +157,11 @@ class Talk:
         try:
             is_other = watched.refresh()
         except DataError as error:
-            screen.tell_once(f"{error}; the text as it was read goes on")
+            if str(error) != self._lost:
+                screen.tell(f"{error}; the text as it was read goes on")
+            self._lost = str(error)
             return
+        self._lost = ""
         if not is_other:
             return
         document, turns = watched.document, len(self.conversation.turns)

@@ -148,28 +148,14 @@ def test_a_file_is_read_again_when_it_changes(talk: Talk, script: Script, prompt
     assert "lost it" in fourth and "Two." in fourth and "Three." in fourth
 
 
-def test_texts_of_a_model_do_nothing_to_the_terminal(talk: Talk, script: Script) -> None:
-    """Nor do thoughts; an escape that comes in two pieces is shown as one that comes in one."""
-    script([{"thought": "hm \x1b"}, {"thought": "]0;OWNED\x07"}, "Red: \x1b", "[31m", " \x9b2J \u202eabc"])
-    terminal = talk()
-    terminal.see("> ")
-    terminal.type("What colour?")
-
-    seen = terminal.see("> ")
-    assert r"[thinking] hm \x1b]0;OWNED\x07" + "\n" + r"Red: \x1b[31m \x9b2J \u202eabc" + "\n" in seen
-    terminal.type("/quit")
-    terminal.ends()
-    assert not re.search("\x1b\\]|\x1b\\[31m|[\x07\x9b\u202e]", terminal.raw)
-
-
-def test_several_lines_are_one_question(talk: Talk, script: Script, prompts: Prompts) -> None:
-    """Pasted, or with a backslash at the end of the line."""
-    script(["One."], ["Two."])
+def test_what_is_pasted_and_what_is_answered_acts_on_nothing(talk: Talk, script: Script, prompts: Prompts) -> None:
+    """An escape that comes in two pieces is shown as one that comes in one, thoughts too; lines are one question where
+    they are pasted or end in a backslash."""
+    script([{"thought": "hm \x1b"}, {"thought": "]0;OWNED\x07"}, "Red: \x1b", "[31m", " \x9b2J \u202eabc"], ["Two."])
     terminal = talk()
     terminal.see("> ")
     terminal.type("\x1b[200~Which of these:\nred\nblue?\x1b[201~")
-    terminal.see("One.")
-    terminal.see("> ")
+    assert r"[thinking] hm \x1b]0;OWNED\x07" + "\n" + r"Red: \x1b[31m \x9b2J \u202eabc" + "\n" in terminal.see("\n> ")
     terminal.type("Which of\\")
     terminal.see(". ")
     terminal.type("them?")
@@ -178,8 +164,23 @@ def test_several_lines_are_one_question(talk: Talk, script: Script, prompts: Pro
     terminal.type("/quit")
 
     assert 0 == terminal.ends()[0]
+    assert not re.search("\x1b\\]|\x1b\\[31m|[\x07\x9b\u202e]", terminal.raw)
     assert "[user] Which of these:\nred\nblue?\n[assistant]" in prompts()[0]
     assert "[user] Which of\nthem?\n[assistant]" in prompts()[1]
+
+
+def test_a_script_that_is_interrupted_has_said_what_it_heard(talk: Talk, script: Script, go: Go) -> None:
+    """On a line of its own, with the exit code of Ctrl-C."""
+    script(["So far", {"await": "go"}, ".", {"await": "never"}])
+    terminal = talk("--question", "Tell me all.")
+    terminal.see("So far")
+    terminal.type(INTERRUPT, end="")
+    terminal.see("^C")
+    go("go")
+
+    code, rest = terminal.ends()
+    assert (130, True) == (code, rest.startswith(".\nevalkit: "))
+    assert "the same command continues" not in rest
 
 
 def test_what_does_not_fit_is_shown(talk: Talk, script: Script, bare: Path) -> None:
