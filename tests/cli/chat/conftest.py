@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .terminal import Terminal
+from .terminal import PATIENCE, Terminal
 
 Script = Callable[..., None]
 Command = Callable[..., Any]
@@ -40,6 +41,19 @@ def prompts(tmp_path: Path) -> Callable[[], Sequence[str]]:
 def go(tmp_path: Path) -> Callable[[str], None]:
     """What a step of the script waits for comes to be."""
     return lambda name: (tmp_path / "script" / name).touch()
+
+
+@pytest.fixture
+def awaited(tmp_path: Path) -> Callable[[str], None]:
+    """Returns when a step of the script waits for that."""
+
+    def wait(name: str) -> None:
+        until = time.monotonic() + PATIENCE
+        while not (tmp_path / "script" / f"{name}.awaited").exists():
+            assert time.monotonic() < until, f"nothing waits for {name}"
+            time.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import sys
 import termios
 import time
 
-__all__ = ["ENTER", "INTERRUPT", "Terminal"]
+__all__ = ["END", "INTERRUPT", "PATIENCE", "Terminal"]
 
 ENTER, INTERRUPT, END = "\r", "\x03", "\x04"
 PATIENCE = 90.0  # seconds on a busy machine

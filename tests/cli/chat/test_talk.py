@@ -90,22 +90,22 @@ def test_commands(talk: Talk, script: Script, bare: Path) -> None:
 
 
 def test_an_answer_that_is_stopped_is_kept_as_far_as_it_went(
-    talk: Talk, script: Script, go: Go, prompts: Prompts
+    talk: Talk, script: Script, go: Go, awaited: Go, prompts: Prompts
 ) -> None:
     """Ctrl-C ends it after its next token, twice at once; at the prompt it ends the conversation."""
-    script(["So far", {"await": "go"}, ".", {"await": "never"}], [{"await": "never"}], ["Yes."])
+    script(["So far", {"await": "go"}, ".", {"await": "never"}], [{"await": "nothing"}], ["Yes."])
     terminal = talk()
     terminal.see("> ")
     terminal.type("Tell me all.")
     terminal.see("So far")
+    awaited("go")
     terminal.type(INTERRUPT, end="")
     terminal.see("^C")
     go("go")
     assert re.search(r"prompt tokens · stopped\n$", terminal.see("> "))
     terminal.type("Nothing comes?")
     terminal.see("Nothing comes?")
-    while len(prompts()) < 2:
-        pass
+    awaited("nothing")
     terminal.type(INTERRUPT, end="")
     terminal.see("stopping when the prompt is read; Ctrl-C again stops at once")
     terminal.type(INTERRUPT, end="")
@@ -169,11 +169,12 @@ def test_what_is_pasted_and_what_is_answered_acts_on_nothing(talk: Talk, script:
     assert "[user] Which of\nthem?\n[assistant]" in prompts()[1]
 
 
-def test_a_script_that_is_interrupted_has_said_what_it_heard(talk: Talk, script: Script, go: Go) -> None:
+def test_a_script_that_is_interrupted_has_said_what_it_heard(talk: Talk, script: Script, go: Go, awaited: Go) -> None:
     """On a line of its own, with the exit code of Ctrl-C."""
     script(["So far", {"await": "go"}, ".", {"await": "never"}])
     terminal = talk("--question", "Tell me all.")
     terminal.see("So far")
+    awaited("go")
     terminal.type(INTERRUPT, end="")
     terminal.see("^C")
     go("go")

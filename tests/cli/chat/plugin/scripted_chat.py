@@ -66,5 +66,6 @@ class ScriptedModel:
         """Nothing to give back."""
 
     def _wait(self, name: str) -> None:
+        (self._folder / f"{name}.awaited").touch()
         while not (self._folder / name).exists():
             time.sleep(0.01)
