@@ -1,7 +1,7 @@
 """From bytes to text, in whichever encoding they are.
 
-A byte order mark is believed, then UTF-8 where every byte is valid, then UTF-16 and UTF-32 where NULs show them. What is
-left is a guess of charset-normalizer's, which is told the encodings that documents have and overruled in three points:
+A byte order mark is believed, then UTF-8 where every byte is valid, then UTF-16 and UTF-32 where NULs show them. What
+is left is a guess of charset-normalizer, which is told the encodings that documents have and overruled in three points:
 
 - it takes the first of several encodings that fit equally well, by name: here the more common one wins;
 - it reads an apostrophe or an umlaut among Latin letters as a character of Chinese or Japanese;
