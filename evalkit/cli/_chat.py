@@ -15,7 +15,7 @@ from . import _options as o
 
 if TYPE_CHECKING:
     from evalkit.chatting import ChatModel
-    from evalkit.chatting.roleplay import Examples  # type: ignore[import-untyped]
+    from evalkit.chatting.roleplay import Examples
     from evalkit.documents import WatchedDocument
     from evalkit.settings import RunSettings
 
@@ -186,6 +186,8 @@ def _chat(settings: RunSettings, asking: Asking) -> int:
     if asking.web:
         _check_gradio()
     screen = Screen(is_talk=asking.is_talk, is_silent=asking.json == "-")
+    for each in () if examples is None else examples.notes:
+        screen.tell(each)
     model = open_chat(settings, screen.tell, is_rope_free=asking.web)
     try:
         if asking.web:
@@ -268,7 +270,6 @@ def _examples(path: Path) -> Examples:
 
 
 def _samples(path: Path) -> Path:
-    from evalkit.chatting import check_samples_place  # type: ignore[attr-defined]
+    from evalkit.chatting import check_samples_place
 
-    found: Path = check_samples_place(path)
-    return found
+    return check_samples_place(path)

@@ -22,7 +22,7 @@ from ._screen import Growing, Screen
 from ._stop import Stop
 
 if TYPE_CHECKING:
-    from evalkit.chatting.roleplay import Examples  # type: ignore[import-untyped]
+    from evalkit.chatting.roleplay import Examples
 
 __all__ = ["Exchange", "Talk"]
 
@@ -131,7 +131,7 @@ class Talk:
 
     def save(self, path: Path, gold: str | None = None) -> str:
         """Add the last exchange to a file of samples; what to say of it. `UserError` where that is impossible."""
-        from evalkit.chatting import run_command, save_sample  # type: ignore[attr-defined]
+        from evalkit.chatting import run_command, save_sample
 
         if self.last is None:
             raise UserError("nothing was answered yet, so there is nothing to save")
@@ -171,12 +171,24 @@ class Talk:
         self._warned.clear()
 
     def _nearest(self, question: str) -> Sequence[Turn]:
+        """The nearest examples for which there is room beside the conversation."""
         if self._examples is None:
             return ()
-        found: Sequence[Turn] = self._examples.nearest(question, self.conversation.turns)
+        from evalkit.chatting.roleplay import fitting
+
+        nearest = self._examples.nearest(question, self.conversation.turns)
+        found = fitting(nearest, lambda part: self._fits(question, part))
+        if len(found) < len(nearest):
+            self.screen.tell(f"{len(found)} of the {counted(len(nearest), 'nearest example')} fit into the window")
         for turn in found:
             self.screen.tell(f"example: {turn.question} → {turn.answer}", is_faint=True)
         return found
+
+    def _fits(self, question: str, examples: Sequence[Turn]) -> bool:
+        try:
+            return self.model.prepare(self.conversation, question, examples).cut is None
+        except SampleError:  # under a truncation mode that cuts nothing
+            return False
 
     def _warn(self, asked: Asked) -> None:
         """Say that something is cut the first time that it is, and what helps where it is the history's fault."""

@@ -74,6 +74,42 @@ def test_everything_about_an_exchange_is_json(chat: Command, script: Script, bar
     assert "  cut    " in done.err
 
 
+def test_an_exchange_that_is_saved_is_what_a_run_asks(
+    chat: Command, evalkit: Command, script: Script, prompts: Prompts, tiny_model: Path, bare: Path
+) -> None:
+    """The same prompt, to the last sign, scored by the right answer that was given."""
+    script(["It is 39352."])
+    (bare / "doc.txt").write_text(FACTS * 20)
+    options = ("--save-sample", "own.jsonl", "--gold", "39352", "--max-new-tokens", "20")
+
+    asked = chat("--file", "doc.txt", "--system", "Be brief.", "--question", "Which?", *options)
+    ran = evalkit("run", tiny_model, "own.jsonl", "--backend", "scripted", "--truncation", "middle", "--out", "out")
+
+    assert (0, 0) == (asked.code, ran.code), (asked.err, ran.err)
+    assert "added to own.jsonl; asked again by: evalkit run" in asked.err
+    first, second = prompts()
+    assert first == second
+    (score,) = [json.loads(line)["score"] for line in (bare / "out" / "scores.jsonl").read_text().splitlines()]
+    assert 100 == score
+
+
+def test_the_nearest_examples_stand_before_the_question(chat: Command, script: Script, prompts: Prompts) -> None:
+    """Those for which there is room, and they are shown."""
+    script(["Aye."], ["No."])
+    Path("role.jsonl").write_text(
+        '{"question": "Do you sail?", "answer": "Every day."}\n{"question": "Do you bake?", "answer": "Never."}\n'
+    )
+
+    done = chat("--examples", "role.jsonl", "--question", "Where do you sail?", "--question", "And bake" + " it" * 400)
+
+    assert 0 == done.code
+    assert "evalkit: example: Do you sail? → Every day.\n" in done.err
+    turns = "[user] Do you sail?\n[assistant] Every day.\n[user] Where do you sail?\n[assistant]"
+    assert prompts()[0].endswith(turns)
+    assert "evalkit: 0 of the 2 nearest examples fit into the window" in done.err
+    assert prompts()[1].startswith("<s>[user] Where do you sail?")
+
+
 def test_a_backend_that_fails_is_exit_code_one(chat: Command, script: Script) -> None:
     """With its line; what was asked after it is not asked."""
     script(["One."], ["Tw", {"error": "the server went away"}], ["Three."])
@@ -142,3 +178,20 @@ def test_the_page_says_what_it_needs(chat: Command, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "gradio" else object())
 
     assert "pip install 'evalkit[web]'" in chat("--web").complaint
+
+
+def test_the_page_gets_what_was_said(
+    chat: Command, script: Script, monkeypatch: pytest.MonkeyPatch, bare: Path
+) -> None:
+    """With a model that is not read yet, and that any question may turn."""
+    (bare / "doc.txt").write_text(FACTS)
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr("evalkit.web.serve", lambda model, **said: shown.update(said, model=model), raising=False)
+
+    done = chat("--web", "--file", "doc.txt", "--system", "Be kind.", "--save-sample", "a.jsonl", "--port", 8123)
+
+    assert 0 == done.code
+    model, document = shown.pop("model"), shown.pop("document")
+    assert (False, True, FACTS) == (model.is_loaded, model.is_rope_free, document.text)
+    del shown["note"]
+    assert {"system": "Be kind.", "examples": None, "samples": Path("a.jsonl"), "host": None, "port": 8123} == shown

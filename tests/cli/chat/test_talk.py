@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,9 +83,13 @@ def test_commands(talk: Talk, script: Script, bare: Path) -> None:
     assert "system message set" in told("/system Be kind.")
     assert "system message: Be kind." in told("/system")
     assert "Mine." in told("Whose?")
+    assert "added to own.jsonl; asked again by: evalkit run" in told("/save own.jsonl mine")
+    assert "own.jsonl has this question already" in told("/save own.jsonl mine")
     terminal.type("/quit")
 
     assert (0, "/quit\n") == terminal.ends()
+    saved = json.loads((bare / "own.jsonl").read_text())
+    assert ("Another one.", ["Whose?"], ["mine"]) == (saved["input"], saved["instructions"], saved["outputs"])
     written = (bare / "talk.md").read_text()
     assert "about story.txt" in written and "**Question**\n\nWhich colour?\n\n**Answer**\n\nIt is *blue*." in written
 
