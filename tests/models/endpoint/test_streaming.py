@@ -21,7 +21,6 @@ from evalkit.models import (
     ThoughtRule,
 )
 from evalkit.models.endpoint._adapter import EndpointModel
-from evalkit.models.endpoint._growing import certain_part
 from evalkit.models.endpoint.protocol import _events
 from evalkit.models.endpoint.transport import _body
 from evalkit.models.replicas import ReplicatedModel
@@ -149,23 +148,6 @@ def test_what_may_become_a_stop_string_is_held_back(server: ScriptedServer, way:
 
     assert "By the river" == shown[-1].text
     assert not any("\n" in each.text for each in shown)
-
-
-@pytest.mark.parametrize(
-    ("text", "ends", "sure"),
-    [
-        ("abc", ("cd",), "ab"),
-        ("abcd", ("cd", "bcde"), "a"),
-        ("abcdx", ("cd", "bcde"), "ab"),
-        ("aab", ("aac", "abab"), "a"),
-        ("x\ufffd", ("x☕",), ""),
-        ("x\ufffdy", ("z",), "x\ufffdy"),
-        ("abc", (), "abc"),
-    ],
-)
-def test_the_certain_part_of_a_text(text: str, ends: tuple[str, ...], sure: str) -> None:
-    """Whatever follows, the whole text cut at the first of its ends begins with it."""
-    assert sure == certain_part(text, ends)
 
 
 def test_the_first_token_comes_before_the_answer_is_complete(server: ScriptedServer) -> None:

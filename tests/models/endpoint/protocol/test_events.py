@@ -202,3 +202,12 @@ def test_an_error_in_the_middle_breaks_the_answer_off() -> None:
 
     with pytest.raises(TryAgainError, match="broke the answer off: engine died"):
         answer.take(b'{"error": {"message": "engine died", "code": 400}}')
+
+
+def test_what_came_so_far_ends_in_no_half_sign() -> None:
+    """Of one that JSON writes as two escapes, and nothing of an answer whose last token may be the end of text."""
+    answer = put_together([of_choice(delta={"content": "a\ud83d", "reasoning": "b\ud83d"})], is_done=False)
+
+    assert ("a", "b", 1) == (answer.so_far().text, answer.so_far().reasoning, answer.pieces)
+    answer.take(json.dumps(END).encode())
+    assert ("", None, "a?") == (answer.so_far().text, answer.so_far().reasoning, answer.whole().text)
