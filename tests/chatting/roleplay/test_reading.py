@@ -79,6 +79,22 @@ def test_the_character_is_named_or_speaks_second() -> None:
     assert "Ann" == read_examples(("talk.json", named.encode())).character
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("name", ["三三.txt", "三三.csv", "三三.json"])
+def test_a_file_may_have_any_encoding_that_a_document_may(name: str, encoding: str) -> None:
+    """Editors and spreadsheets in China write others than UTF-8."""
+    said = "二二：我们去哪里玩？\n三三：姐姐，我们回家吧。"
+    texts = {
+        ".txt": said,
+        ".csv": f'序号,对话\n1,"{said}"\n',
+        ".json": json.dumps({"dialog": said}, ensure_ascii=False),
+    }
+
+    examples = read_examples((name, texts[Path(name).suffix].encode(encoding)))
+
+    assert (Turn("我们去哪里玩？", "姐姐，我们回家吧。"),) == examples.turns
+
+
 def test_what_is_said_may_have_lines_and_colons() -> None:
     """A line without a speaker goes on; an address and a sentence before a colon name nobody."""
     text = "A: Where?\nB: See\nhttp://example.org\nfirst. Then: left\n  : done\nA: Thanks"
@@ -102,7 +118,7 @@ def test_what_is_said_may_have_lines_and_colons() -> None:
         ("a.csv", "question,answer\na,b\n\na,b,c\n", "a.csv:4: 3 columns where line 1 has 2; put commas in quotes"),
         ("a.csv", 'question,answer\n"a"b,c\n', "a.csv:2: no CSV ("),
         ("a.csv", "one,two,three\n1,2,3\n", "a.csv:1: columns ['one', 'two', 'three'] are no question and answer"),
-        ("a.csv", "\n", "a.csv: empty"),
+        ("a.csv", ",\n,\n", "a.csv: empty"),
     ],
 )
 def test_a_file_that_is_none_of_dialogues_is_named(name: str, text: str, problem: str) -> None:
