@@ -17,8 +17,8 @@ from ._views import line_view, title_view
 
 __all__ = ["build_page", "style"]
 
-HIDDEN = {"show_progress": "hidden", "api_visibility": "private"}
-"""No spinner over what is read, no entry in Gradio's API."""
+HIDDEN = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+"""No spinner over what is read, no entry in Gradio's API, no queue of Gradio's: questions have their own."""
 SETTINGS = ("system", "rope", "temperature", "top_p", "top_k", "penalty", "count")
 """Parts of the page that go with each question, in the order of `Settings`."""
 
@@ -31,15 +31,13 @@ def style() -> str:
 def build_page(desk: Desk) -> gr.Blocks:
     """The page over a desk."""
     with gr.Blocks(title=f"{desk.name} · evalkit chat", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(title_view(desk.name), elem_id="title")
-        status = gr.HTML(line_view("loading the model…", "quiet"), elem_id="status")
+        status = gr.HTML(title_view(desk.name, "loading the model…"), elem_id="status")
         with gr.Row(elem_id="columns"):
             with gr.Column(scale=5, min_width=420, elem_id="left"):
                 parts = _left(desk)
             with gr.Column(scale=2, min_width=280, elem_id="right"):
                 parts |= _right(desk)
         _wire(page, desk, status, parts)
-    page.queue(default_concurrency_limit=None, max_size=200, api_open=False)
     return page
 
 
@@ -54,7 +52,7 @@ def _left(desk: Desk) -> dict[str, Any]:
     parts["problem"] = gr.HTML("", elem_id="problem")
     parts["question"] = gr.Textbox(
         show_label=False, label="Question", placeholder="Ask a question (Enter sends, Shift+Enter begins a line)",
-        lines=2, max_lines=8, autofocus=True, elem_id="question", max_length=LARGEST_REQUEST // 8,
+        lines=1, max_lines=8, autofocus=True, elem_id="question", max_length=LARGEST_REQUEST // 8,
     )  # fmt: skip
     with gr.Row(elem_id="buttons"):
         parts["ask"] = gr.Button("Ask", variant="primary", elem_id="ask", min_width=80)
@@ -72,12 +70,12 @@ def _left(desk: Desk) -> dict[str, Any]:
 
 def _right(desk: Desk) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    with gr.Group(elem_classes="panel"):
+    with gr.Column(elem_classes="panel"):
         parts["upload"] = gr.File(
-            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=110, elem_id="upload"
+            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=132, elem_id="upload"
         )
-        parts["document"] = gr.HTML("", elem_id="document", padding=True)
-        parts["facts"] = gr.HTML("", elem_id="facts", padding=True)
+        parts["document"] = gr.HTML("", elem_id="document")
+        parts["facts"] = gr.HTML("", elem_id="facts")
         parts["drop"] = gr.Button("Remove the document", size="sm", elem_id="drop", visible=False)
     parts["system"] = gr.Textbox(
         label="System message", value=desk.settings.system, lines=2, max_lines=8, elem_id="system"
@@ -98,9 +96,9 @@ def _right(desk: Desk) -> dict[str, Any]:
         )
     with gr.Accordion("Role play by examples", open=desk.first.examples is not None, elem_id="role"):
         parts["dialogues"] = gr.File(
-            label="File of dialogues", file_count="single", type="filepath", height=110, elem_id="dialogues"
+            label="File of dialogues", file_count="single", type="filepath", height=132, elem_id="dialogues"
         )
-        parts["role"] = gr.HTML("", elem_id="role-name", padding=True)
+        parts["role"] = gr.HTML("", elem_id="role-name")
         parts["count"] = gr.Slider(1, 10, value=desk.settings.examples, step=1, label="Examples shown to the model")
         parts["leave"] = gr.Button("End role play", size="sm", elem_id="leave", visible=False)
     return parts
@@ -117,7 +115,7 @@ def _wire(page: gr.Blocks, desk: Desk, status: Any, parts: dict[str, Any]) -> No
 
     async def watch() -> AsyncIterator[str]:
         async for line, kind in desk.status():
-            yield line_view(line, kind)
+            yield title_view(desk.name, line, kind)
 
     def end(request: gr.Request) -> None:
         desk.end(request.session_hash)

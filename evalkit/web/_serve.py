@@ -55,6 +55,7 @@ def serve(
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would leave uploads behind
             note("the page is closed")
 
 
@@ -105,7 +106,7 @@ def _server(
     app = gradio.mount_gradio_app(
         FastAPI(openapi_url=None), page, "/", footer_links=[], run_history=False, show_error=False, allowed_paths=[],
         max_file_size=LARGEST, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
-        theme=gradio.themes.Soft(**fonts), css=style(),
+        theme=gradio.themes.Default(primary_hue="blue", neutral_hue="slate", **fonts), css=style(),
     )  # fmt: skip
     config = uvicorn.Config(
         Guard(app, uploads, host), log_level="critical", access_log=False, proxy_headers=False, server_header=False,
@@ -156,7 +157,7 @@ def _wait(server: Any, thread: threading.Thread) -> None:
 @contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
     """A request to end, or a terminal that is closed, ends the page as Ctrl-C does, so that uploads are removed."""
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {each: signal.signal(each, signal.default_int_handler) for each in signals}
     try:
         yield

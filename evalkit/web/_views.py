@@ -60,9 +60,9 @@ def text_of(text: str, most: int = LONGEST_SHOWN) -> str:
     return shown if rest <= 0 else f"{shown}<i class=more>… {rest:,} more characters</i>"
 
 
-def title_view(name: str) -> str:
-    """The model's name."""
-    return f"<h1 dir=auto>{escape(printable(name))}</h1>"
+def title_view(name: str, line: str, kind: str = "quiet") -> str:
+    """The model's name, and what it is doing."""
+    return f"<h1 dir=auto>{escape(printable(name))}</h1>{line_view(line, kind)}"
 
 
 def line_view(text: str, kind: str = "problem") -> str:
