@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from evalkit.errors import SampleError
@@ -14,7 +14,7 @@ from evalkit.prompts import PromptTokenizer
 from ._base import Completion, GenerationRequest
 from ._stopping import AnswerEnd, answer_end
 
-__all__ = ["Choice", "ClosestCall", "GreedyTokens", "NextToken", "answer_greedily", "greedy_tokens"]
+__all__ = ["Choice", "ClosestCall", "GreedyTokens", "NextToken", "answer_greedily", "grow"]
 
 
 class Choice(NamedTuple):
@@ -55,23 +55,25 @@ def answer_greedily(
     completion with that error, anything else is raised.
     """
     start = time.perf_counter()
-    end = answer_end(request, tokenizer, eos_ids)
+    end, answer = answer_end(request, tokenizer, eos_ids), GreedyTokens()
     try:
-        answer = greedy_tokens(request.max_new_tokens, end, next_token)
+        for _ in grow(answer, request.max_new_tokens, end, next_token):
+            pass
     except SampleError as error:
         seconds = time.perf_counter() - start
         return Completion(request.index, finish_reason="error", seconds=seconds, error=str(error))
     return answer.completion(request, end, start)
 
 
-class GreedyTokens(NamedTuple):
+@dataclass(slots=True)
+class GreedyTokens:
     """What the greedy loop generated for one request."""
 
-    ids: list[int]
+    ids: list[int] = field(default_factory=list)
     """All tokens, the one that ended the answer included."""
-    is_complete: bool
+    is_complete: bool = False
     """Whether the answer ended by itself, not at the generation limit."""
-    closest: ClosestCall
+    closest: ClosestCall = field(default_factory=ClosestCall)
     """Where another token was nearly as likely."""
 
     def completion(
@@ -94,17 +96,14 @@ class GreedyTokens(NamedTuple):
         )
 
 
-def greedy_tokens(max_new_tokens: int, end: AnswerEnd, next_token: NextToken) -> GreedyTokens:
-    """Tokens up to the end of the answer or the limit, of all or of thoughts or answer alone, one after the other."""
-    generated: list[int] = []
-    closest = ClosestCall()
-    while len(generated) < max_new_tokens:
-        found = next_token(generated, end.forbidden(len(generated)))
+def grow(answer: GreedyTokens, max_new_tokens: int, end: AnswerEnd, next_token: NextToken) -> Iterator[None]:
+    """Add tokens up to the end of the answer or the limit, of all or of thoughts or answer alone: one at each step."""
+    while len(answer.ids) < max_new_tokens:
+        found = next_token(answer.ids, end.forbidden(len(answer.ids)))
         choice = found if isinstance(found, Choice) else Choice(found)
-        closest.take(choice.gap, len(generated))
-        generated.append(choice.token)
-        if end.reached(generated):
-            return GreedyTokens(generated, is_complete=True, closest=closest)
-        if end.is_spent(generated):
-            break
-    return GreedyTokens(generated, is_complete=False, closest=closest)
+        answer.closest.take(choice.gap, len(answer.ids))
+        answer.ids.append(choice.token)
+        answer.is_complete = end.reached(answer.ids)
+        yield
+        if answer.is_complete or end.is_spent(answer.ids):
+            return

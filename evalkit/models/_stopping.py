@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from evalkit.errors import CardError, shown
 from evalkit.prompts import PromptTokenizer
 from evalkit.tasks import StopRule
 
-from ._base import GenerationRequest
+from ._base import GenerationRequest, PartialAnswer
+from ._cutting import cut_at_stop
+from ._partial import AnswerSoFar
 from ._thoughts import TAIL_TOKENS, AnswerParts, ThoughtRule, ThoughtWatch
 
 __all__ = ["AnswerEnd", "answer_end", "cut_at_stop", "end_ids", "watch_of"]
@@ -31,12 +34,6 @@ def end_ids(configured: object, tokenizer: PromptTokenizer) -> frozenset[int]:
             f"generation_config.json: eos_token_id: expected a token's number or a list of them, found {shown(odd[0])}"
         )
     return frozenset(ids).union(tokenizer.eos_ids)
-
-
-def cut_at_stop(text: str, stop: Sequence[str]) -> str:
-    """The text before the stop string that stands first in it, wherever that is in the list; all of it without one."""
-    ends = [text.find(each) for each in stop if each in text]
-    return text[: min(ends)] if ends else text
 
 
 _MARGIN_TOKENS = 8  # a stop string may begin inside an earlier token
@@ -67,6 +64,11 @@ class AnswerEnd:
         self._stop = tuple(stop)
         bytes_of_longest = max((len(text.encode()) for text in self._stop), default=0)  # at most one token a byte
         self._window = bytes_of_longest + _MARGIN_TOKENS
+
+    @cached_property
+    def _so_far(self) -> AnswerSoFar:
+        skips = self._stop_rule.skips_special_tokens
+        return AnswerSoFar(self._tokenizer, self._stop, self._watch, skips_special=skips)
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -102,6 +104,10 @@ class AnswerEnd:
     def is_spent(self, generated: list[int]) -> bool:
         """Whether thoughts or answer have used up the budget of their own; the tokens are those asked `reached` of."""
         return self._watch is not None and self._watch.is_spent(generated)
+
+    def partial(self, generated: list[int]) -> PartialAnswer | None:
+        """What may be shown of an answer under way, the tokens being those asked `reached` of; None = nothing new."""
+        return self._so_far.after(generated, is_over=generated[-1] in self._eos_ids)
 
     def text(self, generated: list[int]) -> str:
         """The answer without the end-of-text token, cut at the first stop string."""

@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 from evalkit.cards import ReasoningTags
 from evalkit.prompts import PromptTokenizer, opens_thoughts, split_reasoning
 
+from ._cutting import without_beginning_of
+
 __all__ = ["TAIL_TOKENS", "AnswerParts", "ThoughtRule", "ThoughtWatch"]
 
 TAIL_TOKENS = 48
@@ -117,6 +119,21 @@ class ThoughtWatch:
             return 0  # nothing asks for thoughts, so what comes is an answer until it turns out otherwise
         return self._first
 
+    @property
+    def is_thinking(self) -> bool:
+        """Whether the tokens followed end inside thoughts."""
+        return self._state is _State.THINKING
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the first signs may still open thoughts."""
+        return self._state is _State.START
+
+    @property
+    def thoughts_end(self) -> int | None:
+        """Tokens of thoughts that ended, tags included; None where none did."""
+        return self._thoughts_end
+
     def follow(self, generated: Sequence[int]) -> None:
         """Take note of the tokens that are new."""
         if len(generated) < self._seen:
@@ -187,16 +204,37 @@ class ThoughtWatch:
             answered = list(generated if self._budget is None else generated[: self._answer_tokens])
             return AnswerParts(self._tokenizer.decode(answered, skip_special=skip_special))
         if end is None:
-            return AnswerParts("", self._thoughts(generated), len(generated), is_closed=False)
+            return AnswerParts("", self.thoughts(generated), len(generated), is_closed=False)
         answer = self._tokenizer.decode(list(generated[end:]), skip_special=skip_special)
-        answer = (self._close.rest(generated, end) + answer).lstrip()
-        return AnswerParts(answer, self._thoughts(generated[:end]), end)
+        return AnswerParts((self.rest(generated) + answer).lstrip(), self.thoughts(generated[:end]), end)
 
-    def _thoughts(self, ids: Sequence[int]) -> str:
+    def rest(self, generated: Sequence[int]) -> str:
+        """What the token that ended the thoughts says of the answer."""
+        return "" if self._thoughts_end is None else self._close.rest(generated, self._thoughts_end)
+
+    def thoughts(self, ids: Sequence[int]) -> str:
         """The text of thoughts without their tags."""
-        if self._close.token is None or self._open.token is None:
+        if not self._has_tokens:
             return split_reasoning(self._text(ids), self._tags, self.is_open).reasoning or ""
         inside: list[Any] = [token for token in ids if token != self._close.token]
-        blanks = next((place for place, token in enumerate(inside) if token == self._open.token), None)
-        is_first = blanks is not None and not self._text(inside[:blanks]).strip()
-        return self._text(inside[blanks + 1 :] if is_first and blanks is not None else inside)
+        return self._text(inside[self.thoughts_begin(inside) :])
+
+    def thoughts_begin(self, ids: Sequence[int]) -> int:
+        """Index of the first token whose text `thoughts_in` takes: behind the opening tag where that is a token."""
+        place = next((place for place, token in enumerate(ids) if token == self._open.token), None)
+        is_first = self._has_tokens and place is not None and not self._text(ids[:place]).strip()
+        return place + 1 if is_first and place is not None else 0
+
+    def thoughts_in(self, text: str) -> str:
+        """What is certain of thoughts that have not ended, given the certain text of their tokens."""
+        if self._has_tokens:
+            return text
+        if self._tags.open.startswith(text.lstrip()):  # may become the tag, or is nothing else
+            return ""
+        thoughts = split_reasoning(text, self._tags, self.is_open).reasoning or ""
+        return without_beginning_of(thoughts, [self._tags.close])
+
+    @property
+    def _has_tokens(self) -> bool:
+        """Whether both tags are one token each."""
+        return self._close.token is not None and self._open.token is not None

@@ -7,7 +7,8 @@ one shares; of answers the weights are read once for a token of each.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from evalkit.errors import SampleError
 from evalkit.prompts import PromptTokenizer, TokenIds
 from evalkit.rope import RopeSetting, Rotation
 
-from .._base import BackendOptions, Completion, GenerationRequest, RopeGroup
+from .._base import BackendOptions, Completion, GenerationRequest, PartialAnswer, RopeGroup
 from .._generation import GenerationRules, check_other_file, read_rules
-from .._greedy import Choice, GreedyTokens, greedy_tokens
+from .._greedy import Choice, GreedyTokens, grow
 from .._stopping import AnswerEnd, answer_end, end_ids
 from ..conversion import Loadable
 from ._arithmetic import tokens_in_pass
@@ -125,17 +126,29 @@ class HuggingFaceModel:
 
         The first goes on from what the last call left, where that was of the same setting.
         """
+        self._switch_to(rope)
+        if self._batch > 1:
+            yield from Batch(self._passes(), self._room).answers([RopeGroup(rope, requests)])
+        else:
+            for request in requests:
+                yield _returned(self._attempt(request, is_shown=False))
+        self._kept_under = rope
+
+    def stream(self, rope: RopeSetting, request: GenerationRequest) -> Iterator[PartialAnswer | Completion]:
+        """The answer as it grows, then its completion; one that is broken off leaves what it computed in the cache."""
+        self._switch_to(rope)
+        try:
+            yield (yield from self._attempt(request, is_shown=True))
+        finally:
+            self._kept_under = rope
+
+    def _switch_to(self, rope: RopeSetting) -> None:
+        """Put a setting in force, and forget what was computed under another."""
         self._rotary.apply(rope)
         if rope != self._kept_under:
             self._cache.clear()
         self._kept_under = None
         self._tell_order()
-        if self._batch > 1:
-            yield from Batch(self._passes(), self._room).answers([RopeGroup(rope, requests)])
-        else:
-            for request in requests:
-                yield self._attempt(request)
-        self._kept_under = rope
 
     def holds(self, rope: RopeSetting) -> bool:
         """Whether rows under this setting may be decoded with rows under others."""
@@ -176,11 +189,10 @@ class HuggingFaceModel:
                 "pass depends on the prompts before, so each prompt is computed whole and alone"
             )
 
-    def _attempt(self, request: GenerationRequest) -> Completion:
+    def _attempt(self, request: GenerationRequest, *, is_shown: bool) -> Generator[PartialAnswer, None, Completion]:
         start = time.perf_counter()
         try:
-            with no_hub_code(self._options):
-                return self._answer(request, start)
+            return (yield from self._answer(request, start, is_shown))
         except FAULTS as error:
             self._cache.clear()
             seconds, fault = time.perf_counter() - start, Fault(error)
@@ -195,35 +207,48 @@ class HuggingFaceModel:
         self._cache.clear()
         del self._model, self._feeding, self._prefill, self._rotary
 
-    def _answer(self, request: GenerationRequest, start: float) -> Completion:
+    def _answer(
+        self, request: GenerationRequest, start: float, is_shown: bool
+    ) -> Generator[PartialAnswer, None, Completion]:
         if (refusal := self._vocabulary.refusal(request.ids)) is not None:
             return Completion(request.index, finish_reason="error", error=refusal, is_of_prompt=True)
-        end = self._end(request)
+        end, answer = self._end(request), GreedyTokens()
         if self._rotary.is_order_dependent:  # else a prompt's answer would hang on how long the ones before were
             self._rotary.reset()
             self._cache.clear()
         cached = self._cache.start(request.ids, self._prefill.kept)
-        return self._decode(request, cached, end).completion(request, end, start, cached)
+        with closing(self._decode(answer, request, cached, end)) as steps:
+            for _ in steps:
+                if is_shown and (partial := end.partial(answer.ids)) is not None:
+                    yield partial
+        return answer.completion(request, end, start, cached)
 
     def _end(self, request: GenerationRequest) -> AnswerEnd:
         stop = (*request.stop, *self._rules.stop_strings)
         return answer_end(request, self._tokenizer, self._eos_ids, stop)
 
-    def _decode(self, request: GenerationRequest, cached: int, end: AnswerEnd) -> GreedyTokens:
-        """The likeliest tokens after the prompt, or drawn ones; the last one is never fed back."""
+    def _decode(
+        self, answer: GreedyTokens, request: GenerationRequest, cached: int, end: AnswerEnd
+    ) -> Generator[None, None, None]:
+        """Add the likeliest tokens after the prompt, or drawn ones, one at each step; the last one is never fed back.
+
+        However it ends, the cache holds what was computed.
+        """
         import torch
 
         process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
 
         def next_token(generated: list[int], forbidden: frozenset[int]) -> Choice:
-            logits = self._next(request.ids, generated) if generated else self._first(request.ids, cached)
-            draw = None if request.sampling is None else Draw(request.sampling, len(generated))
-            return best_token(process(logits, generated), forbidden, draw)
+            with no_hub_code(self._options), torch.inference_mode():
+                logits = self._next(request.ids, generated) if generated else self._first(request.ids, cached)
+                draw = None if request.sampling is None else Draw(request.sampling, len(generated))
+                return best_token(process(logits, generated), forbidden, draw)
 
-        with torch.inference_mode():
-            answer = greedy_tokens(request.max_new_tokens, end, next_token)
-        self._cache.hold(request.ids, answer.ids[:-1])  # the last token was never fed, so the cache lacks it
-        return answer
+        try:
+            yield from grow(answer, request.max_new_tokens, end, next_token)
+        finally:
+            computed = len(request.ids) if answer.ids else cached
+            self._cache.hold(request.ids[:computed], answer.ids[:-1])  # the last token was never fed
 
     def _next(self, ids: TokenIds, generated: list[int]) -> torch.Tensor:
         """Logits behind prompt and answer so far."""
@@ -244,9 +269,10 @@ class HuggingFaceModel:
             return None
         self._forget()
         try:
-            generated = self._decode(
-                request, self._cache.start(request.ids, self._prefill.kept), self._end(request)
-            ).ids
+            answer, cached = GreedyTokens(), self._cache.start(request.ids, self._prefill.kept)
+            for _ in self._decode(answer, request, cached, self._end(request)):
+                pass
+            generated = answer.ids
             process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
             departing = departures(self._feeding, process, self._end(request), request.ids.tolist(), generated)
             return len(generated), sum(departing)
@@ -295,6 +321,16 @@ class HuggingFaceModel:
 
     def _forward(self, ids: list[int]) -> torch.Tensor:
         return self._feeding.step(ids, self._cache.cache)
+
+
+def _returned(steps: Generator[object, None, Completion]) -> Completion:
+    """What a generator returns, all that it yields left unread."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            completion: Completion = end.value
+            return completion
 
 
 def _eos_ids(model: Any, tokenizer: PromptTokenizer) -> frozenset[int]:

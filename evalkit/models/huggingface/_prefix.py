@@ -13,7 +13,7 @@ import numpy as np
 from evalkit.planning import common_prefix
 from evalkit.prompts import TokenIds, token_array
 
-__all__ = ["MovingCache", "cache_maker", "can_prefill_in_pieces", "unsuitable_reason"]
+__all__ = ["MovingCache", "cache_maker", "can_prefill_in_pieces", "trim", "unsuitable_reason"]
 
 
 def _all(shared: int, _: int) -> int:
@@ -53,14 +53,27 @@ class MovingCache:
         return kept
 
     def hold(self, ids: TokenIds, generated: list[int]) -> None:
-        """Remember what the cache holds after a forward pass over `ids` and the generated tokens fed back so far."""
+        """Remember what the cache holds after a forward pass over `ids` and the generated tokens fed back so far.
+
+        What a pass that broke off has appended beyond them is dropped.
+        """
         self._ids = np.concatenate([ids, token_array(generated)])
+        if self.is_reusing:
+            trim(self.cache, len(self._ids))
 
     def give_away(self, ids: TokenIds) -> Any:
         """The cache, which holds `ids`, for an answer that goes on while the next prompt starts from a copy."""
         self._ids = ids
         self._is_given_away = True
         return self.cache
+
+
+def trim(cache: Any, tokens: int) -> None:
+    """Leave so many tokens in each layer that holds more."""
+    for layer in cache.layers:
+        surplus = int(layer.get_seq_length()) - tokens
+        if surplus > 0:
+            layer.crop(-surplus)
 
 
 def cache_maker(model: Any) -> Callable[[], Any]:

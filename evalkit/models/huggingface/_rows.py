@@ -15,6 +15,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from ._prefix import trim
 from ._switch import AttentionSwitch
 
 __all__ = ["RowAttention", "RowsCache"]
@@ -60,20 +61,13 @@ class RowsCache(Cache):  # type: ignore[misc]  # transformers is not typed
         """Of caches that hold so many tokens; what a pass that broke off has appended is dropped."""
         for cache, tokens in zip(caches, lengths, strict=True):
             if int(cache.get_seq_length()) != tokens:  # the first layer's, which such a pass wrote before all others
-                _trim(cache, tokens)
+                trim(cache, tokens)
         layers = zip(*(cache.layers for cache in caches), strict=True)
         super().__init__(layers=[_RowsLayer(row_layers) for row_layers in layers])
 
     def get_query_offset(self, *_: object, **__: object) -> int:
         """What no mask is made of either."""
         return 0
-
-
-def _trim(cache: Any, tokens: int) -> None:
-    for layer in cache.layers:
-        surplus = int(layer.get_seq_length()) - tokens
-        if surplus > 0:
-            layer.crop(-surplus)
 
 
 class RowAttention(AttentionSwitch):
