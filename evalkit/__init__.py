@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalkit._api import (
+        Chat,
         EvaluationResult,
         MergeResult,
         PlanResult,
+        chat,
         compare,
         evaluate,
         leaderboard,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchmarkScores",
     "Card",
+    "Chat",
     "Comparison",
     "EvalkitError",
     "EvalkitWarning",
@@ -52,6 +55,7 @@ __all__ = [
     "TaskScore",
     "UserError",
     "__version__",
+    "chat",
     "compare",
     "evaluate",
     "leaderboard",
@@ -69,6 +73,7 @@ __version__ = version("evalkit")
 _HOMES = {
     "BenchmarkScores": "scores",
     "Card": "cards",
+    "Chat": "_api",
     "Comparison": "verdicts",
     "EvalkitError": "errors",
     "EvalkitWarning": "errors",
@@ -83,6 +88,7 @@ _HOMES = {
     "Sweep": "sweeps",
     "TaskScore": "scores",
     "UserError": "errors",
+    "chat": "_api",
     "compare": "_api",
     "evaluate": "_api",
     "leaderboard": "_api",

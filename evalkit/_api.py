@@ -10,6 +10,7 @@ from typing import Any, Unpack
 
 from evalkit._python import (
     CallMonitor,
+    Chat,
     EvaluationResult,
     MergeResult,
     PlanResult,
@@ -17,12 +18,18 @@ from evalkit._python import (
     check_names,
     check_places,
     check_predictions,
+    check_text,
     loose_options,
     python_words,
     read_call,
+    read_model,
+    warn_of,
     watching,
 )
+from evalkit.chatting import Conversation, open_chat
+from evalkit.documents import Document, read_document
 from evalkit.errors import ReadOnlyError, RunConflictError, UserError
+from evalkit.files import user_path
 from evalkit.paths import cache_root
 from evalkit.published import published
 from evalkit.reports import (
@@ -102,10 +109,12 @@ from evalkit.verdicts import (
 )
 
 __all__ = [
+    "Chat",
     "Comparison",
     "EvaluationResult",
     "MergeResult",
     "PlanResult",
+    "chat",
     "compare",
     "compare_folders",
     "evaluate",
@@ -317,6 +326,28 @@ def plan(
             for line in dict.fromkeys(line for counts in result.benchmarks.values() for line in plan_notes(counts)):
                 watcher.note(line)
     return result
+
+
+def chat(
+    model: str | Path | RunSettings,
+    file: str | Path | Document | None = None,
+    *,
+    system: str = "",
+    **settings: Unpack[RunOptions],
+) -> Chat:
+    """Ask a model about a document: text, PDF or DOCX. What it is asked is what a run would ask it.
+
+    `model` as for `evaluate`, `settings` as there, but those of benchmarks; answers are drawn as the card says, unless
+    `temperature` says otherwise (0 = greedy). Weights are read at the first question. Notes are warnings.
+    Raises `UserError` for wrong input.
+    """
+    with python_words():
+        check_text(system=system)
+        opened = open_chat(read_model(model, settings), lambda line: warn_of([line]))
+        if file is not None and not isinstance(file, Document):
+            check_places(file=file)
+            file = read_document(user_path(file))
+        return Chat(opened, Conversation(file, system))
 
 
 def plan_opened(session: Session, monitor: Monitor | None = None) -> PlanResult:

@@ -11,8 +11,8 @@ import pytest
 import evalkit
 
 PACKAGES = [
-    "cards", "data", "metrics", "models", "planning", "prompts", "reports", "rope", "runs", "scores", "settings",
-    "tasks",
+    "cards", "chatting", "data", "documents", "metrics", "models", "planning", "prompts", "reports", "rope", "runs",
+    "scores", "settings", "tasks",
 ]  # fmt: skip
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "scipy", "jieba", "plotly", "vllm", "ray"}
 

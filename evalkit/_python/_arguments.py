@@ -9,7 +9,16 @@ from typing import Any
 from evalkit.errors import UserError
 from evalkit.settings import RunSettings, read_settings, settings_of
 
-__all__ = ["check_list", "check_names", "check_places", "check_predictions", "loose_options", "read_call"]
+__all__ = [
+    "check_list",
+    "check_names",
+    "check_places",
+    "check_predictions",
+    "check_text",
+    "loose_options",
+    "read_call",
+    "read_model",
+]
 
 _SAVED = "save it with save_pretrained('my-model') and name the folder: './my-model'"
 _MOST_CHARACTERS = 4096  # no path or name is longer
@@ -56,6 +65,14 @@ def read_call(
             f"no benchmark named: {function}({named!r}, 'leval'); `evalkit benchmarks list` shows them{about}"
         )
     return read_settings(named, names, loose_options(options))
+
+
+def read_model(model: object, options: Mapping[str, object]) -> RunSettings:
+    """The settings of a call that asks a model and runs no benchmark; `UserError` as for `read_call`."""
+    if isinstance(model, RunSettings):
+        _model(model.model)
+        return read_settings(model, [*model.benchmarks], options)
+    return read_settings(_model(model), (), loose_options(options))
 
 
 def _model(model: object) -> str:
@@ -184,6 +201,13 @@ def check_names(**given: object) -> None:
         if value is not None and not (isinstance(value, str) and value.strip()):
             what = "an empty text" if isinstance(value, str) else _shown(value)
             raise UserError(f"{name}: {what}; pass a name, or leave it out")
+
+
+def check_text(**given: object) -> None:
+    """Raise a `UserError` where an argument that is a text, which may be empty, is none."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise UserError(f"{name}: {_shown(value)}; pass a text, or leave it out")
 
 
 def check_list(name: str, value: object) -> None:

@@ -3,217 +3,258 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from threading import Lock
+from typing import TypeVar
 
-from evalkit.cards import Card
-from evalkit.errors import SampleError, UserError
-from evalkit.models import (
-    Completion,
-    GenerationRequest,
-    ModelAdapter,
-    PartialAnswer,
-    Sampling,
-    StreamsAnswers,
-)
-from evalkit.prompts import Prompt, PromptBuilder, TruncationMode, chat_format, parse_mode
-from evalkit.rope import RopeSetting
-from evalkit.runs import Session, markup_tokens, open_model, opener, reasoning_of
+from evalkit.errors import EvalkitError, SampleError, UserError
+from evalkit.models import Completion, GenerationRequest, ModelAdapter, PartialAnswer, StreamsAnswers
+from evalkit.prompts import Budget, Prompt, PromptBuilder, TruncationMode, parse_mode
+from evalkit.rope import RopeSetting, parse_rope
+from evalkit.runs import Session, markup_tokens, opener, reasoning_of, thinking_notes
 from evalkit.settings import RunSettings
 from evalkit.tasks import Request, Sample
 from evalkit.tasks.samples import Turn, messages_of
 
+from ._checks import chat_format_of, check_room, notes_of, open_session
 from ._conversation import Conversation
 from ._cut import Cut, cut_of
+from ._line import Line
+from ._records import Asked, Heard, Measured, Reply
 
-__all__ = ["Asked", "ChatModel", "Heard", "Reply", "open_chat"]
+__all__ = ["ChatModel", "open_chat"]
 
 LEAST_ANSWER, MOST_ANSWER, ANSWERS_IN_WINDOW = 64, 1024, 16
 """Tokens of an answer where nobody says how many, and the share of the window that they are."""
+WAITING_SECONDS = 1.0  # between two signs of life while others are answered
+UNLIMITED = 2**30  # tokens: a window that cuts nothing
+DOCUMENTS = 16  # whose tokens and first times are remembered
+NOTHING_CACHED = 0.1  # of a prompt: the chat format and the system message, which other conversations have too
+BY_LENGTH = {"dynamic", "dynamic-yarn"}
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, ready to be asked."""
-
-    conversation: Conversation
-    """What was said before."""
-    question: str
-    """The question."""
-    examples: tuple[Turn, ...]
-    """Turns of role play that are shown before the conversation."""
-    prompt: Prompt
-    """Token ids and ledger."""
-    rope: RopeSetting
-    """What the model turns by."""
-    document_tokens: int
-    """Tokens of the document alone, whole; 0 without one."""
-    cut: Cut | None
-    """What truncation leaves out; None where all of it fits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """The answer so far."""
-
-    text: str
-    """Beginning of the answer."""
-    reasoning: str | None = None
-    """Beginning of the thoughts before it; None where there are none."""
-    first_token_seconds: float | None = None
-    """From the question to the first token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The whole answer and what it took."""
-
-    text: str
-    """The answer."""
-    reasoning: str | None
-    """Thoughts before it; None where there are none."""
-    completion: Completion
-    """What the backend says of it: tokens, why it ended, an error."""
-    prompt_tokens: int
-    """Tokens of the prompt."""
-    first_token_seconds: float | None
-    """From the question to the first token; None where the backend shows answers only whole."""
-    seconds: float
-    """From the question to the last token."""
-
-    @property
-    def cached_tokens(self) -> int | None:
-        """Prompt tokens that were not computed again; None where the backend does not say."""
-        return self.completion.cached_tokens
+_T = TypeVar("_T")
 
 
 class ChatModel:
     """One model for any number of conversations. Answers are given one after the other, whoever asks."""
 
-    def __init__(self, session: Session, note: Callable[[str], None]) -> None:
+    def __init__(self, session: Session, note: Callable[[str], None], *, is_rope_free: bool = False) -> None:
+        """`is_rope_free`: questions may name another RoPE condition than that of the settings."""
         self.session = session
-        """Card, tokenizer and settings in force."""
+        """Card, tokenizer and settings in force; the sampling is the user's, else the card's."""
+        self.is_rope_free = is_rope_free
+        """Whether questions may name another RoPE condition."""
         self._note = note
-        self._asking, self._loading = Lock(), Lock()
+        self._line, self._preparing, self._loading = Line(), Lock(), Lock()
         self._adapter: ModelAdapter | None = None
-        settings, card = session.settings, session.card
-        self._chat = chat_format(card, session.tokenizer)
-        if self._chat.kind == "none" and settings.chat != "none":
-            raise UserError(
-                f"{card.name}: a base model without a chat format; give it one with --chat FILE.jinja, or --chat none "
-                "sends document and question as plain text"
-            )
+        settings, card, tokenizer = session.settings, session.card, session.tokenizer
+        self._chat = chat_format_of(session)
         self.window = settings.max_seq_len or card.default_max_seq_len
-        """Tokens of prompt and answer."""
+        """Tokens of prompt and answer; of characters where `unit` says so."""
         self.max_new_tokens = settings.max_new_tokens or _answer_tokens(self.window)
         """Generation limit, in tokens."""
         self.mode = parse_mode(settings.truncation or TruncationMode.MIDDLE)
         """How prompts that are too long are cut."""
-        self.sampling = sampling_of(settings, card)
+        self.sampling = session.sampling
         """How answers are drawn; None = greedily."""
-        self._reasoning = reasoning_of(settings, card, session.tokenizer, self._chat, "apart")
+        self._reasoning = reasoning_of(settings, card, tokenizer, self._chat, "apart")
+        thoughts = settings.max_reasoning_tokens or 0
+        self._room = self.window - markup_tokens(card)
+        check_room(Budget(self._room - thoughts, self.max_new_tokens, max_reasoning_tokens=thoughts))
+        self._tokenizer = tokenizer.remembering()
+        self._builder = PromptBuilder(self._tokenizer, self._chat, self.mode, self._room, max_reasoning_tokens=thoughts)
+        self._document_tokens: dict[str, int] = {}
+        self._first_times: dict[str, float] = {}
+        self._last_rope: RopeSetting | None = None
+        self._is_turning_told = False
+        for each in (*notes_of(session, self._chat, self.window), *thinking_notes(card.name, self._reasoning)):
+            note(each)
+
+    @property
+    def unit(self) -> str:
+        """What lengths count: `tokens`, or `characters` where nobody knows the model's tokenizer, so nothing is cut."""
+        return self.session.tokenizer.unit
 
     @property
     def is_loaded(self) -> bool:
         """Whether the weights are read."""
         return self._adapter is not None
 
+    @property
+    def waiting(self) -> int:
+        """Questions that are answered now or wait for it."""
+        return len(self._line)
+
     def load(self) -> ModelAdapter:
-        """Read the weights, where they are not read yet."""
+        """Read the weights, where they are not read yet; `UserError` where that is impossible."""
         with self._loading:
             if self._adapter is None:
-                told = self.session.backend_options(longest_sequence=self.window, note=self._note)
-                self._adapter = opener(self.session, replace(told, batch=1))()
+                session = self._turning()
+                told = session.backend_options(longest_sequence=self.window, note=self._note)
+                self._adapter = opener(session, replace(told, batch=1))()
             return self._adapter
 
     def close(self) -> None:
-        """Give memory back."""
-        if self._adapter is not None:
-            self._adapter.close()
+        """Give memory back, once nobody asks any more; the next question would read the weights again."""
+        with self._loading:
+            if self._adapter is not None:
+                self._adapter.close()
+                self._adapter = None
 
-    def prepare(self, conversation: Conversation, question: str, examples: Sequence[Turn] = ()) -> Asked:
-        """The question as a prompt; `SampleError` where there is no room for one, whatever is cut."""
-        prompt = self._prompt(conversation, question, examples, self.mode, self.window)
-        if prompt.error is not None or prompt.ledger is None:
-            raise SampleError(prompt.error or "no prompt")
-        document = conversation.document
-        cut = None
-        if prompt.ledger.is_truncated:
-            whole = self._prompt(conversation, question, examples, TruncationMode.NONE, 2**30)
-            cut = cut_of(
-                prompt.ledger, whole.ids.tolist(), "" if document is None else document.text, self.session.tokenizer
-            )
-        tokens = 0 if document is None else len(self.session.tokenizer.encode(document.text))
-        rope = self.session.rope_of()(len(prompt.ids) + prompt.max_new_tokens)
-        return Asked(conversation, question, tuple(examples), prompt, rope, tokens, cut)
+    def check_rope(self, spec: str) -> None:
+        """Raise `UserError` where the model cannot be asked under that RoPE condition."""
+        self._under(spec)
+
+    def measure(self, conversation: Conversation, examples: Sequence[Turn] = ()) -> Measured:
+        """What the conversation takes of the window; `SampleError` where it cannot be asked anything."""
+        with self._preparing:
+            prompt, cut = self._prompt(conversation, "", examples)
+            document = self._tokens_of(conversation)
+            tokens = len(prompt.ids)
+            if cut is not None:
+                whole = PromptBuilder(self._tokenizer, self._chat, TruncationMode.NONE, UNLIMITED)
+                tokens = sum(len(each.ids) for each in whole.build([self._request(conversation, "", examples)]))
+        room = 0 if cut is not None else max(0, self._room - prompt.max_new_tokens - tokens)
+        return Measured(document, tokens, self.window, room, cut)
+
+    def prepare(
+        self, conversation: Conversation, question: str, examples: Sequence[Turn] = (), rope: str | None = None
+    ) -> Asked:
+        """The question as a prompt; `SampleError` where there is no room for one, whatever is cut.
+
+        `rope` is another condition than that of the settings, for a model that is free to turn.
+        """
+        session = self.session if rope is None else self._under(rope)
+        with self._preparing:
+            prompt, cut = self._prompt(conversation, question, examples)
+            tokens = self._tokens_of(conversation)
+        setting = session.rope_of()(len(prompt.ids) + prompt.max_new_tokens)
+        return Asked(conversation, question, tuple(examples), prompt, str(session.rope), setting, tokens, cut)
 
     def ask(self, asked: Asked, draw: int = 0) -> Iterator[Heard | Reply]:
-        """The answer as it grows, then the reply. Closing the iterator ends the answer."""
-        adapter = self.load()
-        with self._asking:
-            began, first = time.perf_counter(), None
-            for each in self._answers(adapter, asked, draw):
-                now = time.perf_counter() - began
-                if isinstance(each, Completion):
-                    yield Reply(each.text, each.reasoning, each, len(asked.prompt.ids), first, now)
-                else:
-                    first = now if first is None else first
-                    yield Heard(each.text, each.reasoning, first)
+        """The answer as it grows, then the reply, which says where the backend failed.
 
-    def _answers(self, adapter: ModelAdapter, asked: Asked, draw: int) -> Iterator[PartialAnswer | Completion]:
+        Closing the iterator ends the answer, and whoever waits is answered. While others are, `waiting` says how many.
+        """
+        adapter = self.load()
+        ticket = self._line.join()
+        try:
+            while before := self._line.ahead(ticket):
+                yield Heard("", waiting=before)
+                self._line.ahead(ticket, WAITING_SECONDS)
+            self._tell_turning(asked)
+            began, first = time.perf_counter(), None
+            with closing(self._answers(adapter, asked, draw)) as answers:
+                for each in answers:
+                    now = time.perf_counter() - began
+                    if isinstance(each, Completion):
+                        yield self._reply(asked, each, first, now)
+                    else:
+                        first = now if first is None else first
+                        yield Heard(each.text, each.reasoning, first)
+        finally:
+            self._line.leave(ticket)
+
+    def _answers(self, adapter: ModelAdapter, asked: Asked, draw: int) -> Generator[PartialAnswer | Completion]:
         prompt = asked.prompt
         drawn = None if self.sampling is None else self.sampling.of_draw(prompt.digest, draw)
         stop = tuple(text for text in (*self.session.card.stop, *prompt.stop) if text)
         request = GenerationRequest(
             0, prompt.ids, prompt.max_new_tokens, stop, prompt.stop_rule, self._reasoning.rule, drawn
         )
-        if isinstance(adapter, StreamsAnswers):
-            yield from adapter.stream(asked.rope, request)
-        else:
-            yield from adapter.generate(asked.rope, [request])
+        try:
+            if isinstance(adapter, StreamsAnswers):
+                yield from adapter.stream(asked.rope, request)
+            else:
+                yield from adapter.generate(asked.rope, [request])
+        except EvalkitError as error:  # of the whole backend: a server that is gone, a setting that it cannot obey
+            yield Completion(0, finish_reason="error", error=str(error))
 
-    def _prompt(
-        self, conversation: Conversation, question: str, examples: Sequence[Turn], mode: TruncationMode, window: int
-    ) -> Prompt:
-        text = "" if conversation.document is None else conversation.document.text
+    def _reply(self, asked: Asked, completion: Completion, first: float | None, seconds: float) -> Reply:
+        tokens, cached = len(asked.prompt.ids), completion.cached_tokens
+        document = asked.conversation.document
+        uncached = None
+        if document is not None and completion.error is None:
+            if first is not None and (cached or 0) <= NOTHING_CACHED * tokens:
+                _remember(self._first_times, document.text, self._first_times.get(document.text, first))
+            uncached = self._first_times.get(document.text)
+        return Reply(completion.text, completion.reasoning, completion, tokens, first, seconds, uncached)
+
+    def _tell_turning(self, asked: Asked) -> None:
+        """Say once that a rotation which follows the length leaves nothing of the cache to the next question."""
+        last, self._last_rope = self._last_rope, asked.rope
+        is_another = last is not None and last != asked.rope
+        if is_another and parse_rope(asked.spec).kind in BY_LENGTH and not self._is_turning_told:
+            self._is_turning_told = True
+            self._note(
+                f"--rope {asked.spec} turns each prompt by its own length, so the document is computed anew for each "
+                "question; a fixed rule (ntk:F, yarn:F), or --rope-grid, keeps it"
+            )
+
+    def _turning(self) -> Session:
+        """The session that the model is loaded for: one that turns, where questions may ask for it."""
+        if self.is_rope_free and self.session.rope.kind == "native":
+            try:
+                return self._under("none")
+            except UserError:  # nothing to turn, so every spec but native is refused
+                return self.session
+        return self.session
+
+    def _under(self, spec: str) -> Session:
+        settings = replace(self.session.settings, rope=spec)
+        session = replace(self.session, settings=settings, rope=parse_rope(spec))
+        if session.rope == self.session.rope:
+            return self.session
+        if not self.is_rope_free:
+            raise UserError(f"--rope {spec}: this chat was opened under --rope {self.session.rope} alone")
+        settings.check_decoding()
+        session.check_rope()
+        session.rope_of()(self.window)  # what only a prompt's own length would show
+        return session
+
+    def _prompt(self, conversation: Conversation, question: str, examples: Sequence[Turn]) -> tuple[Prompt, Cut | None]:
+        request = self._request(conversation, question, examples)
+        (prompt,) = self._builder.build([request])
+        if prompt.error is not None:
+            raise SampleError(prompt.error)
+        turn = request.messages[bool(conversation.system) + 2 * len(examples)].content
+        return prompt, cut_of(prompt, request, turn, self._chat, self._tokenizer, self._room)
+
+    def _request(self, conversation: Conversation, question: str, examples: Sequence[Turn]) -> Request:
+        document = "" if conversation.document is None else conversation.document.text
         messages = messages_of(
-            question, document=text, system=conversation.system, examples=examples, turns=conversation.turns
+            question, document=document, system=conversation.system, examples=examples, turns=conversation.turns
         )
         plain = "\n\n".join(message.content for message in messages)
         sample = Sample("chat/question/0", "question", "chat/document", {"question": question}, ())
-        request = Request(sample, 0, messages, plain, self.max_new_tokens, context=text)
-        thoughts = self.session.settings.max_reasoning_tokens or 0
-        room = window - markup_tokens(self.session.card)
-        builder = PromptBuilder(self.session.tokenizer, self._chat, mode, room, max_reasoning_tokens=thoughts)
-        return next(iter(builder.build([request])))
+        return Request(sample, 0, messages, plain, self.max_new_tokens, context=document)
+
+    def _tokens_of(self, conversation: Conversation) -> int:
+        if conversation.document is None:
+            return 0
+        text = conversation.document.text
+        if text not in self._document_tokens:
+            (ids,) = self._tokenizer.encode_batch([text])
+            _remember(self._document_tokens, text, len(ids))
+        return self._document_tokens[text]
 
 
-def open_chat(settings: RunSettings, note: Callable[[str], None]) -> ChatModel:
+def open_chat(settings: RunSettings, note: Callable[[str], None], *, is_rope_free: bool = False) -> ChatModel:
     """The model of the settings, checked, its weights not read yet; `UserError` for the first thing that is wrong.
 
-    `note` takes what the user should know while it works.
+    `note` takes what the user should know while it works. `is_rope_free`: questions may name other RoPE conditions.
     """
-    session = open_model(settings, refusals={})
-    session.check_rope()
-    for each in session.notes:
-        note(each)
-    return ChatModel(session, note)
-
-
-def sampling_of(settings: RunSettings, card: Card) -> Sampling | None:
-    """How answers are drawn: as the settings say, else as the card; None = greedily."""
-    own = card.sampling
-    heat = settings.temperature if settings.temperature is not None or own is None else own.temperature
-    if not heat:
-        return None
-    top_p, top_k, penalty = settings.top_p, settings.top_k, settings.repetition_penalty
-    if own is not None:
-        top_p = own.top_p if top_p is None else top_p
-        top_k = own.top_k if top_k is None else top_k
-        penalty = own.repetition_penalty if penalty is None else penalty
-    return Sampling(float(heat), None if top_p == 1.0 else top_p, top_k, penalty, settings.sampling_seed or 0)
+    return ChatModel(open_session(settings), note, is_rope_free=is_rope_free)
 
 
 def _answer_tokens(window: int) -> int:
     return max(LEAST_ANSWER, min(MOST_ANSWER, window // ANSWERS_IN_WINDOW))
+
+
+def _remember(known: dict[str, _T], text: str, value: _T) -> None:
+    """Keep a value of a document, and forget the oldest of too many."""
+    known[text] = value
+    if len(known) > DOCUMENTS:
+        del known[next(iter(known))]

@@ -59,9 +59,12 @@ def _kind(word: str) -> Kind | None:
     """What a word is by itself; None for a name that nobody has."""
     from evalkit.cards import is_shipped, split_profile
     from evalkit.models import is_address
+    from evalkit.tasks import is_sample_file
 
     if is_address(word):
         return "model"
+    if is_sample_file(word):
+        return "benchmark"
     if "@" in word and split_profile(word)[1] is not None:
         return "model"
     if Path(word.partition("#")[0]).suffix in {".yaml", ".yml"}:

@@ -1,6 +1,6 @@
 """Prompts: chat wrapping, one tokenisation, truncation, ledger."""
 
-from ._build import PromptBuilder
+from ._build import PromptBuilder, first_words
 from ._chat import ChatFormat, chat_format, parse_messages
 from ._counter import TokenCounter, token_counter
 from ._foreign import WithoutSpecialTokens
@@ -44,6 +44,7 @@ __all__ = [
     "digest_ids",
     "drops_tokens",
     "find_tags",
+    "first_words",
     "kept_ranges",
     "leval_word_count",
     "load_tokenizer",

@@ -25,7 +25,7 @@ from ._truncation import (
 )
 from .published import MarkedText
 
-__all__ = ["PromptBuilder"]
+__all__ = ["PromptBuilder", "first_words"]
 
 BATCH = 64  # texts tokenised at once: enough to keep the tokenizer's threads busy, few enough to stream
 BATCH_CHARACTERS = 2**22  # or when this much text has come together: token lists take 50 times its bytes and more
@@ -171,18 +171,14 @@ class PromptBuilder:
 
     def _cut_words(self, request: Request) -> tuple[Request, _Cut | None]:
         """L-Eval's baselines: the document is cut on the right by words, question and instruction stay."""
-        words = request.context.split(" ")  # single blanks: line ends stay inside words, joining gives the same bytes
-
-        def count_tokens(first_words: int) -> int:
-            return len(self._tokenizer.as_upstream(" ".join(words[:first_words])))  # BOS counts there
-
-        limit = self._max_seq_len - LEVAL_RESERVED_TOKENS
-        keep = leval_word_count(len(words), limit, count_tokens)
-        if keep == len(words):
+        context = request.context
+        short = first_words(context, self._tokenizer, self._max_seq_len)
+        if short == context:
             return request, None
-        ends = len(self._tokenizer.suffix_ids)
-        cut = _Cut(count_tokens(len(words)) - ends, (Range(0, count_tokens(keep) - ends),))
-        return _with_text(request, request.context, " ".join(words[:keep])), cut
+        before, kept = (
+            len(self._tokenizer.as_upstream(text)) - len(self._tokenizer.suffix_ids) for text in (context, short)
+        )
+        return _with_text(request, context, short), _Cut(before, (Range(0, kept),))
 
     def _cut_ids(self, draft: _Draft, ids: list[int]) -> tuple[list[int], int, tuple[Range, ...]]:
         """The ids that go to the model, the count before truncation, and the ranges kept of it."""
@@ -276,6 +272,16 @@ class PromptBuilder:
         seams = list(itertools.accumulate(span.tokens for span in ledger.kept))
         starts = [0, *seams[:-1]]
         return [whole_text(self._tokenizer, ids[a:b]) for a, b in zip(starts, seams, strict=True)]
+
+
+def first_words(document: str, tokenizer: PromptTokenizer, max_seq_len: int) -> str:
+    """What L-Eval's baselines keep of a document in a window of so many tokens: words from its beginning."""
+    words = document.split(" ")  # single blanks: line ends stay inside words, joining gives the same bytes
+
+    def count_tokens(first: int) -> int:
+        return len(tokenizer.as_upstream(" ".join(words[:first])))  # BOS counts there
+
+    return " ".join(words[: leval_word_count(len(words), max_seq_len - LEVAL_RESERVED_TOKENS, count_tokens)])
 
 
 def _require_text(request: Request) -> None:

@@ -6,9 +6,10 @@ transformers can tell what its ids are.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,8 @@ from evalkit.errors import CardError, MissingDependencyError, one_line
 from evalkit.tasks import forget_lengths
 
 from ._panics import named
-from ._shared import can_share, encode_sharing
+from ._remembered import Remembered
+from ._shared import can_share, encode_sharing, pieces_of
 from .published import MarkedText, PublishedText, guarded, marked
 from .templates import TEMPLATE_DATE, TemplateFailedError, render_template
 
@@ -38,6 +40,18 @@ class PromptTokenizer:
         self._tokenizer = tokenizer
         self._add_bos = add_bos
         self._place = place
+        self._remembered: Remembered | None = None
+
+    def remembering(self) -> PromptTokenizer:
+        """The same tokenizer, with the ids of texts that it encoded lately; not for several threads at once."""
+        other = copy.copy(self)
+        other._remembered = Remembered(self.encode_marked, self._pieces)
+        return other
+
+    def _pieces(self, text: MarkedText) -> Iterator[MarkedText]:
+        """Pieces whose ids in a row are those of the text."""
+        is_cut = self._can_share and not text.marks
+        yield from map(MarkedText, pieces_of(text.text)) if is_cut else (text,)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` alone, without special tokens."""
@@ -63,6 +77,8 @@ class PromptTokenizer:
 
     def encode_marked(self, texts: Sequence[MarkedText]) -> list[list[int]]:
         """Token ids of each text, its marks as the control tokens they are, in order."""
+        if self._remembered is not None:
+            return [self._remembered.ids(text) for text in texts]
         if any(text.marks for text in texts):
             batch: list[list[int]] = self._tokenizer.encode_marked(texts)
             return batch

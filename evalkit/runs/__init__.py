@@ -7,7 +7,7 @@ from ._merge import Merged, merge_runs
 from ._model import resolve_model
 from ._monitor import Monitor, SilentMonitor, StageMonitor, tell
 from ._opening import opener
-from ._reasoning import reasoning_of
+from ._reasoning import argument_notes, reasoning_of, thinking_notes
 from ._rebuilt import RebuiltPrompt, RunPrompts, open_prompts
 from ._rotary import recorded_rotation, rope_facts, rope_model
 from ._runner import RunOutcome, execute, plan_session
@@ -76,6 +76,7 @@ __all__ = [
     "SeveralRuns",
     "SilentMonitor",
     "StageMonitor",
+    "argument_notes",
     "check_live",
     "check_place",
     "chosen_of",
@@ -115,6 +116,7 @@ __all__ = [
     "run_lock",
     "spec_words",
     "tell",
+    "thinking_notes",
     "torn_line",
     "unjoined_note",
 ]

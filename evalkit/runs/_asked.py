@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evalkit.files import user_path
 from evalkit.plugins import plugin_versions
-from evalkit.tasks import join_options
+from evalkit.tasks import is_sample_file, join_options
 from evalkit.versions import environment
 
 from ._job import markup_tokens
@@ -54,7 +55,9 @@ def _plugin_versions(session: Session, job: Job) -> dict[str, str]:
 
 
 def _lasting(benchmark: str) -> str:
-    """A benchmark as named, a YAML file by its absolute path: the run can then be scored from any folder."""
+    """A benchmark as named, a file by its absolute path: the run can then be scored from any folder."""
+    if is_sample_file(benchmark):
+        return str(user_path(benchmark).resolve())
     file, sign, name = benchmark.partition("#")  # FILE#SET
     return f"{Path(file).resolve()}{sign}{name}" if Path(file).suffix in {".yaml", ".yml"} else benchmark
 

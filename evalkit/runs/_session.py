@@ -87,7 +87,8 @@ class Session:
         if model is None:
             return lambda _: RopeSetting("native")
         if self.settings.rope_mode == "engine":
-            window = max((job.max_seq_len for job in self.jobs), default=self.card.default_max_seq_len)
+            default = self.settings.max_seq_len or self.card.default_max_seq_len
+            window = max((job.max_seq_len for job in self.jobs), default=default)
             own = engine_setting(spec, model, self.backend, window)
             return lambda _: own
         return lambda tokens: rope_setting(spec, model, tokens, grid)
@@ -195,8 +196,7 @@ def open_session(settings: RunSettings, monitor: Monitor | None = None) -> Sessi
     tell(monitor, f"reading {settings.model}")
     rope = parse_rope(settings.rope)
     settings, card = resolve_model(settings)
-    if settings.backend not in backend_names():
-        raise UnknownNameError("backend", str(settings.backend), backend_names())
+    _check_backend(settings)
     card = with_overrides(card, settings)
     of_adapter = _adapter_notes(settings, card)
     benchmarks = load_benchmarks(settings.benchmarks, settings.options)
@@ -231,13 +231,20 @@ def open_model(settings: RunSettings, refusals: Mapping[str, str]) -> Session:
     """
     settings.check_values()
     settings, card = resolve_model(settings)
+    _check_backend(settings)
     if (why := refusals.get(settings.backend or "hf")) is not None:
         raise UserError(f"{card.name}: {why}")
     card = with_overrides(card, settings)
     tokenizer = resolve_tokenizer(settings, card)
-    of_models = (*_key_notes(settings, card), *_adapter_notes(settings, card), *_code_notes(card, settings))
-    notes = (*of_models, *card.remarks, *contradictions(card))
+    settings, card = resolve_lengths(settings, card, tokenizer)
+    of_models = (*_key_notes(settings, card), *_adapter_notes(settings, card), *length_notes(card, tokenizer))
+    notes = (*of_models, *_code_notes(card, settings), *card.remarks, *contradictions(card))
     return Session(settings, card, tokenizer, parse_rope(settings.rope), jobs=(), notes=notes)
+
+
+def _check_backend(settings: RunSettings) -> None:
+    if settings.backend not in backend_names():
+        raise UnknownNameError("backend", str(settings.backend), backend_names())
 
 
 def of_several(session: Session) -> Session:

@@ -136,9 +136,13 @@ class RunSettings:
         if not self.benchmarks:
             raise UserError("no benchmark named; `evalkit benchmarks list` shows them")
         self.check_together()
+        self.check_decoding()
+        self._check_parallel()
+
+    def check_decoding(self) -> None:
+        """Raise `UserError` for ways of answering that cannot be, whatever is asked."""
         self._check_rope_mode()
         self._check_sampling()
-        self._check_parallel()
 
     def check_together(self) -> None:
         """Raise `UserError` for settings that exclude each other, whatever else will be said."""

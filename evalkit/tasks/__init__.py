@@ -9,13 +9,20 @@ from ._benchmark import (
     load_benchmark,
     load_benchmarks,
 )
-from ._catalogue import InstalledBenchmarks, benchmark_names, find_definition, installed_benchmarks, is_definition
+from ._catalogue import (
+    InstalledBenchmarks,
+    benchmark_names,
+    find_definition,
+    installed_benchmarks,
+    is_definition,
+    is_sample_file,
+)
 from ._context import CONTEXT_MARK, BuiltContext, ContextBuilder, Encoder, forget_lengths
 from ._corpus import Corpus, CorpusPart, Document, open_corpus
 from ._options import join_options, option_identity, option_number, option_numbers, resolve_options
 from ._records import Answer, Message, Request, Sample, Scorer, StopRule, single
 from ._spec import BenchmarkSpec, GroupSpec, OptionSpec, ProtocolSpec, TaskSpec, benchmarks_with_task, load_spec
-from ._token_text import whole_text
+from ._token_text import whole_characters, whole_text
 from .needle import Haystack, NeedleContext, encode_inside, length_tokenizer
 
 __all__ = [
@@ -52,6 +59,7 @@ __all__ = [
     "forget_lengths",
     "installed_benchmarks",
     "is_definition",
+    "is_sample_file",
     "join_options",
     "length_tokenizer",
     "load_benchmark",
@@ -63,5 +71,6 @@ __all__ = [
     "option_numbers",
     "resolve_options",
     "single",
+    "whole_characters",
     "whole_text",
 ]

@@ -1,6 +1,7 @@
 """Where benchmark definitions are: the YAML files that ship with evalkit, and those in folders of other packages.
 
 A file of one benchmark is called as the benchmark is; a file with `sets` defines one benchmark for each of them.
+A file of samples (`*.jsonl`) is a benchmark too: the shipped one of own samples, asked of that file.
 Packages are looked at only for a name that evalkit itself does not have, so that none can break a shipped benchmark.
 """
 
@@ -24,10 +25,13 @@ __all__ = [
     "find_definition",
     "installed_benchmarks",
     "is_definition",
+    "is_sample_file",
     "read_definition",
 ]
 
 GROUP = "evalkit.benchmarks"
+SAMPLES = ".jsonl"
+"""Ending of a file of samples."""
 
 
 class Definition(NamedTuple):
@@ -37,6 +41,8 @@ class Definition(NamedTuple):
     """Its YAML file."""
     set_name: str = ""
     """Its set in there; empty where the file defines one benchmark."""
+    samples: str = ""
+    """The file of samples that it is made for; empty where it has data of its own."""
 
 
 class InstalledBenchmarks(NamedTuple):
@@ -78,11 +84,21 @@ def _collision(name: str, packages: Collection[str]) -> str:
 
 
 def find_definition(name_or_path: str) -> Definition:
-    """Where that name, or that YAML file (`FILE#SET` for one of several), is defined; `UnknownNameError` otherwise."""
+    """Where that name, or that YAML file (`FILE#SET` for one of several) or file of samples, is defined.
+
+    Raises `UnknownNameError` for a name that nobody has.
+    """
+    if is_sample_file(name_or_path):
+        return Definition(shipped("benchmarks") / "samples.yaml", samples=name_or_path)
     path, _, name = name_or_path.partition("#")
     if Path(path).suffix in {".yaml", ".yml"}:
         return Definition(Path(path), name)
     return _shipped(name_or_path) or _installed(name_or_path)
+
+
+def is_sample_file(name: str) -> bool:
+    """Whether a benchmark is named by a file of samples: `FILE.jsonl`."""
+    return Path(name).suffix == SAMPLES
 
 
 def is_definition(path: Path) -> bool:

@@ -16,7 +16,7 @@ from evalkit.data import Located, MissingFileError, Source, locate, read_records
 from evalkit.errors import DataError, UnknownNameError, UserError
 
 from ._benchmark import Benchmark, load_benchmark
-from ._catalogue import benchmark_names, installed_benchmarks
+from ._catalogue import benchmark_names, installed_benchmarks, is_sample_file
 
 __all__ = ["Corpus", "CorpusPart", "Document", "open_corpus"]
 
@@ -140,7 +140,7 @@ def open_corpus(
 def _benchmark_of(name: str) -> Benchmark | None:
     """The benchmark of that name, or of a source's name written with dashes; None for a source of texts."""
     known = [*benchmark_names(), *installed_benchmarks().found]
-    if name in known or Path(name.partition("#")[0]).suffix in {".yaml", ".yml"}:
+    if name in known or is_sample_file(name) or Path(name.partition("#")[0]).suffix in {".yaml", ".yml"}:
         return load_benchmark(name)
     if (spelled := name.replace("_", "-")) in known:
         return load_benchmark(spelled)

@@ -18,6 +18,7 @@ _KINDS = {
     "longbench-v2": "evalkit.tasks.longbench:LongBenchV2",
     "needle-grid": "evalkit.tasks.needle:NeedleGrid",
     "needlebench": "evalkit.tasks.needlebench:NeedleBench",
+    "samples": "evalkit.tasks.samples:OwnSamples",
 }
 
 

@@ -206,13 +206,17 @@ class BenchmarkSpec(FrozenRecord):
 
 
 def load_spec(name_or_path: str) -> BenchmarkSpec:
-    """The benchmark of that name, evalkit's own or an installed package's, or of that YAML file (`FILE#SET` for a set).
+    """The benchmark of that name, evalkit's own or an installed package's, or of that file.
+
+    Files are YAML files (`FILE#SET` for a set) and files of samples (`FILE.jsonl`).
 
     Raises `UnknownNameError`, `DataError` or `PluginError`.
     """
-    path, name = find_definition(name_or_path)
+    path, name, samples = find_definition(name_or_path)
     try:
         raw = read_definition(path)
+        if samples:
+            return BenchmarkSpec.model_validate(kind_factory(raw["kind"]).expand_file(raw, Path(samples)))
         spec = BenchmarkSpec.model_validate(_set(path, raw, name) if "sets" in raw else raw)
     except ValidationError as error:
         raise DataError(f"{path}: {explain(error)}") from error

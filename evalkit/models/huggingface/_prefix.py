@@ -58,7 +58,7 @@ class MovingCache:
         What a pass that broke off has appended beyond them is dropped.
         """
         self._ids = np.concatenate([ids, token_array(generated)])
-        if self.is_reusing:
+        if self.is_reusing and int(self.cache.get_seq_length()) > len(self._ids):
             trim(self.cache, len(self._ids))
 
     def give_away(self, ids: TokenIds) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evalkit.records import Count, FrozenRecord
 
@@ -24,16 +24,20 @@ class Turn(NamedTuple):
 
 
 class SavedSample(FrozenRecord):
-    """A question about a document, what was said before it, and what a right answer is."""
+    """A question about a document, what was said before it, and what a right answer is. Rows of L-Eval are such."""
 
     input: str = ""
     """The document, whole; empty = there is none."""
     instructions: tuple[str, ...] = Field(min_length=1)
-    """Questions of L-Eval's files; a chat writes one."""
+    """Questions, each asked by itself; a chat writes one."""
     outputs: tuple[str, ...] = ()
-    """Gold answers, one for each question; empty = nobody has said yet what is right."""
-    evaluation: Literal["keyword", "exact", "f1", "rouge"] = "keyword"
-    """How answers are scored: the gold answer stands in it, is it, shares words with it, or overlaps (ROUGE-L)."""
+    """Gold answers, one for each question; none, or an empty one = nobody has said yet what is right."""
+    evaluation: Literal["keyword", "exact", "f1", "rouge", "exam", "human", "LLM"] = "keyword"
+    """How answers are scored: the gold answer stands in it, is it, shares words with it, or overlaps (ROUGE-L).
+
+    L-Eval's `exam` is `exact`; its `human` and `LLM` are left to a judge and not scored here."""
+    source: str = ""
+    """Where the document comes from, as L-Eval's rows say; nothing depends on it."""
     system: str = ""
     """System message; empty = none."""
     examples: tuple[Turn, ...] = ()
@@ -46,6 +50,22 @@ class SavedSample(FrozenRecord):
     """Card of the model that was asked; nothing depends on it."""
     answer: str | None = None
     """What it answered; nothing depends on it."""
+
+    @model_validator(mode="after")
+    def _check_texts(self) -> Self:
+        if self.outputs and len(self.outputs) != len(self.instructions):
+            raise ValueError(
+                f"{len(self.outputs)} outputs for {len(self.instructions)} instructions: give as many, or none"
+            )
+        if not all(question.strip() for question in self.instructions):
+            raise ValueError("instructions: an empty question; write one, or remove it")
+        return self
+
+    @property
+    def questions(self) -> list[Turn]:
+        """Each question with its gold answer, empty where nobody has said it."""
+        golds = self.outputs or ("",) * len(self.instructions)
+        return [Turn(*each) for each in zip(self.instructions, golds, strict=True)]
 
 
 def messages_of(
