@@ -131,7 +131,10 @@ class ChatModel:
             prompt, cut = self._prompt(conversation, question, examples)
             tokens = self._tokens_of(conversation)
         setting = session.rope_of()(len(prompt.ids) + prompt.max_new_tokens)
-        return Asked(conversation, question, tuple(examples), prompt, str(session.rope), setting, tokens, cut)
+        return Asked(
+            conversation, question, tuple(examples), prompt, str(session.rope), setting, tokens, cut,
+            session.card.name, self.max_new_tokens,
+        )  # fmt: skip
 
     def ask(self, asked: Asked, draw: int = 0) -> Iterator[Heard | Reply]:
         """The answer as it grows, then the reply, which says where the backend failed.
