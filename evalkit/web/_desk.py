@@ -10,19 +10,19 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
-from evalkit.chatting import Asked, ChatModel, Conversation
-from evalkit.documents import document_of
-from evalkit.errors import UserError
+from evalkit.chatting import Asked, ChatModel, Cut, save_sample
+from evalkit.documents import Document, document_of
+from evalkit.errors import EvalkitError, UserError
 from evalkit.printable import counted
 
-from ._answers import Answers, Job, said
+from ._answers import Job, Loading, said
 from ._sessions import Session, Sessions, read_upload
 from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view
 
 __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
-LOOKED = 0.05
-"""Seconds between two looks at an answer that grows."""
+LOOKED, LOADED = 0.05, 0.2
+"""Seconds between two looks at an answer that grows, and at a model that is loaded."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
 EXAMPLES = 3
@@ -81,12 +81,11 @@ def _told(
 class Desk:
     """One model, and all the pages that ask it."""
 
-    def __init__(self, model: ChatModel, answers: Answers, first: Session, samples: Path | None, uploads: Path) -> None:
+    def __init__(self, model: ChatModel, loading: Loading, first: Session, samples: Path | None, uploads: Path) -> None:
         self.first = first
         """What a page begins with."""
-        self._model, self._answers, self._samples, self._uploads = model, answers, samples, uploads
+        self._model, self._loading, self._samples, self._uploads = model, loading, samples, uploads
         self._sessions = Sessions()
-        self._preparing: asyncio.Lock | None = None
 
     @property
     def name(self) -> str:
@@ -107,7 +106,7 @@ class Desk:
     @property
     def is_rope_free(self) -> bool:
         """Whether each question may be asked under a RoPE condition of its own."""
-        return bool(getattr(self._model, "is_rope_free", False))
+        return self._model.is_rope_free
 
     @property
     def saving_line(self) -> str:
@@ -118,13 +117,14 @@ class Desk:
 
     async def status(self) -> AsyncIterator[tuple[str, str]]:
         """What the model is doing until it can answer, each line with its kind."""
-        while not self._model.is_loaded and self._answers.problem is None:
+        while self._loading.is_going_on:
             yield "loading the model…", "quiet"
-            await asyncio.sleep(0.2)
-        if self._model.is_loaded:
-            yield f"window {self._model.window:,} {self._unit} · answers up to {self._model.max_new_tokens:,}", "quiet"
+            await asyncio.sleep(LOADED)
+        if self._loading.problem is not None:
+            yield self._loading.problem, "problem"
         else:
-            yield self._answers.problem or "", "problem"
+            limit = f"answers up to {self._model.max_new_tokens:,} tokens"
+            yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
 
     @_told
     async def begin(self, name: str) -> Changes:
@@ -181,16 +181,15 @@ class Desk:
     @_told
     async def save(self, name: str, gold: str, kind: str) -> Changes:
         """The last answer as a sample: added to the file of this chat, or as a download."""
-        from evalkit.chatting import save_sample
-
         last = self._sessions.of(name).last
         if last is None:
             raise UserError("there is no answer to save yet")
         asked, reply = last
         right = gold.strip() or None
         if self._samples is not None:
-            await asyncio.to_thread(save_sample, self._samples, asked, reply, right, kind)
-            return {"saved": line_view(f"added to {self._samples.name}", "quiet"), "gold": ""}
+            is_new = await asyncio.to_thread(save_sample, self._samples, asked, reply, right, kind)
+            line = f"added to {self._samples.name}" if is_new else f"stands in {self._samples.name} already"
+            return {"saved": line_view(line, "quiet"), "gold": ""}
         with tempfile.TemporaryDirectory(dir=self._uploads.parent) as folder:
             file = Path(folder, "samples.jsonl")
             await asyncio.to_thread(save_sample, file, asked, reply, right, kind)
@@ -205,6 +204,11 @@ class Desk:
     def end(self, name: str) -> None:
         """A page was closed."""
         self._sessions.end(name)
+
+    def close(self, seconds: float = 5) -> None:
+        """All pages are closed; waits so long for answers under way to end."""
+        for job in self._sessions.end_all():
+            job.wait(seconds)
 
     async def ask(self, name: str, question: str, settings: Settings) -> AsyncIterator[Changes]:
         """Ask, and show the answer as it grows."""
@@ -223,7 +227,7 @@ class Desk:
         try:
             job = session.job = await self._put(session, exchange, settings)
             conversation = session.conversation
-            yield self._asked(session, job.asked)
+            yield self._asked(job.asked)
             async for _ in self._growing(job, exchange):
                 yield {"now": exchange_view(exchange)}
             if session.conversation is conversation:  # else somebody began anew meanwhile
@@ -240,19 +244,17 @@ class Desk:
         """The question, put to the model; `UserError` or `SampleError` where it cannot be."""
         if settings.system != session.conversation.system:
             session.restart(replace(session.conversation.anew(), system=settings.system))
-        conversation, examples = session.conversation, session.examples
+        conversation, examples, model = session.conversation, session.examples, self._model
+        sampling = model.sampling_under(
+            settings.temperature, top_p=settings.top_p, top_k=settings.top_k, repetition_penalty=settings.penalty
+        )
         if examples is not None:
             exchange.examples = await asyncio.to_thread(
                 examples.nearest, exchange.question, conversation.turns, settings.examples
             )
-        asked = await self._prepare(conversation, exchange.question, exchange.examples)
-        return self._answers.ask(asked)
-
-    async def _prepare(self, conversation: Conversation, question: str, examples: Any = ()) -> Asked:
-        """The question as a prompt, made beside the event loop, one at a time."""
-        self._preparing = self._preparing or asyncio.Lock()
-        async with self._preparing:
-            return await asyncio.to_thread(self._model.prepare, conversation, question, examples)
+        rope = settings.rope if model.is_rope_free else None
+        asked = await asyncio.to_thread(model.prepare, conversation, exchange.question, exchange.examples, rope)
+        return Job(model, asked, sampling)
 
     async def _growing(self, job: Job, exchange: Exchange) -> AsyncIterator[None]:
         """Writes the answer into the exchange; yields whenever there is something new."""
@@ -269,14 +271,13 @@ class Desk:
             await asyncio.sleep(LOOKED)
 
     def _state(self, job: Job) -> str:
-        ahead = self._answers.before(job)
-        if ahead:
-            return f"waiting: {counted(ahead, 'question')} before this one"
-        if not self._model.is_loaded:
-            return "loading the model…"
         if job.is_stopped:
             return "stopping…"
-        return "answering…" if job.heard is not None else "reading the prompt…"
+        if job.heard is None:
+            return "reading the prompt…" if self._model.is_loaded else "loading the model…"
+        if job.heard.waiting:
+            return f"waiting: {counted(job.heard.waiting, 'question')} before this one"
+        return "answering…"
 
     def _keep(self, session: Session, job: Job, exchange: Exchange) -> None:
         """What came of the question: shown, and part of the conversation where there is an answer."""
@@ -295,37 +296,38 @@ class Desk:
             session.last = job.asked, reply
         session.exchanges.append(exchange)
 
-    def _asked(self, session: Session, asked: Asked) -> Changes:
+    def _asked(self, asked: Asked) -> Changes:
         """What is known of a prompt."""
-        document, model = session.conversation.document, self._model
-        facts = [("Window", f"{model.window:,}"), ("Prompt", f"{len(asked.prompt.ids):,}")]
-        facts.append(("Answer up to", f"{asked.prompt.max_new_tokens:,}"))
-        gaps: list[tuple[int, int]] = []
-        if asked.cut is not None:
-            facts.append(("Left out", f"{asked.cut.before - asked.cut.after:,}"))
-            if asked.cut.start is not None and asked.cut.stop is not None:
-                gaps = [(asked.cut.start, asked.cut.stop)]
-        text = "" if document is None else document.text
-        return {
-            "facts": facts_view((name, f"{value} {self._unit}") for name, value in facts),
-            "cut": cut_view(text, gaps, asked.cut is not None and not gaps),
-            "document": document_view(document, asked.document_tokens, self._unit),
-        }
+        unit, prompt = self._model.unit, asked.prompt
+        facts = [("Prompt", f"{len(prompt.ids):,} {unit}"), ("Answer up to", f"{prompt.max_new_tokens:,} tokens")]
+        if self._model.is_rope_free:
+            base = asked.rope.effective_base
+            facts.append(("RoPE", asked.spec if base is None else f"{asked.spec}, base {base:,.0f}"))
+        return self._known(asked.conversation.document, asked.document_tokens, facts, asked.cut)
 
     async def _measured(self, session: Session) -> Changes:
         """What is known of a conversation before a question."""
         document = session.conversation.document
-        found: Changes = {
-            "document": document_view(document, None, self._unit),
+        try:
+            measured = await asyncio.to_thread(self._model.measure, session.conversation)
+        except EvalkitError as error:
+            return {**self._known(document, None, [], None), "problem": line_view(said(error))}
+        room = [("Room for the question", f"{measured.room:,} {self._model.unit}")] if measured.room else []
+        return self._known(document, measured.document_tokens, room, measured.cut)
+
+    def _known(
+        self, document: Document | None, tokens: int | None, facts: list[tuple[str, str]], cut: Cut | None
+    ) -> Changes:
+        unit = self._model.unit
+        facts = [("Window", f"{self._model.window:,} {unit}"), *facts]
+        if cut is not None:
+            facts.append(("Left out", f"{cut.before - cut.after:,} {unit}"))
+        return {
+            "facts": facts_view(facts),
+            "cut": cut_view("" if document is None else document.text, cut),
+            "document": document_view(document, tokens, unit),
             "drop": document is not None,
-            "cut": cut_view("" if document is None else document.text, ()),
-            "facts": facts_view([("Window", f"{self._model.window:,} {self._unit}")]),
         }
-        return (
-            found
-            if document is None
-            else {**found, **self._asked(session, await self._prepare(session.conversation, ""))}
-        )
 
     def _role(self, session: Session) -> Changes:
         examples = session.examples
@@ -335,7 +337,3 @@ class Desk:
 
     def _emptied(self) -> Changes:
         return {"now": "", "past": "", "saved": "", "question": ""}
-
-    @property
-    def _unit(self) -> str:
-        return self._model.session.tokenizer.unit

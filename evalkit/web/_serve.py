@@ -17,7 +17,8 @@ from evalkit.chatting import ChatModel, Conversation
 from evalkit.documents import LARGEST, Document
 from evalkit.errors import UserError
 
-from ._answers import Answers
+from ._answers import Loading
+from ._desk import Desk
 from ._gradio import import_gradio
 from ._guard import Guard
 from ._sessions import Session
@@ -78,30 +79,27 @@ def opened(
         uploads = Path(folder, "uploads")
         uploads.mkdir(mode=0o700)
         gradio = import_gradio(uploads)
-        answers = Answers(model, note)
+        desk = Desk(model, Loading(model), first, samples, uploads)
+        server = _server(gradio, desk, uploads, host)
+        thread = threading.Thread(target=server.run, args=([listener],), name="page", daemon=True)
+        thread.start()
         try:
-            server = _server(gradio, model, answers, first, samples, uploads, host)
-            thread = threading.Thread(target=server.run, args=([listener],), name="page", daemon=True)
-            thread.start()
             _wait(server, thread)
             shown = f"[{host}]" if ":" in host else host
             yield f"http://{shown}:{listener.getsockname()[1]}"
         finally:
-            answers.close()
+            desk.close()
             server.should_exit = True
             thread.join(10)
 
 
-def _server(
-    gradio: Any, model: ChatModel, answers: Answers, first: Session, samples: Path | None, uploads: Path, host: str
-) -> Any:
+def _server(gradio: Any, desk: Desk, uploads: Path, host: str) -> Any:
     import uvicorn
     from fastapi import FastAPI
 
-    from ._desk import Desk
     from ._page import build_page, style
 
-    page = build_page(Desk(model, answers, first, samples, uploads))
+    page = build_page(desk)
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     app = gradio.mount_gradio_app(
         FastAPI(openapi_url=None), page, "/", footer_links=[], run_history=False, show_error=False, allowed_paths=[],

@@ -82,6 +82,15 @@ class Sessions:
         if found is not None:
             found.stop()
 
+    def end_all(self) -> list[Job]:
+        """Drop all sessions; the answers that are under way, which end."""
+        with self._lock:
+            found = [session.job for session in self._open.values() if session.job is not None]
+            self._open.clear()
+        for job in found:
+            job.stop()
+        return found
+
 
 def read_upload(path: str, folder: Path) -> tuple[str, bytes]:
     """Name and bytes of an uploaded file, which is removed; `UserError` for any other file."""

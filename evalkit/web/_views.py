@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from evalkit.chatting import Reply
+from evalkit.chatting import Cut, Reply
 from evalkit.documents import Document
 from evalkit.printable import counted, printable, printable_lines
 from evalkit.tasks.samples import Turn
@@ -121,11 +121,16 @@ def _examples(examples: Sequence[Turn]) -> str:
 
 
 def _timings(reply: Reply | None) -> list[str]:
-    if reply is None or reply.completion.error is not None:
+    if reply is None or reply.error is not None:
         return []
     found = []
-    if reply.first_token_seconds is not None:
-        found.append(f"first token {_seconds(reply.first_token_seconds)}")
+    first, uncached = reply.first_token_seconds, reply.first_token_seconds_uncached
+    if first is not None:
+        is_faster = uncached is not None and reply.cached_tokens and first < uncached
+        without = (
+            f" ({_seconds(uncached)} before the document was cached)" if uncached is not None and is_faster else ""
+        )
+        found.append(f"first token {_seconds(first)}{without}")
     found.append(f"answer {_seconds(reply.seconds)}, {counted(reply.completion.output_tokens, 'token')}")
     prompt = f"prompt {counted(reply.prompt_tokens, 'token')}"
     found.append(prompt if reply.cached_tokens is None else f"{prompt}, {reply.cached_tokens:,} of them cached")
@@ -138,26 +143,32 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def cut_view(text: str, gaps: Sequence[tuple[int, int]], is_elsewhere: bool = False) -> str:
-    """A document in which what truncation leaves out is marked; long parts are folded.
-
-    `gaps` are half-open ranges of characters, in order.
-    """
+def cut_view(text: str, cut: Cut | None) -> str:
+    """A document in which what truncation leaves out is marked; long parts are folded."""
     if not text:
         return '<p class="line quiet">No document.</p>'
-    head = "All of the document is in the prompt." if not gaps else ""
-    if is_elsewhere:
-        head = "What is left out of the prompt does not lie in the document alone."
-    parts, at = [line_view(head, "quiet")], 0
-    for start, stop in gaps:
-        parts.append(_part(text[at:start], "", at == 0, False))
-        left_out = f"{counted(stop - start, 'character')} left out"
-        parts.append(f'<p class="seam">✂ {left_out} from here</p>')
-        parts.append(_part(text[start:stop], "cut", False, False))
-        parts.append('<p class="seam">✂ to here</p>')
-        at = stop
+    parts, at = [_heads(cut)], 0
+    for gap in () if cut is None or cut.gaps is None else cut.gaps:
+        parts.append(_part(text[at : gap.start], "", at == 0, False))
+        parts.append(f"<p class=seam>✂ {counted(gap.stop - gap.start, 'character')} left out from here</p>")
+        parts.append(_part(text[gap.start : gap.stop], "cut", False, False))
+        parts.append("<p class=seam>✂ to here</p>")
+        at = gap.stop
     parts.append(_part(text[at:], "", at == 0, True))
     return f"<div class=whole>{''.join(parts)}</div>"
+
+
+def _heads(cut: Cut | None) -> str:
+    """What is to be said of a cut before the text."""
+    if cut is None:
+        return line_view("All of the document is in the prompt.", "quiet")
+    if cut.gaps is None:
+        return line_view(
+            "Something of the prompt is left out; the tokenizer does not tell which characters.", "problem"
+        )
+    if cut.is_beyond:
+        return line_view("More than the document is cut: something of the conversation is left out too.", "problem")
+    return ""
 
 
 def _part(text: str, kind: str, is_first: bool, is_last: bool) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.browser.chat.conftest import Serve
 from tests.browser.chat.scripted import scripted
 
 SECRET = "sk-test-0123456789abcdef"
+PATIENT = 30
+"""Seconds that an answer may take where the processors are busy."""
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def uploads_folder() -> Path:
 
 def upload(address: str, name: str = "a.txt", data: bytes = b"text", **options: Any) -> httpx.Response:
     """Upload a file."""
-    return httpx.post(f"{address}/gradio_api/upload", files={"files": (name, data)}, **options)
+    return httpx.post(f"{address}/gradio_api/upload", files={"files": (name, data)}, timeout=PATIENT, **options)
 
 
 def paths_to(file: Path) -> list[str]:
@@ -47,10 +49,11 @@ def paths_to(file: Path) -> list[str]:
     up = "../" * 12
     return [
         f"/gradio_api/file={plain}", f"/gradio_api/file={encoded}", f"/gradio_api/file/{plain}", f"/file={plain}",
-        f"/gradio_api/file={up}{plain[1:]}", f"/static/{up}{plain[1:]}", f"/assets/{encoded}", f"/assets/..%2f..%2f{encoded}",
-        f"/static/img/{up}{plain[1:]}", f"/static/img/..%2f..%2f..%2f..%2fgradio/routes.py", f"/svelte/{encoded}",
-        f"/gradio_api/file=file://{plain}", f"/gradio_api/proxy={plain}", f"/%2e%2e{plain}", f"//{plain}",
-        f"/gradio_api/stream/a/b/1/{encoded}.ts", f"/gradio_api/custom_component/x/client/{encoded}/y", f"/?deep_link={up}{plain[1:]}",
+        f"/gradio_api/file={up}{plain[1:]}", f"/static/{up}{plain[1:]}", f"/assets/{encoded}", f"/svelte/{encoded}",
+        f"/assets/..%2f..%2f{encoded}", f"/static/img/{up}{plain[1:]}", f"/gradio_api/file=file://{plain}",
+        "/static/img/..%2f..%2f..%2f..%2fgradio/routes.py", f"/gradio_api/proxy={plain}", f"/%2e%2e{plain}",
+        f"//{plain}", f"/gradio_api/stream/a/b/1/{encoded}.ts", f"/?deep_link={up}{plain[1:]}",
+        f"/gradio_api/custom_component/x/client/{encoded}/y",
     ]  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def test_no_file_of_the_machine_is_read(address: str, tmp_path: Path) -> None:
     files = [Path("/etc/passwd"), mine, link, uploaded, Path.cwd() / "pyproject.toml", Path.home() / ".bashrc"]
     for file in files:
         for path in paths_to(file):
-            found = httpx.get(address + path)
+            found = httpx.get(address + path, timeout=PATIENT)
             assert "INSIDE" not in found.text and "root:" not in found.text and "[build-system]" not in found.text, path
             assert found.status_code in (400, 404), path
 
@@ -76,13 +79,14 @@ def test_no_file_of_the_machine_is_read(address: str, tmp_path: Path) -> None:
         "/gradio_api/api/predict", "/gradio_api/component_server", "/gradio_api/deep_link?session_hash=a", "/docs",
         "/openapi.json", "/monitoring", "/monitoring/summary", "/gradio_api/queue/status", "/gradio_api/runs",
         "/gradio_api/run-history/buckets", "/gradio_api/mcp/sse", "/gradio_api/dev/reload", "/dev/reload", "/login",
-        "/gradio_api/proxy=https://example.hf.space/x", "/gradio_api/file=https://example.org/x", "/gradio_api/vibe-editor/",
+        "/gradio_api/proxy=https://example.hf.space/x", "/gradio_api/file=https://example.org/x",
+        "/gradio_api/vibe-editor/",
     ],
 )  # fmt: skip
 def test_nothing_else_of_gradio_answers(address: str, path: str) -> None:
     """No API, no proxy, no history, no monitoring."""
     for method in ("GET", "POST", "HEAD", "PUT", "OPTIONS"):
-        assert httpx.request(method, address + path, timeout=20).status_code in (404, 411), method
+        assert httpx.request(method, address + path, timeout=PATIENT).status_code in (404, 411), method
 
 
 def test_a_request_may_name_uploads_only(address: str) -> None:
@@ -90,7 +94,7 @@ def test_a_request_may_name_uploads_only(address: str) -> None:
 
     def asked(value: Any) -> int:
         body = {"data": [value], "fn_index": 3, "session_hash": "abc"}
-        return httpx.post(f"{address}/gradio_api/queue/join", json=body).status_code
+        return httpx.post(f"{address}/gradio_api/queue/join", json=body, timeout=PATIENT).status_code
 
     def file(path: Any) -> dict[str, Any]:
         return {"path": path, "meta": {"_type": "gradio.FileData"}}
@@ -99,7 +103,8 @@ def test_a_request_may_name_uploads_only(address: str) -> None:
     for path in ("/etc/passwd", "https://example.org/x", f"{uploaded}/../../../../../etc/passwd", "\x00", None, ["x"]):
         assert asked(file(path)) == 400
         assert asked([{"deeper": file(path)}]) == 400
-    assert asked(file(uploaded)) != 400 or "uploaded" not in str(asked(file(uploaded)))
+    body = {"data": [file(uploaded)], "fn_index": 3, "session_hash": "abc"}
+    assert "not uploaded" not in httpx.post(f"{address}/gradio_api/queue/join", json=body, timeout=PATIENT).text
 
 
 @pytest.mark.parametrize(
@@ -118,19 +123,23 @@ def test_a_request_may_name_uploads_only(address: str) -> None:
 )
 def test_other_origins_and_names_are_refused(address: str, headers: dict[str, str], status: int) -> None:
     """For reading, asking and uploading alike."""
-    assert httpx.get(address, headers=headers).status_code == status
+    assert httpx.get(address, headers=headers, timeout=PATIENT).status_code == status
     if status != 200:
         assert upload(address, headers=headers).status_code == status
-        assert httpx.post(f"{address}/gradio_api/queue/join", json={}, headers=headers).status_code == status
-    assert "access-control-allow-origin" not in httpx.get(address, headers=headers).headers
+        assert (
+            httpx.post(f"{address}/gradio_api/queue/join", json={}, headers=headers, timeout=PATIENT).status_code
+            == status
+        )
+    assert "access-control-allow-origin" not in httpx.get(address, headers=headers, timeout=PATIENT).headers
 
 
-def test_uploads_are_bounded(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_are_bounded(address: str) -> None:
     """In size, before a byte of it is read, and in number: the oldest goes."""
-    big = httpx.post(
-        f"{address}/gradio_api/upload", headers={"Content-Length": str(LARGEST + 2**20)}, content=iter([b"x"])
-    )
-    assert big.status_code == 413
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENT) as line:
+        request = f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LARGEST + 2**20}\r\n\r\n"
+        line.sendall(request.encode())
+        assert line.recv(100).startswith(b"HTTP/1.1 413")
     assert httpx.post(f"{address}/gradio_api/upload", content=iter([b"x"])).status_code == 411
     for number in range(_guard.UPLOADS_KEPT + 3):
         assert upload(address, data=str(number).encode()).status_code == 200
@@ -155,7 +164,7 @@ def test_the_folder_is_the_users_alone_and_goes(notes: list[str]) -> None:
 
 def test_the_page_holds_no_secret_and_loads_nothing_foreign(address: str) -> None:
     """No key, no folder of this machine; the policy allows no other origin and no script that is not its own."""
-    found = httpx.get(address)
+    found = httpx.get(address, timeout=PATIENT)
     assert SECRET not in found.text
     for place in (str(Path.home()), str(Path.cwd()), str(uploads_folder())):
         assert len(place) < 3 or place not in found.text
@@ -173,7 +182,7 @@ def test_analytics_are_off(address: str) -> None:  # noqa: ARG001
 
     assert analytics.analytics_enabled() is False
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"]
-    assert not any(name.startswith("GRADIO_MCP") or name.startswith("GRADIO_ALLOWED") for name in os.environ)
+    assert not any(name.startswith(("GRADIO_MCP", "GRADIO_ALLOWED")) for name in os.environ)
     assert gradio.__version__.startswith("6.")
 
 
