@@ -22,10 +22,12 @@ from evalkit.tasks import Request, whole_characters, whole_text
 __all__ = ["Cut", "Gap", "Seam", "cut_of"]
 
 SHOWN = 80  # characters on each side of a seam
-TRIES = 8  # of a length whose normalised text is sought: each is off by what the try before missed
+TRIES = 8  # of a length whose spelling is as long as that of some tokens: each corrects what the one before missed
+NEAR = 4  # characters of a spelling that one character may be
 
 _LONGBENCH = {TruncationMode.LONGBENCH_OFFICIAL, TruncationMode.LONGBENCH_V2_OFFICIAL}
-_ENCODED_AGAIN = {TruncationMode.OPENCOMPASS_LEGACY_MID, TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID}
+_ENCODED_AGAIN = {*_LONGBENCH, TruncationMode.OPENCOMPASS_LEGACY_MID, TruncationMode.OPENCOMPASS_LEGACY_VLLM_MID}
+"""Modes that decode halves and encode the text: what decoding spoils at the seam is not in the prompt either."""
 
 
 class Gap(NamedTuple):
@@ -150,7 +152,7 @@ def _gaps(text: MarkedText, ledger: Ledger, tokenizer: PromptTokenizer) -> list[
 class _Seams:
     """Where the tokens of a text begin and end in it, told by their own text and never by guessing.
 
-    A tokenizer that normalises spells another text than it was given; there a piece of the text is sought that is
+    A tokenizer that normalises spells another text than it was given; there the piece of the text is sought that is
     spelled as the tokens are.
     """
 
@@ -165,7 +167,7 @@ class _Seams:
         head = whole_text(self._tokenizer, self._ids[:tokens])
         if text.startswith(head):
             return len(head)
-        return _solved(head, lambda size: self._spelled(0, size), len(text))
+        return _solved(len(head), lambda size: self._spelled(0, size), head.startswith, len(text))
 
     def stop(self, tokens: int) -> int | None:
         """The character at which the first one begins that the tokens behind so many spell whole."""
@@ -178,7 +180,7 @@ class _Seams:
         for tail in self._tails(first):
             if text.endswith(tail):
                 return len(text) - len(tail)
-        size = _solved(tail, lambda size: self._spelled(len(text) - size, len(text)), len(text))
+        size = _solved(len(tail), lambda size: self._spelled(len(text) - size, len(text)), tail.endswith, len(text))
         return None if size is None else len(text) - size
 
     def _tails(self, first: int) -> Iterator[str]:
@@ -196,15 +198,16 @@ class _Seams:
         return self._tokenizer.decode(ids, skip_special=False)
 
 
-def _solved(goal: str, spelled: Callable[[int], str], most: int) -> int | None:
-    """The number of characters whose text is spelled as `goal`; None where none is found."""
-    size = min(len(goal), most)
+def _solved(size: int, spelled: Callable[[int], str], fits: Callable[[str], bool], most: int) -> int | None:
+    """The most characters, of `most`, whose spelling fits into one of `size` characters; None where none is found."""
+    goal = size
     for _ in range(TRIES):
-        found = spelled(size)
-        if found == goal:
-            return size
-        size = min(max(0, size + len(goal) - len(found)), most)
-    return None
+        found = len(spelled(size))
+        if abs(goal - found) <= NEAR:
+            break
+        size = min(max(0, size + round((goal - found) * size / max(1, found))), most)
+    sizes = range(min(most, size + 2 * NEAR), max(0, size - 2 * NEAR), -1)
+    return next((each for each in sizes if fits(spelled(each))), None)
 
 
 def _in_document(gaps: list[Gap], text: str, document: str, turn: str, *, is_part: bool) -> tuple[Gap, ...] | None:
@@ -226,7 +229,8 @@ def _in_document(gaps: list[Gap], text: str, document: str, turn: str, *, is_par
 
 
 def _holds_rest(prompt: Prompt, document: str, gaps: tuple[Gap, ...], tokenizer: PromptTokenizer) -> bool:
-    """Whether what is not in the gaps stands in the prompt, which some modes cut once more when it is encoded again."""
+    """Whether what is not in the gaps stands in the prompt, which may also be cut once more when it is encoded again."""
     text = tokenizer.decode(prompt.ids.tolist(), skip_special=False)
     ends = [0, *itertools.chain.from_iterable(gaps), len(document)]
-    return all(document[start:stop] in text for start, stop in zip(ends[::2], ends[1::2], strict=True))
+    rest = [document[start:stop] for start, stop in zip(ends[::2], ends[1::2], strict=True)]
+    return all(tokenizer.decode(ids, skip_special=False) in text for ids in tokenizer.encode_batch(rest))

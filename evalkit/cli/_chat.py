@@ -222,7 +222,7 @@ def _serve(
     examples: Examples | None,
     samples: Path | None,
 ) -> int:
-    from evalkit.web import serve  # type: ignore[attr-defined]
+    from evalkit.web import serve
 
     from .terminal import note
 

@@ -16,14 +16,17 @@ LABEL = 9  # columns before a seam's text
 
 def document_line(document: Document, tokens: int, unit: str) -> str:
     """Its name and size."""
-    size = f"{tokens:,} {unit}, {counted(len(document.text), 'character')}"
+    sizes = [f"{tokens:,} {unit}"] if unit == "tokens" else []
     how = document.encoding if document.kind == "text" else document.kind.upper()
-    return f"{document.name}: {size}" + (f", {how}" if how else "")
+    return f"{document.name}: {', '.join(filter(None, [*sizes, counted(len(document.text), 'character'), how]))}"
 
 
 def window_line(model: ChatModel) -> str:
     """How much of it there is for what."""
-    return f"window: {model.window:,} {model.unit}, {model.max_new_tokens:,} of them for the answer"
+    answer = f"{model.max_new_tokens:,} of them for the answer"
+    if model.unit == "tokens":
+        return f"window: {model.window:,} tokens, {answer}"
+    return f"window: as many tokens as the server has, {answer}"
 
 
 def cut_line(cut: Cut, document: Document | None, unit: str) -> str:

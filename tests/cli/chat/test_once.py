@@ -180,9 +180,7 @@ def test_the_page_says_what_it_needs(chat: Command, monkeypatch: pytest.MonkeyPa
     assert "pip install 'evalkit[web]'" in chat("--web").complaint
 
 
-def test_the_page_gets_what_was_said(
-    chat: Command, script: Script, monkeypatch: pytest.MonkeyPatch, bare: Path
-) -> None:
+def test_the_page_gets_what_was_said(chat: Command, monkeypatch: pytest.MonkeyPatch, bare: Path) -> None:
     """With a model that is not read yet, and that any question may turn."""
     (bare / "doc.txt").write_text(FACTS)
     shown: dict[str, Any] = {}
