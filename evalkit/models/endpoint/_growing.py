@@ -63,7 +63,7 @@ class GrowingAnswer:
         )
         self._end = AnswerEnd(reader.tokenizer, frozenset(), (), request.stop_rule, self._watch)
         self._taken: list[int] = []
-        self._is_over = False
+        self._is_over = self._is_foreseen = False
         self._is_answering = is_parsed_there or self._is_closed_by_prompt()
 
     def _is_closed_by_prompt(self) -> bool:
@@ -108,15 +108,19 @@ class GrowingAnswer:
             self._is_over = self._end.reached(self._taken) or self._end.is_spent(self._taken)
         body = self._taken[:-1] if self._taken and self._taken[-1] in self._reader.tokenizer.eos_ids else self._taken
         found = self._end.parts(body)
-        assert tags is not None
+        assert tags is not None and self._watch is not None
+        if found.reasoning is not None and not self._is_foreseen:  # from the first token on, where nothing opened them
+            self._watch.foresee(self._taken)
+            self._taken, self._is_over, self._is_foreseen = [], False, True
+            return self._of_ids(ids, tags)
         sure = self._sure(found.text, found.reasoning, tags, is_closed=found.is_closed)
         return certain_part(sure[0], self._request.stop), sure[1]
 
     def _of_text(self, text: str, rule: ThoughtRule) -> Parts:
         """As `ReplyReader` reads the text of a whole answer."""
         tags = rule.tags
-        if tags is None and rule.budget is not None:  # which are looked for among the known ones
-            tags = next((each for each in KNOWN_TAGS if text.lstrip().startswith(each.open)), None)
+        if tags is None and rule.budget is not None:  # the whole answer decides, by the first known tags that fit
+            tags = KNOWN_TAGS[0] if text.lstrip().startswith(KNOWN_TAGS[0].open) else None
             if tags is None and not self._is_answering:
                 return NOTHING
         if tags is None:
@@ -140,4 +144,6 @@ class GrowingAnswer:
         if limit + SLACK_TOKENS >= self._request.max_new_tokens or not self._reader.has_tokens:
             return sure
         ids = self._reader.tokenizer.encode(sure)
-        return sure if len(ids) <= limit else self._reader.tokenizer.decode(ids[:limit], skip_special=False)
+        if len(ids) <= limit:
+            return sure
+        return self._reader.tokenizer.decode(ids[:limit], skip_special=False).rstrip(HALF_SIGN)

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from evalkit.cards import ReasoningTags
@@ -36,6 +36,8 @@ WORDS = [
     "☕",
     "\ufffd",
 ]
+CLOSED = "So?<think>\n</think>\n"
+"""Behind this an answer is shown at once, so that it must not turn out to be thoughts after all."""
 STOP = ("abab", "bc☕", "\n\n")
 
 
@@ -59,17 +61,22 @@ def test_the_certain_part_of_a_text(text: str, ends: tuple[str, ...], sure: str)
 @given(
     st.sampled_from(RULES),
     st.lists(st.sampled_from(WORDS), max_size=12),
-    st.sampled_from(["So?", "So?<think>\n"]),
+    st.sampled_from(["So?", "So?<think>\n", CLOSED]),
     st.booleans(),
     st.booleans(),
     st.integers(1, 5),
 )
 @example(ThoughtRule(TAGS), ["<", "<think>", "x", "</think>", " ", "x"], "So?", True, False, 1)
 @example(ThoughtRule(TAGS), ["\n", "<think>", "x"], "So?<think>\n", False, False, 1)
+@example(ThoughtRule(TAGS), ["<think>", "x"], CLOSED, True, False, 1)
+@example(ThoughtRule(None, 16), ["[THINK]", "</think>"], "So?", False, False, 1)
+@example(ThoughtRule(TAGS, 16), ["[THINK]", "[THINK]", "</think>", "<think>"], "So?", True, False, 1)
+@example(ThoughtRule(TAGS, 16), ["<", "<", *["<think>"] * 3, "</", "☕", "☕"], "So?", False, False, 1)
 def test_texts_only_grow(
     rule: ThoughtRule | None, words: list[str], prompt: str, has_ids: bool, is_formatted_there: bool, step: int
 ) -> None:
     """To the text and the thoughts that the whole answer is read to have."""
+    assume(prompt != CLOSED or "</think>" not in "".join(words))
     reader = ReplyReader(PromptTokenizer(Bytes()), is_formatted_there=is_formatted_there)
     reader.is_asking_ids = has_ids
     request = GenerationRequest(0, token_array(list(prompt.encode())), 48, STOP, thoughts=rule)

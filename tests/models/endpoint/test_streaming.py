@@ -301,14 +301,17 @@ def test_a_refused_prompt_is_the_error(server: ScriptedServer) -> None:
     assert str(done.error).startswith("too long for the server: context_length_exceeded")
 
 
-def test_a_part_of_the_prompt_is_no_prompt(server: ScriptedServer) -> None:
+@pytest.mark.parametrize("way", ["ids", "text"])
+def test_a_part_of_the_prompt_is_no_prompt(server: ScriptedServer, way: str) -> None:
     """A server that reads less than it was sent is said, as by `generate`; its answer is none."""
-    server.behaviour.reads_at_most = 50
+    server.behaviour.reads_at_most = 200
+    notes: list[str] = []
 
-    _, done = stream(model_at(server, "ids"), request_for("x" * 400))
+    _, done = stream(model_at(server, way, notes), request_for("xy" * 200))
 
-    assert str(done.error).startswith("the server read 50 tokens of a prompt of 400 tokens")
+    assert str(done.error).startswith("the server read 200 tokens of a prompt of 400 tokens")
     assert "" == done.text
+    assert any(note.startswith("the server read 200 tokens of a prompt of 400 tokens") for note in notes)
 
 
 def test_an_answer_beyond_the_limit_is_none(server: ScriptedServer) -> None:
