@@ -29,8 +29,8 @@ WRITTEN = [
     ("utf-8", CHINESE), ("utf-8-sig", ENGLISH), ("utf-16", CHINESE), ("utf-32", ENGLISH), ("utf-16-le", CHINESE),
     ("utf-16-be", ENGLISH), ("utf-16-be", KOREAN), ("utf-32-be", ENGLISH), ("utf-32-le", CHINESE), ("gb18030", CHINESE),
     ("gbk", CHINESE), ("big5", TRADITIONAL), ("cp932", JAPANESE), ("euc_jp", JAPANESE), ("iso2022_jp", JAPANESE),
-    ("euc_kr", KOREAN), ("cp1251", RUSSIAN), ("koi8_r", RUSSIAN.replace("—", "-")), ("cp1252", ENGLISH), ("cp1252", FRENCH),
-    ("cp1252", SPANISH), ("latin_1", SPANISH),
+    ("euc_kr", KOREAN), ("cp1251", RUSSIAN), ("koi8_r", RUSSIAN.replace("—", "-")), ("cp1252", ENGLISH),
+    ("cp1252", FRENCH), ("cp1252", SPANISH), ("latin_1", SPANISH),
 ]  # fmt: skip
 CERTAIN = {"utf-8", "utf-8-sig", "utf-16", "utf-32"}
 
