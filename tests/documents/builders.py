@@ -11,16 +11,17 @@ from typing import Any
 __all__ = ["deflated", "docx_of", "pdf_of", "repacked"]
 
 
-def pdf_of(pages: Sequence[str], *, kids: str = "", packed: bytes = b"") -> bytes:
+def pdf_of(pages: Sequence[str], *, kids: str = "", packed: bytes = b"", cmap: bytes = b"") -> bytes:
     """A PDF 1.4 with these texts in Latin letters; "" is a page without text, or one that draws `packed` (deflated).
 
-    `kids` are page objects to name instead of the pages.
+    `kids` are page objects to name instead of the pages, `cmap` says which characters the letters stand for.
     """
     named = kids or " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    last = 4 + 2 * len(pages)
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{named}] /Count {len(named.split()) // 3} >>".encode(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica%s >>" % (b" /ToUnicode %d 0 R" % last if cmap else b""),
     ]
     for number, text in enumerate(pages):
         drawn = " ".join(f"({line}) Tj T*" for line in text.split("\n"))
@@ -31,6 +32,8 @@ def pdf_of(pages: Sequence[str], *, kids: str = "", packed: bytes = b"") -> byte
             b"<< /Length %d%s >>\nstream\n%s\nendstream"
             % (len(content), b"" if text or not packed else b" /Filter /FlateDecode", content),
         ]
+    if cmap:
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(cmap), cmap))
     return _pdf(objects)
 
 

@@ -53,6 +53,22 @@ def test_only_line_ends_are_changed() -> None:
     assert "  a\t \nb\nc\n\n\x0cd\n" == document.text
 
 
+def test_one_sign_in_a_long_text_is_read() -> None:
+    """Longer than what is shown to the guesser, and in its middle."""
+    plain = "The number of the locker is 4711.\n" * 20_000
+    text = f"{plain}She said: “Don’t.”\n{plain}"
+
+    assert text == document_of("a.txt", text.encode("cp1252")).text
+
+
+def test_chinese_without_a_line_end_is_read() -> None:
+    """In UTF-16 nothing of it is a NUL, and in pairs English is Chinese."""
+    chinese = CHINESE.replace("\n", "")
+
+    assert chinese == document_of("a.txt", chinese.encode("utf-16-be")).text
+    assert "cp1252" == document_of("a.txt", ENGLISH.encode("cp1252")).encoding
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

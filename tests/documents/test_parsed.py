@@ -40,6 +40,15 @@ def test_a_pdf_of_matplotlib_is_read() -> None:
     assert "Mona’s locker: № 4711 – ü" == document_of("a.pdf", target.getvalue()).text.strip()
 
 
+def test_glyphs_are_read_as_the_characters_they_draw() -> None:
+    """Browsers write radicals for characters of Chinese; a needle would not be found in what they write."""
+    names = "<2F47> <2EF0> <FB02>"
+    cmap = f"1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfrange <41> <43> [{names}] endbfrange".encode()
+    data = pdf_of(["ABC"], cmap=cmap)
+
+    assert "日龙fl" == document_of("a.pdf", data).text
+
+
 def test_pages_without_text_are_said() -> None:
     """Some are a note, all are none to ask about."""
     some = document_of("a.pdf", pdf_of(["text", "", ""]))
