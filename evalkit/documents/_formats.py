@@ -16,9 +16,11 @@ IMAGE = "an image; run text recognition on it (tesseract) and save the text"
 ARCHIVE = "an archive; unpack it and name a file of it"
 PROGRAM = "a program; name a text, PDF or DOCX file"
 WEIGHTS = "model weights; name a text, PDF or DOCX file"
-OTHERS = (
+WRITTEN = (
     (b"{\\rtf", f"rich text (RTF); {SAVE}"),
     (b"%!PS", "PostScript; convert it: ps2pdf FILE"),
+)
+OTHERS = (
     (b"AT&TFORM", "DjVu; convert it to PDF: ddjvu -format=pdf FILE NEW"),
     (b"\x89PNG\r\n", IMAGE),
     (b"\xff\xd8\xff", IMAGE),
@@ -61,7 +63,7 @@ def format_of(data: bytes, place: str) -> Format:
 
 def _is_pdf(data: bytes) -> bool:
     start = data.find(b"%PDF-", 0, HEAD)
-    return start >= 0 and (not data[:start].strip(b"\xef\xbb\xbf \t\r\n") or b"startxref" in data)
+    return start >= 0 and (not data[:start].strip(b"\xef\xbb\xbf \t\r\n") or b"%%EOF" in data[-HEAD:])
 
 
 def _zipped(data: bytes) -> str:
@@ -78,4 +80,6 @@ def _other(data: bytes) -> str:
         return PROGRAM
     if data[8:9] == b"{" and data[5:8] == b"\0\0\0":  # safetensors: a length in eight bytes, then JSON
         return WEIGHTS
-    return next((what for sign, what in OTHERS if data.startswith(sign)), "text")
+    # A text may begin with the letters that a GIF begins with; it has no NULs then.
+    signs = [*WRITTEN, *(each for each in OTHERS if 0 in data[:HEAD] or not each[0].decode("latin-1").isprintable())]
+    return next((what for sign, what in signs if data.startswith(sign)), "text")

@@ -10,12 +10,21 @@ import io
 import itertools
 import json
 import re
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 UNPACKED_BYTES = 2**28  # of a DOCX with its pictures; 64 MiB of text and pictures hardly shrink
 MOST_NAMED = 10  # pages of a note
+GLYPHS = re.compile("[\u2f00-\u2fdf\ufb00-\ufb06]")
+"""Radicals and ligatures: names of glyphs, which browsers write into PDFs in place of 日 and fl."""
+RADICALS = str.maketrans(
+    "\u2e9f\u2ea0\u2ec1\u2ec4\u2ec5\u2ec6\u2ec9\u2ecb\u2ed1\u2ed3\u2ed4\u2ed8\u2ed9\u2eda\u2edb\u2edc\u2edd"
+    "\u2ee2\u2ee3\u2ee4\u2ee5\u2ee6\u2ee7\u2ee8\u2ee9\u2eeb\u2eec\u2eed\u2eee\u2eef\u2ef0\u2ef2\u2ef3",
+    "母民虎西见角贝车長长门青韦页风飞食马骨鬼鱼鸟卤麦黄斉齐歯齿竜龙亀龟",
+)
+"""More radicals, of which only Unicode's EquivalentUnifiedIdeograph.txt says the character."""
 SURROGATES = re.compile("[\x00\ud800-\udfff]")
 
 WORDS = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -77,7 +86,8 @@ def _pdf(stream: io.BytesIO) -> tuple[str, list[str]]:
             texts.append(text.strip("\n"))
         else:
             empty.append(number)
-    return "\n\n".join(texts), _notes_of_pages(len(pages), empty, damaged, stream)
+    text = GLYPHS.sub(lambda found: unicodedata.normalize("NFKC", found[0]), "\n\n".join(texts))
+    return text.translate(RADICALS), _notes_of_pages(len(pages), empty, damaged, stream)
 
 
 def _notes_of_pages(count: int, empty: list[int], damaged: list[int], stream: io.BytesIO) -> list[str]:

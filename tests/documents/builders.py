@@ -11,26 +11,29 @@ from typing import Any
 __all__ = ["deflated", "docx_of", "pdf_of", "repacked"]
 
 
-def pdf_of(pages: Sequence[str], *, kids: str = "", packed: bytes | None = None) -> bytes:
-    """A PDF 1.4 with these texts in Latin letters; "" is a page without text.
+def pdf_of(pages: Sequence[str], *, kids: str = "", packed: bytes = b"", cmap: bytes = b"") -> bytes:
+    """A PDF 1.4 with these texts in Latin letters; "" is a page without text, or one that draws `packed` (deflated).
 
-    `kids` are page objects to name instead of the pages, `packed` is a deflated stream that every page draws.
+    `kids` are page objects to name instead of the pages, `cmap` says which characters the letters stand for.
     """
     named = kids or " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    last = 4 + 2 * len(pages)
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{named}] /Count {len(named.split()) // 3} >>".encode(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica%s >>" % (b" /ToUnicode %d 0 R" % last if cmap else b""),
     ]
     for number, text in enumerate(pages):
         drawn = " ".join(f"({line}) Tj T*" for line in text.split("\n"))
-        content = f"BT /F1 10 Tf 12 TL 50 780 Td {drawn} ET".encode("latin-1") if text else b""
-        head = f"/Length {len(content if packed is None else packed)}{' /Filter /FlateDecode' if packed else ''}"
+        content = f"BT /F1 10 Tf 12 TL 50 780 Td {drawn} ET".encode("latin-1") if text else packed
         objects += [
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> "
             f"/Contents {5 + 2 * number} 0 R >>".encode(),
-            f"<< {head} >>\nstream\n".encode() + (packed or content) + b"\nendstream",
+            b"<< /Length %d%s >>\nstream\n%s\nendstream"
+            % (len(content), b"" if text or not packed else b" /Filter /FlateDecode", content),
         ]
+    if cmap:
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(cmap), cmap))
     return _pdf(objects)
 
 

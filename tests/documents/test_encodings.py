@@ -29,8 +29,8 @@ WRITTEN = [
     ("utf-8", CHINESE), ("utf-8-sig", ENGLISH), ("utf-16", CHINESE), ("utf-32", ENGLISH), ("utf-16-le", CHINESE),
     ("utf-16-be", ENGLISH), ("utf-16-be", KOREAN), ("utf-32-be", ENGLISH), ("utf-32-le", CHINESE), ("gb18030", CHINESE),
     ("gbk", CHINESE), ("big5", TRADITIONAL), ("cp932", JAPANESE), ("euc_jp", JAPANESE), ("iso2022_jp", JAPANESE),
-    ("euc_kr", KOREAN), ("cp1251", RUSSIAN), ("koi8_r", RUSSIAN.replace("—", "-")), ("cp1252", ENGLISH), ("cp1252", FRENCH),
-    ("cp1252", SPANISH), ("latin_1", SPANISH),
+    ("euc_kr", KOREAN), ("cp1251", RUSSIAN), ("koi8_r", RUSSIAN.replace("—", "-")), ("cp1252", ENGLISH),
+    ("cp1252", FRENCH), ("cp1252", SPANISH), ("latin_1", SPANISH),
 ]  # fmt: skip
 CERTAIN = {"utf-8", "utf-8-sig", "utf-16", "utf-32"}
 
@@ -51,6 +51,22 @@ def test_only_line_ends_are_changed() -> None:
     document = document_of("a.txt", b"  a\t \r\nb\rc\n\n\x0cd\r\n")
 
     assert "  a\t \nb\nc\n\n\x0cd\n" == document.text
+
+
+def test_one_sign_in_a_long_text_is_read() -> None:
+    """Longer than what is shown to the guesser, and in its middle."""
+    plain = "The number of the locker is 4711.\n" * 20_000
+    text = f"{plain}She said: “Don’t.”\n{plain}"
+
+    assert text == document_of("a.txt", text.encode("cp1252")).text
+
+
+def test_chinese_without_a_line_end_is_read() -> None:
+    """In UTF-16 nothing of it is a NUL, and in pairs English is Chinese."""
+    chinese = CHINESE.replace("\n", "")
+
+    assert chinese == document_of("a.txt", chinese.encode("utf-16-be")).text
+    assert "cp1252" == document_of("a.txt", ENGLISH.encode("cp1252")).encoding
 
 
 @pytest.mark.parametrize(
