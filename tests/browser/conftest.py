@@ -5,7 +5,9 @@ Run by `make test-browser`; skipped where playwright or Chromium is missing.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from tests.browser.chromium import chromium
 from tests.browser.made import plain_answers, score_folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
     from evalkit.reports.page import Content
 
@@ -27,6 +29,8 @@ QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 )  # fmt: skip
+LONGEST_TEST = 90
+"""Seconds; the slowest test takes twenty where the processors are busy."""
 SETTLED = "html.ready, #problem:not([hidden])"
 
 OpenPage = Callable[..., "Page"]
@@ -52,14 +56,56 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests."""
+def playwright() -> Iterator[Playwright]:
+    """Playwright's driver."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=QUIET)
-        yield launched
-        launched.close()
+    with sync_playwright() as started:
+        yield started
+
+
+class Chromium:
+    """One Chromium for all tests, started again where it is gone: now and then one stops answering for ever."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._browser: Browser | None = None
+
+    def browser(self) -> Browser:
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = self._playwright.chromium.launch(executable_path=chromium(), args=QUIET)
+        return self._browser
+
+    def close(self) -> None:
+        if self._browser is not None:
+            self._browser.close()
+
+
+@pytest.fixture(scope="session")
+def one_chromium(playwright: Playwright) -> Iterator[Chromium]:
+    """What starts the browser."""
+    one = Chromium(playwright)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def browser(one_chromium: Chromium) -> Iterator[Browser]:
+    """The browser. One that keeps a test waiting for too long is killed, so that the test fails, and runs again."""
+    watch = threading.Timer(LONGEST_TEST, kill_browsers)
+    watch.start()
+    yield one_chromium.browser()
+    watch.cancel()
+
+
+def kill_browsers() -> None:
+    """Kill every Chromium below this process; what waits for one then raises `TargetClosedError`."""
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "--headless" in child.cmdline() or "chrom" in child.name():
+                child.kill()
 
 
 @dataclass
@@ -123,7 +169,8 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
 
     yield show
     for watched in opened:
-        watched.context.close()
+        if browser.is_connected():
+            watched.context.close()
     assert [] == [fault for watched in opened for fault in watched.faults]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import OpenPage, Watched
+from tests.browser.conftest import Chromium, OpenPage, Watched, kill_browsers
 
 PAGE = "<!doctype html><html class='ready'><body><p id='problem' hidden></p><script>{script}</script></body></html>"
 
@@ -35,3 +36,19 @@ def test_what_a_page_must_not_do_is_noticed(
 
     assert any(fault in each for each in seen[0].faults), seen[0].faults
     seen[0].faults.clear()  # they were meant: the fixture need not complain of them
+
+
+def test_a_browser_that_is_killed_is_started_again(one_chromium: Chromium) -> None:
+    """What waits for the killed one raises the error for which `make test-browser` runs a test once more."""
+    from playwright.sync_api import Error
+
+    page = one_chromium.browser().new_page()
+    threading.Timer(0.5, kill_browsers).start()
+
+    with pytest.raises(Error) as caught:
+        page.evaluate("() => new Promise(() => {})")
+
+    assert "TargetClosedError" == type(caught.value).__name__
+    fresh = one_chromium.browser().new_page()
+    assert 2 == fresh.evaluate("1 + 1")
+    fresh.close()

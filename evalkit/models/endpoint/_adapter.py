@@ -7,6 +7,7 @@ the server formats them. What the server counts is compared with what was planne
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import json
@@ -20,17 +21,18 @@ from evalkit.errors import SampleError, UserError
 from evalkit.prompts import PromptTokenizer, parse_messages
 from evalkit.rope import RopeSetting
 
-from .._base import BackendOptions, Completion, GenerationRequest
+from .._base import BackendOptions, Completion, GenerationRequest, PartialAnswer
 from .._thoughts import ThoughtRule
 from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
 from ._cost import CostLimit, OutOfMoneyError, RequestCost
-from ._keys import without_key_text
+from ._growing import GrowingAnswer
+from ._keys import without_key_so_far, without_key_text
 from ._probe import Abilities, Server, find_server, probe_chat, probe_completions
 from ._truncation import CeilingWatch
 from ._untold import UntoldThoughts
 from .protocol import Reply, TryAgainError, is_model_named
-from .transport import UNREADABLE, Client, Failure, Health, run_in_thread
+from .transport import UNREADABLE, Client, Failure, Health, Streaming, Tell, run_in_thread
 
 __all__ = ["EndpointModel"]
 
@@ -70,6 +72,7 @@ class EndpointModel:
         self._server: Server | None = None
         self._abilities: Abilities | None = None
         self._has_tried_stop = False
+        self._streaming = Streaming(card.endpoint.base_url, options.note)
         self._untold = UntoldThoughts(card.name, options.note)
         self._reader = ReplyReader(tokenizer, is_formatted_there=card.chat == "server")
         self._watch = CeilingWatch(CountComparison(card, tokenizer, options.note).compare, options.note)
@@ -105,6 +108,28 @@ class EndpointModel:
         self.open(requests)
         yield from run_in_thread(functools.partial(self._work, requests))
         self._cost_limit.check()
+
+    def stream(self, rope: RopeSetting, request: GenerationRequest) -> Iterator[PartialAnswer | Completion]:
+        """The answer as it grows, then its completion; only the completion where the server does not stream.
+
+        An answer that breaks off is an error, whatever was shown of it. A model whose prompt the server formats, and
+        whose thoughts it leaves in the text, is shown when they have begun: else any text may turn out to be thoughts.
+        """
+        refusal = self._refusal(rope, [request])
+        if refusal is not None:
+            yield Completion(request.index, finish_reason="error", error=refusal, is_of_prompt=True)
+            return
+        self.open([request])
+        yield from run_in_thread(functools.partial(self._work_aloud, request))
+        self._cost_limit.check()
+
+    async def _work_aloud(self, request: GenerationRequest, emit: Callable[[PartialAnswer | Completion], None]) -> None:
+        """Hand out the answer to one request as it comes."""
+        async with Client(self._endpoint) as client:
+            with contextlib.suppress(OutOfMoneyError):
+                completion = await self._answer(client, request, emit)
+                for done in [*self.checked(request, completion), *self.rest()]:
+                    emit(done)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -201,11 +226,14 @@ class EndpointModel:
             return [completion]
         return self._watch.take(completion, self._reader.sent(request, self._abilities.transport))
 
-    async def _answer(self, client: Client, request: GenerationRequest) -> Completion:
+    async def _answer(
+        self, client: Client, request: GenerationRequest, tell: Callable[[PartialAnswer], None] | None = None
+    ) -> Completion:
+        """The answer to a request; `tell` is given it as it grows."""
         start = time.perf_counter()
         if self._abilities is not None and self._abilities.is_thinking and request.thoughts is None:
             request = replace(request, thoughts=ThoughtRule())  # the server would end thoughts at stop strings
-        outcome = self._too_long(request) or await self._ask(client, request)
+        outcome = self._too_long(request) or await self._ask(client, request, tell)
         seconds = time.perf_counter() - start
         try:
             return self._completion(request, outcome, seconds)
@@ -250,7 +278,9 @@ class EndpointModel:
         hint = "; lower --max-seq-len" + (" or serve with --max-model-len" if self._card.weights is not None else "")
         return Failure(f"prompt and answer take {needed} tokens ({parts}) and the server's window is {window}{hint}")
 
-    async def _ask(self, client: Client, request: GenerationRequest) -> Reply | Failure:
+    async def _ask(
+        self, client: Client, request: GenerationRequest, tell: Callable[[PartialAnswer], None] | None
+    ) -> Reply | Failure:
         assert self._abilities is not None
         try:
             prompt = self._prompt(request, self._abilities.transport)
@@ -263,7 +293,24 @@ class EndpointModel:
             self._reader.check_length(request, answer)
 
         cost = RequestCost(self._cost_limit, len(request.ids), request.max_new_tokens)
-        return await client.ask(path, lambda: self._payload(request, prompt), judge, cost)
+        payload = functools.partial(self._payload, request, prompt)
+        if tell is None:
+            return await client.ask(path, payload, judge, cost)
+        return await client.hear(path, payload, judge, cost, self._streaming, self._telling(request, tell))
+
+    def _telling(self, request: GenerationRequest, tell: Callable[[PartialAnswer], None]) -> Tell:
+        """What tells of that which is certain, as more of an answer comes."""
+        assert self._abilities is not None
+        hide = functools.partial(without_key_so_far, self._endpoint)
+        growing = GrowingAnswer(self._reader, request, hide, is_parsed_there=self._abilities.is_thinking)
+
+        def hear(reply: Reply, pieces: int) -> None:
+            with contextlib.suppress(UserError, *UNREADABLE):  # the whole answer is read again, and then says so
+                found = growing.take(reply, pieces)
+                if found is not None:
+                    tell(found)
+
+        return hear
 
     def _prompt(self, request: GenerationRequest, transport: str) -> dict[str, Any]:
         if transport == "ids":

@@ -42,9 +42,12 @@ class ReplyReader:
 
     def __init__(self, tokenizer: PromptTokenizer, *, is_formatted_there: bool = False) -> None:
         """`is_formatted_there` = the server makes the prompts of messages, so nobody here sees how they end."""
-        self._tokenizer = tokenizer
-        self._is_formatted_there = is_formatted_there
-        self._has_tokens = tokenizer.unit == "tokens"
+        self.tokenizer = tokenizer
+        """The card's, or the server's own."""
+        self.is_formatted_there = is_formatted_there
+        """Whether the server makes the prompts."""
+        self.has_tokens = tokenizer.unit == "tokens"
+        """Whether anybody knows the tokenizer."""
         self.is_asking_ids = False
         """Whether the server was asked for the ids of its tokens; those that nobody asked for mean nothing."""
 
@@ -52,11 +55,11 @@ class ReplyReader:
         """The prompt as it leaves, for comparison with what the server reads."""
 
         def points() -> NDArray[np.int32]:
-            if not self._has_tokens:
+            if not self.has_tokens:
                 return request.ids
-            return code_points(self._tokenizer.decode(request.ids.tolist(), skip_special=True))
+            return code_points(self.tokenizer.decode(request.ids.tolist(), skip_special=True))
 
-        return Sent(len(request.ids), request.max_new_tokens, points, self._has_tokens, transport == "ids")
+        return Sent(len(request.ids), request.max_new_tokens, points, self.has_tokens, transport == "ids")
 
     def vllm_fields(self, request: GenerationRequest) -> dict[str, Any]:
         """What vLLM alone can be told of how the answer ends; nothing that would end thoughts."""
@@ -78,14 +81,14 @@ class ReplyReader:
         if request.thoughts is not None:
             return []
         ending = request.stop_rule.ends_at_token_of
-        stand_in = (ending,) if ending and not (is_vllm and self._has_tokens) else ()
+        stand_in = (ending,) if ending and not (is_vllm and self.has_tokens) else ()
         return [*request.stop, *stand_in]
 
     def parts(self, request: GenerationRequest, answer: Reply) -> ReadAnswer:
         """Thoughts and answer as they are recorded, and how the answer ended."""
         if request.thoughts is None:
-            return self._as_told(request, answer, self._text(request, answer))
-        ids, watch = self._ids(answer), watch_of(request, self._tokenizer) if self._has_tokens else None
+            return self._as_told(request, answer, self.text(request, answer))
+        ids, watch = self.ids(answer), watch_of(request, self.tokenizer) if self.has_tokens else None
         if ids is not None and watch is not None and not (answer.reasoning or "").strip():
             return self._of_ids(request, answer, ids, watch)
         return self._of_text(request, answer)
@@ -100,7 +103,7 @@ class ReplyReader:
         # The end-of-text token is no text; it ended the answer where the server says so.
         ended = ids[-1:] if answer.finish == "stop" and self._is_ended_by_token(request, answer) else []
         # Stop strings are looked for in the finished text: a server's own tokenizer is asked for every decoding.
-        end = AnswerEnd(self._tokenizer, frozenset(ended), (), request.stop_rule, watch)
+        end = AnswerEnd(self.tokenizer, frozenset(ended), (), request.stop_rule, watch)
         watch.foresee(ids)
         taken: list[int] = []
         finish = self.finish(request, answer)
@@ -124,45 +127,45 @@ class ReplyReader:
         # A budget says that the model thinks, so its thoughts are found where nothing named their tags.
         tags = tags_in(text) if rule.tags is None and rule.budget is not None else rule.tags
         if tags is not None and not (reasoning or "").strip():
-            reasoning, text, is_closed = split_reasoning(text, tags, self._is_open(request, tags))
+            reasoning, text, is_closed = split_reasoning(text, tags, self.is_open(request, tags))
         text = text.lstrip() if (reasoning or "").strip() else text
         ending = request.stop_rule.ends_at_token_of
         cut = cut_at_stop(text, [*request.stop, *([ending] if ending else [])])
         if len(cut) < len(text):
             finish = "stop"
-        if rule.budget is not None and self._has_tokens:
-            ids = self._tokenizer.encode(cut)
+        if rule.budget is not None and self.has_tokens:
+            ids = self.tokenizer.encode(cut)
             if len(ids) > request.answer_tokens + SLACK_TOKENS:
-                cut, finish = self._tokenizer.decode(ids[: request.answer_tokens], skip_special=False), "length"
+                cut, finish = self.tokenizer.decode(ids[: request.answer_tokens], skip_special=False), "length"
         parts = AnswerParts(cut, reasoning, answer.usage.reasoning_tokens, is_closed)
         return ReadAnswer(parts, finish, parts.lost_to or (answer.lost_to if not cut.strip() else None))
 
-    def _is_open(self, request: GenerationRequest, tags: ReasoningTags) -> bool:
+    def is_open(self, request: GenerationRequest, tags: ReasoningTags) -> bool:
         """Whether the prompt ends inside thoughts; of one that the server formats nobody sees the end."""
-        if not self._has_tokens or self._is_formatted_there:
+        if not self.has_tokens or self.is_formatted_there:
             return False
         tail = request.ids[-TAIL_TOKENS:].tolist()
-        return opens_thoughts(self._tokenizer.decode(tail, skip_special=False), tags)
+        return opens_thoughts(self.tokenizer.decode(tail, skip_special=False), tags)
 
-    def _text(self, request: GenerationRequest, answer: Reply) -> str:
+    def text(self, request: GenerationRequest, answer: Reply) -> str:
         """The answer, made of its token ids where they are known: then equal tokens give equal texts everywhere."""
-        text, ids = answer.text, self._ids(answer)
+        text, ids = answer.text, self.ids(answer)
         if ids is not None:
             # The end-of-text token is no text; where a limit or a stop string ended the answer, all ids are.
             if answer.finish == "stop" and self._is_ended_by_token(request, answer):
                 ids = ids[:-1]
-            text = self._tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
+            text = self.tokenizer.decode(ids, skip_special=request.stop_rule.skips_special_tokens)
         # Again here: the API takes four stop strings, and some servers leave them in the text.
         return cut_at_stop(text, request.stop)
 
     def output_tokens(self, request: GenerationRequest, answer: Reply) -> int:
         """Tokens generated: by ids, by the server's count where it can be true, else counted in the text."""
-        ids, counted = self._ids(answer), answer.usage.output_tokens
+        ids, counted = self.ids(answer), answer.usage.output_tokens
         if ids is not None:
             return len(ids)
         if counted is not None and counted <= request.max_new_tokens:
             return counted
-        return len(self._tokenizer.encode(answer.text)) if self._has_tokens else 0
+        return len(self.tokenizer.encode(answer.text)) if self.has_tokens else 0
 
     def finish(self, request: GenerationRequest, answer: Reply) -> Finish:
         """Why the answer ended; where the server does not say, a count that is the limit tells."""
@@ -170,10 +173,10 @@ class ReplyReader:
             return "length"
         return answer.finish
 
-    def _ids(self, answer: Reply) -> list[int] | None:
+    def ids(self, answer: Reply) -> list[int] | None:
         """Ids of the generated tokens where they were asked for and can be those of the text."""
         ids = answer.token_ids
-        if ids is None or not (self.is_asking_ids and self._has_tokens) or (answer.text and not ids):
+        if ids is None or not (self.is_asking_ids and self.has_tokens) or (answer.text and not ids):
             return None
         return list(ids) if all(0 <= each < self._vocabulary for each in ids) else None
 
@@ -181,30 +184,30 @@ class ReplyReader:
     def _vocabulary(self) -> int:
         """Ids end below this; not every tokenizer says where."""
         try:
-            return len(self._tokenizer)
+            return len(self.tokenizer)
         except TypeError:
             return LARGEST_ID
 
     def check_length(self, request: GenerationRequest, answer: Reply) -> None:
         """Raise `RefusedError` for an answer longer than allowed: it follows no protocol, so it is not scored."""
-        limit, counted, ids = request.max_new_tokens, answer.usage.output_tokens, self._ids(answer)
+        limit, counted, ids = request.max_new_tokens, answer.usage.output_tokens, self.ids(answer)
         if ids is not None:
             counted = len(ids)
         elif counted is None or counted > limit:
             own = self._most_tokens(answer.text)
             if own <= limit + SLACK_TOKENS:
                 return  # a count that the text disproves is no count
-            counted = own if self._has_tokens else counted
+            counted = own if self.has_tokens else counted
         if counted is not None and counted > limit:
             raise RefusedError(f"the server generated {counted} tokens where {limit} were allowed")
 
     def _most_tokens(self, text: str) -> int:
         """Tokens of a text; where nobody knows the tokenizer its bytes, which cannot be fewer."""
-        return len(self._tokenizer.encode(text)) if self._has_tokens else len(text.encode())
+        return len(self.tokenizer.encode(text)) if self.has_tokens else len(text.encode())
 
     def _ending_ids(self, request: GenerationRequest) -> list[int]:
         ending = request.stop_rule.ends_at_token_of
-        return self._tokenizer.encode(ending)[-1:] if ending and self._has_tokens else []
+        return self.tokenizer.encode(ending)[-1:] if ending and self.has_tokens else []
 
     def _is_ended_by_token(self, request: GenerationRequest, answer: Reply) -> bool:
         """Whether the last id is the end-of-text token; a token that the protocol names stays in the text."""

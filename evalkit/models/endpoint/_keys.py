@@ -27,6 +27,7 @@ __all__ = [
     "key_notes",
     "without_key",
     "without_key_bytes",
+    "without_key_so_far",
     "without_key_text",
 ]
 
@@ -135,6 +136,19 @@ def without_key_text(endpoint: Endpoint, text: str) -> str:
     return forms.sub(HIDDEN, text) if forms is not None else text
 
 
+def without_key_so_far(endpoint: Endpoint, text: str) -> str:
+    """The beginning of a text that goes on: likewise, and without what may be the beginning of the key at its end."""
+    key = endpoint_key(endpoint)
+    begun = max((_begun(text, form) for form in _spellings(key)), default=0)
+    return without_key_text(endpoint, text[: len(text) - begun])
+
+
+def _begun(text: str, form: str) -> int:
+    """How many signs at the end of a text are the beginning of that form, in whatever case."""
+    longest = min(len(text), len(form) - 1)
+    return next((count for count in range(longest, 0, -1) if text[-count:].lower() == form[:count].lower()), 0)
+
+
 def without_key_bytes(endpoint: Endpoint, body: bytes) -> bytes:
     """A body as it may be read on: the key is in no part of it, plain or as JSON writes it."""
     forms = _forms(endpoint_key(endpoint))
@@ -168,12 +182,18 @@ def _cleaned(value: Any, forms: re.Pattern[str]) -> Any:
 
 @lru_cache(maxsize=8)
 def _forms(key: str) -> re.Pattern[str] | None:
-    """Every way in which a server may write the key; None where there is none, or none worth hiding."""
+    """What finds the key in a text; None where there is none, or none worth hiding."""
+    forms = _spellings(key)
+    return re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
+
+
+@lru_cache(maxsize=8)
+def _spellings(key: str) -> tuple[str, ...]:
+    """Every way in which a server may write the key, longest first; empty where there is none worth hiding."""
     if len(key) < SHORTEST_SECRET:
-        return None
+        return ()
     forms = {key, quote(key, safe=""), quote_plus(key), json.dumps(key)[1:-1], key.encode().hex()}
-    forms |= set(_base64(key))
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)), re.IGNORECASE)
+    return tuple(sorted(forms | set(_base64(key)), key=len, reverse=True))
 
 
 def _base64(key: str) -> list[str]:

@@ -55,6 +55,8 @@ VLLM_FIELDS = {
 # What servers call themselves that read `top_k` and `min_p` beside OpenAI's fields, with -1 and 0 for none: the
 # protocol of vLLM (CompletionRequest), of SGLang (ModelCard, CompletionRequest) and of llama.cpp's server (README).
 TAKE_TOP_K = frozenset({"vllm", "sglang", "llamacpp"})
+# Of these llama.cpp's server knows only a `repeat_penalty`, which is another one: of the last 64 tokens.
+TAKE_PENALTY = frozenset({"vllm", "sglang"})
 
 
 class ServerAbsentError(UserError):
@@ -75,6 +77,14 @@ class Server:
     """Whether it tokenises and detokenises for its users, as vLLM does."""
     takes_top_k: bool = False
     """Whether it is one of those that are known to take `top_k` and `min_p`."""
+    takes_penalty: bool = False
+    """Whether it is one of those that are known to take `repetition_penalty`."""
+
+    def shape(self, sampling: Sampling | None, limit_field: str = "max_tokens") -> RequestShape:
+        """How a first request to it looks."""
+        return RequestShape(
+            limit_field, sampling=sampling, takes_top_k=self.takes_top_k, takes_penalty=self.takes_penalty
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,7 @@ def find_server(endpoint: Endpoint) -> Server:
             window=window if type(window) is int and 0 < window < MOST_TOKENS else None,
             is_vllm=is_vllm,
             takes_top_k=entry.get("owned_by") in TAKE_TOP_K,
+            takes_penalty=entry.get("owned_by") in TAKE_PENALTY,
             is_tokenizing=is_vllm and _is_tokenizing(line, endpoint, model),
         )
 
@@ -201,7 +212,7 @@ def probe_completions(
     if ids:
         tries = [("ids", ids, fields), *([("ids", ids, {})] if fields else []), *tries]
     reasons: list[str] = []
-    shape = RequestShape(sampling=sampling, takes_top_k=server.takes_top_k)
+    shape = server.shape(sampling)
     for transport, prompt, extras in tries:
         question = _Question("/completions", {"model": server.model, "prompt": prompt}, stop)
         try:
@@ -235,8 +246,8 @@ def probe_chat(
     fields = {key: value for key, value in VLLM_FIELDS.items() if key != "add_special_tokens"} if server.is_vllm else {}
     question = _Question("/chat/completions", prompt, stop)
     try:
-        begun = RequestShape(endpoint.limit_field, fields, sampling=sampling, takes_top_k=server.takes_top_k)
-        answer, shape = _settled(endpoint, question, begun)
+        begun = server.shape(sampling, endpoint.limit_field)
+        answer, shape = _settled(endpoint, question, replace(begun, extras=fields))
     except RefusedError as error:
         reason = without_key(endpoint, str(error))
         what = "a plain question" if not arguments else "a question with chat_template_kwargs (--chat-arg)"
@@ -280,10 +291,9 @@ def _left_out(endpoint: Endpoint, shape: RequestShape) -> tuple[str, ...]:
         "stop": "answers are cut at the stop strings here",
         "seed": "the same draw may be another answer in a second run",
     }
-    unknown = set() if shape.takes_top_k else {"top_k"}
     return tuple(
-        f"{endpoint.base_url} {'is not known to take' if name in unknown else 'refuses'} the field {name}, which is "
-        f"left out; {meaning.get(name, 'its own default is in force')}"
+        f"{endpoint.base_url} {'is not known to take' if name in shape.unknown else 'refuses'} the field {name}, "
+        f"which is left out; {meaning.get(name, 'its own default is in force')}"
         for name in shape.left_out
     )
 

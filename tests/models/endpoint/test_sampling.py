@@ -15,7 +15,7 @@ from tests.models.endpoint.byte_tokenizer import Bytes
 from tests.models.endpoint.scripted_server import ScriptedServer
 from tests.models.endpoint.test_adapter import BackendOptions, card_for, requests_for
 
-FIELDS = ("temperature", "top_p", "top_k", "min_p", "seed")
+FIELDS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed")
 
 
 def ask(server: ScriptedServer, requests: Sequence[GenerationRequest], **card: Any) -> tuple[EndpointModel, list[str]]:
@@ -65,6 +65,43 @@ def test_top_k_is_left_out_and_said_where_nobody_knows_it(server: ScriptedServer
     assert [
         f"{server.base_url} is not known to take the field top_k, which is left out; its own default is in force"
     ] == notes
+
+
+@pytest.mark.parametrize("make", ["vllm", "sglang"])
+def test_a_penalty_is_sent_to_servers_that_take_one(server: ScriptedServer, make: str) -> None:
+    """Only where it is asked for: the model's own is in force otherwise."""
+    server.behaviour.owned_by = make
+
+    ask(server, requests_for(["a"], sampling=Sampling(0.3, repetition_penalty=1.1)))
+
+    assert [1.1] == [fields["repetition_penalty"] for fields in sent(server)]
+
+
+@pytest.mark.parametrize("make", ["somebody", "llamacpp"])
+def test_a_penalty_is_left_out_and_said_elsewhere(server: ScriptedServer, make: str) -> None:
+    """The API has none, and llama.cpp's is another one, of the last 64 tokens."""
+    server.behaviour.owned_by = make
+
+    model, notes = ask(server, requests_for(["a"], sampling=Sampling(0.3, repetition_penalty=1.1)))
+
+    assert "repetition_penalty" not in sent(server)[0]
+    assert ["repetition_penalty"] == model.engine_info["left_out"]
+    assert [
+        f"{server.base_url} is not known to take the field repetition_penalty, which is left out; "
+        "its own default is in force"
+    ] == notes
+
+
+def test_a_penalty_that_is_refused_is_left_out_and_said(server: ScriptedServer) -> None:
+    """As by a gateway before a server that would take it."""
+    server.behaviour.owned_by = "vllm"
+    server.behaviour.refuses = {"repetition_penalty": {"error": {"message": "Unknown field: repetition_penalty"}}}
+
+    model, notes = ask(server, requests_for(["a"], sampling=Sampling(0.3, repetition_penalty=1.1)))
+
+    assert "repetition_penalty" not in sent(server)[0]
+    assert ["repetition_penalty"] == model.engine_info["left_out"]
+    assert any("refuses the field repetition_penalty, which is left out" in note for note in notes)
 
 
 @pytest.mark.parametrize("chat", ["none", "server"])

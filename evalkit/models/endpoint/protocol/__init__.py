@@ -1,5 +1,6 @@
 """The protocol of endpoints, pure: requests as bytes, and what statuses, headers and bodies mean."""
 
+from ._events import EventReader
 from ._meaning import (
     MOST_TOKENS,
     THROTTLING,
@@ -16,17 +17,21 @@ from ._meaning import (
     storable,
 )
 from ._reply import Finish, Reply, UnfinishedError, parse_reply
-from ._request import RequestShape
+from ._request import RequestShape, StreamShape
+from ._stream import StreamedAnswer
 
 __all__ = [
     "MOST_TOKENS",
     "THROTTLING",
     "AttemptError",
+    "EventReader",
     "Finish",
     "RefusedError",
     "Reply",
     "RequestShape",
     "SpoiledError",
+    "StreamShape",
+    "StreamedAnswer",
     "ThrottledError",
     "TryAgainError",
     "UnfinishedError",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ._meaning import (
@@ -25,7 +25,7 @@ from ._meaning import (
     usage_of,
 )
 
-__all__ = ["Finish", "Reply", "UnfinishedError", "parse_reply"]
+__all__ = ["THOUGHTS", "Finish", "Reply", "UnfinishedError", "answer_in", "parse_reply", "raise_error", "reply_so_far"]
 
 Finish = Literal["stop", "length", "unknown"]
 
@@ -78,17 +78,17 @@ def parse_reply(body: bytes) -> Reply:
     usage = usage_of(data)
     choices = data.get("choices")
     if data.get("error"):
-        _raise_error(data["error"], body, usage, has_choices=bool(choices))
+        raise_error(data["error"], body, usage, has_choices=bool(choices))
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise SpoiledError("the answer has no choices", usage)
     choice: dict[str, Any] = choices[0]
     if choice.get("error"):
         said = error_message(json.dumps({"error": choice["error"]}).encode())
         raise TryAgainError("the server broke the answer off" + (f": {said}" if said else ""), usage)
-    return _answer(data, choice, usage)
+    return answer_in(data, choice, usage)
 
 
-def _raise_error(error: object, body: bytes, usage: Usage, *, has_choices: bool) -> None:
+def raise_error(error: object, body: bytes, usage: Usage, *, has_choices: bool) -> None:
     """Raise what an error in a body of status 200 means."""
     if has_choices:
         raise TryAgainError(f"the server broke the answer off: {error_message(body)}", usage)
@@ -97,8 +97,9 @@ def _raise_error(error: object, body: bytes, usage: Usage, *, has_choices: bool)
     raise_for_status(code if is_status else 500, body, None)  # type: ignore[arg-type]
 
 
-def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) -> Reply:
-    message = choice["message"] if isinstance(choice.get("message"), dict) else {"content": choice.get("text")}
+def answer_in(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) -> Reply:
+    """The answer that a choice of a body is; `AttemptError` where it is none."""
+    message = _message_of(choice)
     said = choice.get("finish_reason")
     word = said.lower() if isinstance(said, str) else None
     finish = _finish(said, word, usage)
@@ -115,20 +116,28 @@ def _answer(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) ->
         lost_to = "refusal" if message.get("refusal") else "reasoning" if has_thoughts else None
         if text is None and not _is_generated(finish, usage, lost_to):
             raise SpoiledError(f"the answer's text is null and nothing says that any was made{_ending(word)}", usage)
-    model, ids = data.get("model"), choice.get("token_ids")
-    reply = Reply(
-        text=storable(text or ""),
-        finish=finish,
+    reply = replace(reply_so_far(data, choice, usage), finish=finish, lost_to=lost_to)
+    if said is None and "finish_reason" in choice:
+        raise UnfinishedError(reply)
+    return reply
+
+
+def reply_so_far(data: Mapping[str, Any], choice: Mapping[str, Any], usage: Usage) -> Reply:
+    """What a choice holds, whether or not it is an answer yet."""
+    message, model, ids = _message_of(choice), data.get("model"), choice.get("token_ids")
+    return Reply(
+        text=storable(_joined(message.get("content")) or ""),
+        finish="unknown",
         model=storable(model) if isinstance(model, str) else "",
         usage=usage,
         token_ids=tuple(ids) if isinstance(ids, list) and all(type(each) is int for each in ids) else None,
         stop_reason=choice.get("stop_reason"),
-        lost_to=lost_to,
         reasoning=_thoughts(message, choice),
     )
-    if said is None and "finish_reason" in choice:
-        raise UnfinishedError(reply)
-    return reply
+
+
+def _message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    return choice["message"] if isinstance(choice.get("message"), dict) else {"content": choice.get("text")}
 
 
 def _thoughts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from ..._sampling import Sampling
 from ._meaning import RefusedError, load_json
 
-__all__ = ["RequestShape"]
+__all__ = ["RequestShape", "StreamShape"]
 
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 REFUSING = frozenset({400, 422})
@@ -24,12 +24,15 @@ SPELLINGS = {
     "top_p": re.compile(r"\btop[_ -]?p\b", re.IGNORECASE),
     "top_k": re.compile(r"\btop[_ -]?k\b", re.IGNORECASE),
     "min_p": re.compile(r"\bmin[_ -]?p\b", re.IGNORECASE),
+    "repetition_penalty": re.compile(r"\brepetition[_ -]?penalty\b", re.IGNORECASE),
     "seed": re.compile(r"\bseed\b", re.IGNORECASE),
     "stop": re.compile(
         r"['\"`]stop['\"`]|\bstop[_ ](sequences?|strings?|words?|parameters?)|(parameter|field|argument|key)s?:? stop\b"
         r"|\bstop (is|are) not",
         re.IGNORECASE,
     ),
+    "stream": re.compile(r"\bstream(ing|ed)?\b", re.IGNORECASE),
+    "stream_options": re.compile(r"\bstream[_ ]?options\b", re.IGNORECASE),
     "max_tokens": re.compile(r"\bmax[_ ]?tokens\b", re.IGNORECASE),
     "max_completion_tokens": re.compile(r"\bmax[_ ]?completion[_ ]?tokens\b", re.IGNORECASE),
 }
@@ -55,6 +58,8 @@ class RequestShape:
     """How answers are drawn; None = greedily."""
     takes_top_k: bool = False
     """Whether the server is known to take `top_k` and `min_p`, which the API does not have."""
+    takes_penalty: bool = False
+    """Whether it is known to take `repetition_penalty`, which the API does not have either."""
     refused: frozenset[str] = frozenset()
     """Further fields of sampling that the server refused."""
     sends_stop: bool = True
@@ -80,20 +85,29 @@ class RequestShape:
     def all_sampled(self) -> dict[str, Any]:
         """The fields of sampling beside temperature and seed, as all would be sent; what is not asked for is set off.
 
-        Else what a server or the model's generation configuration has as its default would be in force.
+        Else what a server or the model's generation configuration has as its default would be in force; a penalty of
+        that configuration is the model's own, and is in force everywhere where no other is asked for.
         """
         if self.sampling is None:
             return {}
         asked = {"top_p": self.sampling.top_p or 1.0, "seed": 0}
+        top_k, penalty = self.sampling.top_k, self.sampling.repetition_penalty
         if self.takes_top_k:
-            return {**asked, "top_k": self.sampling.top_k or -1, "min_p": 0.0}
-        return asked if self.sampling.top_k is None else {**asked, "top_k": self.sampling.top_k}
+            asked |= {"top_k": top_k or -1, "min_p": 0.0}
+        elif top_k is not None:
+            asked |= {"top_k": top_k}
+        return asked if penalty is None else {**asked, "repetition_penalty": penalty}
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Fields that the server is not known to take, so that they are not sent."""
+        known = {"top_k": self.takes_top_k, "repetition_penalty": self.takes_penalty}
+        return frozenset(name for name, is_known in known.items() if not is_known)
 
     @property
     def _sampled(self) -> dict[str, Any]:
         """Those that are sent."""
-        unknown = set() if self.takes_top_k else {"top_k"}
-        return {name: value for name, value in self.all_sampled.items() if name not in self.refused | unknown}
+        return {name: value for name, value in self.all_sampled.items() if name not in self.refused | self.unknown}
 
     def fields(self, limit: int, stop: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
         """The fields beside model and prompt; `seed` is the draw's."""
@@ -126,6 +140,31 @@ class RequestShape:
             return replace(self, least_limit=least)
         other = next(name for name in LIMIT_FIELDS if name != named)
         return replace(self, limit_field=other)
+
+
+@dataclass(frozen=True)
+class StreamShape:
+    """How one server is asked for an answer in pieces."""
+
+    sends_stream: bool = True
+    """Whether it is asked for pieces at all."""
+    sends_options: bool = True
+    """Whether it is asked to count tokens behind the last one."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields beside those of a `RequestShape`."""
+        options = {"stream_options": {"include_usage": True}} if self.sends_options else {}
+        return {"stream": True, **options} if self.sends_stream else {}
+
+    def without(self, refusal: RefusedError) -> StreamShape | None:
+        """The shape that avoids what was refused; None where nothing of it was. What is not named may be any of it."""
+        if not self.sends_stream or refusal.status not in REFUSING or str(refusal).startswith("too long"):
+            return None
+        named = _named_field(refusal.body, list(SPELLINGS))
+        if self.sends_options and named in {None, "stream_options"}:
+            return replace(self, sends_options=False)
+        return StreamShape(sends_stream=False) if named in {None, "stream", "stream_options"} else None
 
 
 def _named_field(body: bytes, sent: Sequence[str]) -> str | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
 from evalkit.errors import UserError
-from evalkit.transfer import ENCODINGS, Inflater, TooLargeError, TransferError
+from evalkit.transfer import ENCODINGS, TransferError
 
 from .._cost import RequestCost
 from .._keys import endpoint_key, is_local, without_key, without_key_bytes
@@ -27,6 +29,8 @@ from ..protocol import (
     parse_reply,
     raise_for_status,
 )
+from ._body import LARGEST_BODY, UNREADABLE, Tell, listen, read_body
+from ._streaming import Streaming
 from ._throttle import Throttle
 
 if TYPE_CHECKING:
@@ -34,16 +38,14 @@ if TYPE_CHECKING:
 
     from ._health import Health
 
-__all__ = ["Client", "Failure", "ServerGoneError", "client_arguments", "read_body", "root_of"]
+__all__ = ["Client", "Failure", "ServerGoneError", "client_arguments", "root_of"]
 
 ATTEMPTS = 6
 BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 PATIENCE_SECONDS = 900.0  # how long a throttled request is kept alive
 GONE_AFTER = 8  # requests in a row that found nobody there: the server is gone, the rest need not be tried
-LARGEST_BODY = 32 * 2**20
 CONNECT_SECONDS = 15.0
-UNREADABLE = (RecursionError, UnicodeError, OverflowError)  # what odd values of valid JSON end in
 
 
 class ServerGoneError(Exception):
@@ -110,14 +112,54 @@ class Client:
         `judge` may reject an answer by raising one of the attempt errors; `cost` is reserved and settled per attempt
         and raises `OutOfMoneyError` where another one could cost too much.
         """
+        unfinished: list[str] = []
+
+        async def attempt() -> Reply:
+            return _read(await self._post(path, payload()), judge, unfinished)
+
+        return await self._patiently(attempt, cost)
+
+    async def hear(
+        self,
+        path: str,
+        payload: Callable[[], dict[str, Any]],
+        judge: Callable[[Reply], None],
+        cost: RequestCost,
+        streaming: Streaming,
+        tell: Tell,
+    ) -> Reply | Failure:
+        """As `ask`, but `tell` is given what came of the answer as it comes, with the number of its pieces.
+
+        An answer that breaks off after that is a failure: another attempt would tell another one.
+        """
+        told, unfinished = 0, list[str]()
+
+        def telling(reply: Reply, pieces: int) -> None:
+            nonlocal told
+            told = pieces
+            tell(reply, pieces)
+
+        async def attempt() -> Reply:
+            try:
+                found = await streaming.ask(lambda more: self._listen(path, {**payload(), **more}, telling))
+                return _read(found, judge, unfinished) if isinstance(found, bytes) else _judged(found, judge)
+            except TryAgainError as error:
+                if told:
+                    raise _BrokenOffError(f"{error}; what came of the answer is not all of it") from None
+                raise
+
+        return await self._patiently(attempt, cost)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[Reply]], cost: RequestCost) -> Reply | Failure:
+        """What an attempt gets, after as many of them as a request has."""
         began = asyncio.get_running_loop().time()
-        attempts, throttled, unfinished, spoiled = 0, 0, list[str](), set[tuple[str, Usage]]()
+        attempts, throttled, spoiled = 0, 0, set[tuple[str, Usage]]()
         while True:
             try:
                 async with self._throttle.slot() as sent:
                     try:
                         with cost.attempt() as charge:
-                            answer = _read(await self._post(path, payload()), judge, unfinished)
+                            answer = await attempt()
                             charge(answer.usage)
                     except ThrottledError as error:
                         self._throttle.throttled(sent, self._pause(throttled, error.wait))
@@ -127,6 +169,8 @@ class Client:
                 return answer
             except RefusedError as error:
                 return self._failure(str(error))
+            except _BrokenOffError as error:
+                return self._failure(str(error), is_of_prompt=False)
             except UnusableServerError as error:
                 raise self._unusable(str(error)) from None
             except ThrottledError as error:
@@ -148,15 +192,32 @@ class Client:
         return random.uniform(0.5, 1.0) * min(BACKOFF_SECONDS * 2.0**earlier, LONGEST_BACKOFF_SECONDS)
 
     async def _post(self, path: str, payload: dict[str, Any]) -> bytes:
+        async with self._responding(path, payload) as response:
+            body = await read_body(response, LARGEST_BODY)
+        return self._checked(response, body)
+
+    async def _listen(self, path: str, payload: dict[str, Any], tell: Tell) -> Reply | bytes:
+        """The answer, told as it comes; the body where it came whole."""
+        async with self._responding(path, payload) as response:
+            if response.status_code == 200:
+                found = await listen(response, functools.partial(without_key_bytes, self._endpoint), tell)
+            else:
+                found = await read_body(response, LARGEST_BODY)
+        return self._checked(response, found) if isinstance(found, bytes) else found
+
+    @asynccontextmanager
+    async def _responding(self, path: str, payload: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+        """The response to a request, to be read within the block; `AttemptError` where it cannot be."""
         import httpx
 
         assert self._http is not None
+        seconds = self._endpoint.timeout_seconds
         try:
-            async with asyncio.timeout(self._endpoint.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 async with self._http.stream("POST", f"{self._endpoint.base_url}{path}", json=payload) as response:
-                    body = await read_body(response, LARGEST_BODY)
+                    yield response
         except TimeoutError:
-            raise TryAgainError(f"no answer within {self._endpoint.timeout_seconds:g} s") from None
+            raise TryAgainError(f"no {'whole ' if 'stream' in payload else ''}answer within {seconds:g} s") from None
         except httpx.ConnectError as error:
             self._doubt()
             reason = f"nobody answers at {self._endpoint.base_url} ({error})"
@@ -166,6 +227,9 @@ class Client:
             raise TryAgainError(f"the connection broke ({type(error).__name__})") from None
         except TransferError as error:
             raise TryAgainError(str(error)) from None
+
+    def _checked(self, response: httpx.Response, body: bytes) -> bytes:
+        """The body without the key; `AttemptError` for a status that says that there is no answer."""
         if self._health is not None:
             self._health.answered(response.status_code)
         headers, body = response.headers, without_key_bytes(self._endpoint, body)
@@ -198,6 +262,10 @@ class _NobodyThereError(TryAgainError):
     """No connection could be made."""
 
 
+class _BrokenOffError(AttemptError):
+    """An answer of which a part was told did not come to its end. It is charged for by its worst case."""
+
+
 def _is_repeated(error: TryAgainError, earlier: set[tuple[str, Usage]]) -> bool:
     """Whether an answer without a text, which is charged for, came before with the same counts: it would for ever."""
     if not isinstance(error, SpoiledError) or not error.usage.is_known:
@@ -220,23 +288,16 @@ def _read(body: bytes, judge: Callable[[Reply], None], unfinished: list[str]) ->
             if answer.text not in unfinished:
                 unfinished.append(answer.text)
                 raise
-        try:
-            judge(answer)
-        except AttemptError as error:
-            error.usage = answer.usage
-            raise
+        return _judged(answer, judge)
     except UNREADABLE as error:
         raise TryAgainError(f"the answer cannot be read ({type(error).__name__})") from None
+
+
+def _judged(answer: Reply, judge: Callable[[Reply], None]) -> Reply:
+    """The answer, if it is one that `judge` lets pass."""
+    try:
+        judge(answer)
+    except AttemptError as error:
+        error.usage = answer.usage
+        raise
     return answer
-
-
-async def read_body(response: httpx.Response, most: int) -> bytes:
-    """The body, decoded; `TransferError` where it is larger than an answer can be, or cannot be decoded."""
-    inflater, body = Inflater(response.headers.get("Content-Encoding", "")), bytearray()
-    async for raw in response.aiter_raw():
-        try:
-            body += inflater.feed(raw, most - len(body))
-        except TooLargeError:
-            raise TooLargeError(f"the answer is larger than {most // 2**20} MiB") from None
-    inflater.end()
-    return bytes(body)

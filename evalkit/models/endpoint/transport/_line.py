@@ -12,7 +12,8 @@ from evalkit.transfer import Background, TooLargeError, TransferError
 
 from .._keys import without_key_bytes
 from ..protocol import RefusedError, TryAgainError, load_json
-from ._client import CONNECT_SECONDS, LARGEST_BODY, client_arguments, read_body
+from ._body import LARGEST_BODY, read_body
+from ._client import CONNECT_SECONDS, client_arguments
 
 __all__ = ["Line", "Response", "open_line", "send"]
 
