@@ -37,7 +37,9 @@ _FREE = frozenset(
 
 
 _KNOB_OF = {
-    **dict.fromkeys(("temperature", "top_p", "top_k", "sampling_seed", "samples_per_question"), "sampling"),
+    **dict.fromkeys(
+        ("temperature", "top_p", "top_k", "repetition_penalty", "sampling_seed", "samples_per_question"), "sampling"
+    ),
     **dict.fromkeys(("max_new_tokens", "max_reasoning_tokens"), "generation_limit"),
     **dict.fromkeys(("chat", "chat_args"), "chat_template"),
     **dict.fromkeys(("rope_grid", "rope_mode", "rope_replaces_native", "rope_stacks_on_native"), "rope"),

@@ -119,14 +119,12 @@ def _benchmark(value: object, function: str) -> str:
     if isinstance(value, str | Path):
         if str(value).strip() and str(value).isprintable() and len(str(value)) <= _MOST_CHARACTERS:
             return str(value)
-        raise UserError(
-            f"benchmark {str(value)!r:.60}: pass names, as `evalkit benchmarks list` shows them, or YAML files"
-        )
+        raise UserError(f"benchmark {str(value)!r:.60}: pass names, as `evalkit benchmarks list` shows them, or files")
     if isinstance(value, list | tuple):
         raise UserError(
             f"benchmark: {_shown(value)}; names are arguments of their own: {function}(model, 'leval', 'needle')"
         )
-    raise UserError(f"benchmark: {_shown(value)}; pass a name, as `evalkit benchmarks list` shows them, or a YAML file")
+    raise UserError(f"benchmark: {_shown(value)}; pass a name, as `evalkit benchmarks list` shows them, or a file")
 
 
 def loose_options(options: Mapping[str, object]) -> dict[str, object]:

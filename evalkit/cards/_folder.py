@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from evalkit.cards._card import Architecture, Card, FactSource, Rope
 from evalkit.cards._class import completed, head_dim, is_by_layer, rotary_dim, stated_theta
+from evalkit.cards._drawing import FILE as GENERATION_CONFIG
+from evalkit.cards._drawing import drawing_of
 from evalkit.cards._scaling import LongFactors, long_factors, spec_of
 from evalkit.cards._weights import check_no_adapter, read_config
 from evalkit.cards._window import KEYS, ConfigError, Lengths, language_config, lengths_of, rope_parameters
@@ -64,6 +66,7 @@ def card_of_folder(folder: Path) -> Card:
             f"{path}: no context length ({keys}): write a card.yaml beside it with name, title, weights: ., licence "
             "and context_length"
         )
+    sampling, remark = drawing_of(folder)
     values = {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip("._-") or "model",
         "title": folder.resolve().name or "model",
@@ -72,24 +75,28 @@ def card_of_folder(folder: Path) -> Card:
         "architecture": facts.architecture,
         "rope": facts.rope,
         "chat": "tokenizer",  # whether a model without a template may go without one is the user's decision
+        "sampling": sampling,
         "trust_remote_code_required": facts.needs_remote_code,
         "licence": "not stated",
-        "sources": (FactSource(facts=("context_length", "architecture", "rope"), source="config.json"),),
+        "sources": (
+            FactSource(facts=("context_length", "architecture", "rope"), source="config.json"),
+            *([] if sampling is None else [FactSource(facts=("sampling",), source=GENERATION_CONFIG)]),
+        ),
     }
-    return Card.model_validate(values, context=path)
+    return Card.model_validate(values, context=path).found(*([] if remark is None else [remark]))
 
 
 def card_of_snapshot(snapshot: Snapshot) -> Card:
     """A card derived from a model on the hub, bound to that commit of it."""
     derived = card_of_folder(snapshot.folder)
     title = snapshot.name.repo.partition("/")[2]
-    source = f"config.json of {snapshot.name.repo} at {snapshot.commit}"
+    place = f"of {snapshot.name.repo} at {snapshot.commit}"
     changes = {
         "name": re.sub(r"[^a-z0-9._-]+", "-", title.lower()).lstrip("._-") or "model",
         "title": title,
         "weights": snapshot.name.repo,
         "licence": snapshot.licence or "not stated",
-        "sources": tuple(entry.model_copy(update={"source": source}) for entry in derived.sources),
+        "sources": tuple(entry.model_copy(update={"source": f"{entry.source} {place}"}) for entry in derived.sources),
     }
     return derived.model_copy(update=changes).found(snapshot=snapshot)
 

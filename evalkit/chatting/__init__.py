@@ -4,6 +4,7 @@ from ._conversation import Conversation
 from ._cut import Cut, Gap, Seam, cut_of
 from ._model import ChatModel, open_chat
 from ._records import Asked, Heard, Measured, Reply
+from ._saving import check_samples_place, run_command, save_sample
 
 __all__ = [
     "Asked",
@@ -15,6 +16,9 @@ __all__ = [
     "Measured",
     "Reply",
     "Seam",
+    "check_samples_place",
     "cut_of",
     "open_chat",
+    "run_command",
+    "save_sample",
 ]

@@ -7,10 +7,19 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from threading import Lock
+from types import EllipsisType
 from typing import TypeVar
 
 from evalkit.errors import EvalkitError, SampleError, UserError
-from evalkit.models import Completion, GenerationRequest, ModelAdapter, PartialAnswer, StreamsAnswers
+from evalkit.models import (
+    Completion,
+    GenerationRequest,
+    ModelAdapter,
+    PartialAnswer,
+    Sampling,
+    StreamsAnswers,
+    check_sampling,
+)
 from evalkit.prompts import Budget, Prompt, PromptBuilder, TruncationMode, parse_mode
 from evalkit.rope import RopeSetting, parse_rope
 from evalkit.runs import Session, markup_tokens, opener, reasoning_of, thinking_notes
@@ -131,12 +140,40 @@ class ChatModel:
             prompt, cut = self._prompt(conversation, question, examples)
             tokens = self._tokens_of(conversation)
         setting = session.rope_of()(len(prompt.ids) + prompt.max_new_tokens)
-        return Asked(conversation, question, tuple(examples), prompt, str(session.rope), setting, tokens, cut)
+        return Asked(
+            conversation, question, tuple(examples), prompt, str(session.rope), setting, tokens, cut,
+            session.card.name, self.max_new_tokens,
+        )  # fmt: skip
 
-    def ask(self, asked: Asked, draw: int = 0) -> Iterator[Heard | Reply]:
+    def sampling_under(
+        self, temperature: float, *, top_p: float = 1.0, top_k: int = 0, repetition_penalty: float = 1.0
+    ) -> Sampling | None:
+        """How answers are drawn at that temperature, greedily at 0; `UserError` for what cannot be.
+
+        A `top_p` of 1, a `top_k` of 0 and a penalty of 1 leave tokens as the model has them.
+        """
+        drawn = {
+            "top_p": None if top_p == 1 else top_p,
+            "top_k": top_k or None,
+            "repetition_penalty": None if repetition_penalty == 1 else repetition_penalty,
+            "sampling_seed": self.session.settings.sampling_seed,
+        }
+        settings = replace(
+            self.session.settings, temperature=temperature, **(drawn if temperature else dict.fromkeys(drawn))
+        )
+        settings.check_values()
+        settings.check_decoding()
+        sampling = replace(self.session, settings=settings).sampling
+        check_sampling(self.session.backend, sampling)
+        return sampling
+
+    def ask(
+        self, asked: Asked, draw: int = 0, *, sampling: Sampling | EllipsisType | None = ...
+    ) -> Iterator[Heard | Reply]:
         """The answer as it grows, then the reply, which says where the backend failed.
 
-        Closing the iterator ends the answer, and whoever waits is answered. While others are, `waiting` says how many.
+        `sampling` is another one than the model's (`sampling_under`); None = greedily. Closing the iterator ends the
+        answer, and whoever waits is answered. While others are, `waiting` says how many.
         """
         adapter = self.load()
         ticket = self._line.join()
@@ -146,7 +183,9 @@ class ChatModel:
                 self._line.ahead(ticket, WAITING_SECONDS)
             self._tell_turning(asked)
             began, first = time.perf_counter(), None
-            with closing(self._answers(adapter, asked, draw)) as answers:
+            with closing(
+                self._answers(adapter, asked, draw, self.sampling if sampling is ... else sampling)
+            ) as answers:
                 for each in answers:
                     now = time.perf_counter() - began
                     if isinstance(each, Completion):
@@ -157,9 +196,11 @@ class ChatModel:
         finally:
             self._line.leave(ticket)
 
-    def _answers(self, adapter: ModelAdapter, asked: Asked, draw: int) -> Generator[PartialAnswer | Completion]:
+    def _answers(
+        self, adapter: ModelAdapter, asked: Asked, draw: int, sampling: Sampling | None
+    ) -> Generator[PartialAnswer | Completion]:
         prompt = asked.prompt
-        drawn = None if self.sampling is None else self.sampling.of_draw(prompt.digest, draw)
+        drawn = None if sampling is None else sampling.of_draw(prompt.digest, draw)
         stop = tuple(text for text in (*self.session.card.stop, *prompt.stop) if text)
         request = GenerationRequest(
             0, prompt.ids, prompt.max_new_tokens, stop, prompt.stop_rule, self._reasoning.rule, drawn

@@ -51,6 +51,10 @@ class Asked:
     """Tokens of the document alone, whole; 0 without one."""
     cut: Cut | None
     """What truncation leaves out; None where all of it fits."""
+    model: str
+    """Card that is asked."""
+    max_new_tokens: int
+    """Generation limit of the answer, without the thoughts before it, in tokens."""
 
 
 @dataclass(frozen=True, slots=True)

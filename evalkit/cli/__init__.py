@@ -14,6 +14,7 @@ from evalkit.errors import EvalkitError, RunStoppedError
 from . import (
     _benchmarks,
     _cards,
+    _chat,
     _compare,
     _data,
     _demo,
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 app.command("demo")(_demo.demo)
 app.command("run")(_run.run)
+app.command("chat")(_chat.chat)
 app.command("merge")(_merge.merge)
 app.command("plan")(_plan.plan)
 app.command("score")(_score.score)

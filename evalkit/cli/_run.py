@@ -29,7 +29,8 @@ def run(*, given: o.Given, config: o.Config = None, print_config: PrintConfig = 
     """Run models on benchmarks, score them, write tables. The same command again continues.
 
     CARD is a model card (name or YAML file), a model folder, a hub id or a server's address; several run one after the
-    other. BENCHMARK is a name of `evalkit benchmarks list`, or a YAML file.
+    other. BENCHMARK is a name of `evalkit benchmarks list`, a YAML file, or
+    a file of samples (FILE.jsonl).
     """
     from .terminal import say
 

@@ -8,7 +8,7 @@ for record in read_records(file.path):
 """
 
 from evalkit.data._locate import Located, MissingFileError, fetch, locate
-from evalkit.data._reading import Record, read_array, read_document, read_records, require, require_strings
+from evalkit.data._reading import LINE_BYTES, Record, read_array, read_document, read_records, require, require_strings
 from evalkit.data._sources import GitOrigin, HubOrigin, Origin, Source, SourceFile, WheelOrigin, source, sources
 from evalkit.data._verify import FileCheck, FileState, verify
 from evalkit.data.fetching import Progress, Report
@@ -28,6 +28,7 @@ from evalkit.data.upstream import (
 
 __all__ = [
     "COLLECTIONS",
+    "LINE_BYTES",
     "DatasetConfig",
     "FileCheck",
     "FileState",

@@ -66,7 +66,7 @@ def read_bytes(path: Path) -> tuple[bytes, Stamp]:
 
 def _read(path: Path) -> tuple[bytes, Stamp]:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(handle, "rb") as stream:
+    with os.fdopen(handle, "rb") as stream:
         stamp = _stamp(path, os.fstat(stream.fileno()))
         data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:

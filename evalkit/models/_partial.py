@@ -54,9 +54,7 @@ class GrowingText:
 
     def _settle(self, ids: Sequence[int], text: str) -> None:
         head = self._decode(list(ids[self._settled :]))
-        if head and text.endswith(
-            head
-        ):  # tokens without a text (special ones) would not be what the next stands behind
+        if head and text.endswith(head):  # behind tokens without a text the next one would begin a text
             self._begin, self._settled, self._head, self._known = self._settled, len(ids), head, text
 
     def _decode(self, ids: list[int]) -> str:

@@ -34,7 +34,7 @@ class Sampling:
 
     @property
     def rule(self) -> tuple[float, float | None, int | None]:
-        """All but the seed."""
+        """How scores are warped that processors are done with: draws of one rule are made at once."""
         return self.temperature, self.top_p, self.top_k
 
     @property

@@ -43,7 +43,7 @@ class RunSettings:
     """
 
     model: Annotated[str, Flag("Card (name or YAML), model folder, hub id (owner/name), or server URL.", "CARD")]
-    benchmarks: Annotated[tuple[str, ...], Flag("Benchmark names or YAML files.", "BENCHMARK...")]
+    benchmarks: Annotated[tuple[str, ...], Flag("Benchmark names, YAML files or files of samples.", "BENCHMARK...")]
     protocol: Annotated[str | None, Flag("Protocol; `evalkit benchmarks show` explains them.")] = None
     tasks: Annotated[tuple[str, ...], Flag("Only this task; may be repeated.", "--task")] = ()
     limit: Annotated[int | None, Flag("Only the first N samples of each task.")] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -221,3 +222,69 @@ def test_a_shard_that_is_no_safetensors_file_of_the_folder_is_refused(write_mode
 
     with pytest.raises(CardError, match=r"no \*\.safetensors file of this folder"):
         load_card(folder).require_weights()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"do_sample": True},
+        {"do_sample": True, "temperature": 0.6, "top_p": 0.95, "top_k": 20},
+        {"do_sample": True, "temperature": 0.7, "top_k": 0, "repetition_penalty": 1.05},
+    ],
+)
+def test_a_folder_draws_as_generate_would(write_model: WriteModel, given: dict[str, object]) -> None:
+    """What the file leaves open included: transformers' own list of warpers does to scores what the card's does."""
+    torch = pytest.importorskip("torch")
+    from transformers import GenerationConfig
+    from transformers.generation.utils import GenerationMixin
+
+    from evalkit.models import Sampling
+    from evalkit.models.huggingface._draw import warped
+
+    folder = write_model()
+    (folder / "generation_config.json").write_text(json.dumps(given), "utf-8")
+    config = GenerationConfig.from_pretrained(folder)
+    config.update(**config._get_default_generation_params(), defaults_only=True)
+    config.repetition_penalty = 1.0  # a processor, which the card's penalty sets
+    scores = 3 * torch.randn(2, 90, generator=torch.Generator().manual_seed(1))
+    chain = GenerationMixin()._get_logits_processor(config, input_ids_seq_length=1, device="cpu")
+
+    card = load_card(folder)
+
+    assert card.sampling is not None
+    drawn = card.sampling
+    found = warped(scores, Sampling(drawn.temperature, drawn.top_p, drawn.top_k))
+    assert torch.equal(chain(torch.zeros((2, 1), dtype=torch.long), scores), found)
+    assert given.get("repetition_penalty") == drawn.repetition_penalty
+    assert "sampling" in card.facts_of("sources")
+    assert not card.remarks
+
+
+@pytest.mark.parametrize("given", [None, {}, {"do_sample": False, "temperature": 0.6}, {"temperature": 0.6}])
+def test_a_folder_that_does_not_ask_for_draws_has_none(
+    write_model: WriteModel, given: dict[str, object] | None
+) -> None:
+    """As `generate`, which draws only where it is told to."""
+    folder = write_model()
+    if given is not None:
+        (folder / "generation_config.json").write_text(json.dumps(given), "utf-8")
+
+    assert load_card(folder).sampling is None
+
+
+@pytest.mark.parametrize(
+    ("given", "remark"),
+    [
+        ({"temperature": 0}, r"generation_config\.json: a chat decodes greedily: temperature"),
+        ({"top_p": "high"}, r"generation_config\.json: a chat decodes greedily: top_p"),
+        ({"min_p": 0.1, "typical_p": 1.0}, r"generation_config\.json: a chat draws without min_p 0\.1$"),
+    ],
+)
+def test_draws_that_cannot_be_made_are_told(write_model: WriteModel, given: dict[str, object], remark: str) -> None:
+    """A run, which does not ask for them, goes on."""
+    folder = write_model()
+    (folder / "generation_config.json").write_text(json.dumps({"do_sample": True, **given}), "utf-8")
+
+    (told,) = load_card(folder).remarks
+
+    assert re.search(remark, told)

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from evalkit.cards import (
     Architecture,
     Card,
+    CardSampling,
     ChatRoles,
     ChatTemplate,
     Endpoint,
@@ -29,7 +30,7 @@ from evalkit.cards import (
 PAGE = (Path(__file__).parents[2] / "docs" / "cards.md").read_text("utf-8")
 SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "Card": (Card,), "Architecture": (Architecture,), "Rope": (Rope,), "Chat": (ChatTemplate, ChatRoles),
-    "Reasoning": (ReasoningTags,), "Profiles": (Profile,),
+    "Reasoning": (ReasoningTags,), "Profiles": (Profile,), "Sampling": (CardSampling,),
     "Engine": (Engine,), "Endpoint": (Endpoint,), "Prices": (Prices,), "Sources": (FactSource,),
 }  # fmt: skip
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
@@ -94,7 +95,8 @@ def test_one_example_gives_every_field_but_a_template() -> None:
     endpoint = given["endpoint"]
     profile = given["profiles"]["long"]
     parts = (given, given["architecture"], given["rope"], given["engine"], endpoint, endpoint["prices"], profile)
-    records = (Card, Architecture, Rope, Engine, Endpoint, Prices, Profile)
+    parts += (given["sampling"],)
+    records = (Card, Architecture, Rope, Engine, Endpoint, Prices, Profile, CardSampling)
 
     assert [set(record.model_fields) for record in records] == [set(part) for part in parts]
 

@@ -35,7 +35,19 @@ def test_help_and_lists_import_nothing_heavy(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "verb",
     [
-        *("run", "plan", "score", "compare", "explain", "reproduce", "report", "leaderboard", "published", "repair"),
+        *(
+            "run",
+            "chat",
+            "plan",
+            "score",
+            "compare",
+            "explain",
+            "reproduce",
+            "report",
+            "leaderboard",
+            "published",
+            "repair",
+        ),
         *("data", "cards", "benchmarks"),
     ],
 )

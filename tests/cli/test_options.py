@@ -27,7 +27,7 @@ VALUES = {"limit": "3", "max_seq_len": "3", "max_new_tokens": "3", "repeats": "3
           "rope_mode": "engine", "max_cost": "0.5", "dtype": "float32", "engine": "a=b", "options": "a=b",
           "chat_args": "a=b",
           "device_map": "auto", "max_reasoning_tokens": "3", "reasoning": "scored", "batch": "4", "temperature": "0.7",
-          "top_p": "0.9", "top_k": "3", "sampling_seed": "3", "samples_per_question": "3",
+          "top_p": "0.9", "top_k": "3", "repetition_penalty": "1.1", "sampling_seed": "3", "samples_per_question": "3",
           "replicas": "2", "gpus_per_replica": "1", "ray": "auto", "shard": "1/2"}  # fmt: skip
 
 

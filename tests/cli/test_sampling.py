@@ -34,6 +34,8 @@ def server() -> Iterator[ScriptedServer]:
         (["--temperature", 1, "--top-p", 0], "--top-p 0: must be greater than 0, and at most 1"),
         (["--temperature", 1, "--top-p", 1.5], "--top-p 1.5: must be greater than 0, and at most 1"),
         (["--temperature", 1, "--top-k", 0], "--top-k 0: must be from 1 to"),
+        (["--repetition-penalty", 1.1], "--repetition-penalty: greedy decoding draws nothing; add --temperature"),
+        (["--temperature", 1, "--repetition-penalty", 0], "--repetition-penalty 0: must be above 0, at most 100"),
         (["--temperature", 1, "--sampling-seed", -1], "--sampling-seed -1: must be a whole number from 0"),
         (["--temperature", 1, "--samples-per-question", 0], "--samples-per-question 0: must be from 1 to 10,000"),
         (["--temperature", 1, "--backend", "toy"], "--temperature: the backend toy only decodes greedily"),

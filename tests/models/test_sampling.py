@@ -33,4 +33,5 @@ def test_an_identity_names_what_is_set() -> None:
     """What is not asked for is not in it."""
     assert "temperature 0.7, top-p 0.9, top-k 20" == str(Sampling(0.7, 0.9, 20))
     assert "temperature 1" == str(Sampling(1.0))
+    assert "temperature 0.3, repetition-penalty 1.1" == str(Sampling(0.3, repetition_penalty=1.1))
     assert "temperature 0.1234567891" == str(Sampling(0.1234567891))

@@ -103,7 +103,7 @@ def report_overhead(
     engine = model._engine
     ordered = deepest_first(requests)
     prompts = [{"prompt_token_ids": request.ids.tolist()} for request in ordered]
-    sampling = [model._sampling(request) for request in ordered]
+    sampling = [model._sampling(request, model._is_watched(request), None) for request in ordered]
     closing, model.close = model.close, lambda: None  # type: ignore[method-assign]
     pairs = []
     for number in range(1, PAIRS + 1):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import evalkit
+from evalkit.cards import Card, Endpoint
 from evalkit.errors import UserError
+from evalkit.models import BackendOptions, Completion, GenerationRequest, PartialAnswer, Sampling
+from evalkit.models.endpoint import EndpointModel
+from evalkit.prompts import PromptTokenizer, token_array
+from evalkit.rope import RopeSetting
+from evalkit.tasks import StopRule
 from tests.vllm.conftest import MODEL
 
+NATIVE = RopeSetting("native")
 GRID = {"lengths": "128,512,1024", "depths": "0,50,100", "repeats": "2"}
 LEVAL = {"tasks": ("tpo", "coursera", "multidoc_qa"), "limit": 8, "max_seq_len": 1024, "max_new_tokens": 24}
 
@@ -138,3 +148,44 @@ def test_a_prompt_beyond_the_servers_window_fails_alone(vllm_server: str, tmp_pa
     lines = [json.loads(line) for line in (tmp_path / "run/samples.jsonl").read_text("utf-8").splitlines()]
     assert 6 == result.outcome.failed
     assert all("the server's window is 1088" in line["error"] for line in lines if line["error"])
+
+
+@pytest.mark.parametrize("chat", ["tokenizer", "server"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_new_tokens": 200, "stop_rule": StopRule(min_new_tokens=200)},
+        {"max_new_tokens": 60, "sampling": Sampling(0.3, 0.8, 5, 1.1, seed=7)},
+        {"max_new_tokens": 60, "stop": ("@", "#", "$", "%", "e")},
+    ],
+    ids=["long", "drawn", "five stop strings"],
+)
+def test_a_vllm_server_streams_the_whole_answer(
+    card: Card, tokenizer: PromptTokenizer, vllm_server: str, chat: str, fields: dict[str, Any]
+) -> None:
+    """By token ids and by messages, its streamed answer is the whole one, and begins long before its end."""
+    server = Endpoint(base_url=vllm_server, model="needle-tiny")
+    notes: list[str] = []
+    told = card.model_copy(update={"endpoint": server, "chat": chat})
+    model = EndpointModel(told, tokenizer, BackendOptions(note=notes.append))
+    ids = token_array(tokenizer.encode("The secret of the harbour is a lantern. What is the secret? " * 10))
+    request = GenerationRequest(0, ids, **fields)
+    (whole,) = model.generate(NATIVE, [request])
+    heard: list[PartialAnswer | Completion] = []
+    times: list[float] = []
+
+    for each in model.stream(NATIVE, request):
+        times.append(time.perf_counter())
+        heard.append(each)
+
+    done = heard[-1]
+    assert isinstance(done, Completion)
+    assert whole.error is None
+    assert replace(whole, seconds=0, cached_tokens=0) == replace(done, seconds=0, cached_tokens=0)
+    assert all(after.text.startswith(before.text) for before, after in itertools.pairwise(heard))
+    assert (None, []) == (model.engine_info.get("left_out"), notes)
+    if "stop_rule" in fields:
+        assert 200 == done.output_tokens
+        assert len(heard) > 50
+        first_token_seconds = done.seconds - (times[-1] - times[0])
+        assert first_token_seconds < done.seconds / 4

@@ -1,7 +1,17 @@
 """What a user sees: texts and tables made harmless to print, progress, and what libraries say."""
 
 from ._libraries import libraries_say
-from ._output import check_target, note, print_json, print_table, say, say_exactly, say_wrapped, terminal_room
+from ._output import (
+    check_target,
+    note,
+    print_json,
+    print_table,
+    say,
+    say_beside,
+    say_exactly,
+    say_wrapped,
+    terminal_room,
+)
 from ._progress import ProgressMonitor, shown, shown_between
 
 __all__ = [
@@ -12,6 +22,7 @@ __all__ = [
     "print_json",
     "print_table",
     "say",
+    "say_beside",
     "say_exactly",
     "say_wrapped",
     "shown",

@@ -14,11 +14,22 @@ from typing import TYPE_CHECKING
 
 from evalkit.errors import UserError
 from evalkit.printable import printable, printable_json, printable_lines, safe_message
+from evalkit.secrecy import without_secrets
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["check_target", "note", "print_json", "print_table", "say", "say_exactly", "say_wrapped", "terminal_room"]
+__all__ = [
+    "check_target",
+    "note",
+    "print_json",
+    "print_table",
+    "say",
+    "say_beside",
+    "say_exactly",
+    "say_wrapped",
+    "terminal_room",
+]
 
 _RECORDS = frozenset(
     ("run.json", "run.copy.json", "samples.jsonl", "outputs.json", "answers.jsonl", "scores.json", "scores.jsonl")
@@ -34,6 +45,18 @@ def note(message: str) -> None:
 def say(text: str = "", end: str = "\n") -> None:
     """Lines of an answer on standard output, at once."""
     print(printable_lines(text), end=end, flush=True)
+
+
+def say_beside(text: str, end: str = "\n", *, is_faint: bool = False) -> None:
+    """Lines on standard error that are no messages of evalkit, at once; at a terminal as faint as asked for."""
+    from rich.console import Console
+    from rich.text import Text
+
+    text = printable_lines(without_secrets(text))
+    if is_faint and sys.stderr.isatty():
+        Console(stderr=True).print(Text(text, "dim"), end=end, soft_wrap=True)
+    else:
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def say_exactly(text: str) -> None:

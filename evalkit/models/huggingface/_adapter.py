@@ -37,7 +37,7 @@ from ._passes import RowPasses, together_of
 from ._placement import device_facts, input_device
 from ._prefill import Prefill
 from ._prefix import MovingCache, cache_maker, unsuitable_reason
-from ._processors import Processors
+from ._processors import Process, Processors
 from ._rotary import RotarySwitch
 from ._vocabulary import Vocabulary
 from ._weights import load_weights
@@ -175,7 +175,7 @@ class HuggingFaceModel:
         )
 
     def _begin(self, rope: RopeSetting, request: GenerationRequest) -> Row:
-        process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+        process = self._process(request)
         return Row(rope, request, self._end(request), process, self._vocabulary.refusal(request.ids))
 
     def _tell_order(self) -> None:
@@ -227,6 +227,11 @@ class HuggingFaceModel:
         stop = (*request.stop, *self._rules.stop_strings)
         return answer_end(request, self._tokenizer, self._eos_ids, stop)
 
+    def _process(self, request: GenerationRequest) -> Process:
+        """The rules for the logits of its answer."""
+        penalty = None if request.sampling is None else request.sampling.repetition_penalty
+        return self._processors.start(request.ids.tolist(), request.max_new_tokens, penalty)
+
     def _decode(
         self, answer: GreedyTokens, request: GenerationRequest, cached: int, end: AnswerEnd
     ) -> Generator[None, None, None]:
@@ -236,7 +241,7 @@ class HuggingFaceModel:
         """
         import torch
 
-        process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+        process = self._process(request)
 
         def next_token(generated: list[int], forbidden: frozenset[int]) -> Choice:
             with no_hub_code(self._options), torch.inference_mode():
@@ -273,7 +278,7 @@ class HuggingFaceModel:
             for _ in self._decode(answer, request, cached, self._end(request)):
                 pass
             generated = answer.ids
-            process = self._processors.start(request.ids.tolist(), request.max_new_tokens)
+            process = self._process(request)
             departing = departures(self._feeding, process, self._end(request), request.ids.tolist(), generated)
             return len(generated), sum(departing)
         except FAULTS as error:

@@ -18,7 +18,7 @@ from ._seen import NoRepeats, SeenTokens
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Processors"]
+__all__ = ["Process", "Processors"]
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,29 @@ class Processors:
         self._device = device
         self._source = rules.source
 
-    def start(self, prompt: Sequence[int], max_new_tokens: int) -> Process:
-        """What processes the logits behind one prompt; it asks for memory with the first logits that it is given."""
-        if not self._fields:
+    def start(self, prompt: Sequence[int], max_new_tokens: int, penalty: float | None = None) -> Process:
+        """What processes the logits behind one prompt; it asks for memory with the first logits that it is given.
+
+        A repetition penalty of the request takes the place of the model's.
+        """
+        fields = self._fields if penalty is None else self._penalised(penalty)
+        if not fields:
             return lambda logits, _: logits
         made: list[Process] = []
 
         def process(logits: torch.Tensor, generated: Sequence[int]) -> torch.Tensor:
             if not made:
-                made.append(self._process(self._fields, prompt, max_new_tokens))
+                made.append(self._process(fields, prompt, max_new_tokens))
             return made[0](logits, generated)
 
         return process
+
+    def _penalised(self, penalty: float) -> dict[str, Any]:
+        """The fields with that repetition penalty, in the order in which `generate` applies them; 1 is none."""
+        fields = {**self._fields, "repetition_penalty": float(penalty)}
+        if penalty == 1:
+            del fields["repetition_penalty"]
+        return {name: fields[name] for name in _MAKERS if name in fields}
 
     def check(self, vocabulary: int) -> None:
         """Refuse values that transformers refuses, before any prompt: of some it says so only when they are applied."""

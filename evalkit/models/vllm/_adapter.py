@@ -7,15 +7,16 @@ RoPE setting in force for a prompt is the planned one, and that every answer is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple
 
 from evalkit.cards import Card
 from evalkit.errors import EngineStoppedError, UserError, one_line
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting, Rotation
 
-from .._base import BackendOptions, Completion, GenerationRequest, RopeGroup
+from .._base import BackendOptions, Completion, GenerationRequest, PartialAnswer, RopeGroup
 from .._generation import GenerationRules
 from .._sampling import Sampling
 from .._stopping import AnswerEnd, answer_end, end_ids
@@ -72,7 +73,17 @@ class VllmModel:
         """Answer the requests, given in trie order, each as soon as it is finished."""
         rope = within_length(rope, self._card, requests)
         slots = self._switch(rope, is_greedy=all(map(_is_greedy, requests[:1])))
+        self._engine.reset_prefix_cache()  # what a group's answers are and take hangs on nothing asked before it
         yield from self._answers(Feed([RopeGroup(rope, requests)], slots))
+
+    def stream(self, rope: RopeSetting, request: GenerationRequest) -> Iterator[PartialAnswer | Completion]:
+        """The answer as it grows, then its completion; blocks of earlier requests under the same setting are kept."""
+        rope = within_length(rope, self._card, [request])
+        slots = self._switch(rope, is_greedy=_is_greedy(request))
+        with closing(self._steps(Feed([RopeGroup(rope, [request])], slots), is_shown=True)) as steps:
+            for step in steps:
+                yield from step.partial
+                yield from step.complete
 
     def generate_together(self, groups: Sequence[RopeGroup]) -> Iterator[Completion]:
         """Answer the requests of all groups, as many at once as the engine takes and as its table holds settings of.
@@ -88,17 +99,27 @@ class VllmModel:
 
     def _answers(self, feed: Feed) -> Iterator[Completion]:
         """Answers of the requests, each as soon as it is finished."""
+        with closing(self._steps(feed, is_shown=False)) as steps:
+            for step in steps:
+                yield from step.complete
+
+    def _steps(self, feed: Feed, *, is_shown: bool) -> Generator[_Step, None, None]:
+        """What each step of the engine completes, and what there is to see of other answers where they are shown."""
         under_way: dict[str, Answer] = {}
         last = time.perf_counter()
         try:
             while True:
-                yield from self._admit(feed, under_way)
+                yield _Step(self._admit(feed, under_way, is_shown=is_shown), [])
                 if not under_way:
                     return
+                made = _Step([], [])
+                known = list(under_way.values()) if is_shown else []
                 for answer, output in self._completed(feed, under_way):
                     now = time.perf_counter()
-                    yield answer.completion(output, now - last)
+                    made.complete.append(answer.completion(output, now - last))
                     last = now
+                made.partial.extend(partial for answer in known if (partial := answer.partial()) is not None)
+                yield made
         finally:
             if under_way and self._engine is not None:
                 self._engine.llm_engine.abort_request(list(under_way))
@@ -147,11 +168,10 @@ class VllmModel:
         self._engine = self._slots = None
 
     def _switch(self, rope: RopeSetting, *, is_greedy: bool) -> Slots:
-        """Start the engine or switch it to that setting, verify the rotation, and empty a cache made under another."""
+        """Start the engine or switch it to that setting, and verify the rotation; blocks of another are forgotten."""
         is_fresh = self._slots is None
         slots = self._slots or self._start(rope, is_greedy=is_greedy, settings=self._options.rotations)
         if rope == slots.first:
-            self._engine.reset_prefix_cache()
             return slots
         if rope.is_engines and not is_fresh:
             raise UserError(
@@ -220,7 +240,7 @@ class VllmModel:
             "prefix_reuse": "on" if settings.cache_config.enable_prefix_caching else "switched off",
         }
 
-    def _admit(self, feed: Feed, under_way: dict[str, Answer]) -> list[Completion]:
+    def _admit(self, feed: Feed, under_way: dict[str, Answer], *, is_shown: bool) -> list[Completion]:
         """Hand on requests until the engine has enough to choose from; completions of those it refuses."""
         enough = LOOK_AHEAD * self._engine.llm_engine.vllm_config.scheduler_config.max_num_seqs
         refused = []
@@ -229,9 +249,10 @@ class VllmModel:
             try:
                 # Blocks of keys are shared under one setting only: another would have rotated them otherwise.
                 prompt = {"prompt_token_ids": request.ids.tolist(), "cache_salt": fed.rope.key}
-                sampling = self._sampling(request, fed.extra_args)
+                is_watched = is_shown or self._is_watched(request)
+                sampling = self._sampling(request, is_watched, fed.extra_args)
                 self._engine.llm_engine.add_request(name, prompt, sampling, **self._asked_of)
-                under_way[name] = Answer(request, self._end(request), self._is_watched(request), slot=fed.slot)
+                under_way[name] = Answer(request, self._end(request), is_watched, slot=fed.slot)
             except ValueError as error:  # this prompt, not the engine
                 feed.finish(fed.slot)
                 reason = f"vLLM refused the prompt: {one_line(error)}"
@@ -266,17 +287,15 @@ class VllmModel:
     def _least(self, request: GenerationRequest) -> int:
         return max(request.stop_rule.min_new_tokens, int(self._rules.fields.get("min_new_tokens", 0)))
 
-    def _sampling(self, request: GenerationRequest, extra_args: dict[str, int] | None = None) -> Any:
+    def _sampling(self, request: GenerationRequest, is_watched: bool, extra_args: dict[str, int] | None) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        is_watched = self._is_watched(request)
         stop = [] if is_watched else self._stop(request)
         end = self._end(request)
         return SamplingParams(
-            **_drawn(request.sampling),
+            **({"repetition_penalty": self._rules.facts["repetition_penalty"]} | _drawn(request.sampling)),
             **(BEST_TWO if self._tells_scores and _is_greedy(request) else {}),
-            repetition_penalty=self._rules.facts["repetition_penalty"],
             max_tokens=request.max_new_tokens,
             stop=stop,
             stop_token_ids=sorted(end.end_ids if end.is_watching else end.ids),
@@ -286,6 +305,15 @@ class VllmModel:
             skip_special_tokens=False,  # else vLLM's own text would miss stop strings that are special tokens
             output_kind=RequestOutputKind.DELTA if is_watched else RequestOutputKind.FINAL_ONLY,
         )
+
+
+class _Step(NamedTuple):
+    """What one step of the engine has brought."""
+
+    complete: list[Completion]
+    """Answers that it completed."""
+    partial: list[PartialAnswer]
+    """What of others is new to see."""
 
 
 def _is_greedy(request: GenerationRequest) -> bool:
@@ -302,4 +330,5 @@ def _drawn(sampling: Sampling | None) -> dict[str, Any]:
         "top_p": sampling.top_p or 1.0,
         "top_k": sampling.top_k or 0,  # 0 = all
         "seed": sampling.seed,
+        **({} if (penalty := sampling.repetition_penalty) is None else {"repetition_penalty": penalty}),
     }

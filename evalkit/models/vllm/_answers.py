@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._base import Completion, FinishReason, GenerationRequest
+from .._base import Completion, FinishReason, GenerationRequest, PartialAnswer
 from .._greedy import ClosestCall
 from .._stopping import AnswerEnd
 
@@ -43,6 +43,10 @@ class Answer:
     def _is_over(self) -> bool:
         """Whether the last token ends the answer, or the budget of thoughts or answer."""
         return self.end.reached(self.generated) or self.end.is_spent(self.generated)
+
+    def partial(self) -> PartialAnswer | None:
+        """What may be shown of a watched answer; None where that is nothing new."""
+        return self.end.partial(self.generated) if self.generated else None
 
     def completion(self, output: Any, seconds: float) -> Completion:
         """The complete answer, of the output that completed it."""

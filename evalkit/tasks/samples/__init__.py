@@ -3,5 +3,6 @@
 from ._benchmark import OwnSamples
 from ._file import Row, read_rows, task_of
 from ._row import SavedSample, Turn, messages_of
+from ._scoring import check_gold
 
-__all__ = ["OwnSamples", "Row", "SavedSample", "Turn", "messages_of", "read_rows", "task_of"]
+__all__ = ["OwnSamples", "Row", "SavedSample", "Turn", "check_gold", "messages_of", "read_rows", "task_of"]

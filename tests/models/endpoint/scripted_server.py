@@ -37,6 +37,9 @@ REPLY_SHAPES = {
 }
 """Answers of status 200 as real servers send them, by script; each with where it is met."""
 HUGE_BYTES = 3 * 2**20
+PIECE = 3  # characters of an answer that go together when it is asked for in pieces
+BREAK = None
+"""In what a stream sends: its connection breaks here."""
 STALL_SECONDS = 3.0
 KEY = "sk-test-0123456789"
 
@@ -48,6 +51,34 @@ BODIES = {
 
 Script = Callable[[str, int], str]
 """From a prompt's text and the number of earlier requests for it to a fault, or to an empty string."""
+
+
+Sent = bytes | float | None
+"""What a stream does next: bytes go out at once, it waits for seconds, or it breaks off."""
+
+
+def event(value: object) -> bytes:
+    """A value as one event."""
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def events_of(answer: dict[str, Any], *, counts: bool) -> list[Sent]:
+    """A whole answer as the events of a stream, as OpenAI's and vLLM's servers send them."""
+    (choice,) = answer["choices"]
+    message, ids = choice.get("message"), choice.get("token_ids")
+    head = {"id": answer["id"], "model": answer["model"]}
+    pieces: list[dict[str, Any]] = [] if message is None else [{"delta": {"role": "assistant", "content": ""}}]
+    for name in ("reasoning_content", "content") if message is not None else ("text",):
+        text = (choice if message is None else message).get(name) or ""
+        for start in range(0, len(text), PIECE):
+            part = text[start : start + PIECE]
+            more = {} if ids is None else {"token_ids": list(part.encode())}
+            pieces.append({name: part, **more} if message is None else {"delta": {name: part}, **more})
+    last = {"finish_reason": choice["finish_reason"], "stop_reason": choice.get("stop_reason")}
+    pieces.append({**({"text": ""} if message is None else {"delta": {}}), **last})
+    sent: list[Sent] = [event({**head, "choices": [{"index": 0, "finish_reason": None, **each}]}) for each in pieces]
+    usage = [event({**head, "choices": [], "usage": answer["usage"]})] if counts and "usage" in answer else []
+    return [*sent, *usage, b"data: [DONE]\n\n"]
 
 
 def calm(prompt: str, earlier: int) -> str:  # noqa: ARG001
@@ -118,6 +149,10 @@ class Behaviour:
     """Time until it lists its models, as a server that is at something else takes."""
     script: Script = calm
     """Which request meets which fault."""
+    streams: bool = True
+    """Whether it sends answers in pieces to those who ask for it; else whole, without a word."""
+    sends: Callable[[list[Sent]], list[Sent]] = list
+    """What becomes of the events of such an answer."""
 
 
 class ScriptedServer(http.server.ThreadingHTTPServer):
@@ -239,7 +274,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if refused is not None:
                 self._json(400, self.server.behaviour.refuses[refused])
             elif refusal is None:
-                self._meet(fault, self._completion(body, prompt, is_chat))
+                self._meet(fault, self._completion(body, prompt, is_chat), body)
             else:
                 self._error(*refusal)
         finally:
@@ -294,7 +329,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         answer = {"id": "1", "model": like.answers_as or body["model"], "choices": [choice], "usage": usage}
         return answer if like.counts else {key: value for key, value in answer.items() if key != "usage"}
 
-    def _meet(self, fault: str, answer: dict[str, Any]) -> None:
+    def _meet(self, fault: str, answer: dict[str, Any], asked: dict[str, Any]) -> None:
         """Send the answer, or what the fault makes of it."""
         if self.server.behaviour.spoils_body is not None:
             self._send(200, self.server.behaviour.spoils_body)
@@ -310,8 +345,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(307, b"", Location="http://127.0.0.1:9/elsewhere")
         elif fault == "reset":
             self._reset(body)
+        elif fault not in BODIES and asked.get("stream") and self.server.behaviour.streams:
+            counts = bool(asked.get("stream_options", {}).get("include_usage"))
+            self._stream(self.server.behaviour.sends(events_of(_spoiled(answer, fault), counts=counts)))
         else:
             self._send(200, BODIES.get(fault, body[: len(body) // 2] if fault == "truncated" else body))
+
+    def _stream(self, parts: list[Sent]) -> None:
+        """Send the parts as they are, one by one."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for part in parts:
+                if part is BREAK:
+                    return
+                if isinstance(part, bytes):
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                else:
+                    time.sleep(part)
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.server.met["hung up"] += 1
 
     def _reset(self, body: bytes) -> None:
         self.send_response(200)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +15,11 @@ from transformers import GenerationConfig
 from transformers.generation.utils import GenerationMixin
 
 from evalkit.models import GenerationRequest, Sampling
+from evalkit.models._generation import GenerationRules
 from evalkit.models.huggingface._choice import best_token, best_tokens
 from evalkit.models.huggingface._draw import Draw, perturbed, warped
+from evalkit.models.huggingface._processors import Processors
+from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting
 
 if TYPE_CHECKING:
@@ -114,6 +120,24 @@ def test_noise_of_tensors_is_the_whole_numbers_own() -> None:
     )
 
 
+@pytest.mark.parametrize("own", [None, 1.2])
+@pytest.mark.parametrize("penalty", [1.3, 0.8, 1.0])
+def test_a_penalty_of_the_request_comes_before_the_warpers(penalty: float, own: float | None) -> None:
+    """To the last digit, on prompt and answer, in place of the model's own."""
+    rules = GenerationRules({} if own is None else {"repetition_penalty": own})
+    scores, sampling = logits(1, 40)[0], Sampling(0.7, 0.9, 12, repetition_penalty=penalty)
+    prompt, generated = [3, 5, 3, 7], [9, 5]
+    config = GenerationConfig(do_sample=True, temperature=0.7, top_p=0.9, top_k=12, repetition_penalty=penalty)
+    mixin: Any = GenerationMixin()
+    mixin.config = SimpleNamespace(is_encoder_decoder=False)
+    chain = mixin._get_logits_processor(config, input_ids_seq_length=4, device="cpu")
+
+    process = Processors(rules, [1], "cpu").start(prompt, 4, sampling.repetition_penalty)
+    found = warped(process(scores, generated)[None], sampling)
+
+    assert torch.equal(chain(torch.tensor([prompt + generated]), scores[None]), found)
+
+
 def test_forbidden_tokens_are_never_drawn() -> None:
     """They are out of reach before temperature and top-k, as `generate` has it."""
     scores = logits(1, 5)[0]
@@ -136,8 +160,6 @@ def test_scores_that_are_no_numbers_draw_nothing() -> None:
 
 def drawn(requests: list[GenerationRequest], sampling: Sampling) -> list[GenerationRequest]:
     """The same requests, each a draw of its own."""
-    from dataclasses import replace
-
     return [replace(each, sampling=sampling.of_draw(str(each.ids.tolist()), each.index)) for each in requests]
 
 
@@ -161,3 +183,28 @@ def test_a_model_draws_the_same_in_any_order_and_batch(
     assert alone == texts(load(tiny_model, batch=4), sorted(requests, key=lambda each: each.ids.tolist()))
     assert 3 == len({alone[0], alone[-2], alone[-1]})
     assert alone != texts(load(tiny_model, batch=1), ask([*prompts, prompts[0], prompts[0]], max_new_tokens=12))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_requests_of_one_batch_have_penalties_of_their_own(
+    batch: int, save_model: Callable[..., Path], load: Load, ask: Ask, prompts: list[list[int]],
+    target: Callable[..., list[list[int]]], tokenizer: PromptTokenizer,
+) -> None:  # fmt: skip
+    """Each answer is what `generate` says under that penalty; a request without one has the model's."""
+    folder = save_model()
+    path = folder / "generation_config.json"
+    own = json.loads(path.read_text("utf-8"))
+    asked = []
+    expected = []
+    for place, penalty in enumerate([1.7, None, 1.0, 1.2]):
+        path.write_text(json.dumps({**own, "repetition_penalty": penalty or 1.4}), "utf-8")
+        (ids,) = target(folder, prompts[-1:], 40)
+        expected.append(tokenizer.decode(ids[:-1] if ids[-1] == 1 else ids, skip_special=False))
+        (request,) = ask(prompts[-1:], max_new_tokens=40)
+        asked.append(replace(request, index=place, sampling=Sampling(1.0, top_k=1, repetition_penalty=penalty)))
+    path.write_text(json.dumps({**own, "repetition_penalty": 1.4}), "utf-8")
+
+    found = [text for text, _ in texts(load(folder, batch=batch), asked)]
+
+    assert expected == found
+    assert 3 <= len(set(found))

@@ -14,8 +14,15 @@ import pytest
 
 from evalkit.errors import CardError
 from evalkit.prompts import PromptTokenizer
-from evalkit.prompts.templates import _worker
-from evalkit.prompts.templates._render import TEMPLATE_DATE, TemplateFailedError, _Renderer, render_template
+from evalkit.prompts.templates._render import (
+    BOUNDS,
+    TEMPLATE_DATE,
+    TemplateFailedError,
+    new_sandbox,
+    render_template,
+    rendered,
+)
+from evalkit.sandbox import Sandbox
 from tests.wild import TEMPLATES
 
 TALKS = (
@@ -84,24 +91,19 @@ MESSAGES = {"messages": TALKS[0], "bos_token": "<s>"}
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Renderer]:
-    """A renderer whose templates have one second."""
-    script = tmp_path / "worker.py"
-    text = Path(_worker.__file__).read_text("utf-8")
-    script.write_text(text.replace("CPU_SECONDS = 5", "CPU_SECONDS = 0"), "utf-8")
-    monkeypatch.setattr(_worker, "__file__", str(script))
-    renderer = _Renderer()
-    yield renderer
-    renderer.stop()
+def hasty() -> Iterator[Sandbox]:
+    """A process whose templates have one second."""
+    with new_sandbox(BOUNDS._replace(cpu_seconds=0)) as sandbox:
+        yield sandbox
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_a_template_without_an_end_is_ended(name: str, hasty: _Renderer) -> None:
+def test_a_template_without_an_end_is_ended(name: str, hasty: Sandbox) -> None:
     """Whatever it does meanwhile, in Jinja or in C."""
     with pytest.raises(TemplateFailedError, match="did not end within"):
-        hasty.render(ENDLESS[name], MESSAGES)
+        rendered(hasty, ENDLESS[name], MESSAGES)
 
-    assert "<s>" == hasty.render("{{ bos_token }}", MESSAGES)
+    assert "<s>" == rendered(hasty, "{{ bos_token }}", MESSAGES)
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -127,14 +129,9 @@ def test_a_template_that_calls_itself_is_refused() -> None:
 
 def test_memory_is_watched_where_the_system_does_not_limit_it() -> None:
     """As on macOS, which accepts the limit and does not keep it."""
-    renderer = _Renderer()
-    renderer.is_limiting_memory = False
-
-    try:
-        with pytest.raises(TemplateFailedError, match="more than 1 GiB of memory"):
-            renderer.render("{% set a = 'a' * (2 * 10**9) %}{% for i in range(99999) %}{{ a }}{% endfor %}", MESSAGES)
-    finally:
-        renderer.stop()
+    with new_sandbox() as sandbox, pytest.raises(TemplateFailedError, match="more than 1 GiB of memory"):
+        sandbox.is_limiting_memory = False
+        rendered(sandbox, "{% set a = 'a' * (2 * 10**9) %}{% for i in range(99999) %}{{ a }}{% endfor %}", MESSAGES)
 
 
 def test_a_template_sees_neither_keys_nor_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,14 +140,13 @@ def test_a_template_sees_neither_keys_nor_the_working_folder(tmp_path: Path, mon
     (tmp_path / "json.py").write_text("raise SystemExit('run')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EVALKIT_API_KEY", "secret")
-    renderer = _Renderer()
 
-    text = renderer.render("{{ bos_token }}", MESSAGES)
-    process = renderer._process
-    assert process is not None
-    environment = Path(f"/proc/{process.pid}/environ")
-    seen = environment.read_bytes() if environment.exists() else b""
-    renderer.stop()
+    with new_sandbox() as sandbox:
+        text = rendered(sandbox, "{{ bos_token }}", MESSAGES)
+        process = sandbox._process
+        assert process is not None
+        environment = Path(f"/proc/{process.pid}/environ")
+        seen = environment.read_bytes() if environment.exists() else b""
 
     assert "<s>" == text
     assert b"secret" not in seen
@@ -192,7 +188,7 @@ def test_a_forked_process_has_a_renderer_of_its_own() -> None:
         "good = all(r('{{ t }}', {'t': name}) == name for _ in range(50))\n"
         "if child == 0:\n"
         "    from evalkit.prompts.templates import _render\n"
-        "    _render._renderer.stop()\n"
+        "    _render._sandbox().stop()\n"
         "    os._exit(0 if good else 3)\n"
         "assert good and os.waitpid(child, 0)[1] == 0\n"
     )
@@ -203,10 +199,10 @@ def test_a_forked_process_has_a_renderer_of_its_own() -> None:
 
 
 def test_an_endless_template_names_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasty: _Renderer, new_tokenizer: Callable[..., Any]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasty: Sandbox, new_tokenizer: Callable[..., Any]
 ) -> None:
     """One line: the file, and what it exceeded."""
-    monkeypatch.setattr("evalkit.prompts.templates._render._renderer", hasty)
+    monkeypatch.setattr("evalkit.prompts.templates._render._sandbox", lambda: hasty)
     (tmp_path / "chat_template.jinja").write_text("…")
     tokenizer = PromptTokenizer(new_tokenizer(TEMPLATES["endless"].text), place=tmp_path)
 

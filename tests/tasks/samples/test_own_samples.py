@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from evalkit import evaluate
 from evalkit.errors import DataError, UserError
 from evalkit.tasks import Answer, Sample, load_benchmark, load_spec
 
@@ -196,6 +197,27 @@ def test_a_file_that_holds_something_else_now_is_another_run(evalkit: Command, t
     write(LEVAL, {"instructions": ["Hi"]})
 
     assert "options" in evalkit(*command).last_complaint
+
+
+@pytest.mark.filterwarnings("ignore::evalkit.errors.EvalkitWarning")
+def test_a_file_is_a_benchmark_in_python_too(tiny_model: Path, write: Write, bare: Path) -> None:
+    """By its path."""
+    path = write(LEVAL)
+
+    found = evaluate(tiny_model, path, out=bare / "run", max_new_tokens=2)
+
+    assert ["samples-own"] == list(found.scores)
+    assert (2, False) == (found.scores["samples-own"].tasks["exact"].n, found.scores["samples-own"].partial)
+
+
+def test_parts_of_a_run_are_joined(evalkit: Command, tiny_model: Path, write: Write) -> None:
+    """As of any other benchmark."""
+    command = ("run", tiny_model, write(LEVAL), "--max-new-tokens", 2, "--out", "run")
+    for part in ("1/2", "2/2"):
+        assert 0 == evalkit(*command, "--shard", part).code
+
+    assert 0 == evalkit("merge", "run").code
+    assert "0 answered, 2 already done" in evalkit(*command).err
 
 
 @pytest.mark.parametrize("verb", ["run", "plan"])

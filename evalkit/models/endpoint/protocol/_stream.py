@@ -12,6 +12,7 @@ So a streamed answer is read by the rules of a whole one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ __all__ = ["StreamedAnswer"]
 DONE = b"[DONE]"
 GROWING = frozenset({"content", "text", "refusal", "tool_calls", "function_call", "token_ids", *THOUGHTS})
 """What comes in pieces, in a choice of `/completions` or in the `delta` of one of `/chat/completions`."""
+FIRST_HALF = re.compile("[\ud800-\udbff]\\Z")
 SAID_ONCE = ("finish_reason", "stop_reason")
 
 
@@ -83,8 +85,9 @@ class StreamedAnswer:
                 self._choice[name] = part[name]
         has_text = _add_pieces(self._choice, {**part, "token_ids": None})
         if isinstance(part.get("delta"), dict):
-            self._message = self._message or {}
-            has_text |= _add_pieces(self._message, part["delta"])
+            message = self._message or {}
+            has_text |= _add_pieces(message, part["delta"])
+            self._message = message or None
         if isinstance(part.get("message"), dict):  # whole, after pieces or in place of them
             self._message, has_text = dict(part["message"]), True
         has_ids = _add_pieces(self._choice, {"token_ids": part.get("token_ids")})
@@ -97,8 +100,12 @@ class StreamedAnswer:
         return usage_of({"usage": self._usage})
 
     def so_far(self) -> Reply:
-        """What came so far; nothing where the answer has ended, as its last token may be no text."""
-        return reply_so_far({"model": self._model}, {} if self.is_finished else self._whole_choice(), self.usage)
+        """What came so far, without half a sign at its end; nothing where the answer has ended.
+
+        Its last token may be no text then, which the whole answer leaves out.
+        """
+        choice = {} if self.is_finished else _without_halves(self._whole_choice())
+        return reply_so_far({"model": self._model}, choice, self.usage)
 
     def whole(self) -> Reply:
         """The answer, after its last event; `AttemptError` where it is none, or was broken off."""
@@ -140,9 +147,16 @@ def _parts(piece: Any) -> list[Any]:
     return piece if isinstance(piece, list) else [piece]
 
 
+def _without_halves(value: Any) -> Any:
+    """A choice whose texts do not end in the first half of a sign."""
+    if isinstance(value, dict):
+        return {name: _without_halves(each) for name, each in value.items()}
+    return FIRST_HALF.sub("", value) if isinstance(value, str) else value
+
+
 def _joined(begun: str, piece: str) -> str:
     """Both texts, with a sign whole of which JSON wrote one half at the end of each."""
-    if begun[-1:] and piece[:1] and "\ud800" <= begun[-1] <= "\udbff" and "\udc00" <= piece[0] <= "\udfff":
+    if FIRST_HALF.search(begun) and "\udc00" <= piece[:1] <= "\udfff":
         sign = (begun[-1] + piece[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         return begun[:-1] + sign + piece[1:]
     return begun + piece

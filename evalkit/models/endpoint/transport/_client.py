@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Endpoint
@@ -34,6 +35,8 @@ from ._streaming import Streaming
 from ._throttle import Throttle
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
     from ._health import Health
@@ -74,7 +77,16 @@ def client_arguments(endpoint: Endpoint) -> dict[str, Any]:
         "headers": {"Accept-Encoding": ENCODINGS, **({"Authorization": f"Bearer {key}"} if key else {})},
         "follow_redirects": False,  # a redirect would carry the key to another host
         "trust_env": not is_local(endpoint),  # proxies
+        "verify": _certificates(is_local(endpoint)),
     }
+
+
+@lru_cache(maxsize=2)
+def _certificates(is_local: bool) -> ssl.SSLContext:
+    """What servers are checked by, read once: a first token waits for it."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=not is_local)
 
 
 class Client:

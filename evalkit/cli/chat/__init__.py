@@ -1,0 +1,8 @@
+"""`evalkit chat` in the terminal: questions from options, a pipe or a prompt, answers as they come."""
+
+from ._loop import converse
+from ._once import ask_all, questions_of
+from ._screen import Screen
+from ._talk import Talk
+
+__all__ = ["Screen", "Talk", "ask_all", "converse", "questions_of"]

@@ -1,0 +1,93 @@
+"""Questions on their way through the model, each in a thread of its own: the model answers one after the other."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import Any, cast
+
+from evalkit.chatting import Asked, ChatModel, Heard, Reply
+from evalkit.errors import EvalkitError, UserError, one_line
+from evalkit.models import Sampling
+from evalkit.printable import safe_message
+
+__all__ = ["MOST_WAITING", "Job", "Loading", "said"]
+
+MOST_WAITING = 32
+"""Questions that wait for the model; more are refused."""
+
+
+class Loading:
+    """The weights, which are read beside the page."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self.problem: str | None = None
+        """Why they could not be read, in one line; each question tries again."""
+        self._model = model
+        self._thread = threading.Thread(target=self._load, name="loading", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether they are being read."""
+        return self._thread.is_alive()
+
+    def _load(self) -> None:
+        try:
+            self._model.load()
+        except Exception as error:
+            self.problem = said(error)
+
+
+class Job:
+    """A question and what is known of its answer. The asker reads it, a thread writes it."""
+
+    def __init__(self, model: ChatModel, asked: Asked, sampling: Sampling | None) -> None:
+        """`UserError` where too many wait."""
+        if model.waiting >= MOST_WAITING:
+            raise UserError(f"{MOST_WAITING} questions are waiting already; ask again later")
+        self.asked = asked
+        """What is asked."""
+        self.heard: Heard | None = None
+        """The answer so far."""
+        self.reply: Reply | None = None
+        """The whole answer."""
+        self.error: str | None = None
+        """Why there is none, in one line."""
+        self.is_stopped = False
+        """Whether the asker wants no more of it."""
+        self._thread = threading.Thread(target=self._run, args=(model, sampling), name="question", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End the answer where it is: behind the piece that is being made."""
+        self.is_stopped = True
+
+    def wait(self, seconds: float) -> None:
+        """Until nothing more will come, or so long."""
+        self._thread.join(seconds)
+
+    def _run(self, model: ChatModel, sampling: Sampling | None) -> None:
+        try:
+            with closing(cast(Any, model.ask(self.asked, sampling=sampling))) as pieces:
+                for each in pieces:
+                    if isinstance(each, Reply):
+                        self.reply, self.error = each, each.error
+                    else:
+                        self.heard = each
+                    if self.is_stopped:
+                        return
+        except Exception as error:
+            self.error = said(error)
+
+
+def said(error: BaseException) -> str:
+    """Any error as one line that can be shown."""
+    if isinstance(error, EvalkitError):
+        return one_line(error)
+    return f"the model failed: {safe_message(one_line(error))}"

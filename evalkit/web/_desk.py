@@ -1,0 +1,339 @@
+"""What happens when somebody does something on the page; each method returns, or yields, what changes, by name."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+from evalkit.chatting import Asked, ChatModel, Cut, save_sample
+from evalkit.documents import Document, document_of
+from evalkit.errors import EvalkitError, UserError
+from evalkit.printable import counted
+
+from ._answers import Job, Loading, said
+from ._sessions import Session, Sessions, read_upload
+from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view
+
+__all__ = ["KINDS", "Changes", "Desk", "Settings"]
+
+LOOKED, LOADED = 0.05, 0.2
+"""Seconds between two looks at an answer that grows, and at a model that is loaded."""
+KINDS = ("keyword", "exact", "f1", "rouge")
+"""How a saved sample is scored."""
+EXAMPLES = 3
+"""Examples of role play that are shown to the model where nobody says how many."""
+
+Changes = dict[str, Any]
+"""Name of a part of the page → its new value; of a button, whether it can be pressed or is there."""
+_P = ParamSpec("_P")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What stands beside the conversation when a question is asked."""
+
+    system: str
+    """System message."""
+    rope: str
+    """RoPE condition, as `--rope` names it."""
+    temperature: float
+    """0 = greedy."""
+    top_p: float
+    """1 = all."""
+    top_k: int
+    """0 = all."""
+    penalty: float
+    """1 = none."""
+    examples: int
+    """Examples of role play."""
+
+    @classmethod
+    def of(
+        cls, system: str, rope: str, temperature: float, top_p: float, top_k: int, penalty: float, examples: int
+    ) -> Settings:
+        """As the page says them: an empty field is what it says when nobody has touched it."""
+        return cls(
+            system or "", (rope or "native").strip(), float(temperature or 0), 1.0 if top_p is None else float(top_p),
+            int(top_k or 0), 1.0 if penalty is None else float(penalty), int(examples or EXAMPLES),
+        )  # fmt: skip
+
+
+def _told(
+    method: Callable[Concatenate[Desk, str, _P], Awaitable[Changes]],
+) -> Callable[Concatenate[Desk, str, _P], Coroutine[Any, Any, Changes]]:
+    """A method whose errors stand on the page in one line."""
+
+    @wraps(method)
+    async def telling(desk: Desk, name: str, /, *args: _P.args, **kwargs: _P.kwargs) -> Changes:
+        try:
+            return {"problem": "", **await method(desk, name, *args, **kwargs)}
+        except Exception as error:
+            return {"problem": line_view(said(error))}
+
+    return telling
+
+
+class Desk:
+    """One model, and all the pages that ask it."""
+
+    def __init__(self, model: ChatModel, loading: Loading, first: Session, samples: Path | None, uploads: Path) -> None:
+        self.first = first
+        """What a page begins with."""
+        self._model, self._loading, self._samples, self._uploads = model, loading, samples, uploads
+        self._sessions = Sessions()
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self._model.session.card.name
+
+    @property
+    def settings(self) -> Settings:
+        """What stands on the page at first."""
+        drawn, own = self._model.sampling, self._model.session.settings
+        if drawn is None:
+            return Settings(self.first.conversation.system, own.rope, 0.0, 1.0, 0, 1.0, EXAMPLES)
+        return Settings(
+            self.first.conversation.system, own.rope, drawn.temperature, drawn.top_p or 1.0, drawn.top_k or 0,
+            drawn.repetition_penalty or 1.0, EXAMPLES,
+        )  # fmt: skip
+
+    @property
+    def is_rope_free(self) -> bool:
+        """Whether each question may be asked under a RoPE condition of its own."""
+        return self._model.is_rope_free
+
+    @property
+    def saving_line(self) -> str:
+        """Where samples go."""
+        if self._samples is None:
+            return "A line of JSON for a file that evalkit run takes, as a download."
+        return f"A line is added to {self._samples.name}, which evalkit run takes."
+
+    async def status(self) -> AsyncIterator[tuple[str, str]]:
+        """What the model is doing until it can answer, each line with its kind."""
+        while self._loading.is_going_on:
+            yield "loading the model…", "quiet"
+            await asyncio.sleep(LOADED)
+        if self._loading.problem is not None:
+            yield self._loading.problem, "problem"
+        else:
+            limit = f"answers up to {self._model.max_new_tokens:,} tokens"
+            yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
+
+    @_told
+    async def begin(self, name: str) -> Changes:
+        """A page was opened."""
+        first = self.first
+        session = self._sessions.begin(name, Session(first.conversation, first.examples))
+        return {**self._emptied(), **self._role(session), **await self._measured(session)}
+
+    @_told
+    async def take_upload(self, name: str, path: str | None) -> Changes:
+        """Another document; the conversation begins anew."""
+        session = self._sessions.of(name)
+        cleared = {"upload": None}
+        try:
+            document = await asyncio.to_thread(lambda: document_of(*read_upload(path or "", self._uploads)))
+        except Exception as error:
+            return {**cleared, "problem": line_view(said(error))}
+        session.restart(replace(session.conversation.anew(), document=document))
+        return {**cleared, **self._emptied(), **await self._measured(session)}
+
+    @_told
+    async def drop(self, name: str) -> Changes:
+        """No document any more."""
+        session = self._sessions.of(name)
+        session.restart(replace(session.conversation.anew(), document=None))
+        return {**self._emptied(), **await self._measured(session)}
+
+    @_told
+    async def take_dialogues(self, name: str, path: str | None) -> Changes:
+        """Examples of role play from now on."""
+        from evalkit.chatting.roleplay import read_examples
+
+        session = self._sessions.of(name)
+        try:
+            session.examples = await asyncio.to_thread(lambda: read_examples(read_upload(path or "", self._uploads)))
+        except Exception as error:
+            return {"dialogues": None, "problem": line_view(said(error))}
+        return {"dialogues": None, **self._role(session)}
+
+    @_told
+    async def leave(self, name: str) -> Changes:
+        """No role play any more."""
+        session = self._sessions.of(name)
+        session.examples = None
+        return self._role(session)
+
+    @_told
+    async def reset(self, name: str) -> Changes:
+        """A new conversation about the same document."""
+        session = self._sessions.of(name)
+        session.restart(session.conversation.anew())
+        return {**self._emptied(), **await self._measured(session)}
+
+    @_told
+    async def save(self, name: str, gold: str, kind: str) -> Changes:
+        """The last answer as a sample: added to the file of this chat, or as a download."""
+        last = self._sessions.of(name).last
+        if last is None:
+            raise UserError("there is no answer to save yet")
+        asked, reply = last
+        right = gold.strip() or None
+        if self._samples is not None:
+            is_new = await asyncio.to_thread(save_sample, self._samples, asked, reply, right, kind)
+            line = f"added to {self._samples.name}" if is_new else f"stands in {self._samples.name} already"
+            return {"saved": line_view(line, "quiet"), "gold": ""}
+        with tempfile.TemporaryDirectory(dir=self._uploads.parent) as folder:
+            file = Path(folder, "samples.jsonl")
+            await asyncio.to_thread(save_sample, file, asked, reply, right, kind)
+            return {"saved": download_view(file.name, file.read_bytes()), "gold": ""}
+
+    @_told
+    async def stop(self, name: str) -> Changes:
+        """End the answer under way."""
+        self._sessions.of(name).stop()
+        return {"stop": False}
+
+    def end(self, name: str) -> None:
+        """A page was closed."""
+        self._sessions.end(name)
+
+    def close(self, seconds: float = 5) -> None:
+        """All pages are closed; waits so long for answers under way to end."""
+        for job in self._sessions.end_all():
+            job.wait(seconds)
+
+    async def ask(self, name: str, question: str, settings: Settings) -> AsyncIterator[Changes]:
+        """Ask, and show the answer as it grows."""
+        try:
+            session = self._sessions.of(name)
+            if not question.strip():
+                raise UserError("the question is empty")
+            if session.is_asking:
+                raise UserError("one answer at a time: wait for it, or stop it")
+        except Exception as error:
+            yield {"problem": line_view(said(error))}
+            return
+        session.is_asking = True
+        exchange = Exchange(question.strip(), state="reading the question…")
+        yield {"now": exchange_view(exchange), "question": "", "problem": "", "saved": "", "ask": False, "stop": True}
+        try:
+            job = session.job = await self._put(session, exchange, settings)
+            conversation = session.conversation
+            yield self._asked(job.asked)
+            async for _ in self._growing(job, exchange):
+                yield {"now": exchange_view(exchange)}
+            if session.conversation is conversation:  # else somebody began anew meanwhile
+                self._keep(session, job, exchange)
+                yield {"now": "", "past": "".join(map(exchange_view, session.exchanges))}
+        except Exception as error:
+            yield {"now": "", "question": question, "problem": line_view(said(error))}
+        finally:
+            session.stop()
+            session.job, session.is_asking = None, False
+        yield {"ask": True, "stop": False}
+
+    async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:
+        """The question, put to the model; `UserError` or `SampleError` where it cannot be."""
+        if settings.system != session.conversation.system:
+            session.restart(replace(session.conversation.anew(), system=settings.system))
+        conversation, examples, model = session.conversation, session.examples, self._model
+        sampling = model.sampling_under(
+            settings.temperature, top_p=settings.top_p, top_k=settings.top_k, repetition_penalty=settings.penalty
+        )
+        if examples is not None:
+            exchange.examples = await asyncio.to_thread(
+                examples.nearest, exchange.question, conversation.turns, settings.examples
+            )
+        rope = settings.rope if model.is_rope_free else None
+        asked = await asyncio.to_thread(model.prepare, conversation, exchange.question, exchange.examples, rope)
+        return Job(model, asked, sampling)
+
+    async def _growing(self, job: Job, exchange: Exchange) -> AsyncIterator[None]:
+        """Writes the answer into the exchange; yields whenever there is something new."""
+        before = None
+        while not job.is_over:
+            heard = job.heard
+            if heard is not None:
+                exchange.text, exchange.reasoning = heard.text, heard.reasoning
+            exchange.state = self._state(job)
+            now = (exchange.text, exchange.reasoning, exchange.state)
+            if now != before:
+                before = now
+                yield
+            await asyncio.sleep(LOOKED)
+
+    def _state(self, job: Job) -> str:
+        if job.is_stopped:
+            return "stopping…"
+        if job.heard is None:
+            return "reading the prompt…" if self._model.is_loaded else "loading the model…"
+        if job.heard.waiting:
+            return f"waiting: {counted(job.heard.waiting, 'question')} before this one"
+        return "answering…"
+
+    def _keep(self, session: Session, job: Job, exchange: Exchange) -> None:
+        """What came of the question: shown, and part of the conversation where there is an answer."""
+        reply, heard = job.reply, job.heard
+        exchange.is_open, exchange.state = False, ""
+        exchange.reply, exchange.error = reply, job.error
+        if reply is not None:
+            exchange.text, exchange.reasoning = reply.text, reply.reasoning
+        elif heard is not None:
+            exchange.text, exchange.reasoning = heard.text, heard.reasoning
+        if job.is_stopped and reply is None:
+            exchange.state = "stopped"
+        if job.error is None and (reply is not None or exchange.text):
+            session.conversation = session.conversation.and_then(exchange.question, exchange.text)
+        if job.error is None and reply is not None:
+            session.last = job.asked, reply
+        session.exchanges.append(exchange)
+
+    def _asked(self, asked: Asked) -> Changes:
+        """What is known of a prompt."""
+        unit, prompt = self._model.unit, asked.prompt
+        facts = [("Prompt", f"{len(prompt.ids):,} {unit}"), ("Answer up to", f"{prompt.max_new_tokens:,} tokens")]
+        if self._model.is_rope_free:
+            base = asked.rope.effective_base
+            facts.append(("RoPE", asked.spec if base is None else f"{asked.spec}, base {base:,.0f}"))
+        return self._known(asked.conversation.document, asked.document_tokens, facts, asked.cut)
+
+    async def _measured(self, session: Session) -> Changes:
+        """What is known of a conversation before a question."""
+        document = session.conversation.document
+        try:
+            measured = await asyncio.to_thread(self._model.measure, session.conversation)
+        except EvalkitError as error:
+            return {**self._known(document, None, [], None), "problem": line_view(said(error))}
+        room = [("Room for the question", f"{measured.room:,} {self._model.unit}")] if measured.room else []
+        return self._known(document, measured.document_tokens, room, measured.cut)
+
+    def _known(
+        self, document: Document | None, tokens: int | None, facts: list[tuple[str, str]], cut: Cut | None
+    ) -> Changes:
+        unit = self._model.unit
+        facts = [("Window", f"{self._model.window:,} {unit}"), *facts]
+        if cut is not None:
+            facts.append(("Left out", f"{cut.before - cut.after:,} {unit}"))
+        return {
+            "facts": facts_view(facts),
+            "cut": cut_view("" if document is None else document.text, cut),
+            "document": document_view(document, tokens, unit),
+            "drop": document is not None,
+        }
+
+    def _role(self, session: Session) -> Changes:
+        examples = session.examples
+        if examples is None:
+            return {"role": line_view("No examples: answers are the model's own.", "quiet"), "leave": False}
+        return {"role": line_view(f"{examples.name}: {counted(len(examples), 'example')}", "document"), "leave": True}
+
+    def _emptied(self) -> Changes:
+        return {"now": "", "past": "", "saved": "", "question": ""}
