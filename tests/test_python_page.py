@@ -75,9 +75,10 @@ def test_the_snippets_run_and_print_what_they_say(bare: Path, trackers: dict[str
         if expected:
             assert expected == printed.getvalue()
 
-    assert {"first", "first.pdf", "page.html", "parts", "quiet", "wandb", "mlflow", "elsewhere", "left", "right"} == {
-        path.name for path in (bare / "out").iterdir()
-    }
+    assert {path.name for path in (bare / "out").iterdir()} == {
+        "first", "first.pdf", "page.html", "parts", "quiet", "wandb", "mlflow", "elsewhere", "left", "right",
+        "parcel.txt",
+    }  # fmt: skip
     logged = [named or arguments for name, arguments, named in trackers["wandb"] if name.endswith("log")]
     assert {"done": 4, "failed": 0} == {key: logged[-2][0][key] for key in ("done", "failed")}
     assert [{"done": 4, "failed": 0}] == [

@@ -229,7 +229,7 @@ def _in_document(gaps: list[Gap], text: str, document: str, turn: str, *, is_par
 
 
 def _holds_rest(prompt: Prompt, document: str, gaps: tuple[Gap, ...], tokenizer: PromptTokenizer) -> bool:
-    """Whether what is not in the gaps stands in the prompt, which may also be cut once more when it is encoded again."""
+    """Whether what is not in the gaps stands in the prompt, which may be cut once more when it is encoded again."""
     text = tokenizer.decode(prompt.ids.tolist(), skip_special=False)
     ends = [0, *itertools.chain.from_iterable(gaps), len(document)]
     rest = [document[start:stop] for start, stop in zip(ends[::2], ends[1::2], strict=True)]
