@@ -212,9 +212,9 @@ class StreamsAnswers(Protocol):
         """The answer as it grows, then its completion, which is what `generate` gives for the request alone.
 
         Texts only grow: each begins with the one before, and the completion's begins with the last, but where a closing
-        tag shows in the end that thoughts had begun which nothing opened: then the completion alone says so. The first
-        comes as soon as the first token is known, even where all of its text is held back. Closing the iterator ends
-        the answer. What a cache holds of an earlier request under the same setting is used again.
+        tag turns up behind thoughts that the prompt had closed: then the completion alone says so. The first comes as
+        soon as the first token is known, even where all of its text is held back. Closing the iterator ends the answer.
+        What a cache holds of an earlier request under the same setting is used again.
         """
 
 

@@ -99,7 +99,7 @@ class AnswerSoFar:
         elif watch.is_thinking:
             self._think(watch, generated)
         elif (end := watch.thoughts_end) is None:
-            self._show("" if watch.is_undecided else self._answer.of(generated))
+            self._show(self._answer.of(generated) if watch.is_answering else "")
         elif self._thoughts_end is not None or not self._text:  # else thoughts that nothing opened were shown as answer
             if self._thoughts_end is None:
                 self._thoughts_end, self._reasoning = end, watch.thoughts(generated[:end])

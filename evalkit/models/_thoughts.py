@@ -125,9 +125,9 @@ class ThoughtWatch:
         return self._state is _State.THINKING
 
     @property
-    def is_undecided(self) -> bool:
-        """Whether the first signs may still open thoughts."""
-        return self._state is _State.START
+    def is_answering(self) -> bool:
+        """Whether what was said is taken for an answer: unless thoughts were closed or opened, they may have begun."""
+        return self._state is _State.ANSWERING and (self._is_closed or self._has_open)
 
     @property
     def thoughts_end(self) -> int | None:

@@ -109,9 +109,9 @@ def partials(
         ("<think>a</think>b <think>c</think> d", "So?"),
         ("<think>a</think>\n", "So?"),
         ("By it, not by <b>.", "<think>\n\n</think>\n\n"),
-        ("\n By it.", "So?"),
+        ("\n By it.", "So?<think>\n\n</think>\n\n"),
         ("<think></think>By it.", "So?"),
-        ("<thin air", "So?"),
+        ("<thin air", "So?<think></think>"),
         ("\n", "So?<think>"),
         ("", "So?<think>"),
     ],
@@ -134,14 +134,16 @@ def test_thoughts_grow_before_the_answer(wild_tokenizer: Load, shape: str, text:
         assert any(each.reasoning == reasoning and not each.text for each in found)
 
 
-def test_thoughts_that_nothing_opened_are_shown_as_answer_and_never_taken_back(wild_tokenizer: Load) -> None:
-    """Only the tag that ends them tells; from there on nothing more is shown."""
-    text = "The river.</think>\n\nBy it."
+def test_thoughts_that_nothing_opened_are_held_back_until_they_are_known(wild_tokenizer: Load) -> None:
+    """Only the tag that ends them tells; behind thoughts that the prompt closed, what was shown is not taken back."""
+    tokenizer, text = wild_tokenizer("thoughts"), "The river.</think>\n\nBy it."
 
-    found, answer, reasoning = partials(wild_tokenizer("thoughts"), text, thoughts=ThoughtRule(TAGS))
+    found, *whole = partials(tokenizer, text, thoughts=ThoughtRule(TAGS))
+    closed, *_ = partials(tokenizer, text, prompt="So?<think></think>", thoughts=ThoughtRule(TAGS))
 
-    assert ("The river.", None) == (found[-1].text, found[-1].reasoning)
-    assert ("By it.", "The river.") == (answer, reasoning)
+    assert ["By it.", "The river."] == whole == [found[-1].text, found[-1].reasoning]
+    assert not any(each.text for each in found if each.reasoning is None)
+    assert ("The river.", None) == (closed[-1].text, closed[-1].reasoning)
 
 
 def test_what_may_become_a_stop_string_is_held_back(wild_tokenizer: Load) -> None:
