@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def test_a_closed_tab_ends_its_answer(serve: Serve, visit: Visit) -> None:
             while True:
                 begun.set()
                 yield "x"
+                time.sleep(0.01)
         yield "mine"
 
     model, adapter = scripted(script)
