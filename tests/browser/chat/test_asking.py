@@ -224,6 +224,13 @@ def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int,
     left, right = (page.locator(name).bounding_box() for name in ("#left", "#right"))
     assert left is not None and right is not None
     assert left["x"] + left["width"] <= right["x"]
+    page.get_by_role("tab", name="Document and cut").click()
+    page.locator("#cut .seam").first.wait_for()
+    for name in ("#question textarea", "#ask", "#stop", "#reset"):
+        box = page.locator(name).bounding_box()
+        assert box is not None and box["y"] + box["height"] <= 800
+        middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+        assert page.evaluate("([x, y, name]) => !!document.elementFromPoint(x, y).closest(name)", [*middle, name]), name
     background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(background[:3]) < 200) == (scheme == "dark")
 
