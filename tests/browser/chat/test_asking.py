@@ -252,7 +252,6 @@ def test_the_nearest_examples_of_role_play_are_shown_and_asked(serve: Serve, vis
     shown = page.locator("#past .examples").inner_text()
     assert "Where do you live?" in shown and "In the lighthouse." in shown
     assert adapter.prompts[-1].index("In the lighthouse.") < adapter.prompts[-1].index("Where do you live now?")
-    page.screenshot(path=tmp_path / "role.png")
 
 
 def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Path) -> None:
