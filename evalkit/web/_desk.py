@@ -129,6 +129,7 @@ class Desk:
     @_told
     async def begin(self, name: str) -> Changes:
         """A page was opened."""
+        self._loading.begin()
         first = self.first
         session = self._sessions.begin(name, Session(first.conversation, first.examples))
         return {**self._emptied(), **self._role(session), **await self._measured(session)}

@@ -224,6 +224,13 @@ def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int,
     left, right = (page.locator(name).bounding_box() for name in ("#left", "#right"))
     assert left is not None and right is not None
     assert left["x"] + left["width"] <= right["x"]
+    page.get_by_role("tab", name="Document and cut").click()
+    page.locator("#cut .seam").first.wait_for()
+    for name in ("#question textarea", "#ask", "#stop", "#reset"):
+        box = page.locator(name).bounding_box()
+        assert box is not None and box["y"] + box["height"] <= 800
+        middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+        assert page.evaluate("([x, y, name]) => !!document.elementFromPoint(x, y).closest(name)", [*middle, name]), name
     background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(background[:3]) < 200) == (scheme == "dark")
 
@@ -245,7 +252,6 @@ def test_the_nearest_examples_of_role_play_are_shown_and_asked(serve: Serve, vis
     shown = page.locator("#past .examples").inner_text()
     assert "Where do you live?" in shown and "In the lighthouse." in shown
     assert adapter.prompts[-1].index("In the lighthouse.") < adapter.prompts[-1].index("Where do you live now?")
-    page.screenshot(path=tmp_path / "role.png")
 
 
 def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Path) -> None:
