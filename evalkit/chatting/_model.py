@@ -145,6 +145,12 @@ class ChatModel:
             session.card.name, self.max_new_tokens,
         )  # fmt: skip
 
+    def fits(self, conversation: Conversation, question: str, examples: Sequence[Turn] = ()) -> bool:
+        """Whether all of it goes to the model: nothing would be cut or refused."""
+        with self._preparing:
+            (prompt,) = self._builder.build([self._request(conversation, question, examples)])
+        return prompt.error is None and (prompt.ledger is None or not prompt.ledger.is_truncated)
+
     def sampling_under(
         self, temperature: float, *, top_p: float = 1.0, top_k: int = 0, repetition_penalty: float = 1.0
     ) -> Sampling | None:

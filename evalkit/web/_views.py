@@ -39,6 +39,8 @@ class Exchange:
     """The question."""
     examples: Sequence[Turn] = ()
     """Turns of role play that were shown to the model."""
+    left_out: int = 0
+    """Nearest examples for which there was no room."""
     text: str = ""
     """The answer so far."""
     reasoning: str | None = None
@@ -91,7 +93,8 @@ def facts_view(facts: Iterable[tuple[str, str]]) -> str:
 
 def exchange_view(exchange: Exchange) -> str:
     """A question with its answer, as far as it is known."""
-    parts = [f'<div class="said user" dir=auto>{text_of(exchange.question)}</div>', _examples(exchange.examples)]
+    question = f'<div class="said user" dir=auto>{text_of(exchange.question)}</div>'
+    parts = [question, _examples(exchange.examples, exchange.left_out)]
     if exchange.reasoning:
         parts.append(
             f"<details class=thoughts><summary>Thoughts ({len(exchange.reasoning):,} characters)</summary>"
@@ -108,15 +111,18 @@ def exchange_view(exchange: Exchange) -> str:
     return f"<article>{''.join(parts)}</article>"
 
 
-def _examples(examples: Sequence[Turn]) -> str:
+def _examples(examples: Sequence[Turn], left_out: int) -> str:
+    summary = f"{counted(len(examples), 'nearest example')} shown to the model"
+    if left_out:
+        nearest = counted(len(examples) + left_out, "nearest example")
+        summary = f"{len(examples)} of the {nearest} shown to the model: no room for the rest"
     if not examples:
-        return ""
+        return line_view(summary, "quiet") if left_out else ""
     turns = "".join(
         f"<li><div class=text dir=auto>{text_of(turn.question)}</div>"
         f'<div class="text reply" dir=auto>{text_of(turn.answer)}</div></li>'
         for turn in examples
     )
-    summary = f"{counted(len(examples), 'nearest example')} shown to the model"
     return f"<details class=examples open><summary>{summary}</summary><ol>{turns}</ol></details>"
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from evalkit.chatting import Conversation
+from evalkit.chatting.roleplay import Examples
 from evalkit.documents import Document
+from evalkit.tasks.samples import Turn
 from tests.browser.chat.conftest import Serve, Visit, answered, ask
 from tests.browser.chat.scripted import Gate, needle_tiny, scripted
 
@@ -254,6 +256,58 @@ def test_the_nearest_examples_of_role_play_are_shown_and_asked(serve: Serve, vis
     assert adapter.prompts[-1].index("In the lighthouse.") < adapter.prompts[-1].index("Where do you live now?")
 
 
+def test_examples_without_room_are_left_out(serve: Serve, visit: Visit) -> None:
+    """The farthest first, until the document is whole; the page says how many."""
+    text = words(70)
+    turns = (Turn("Where do you sail with the baker?", "far " * 400), Turn("Where do you sail?", "To the island."))
+    model, adapter = scripted(lambda _: ["Away."])
+    page = visit(serve(model, document=Document("words.txt", text), examples=Examples("role.jsonl", turns)))
+    ask(page, "Where do you sail?")
+    answered(page)
+    assert page.locator("#past .examples summary").inner_text() == (
+        "1 of the 2 nearest examples shown to the model: no room for the rest"
+    )
+    assert (
+        text in adapter.prompts[-1] and "To the island." in adapter.prompts[-1] and "far far" not in adapter.prompts[-1]
+    )
+    ask(page, "Where do you sail with the baker" + " and the sailor" * 80 + "?")
+    answered(page, 2)
+    second = page.locator("#past article").nth(1)
+    assert (
+        second.locator(".line").inner_text() == "0 of the 2 nearest examples shown to the model: no room for the rest"
+    )
+    assert second.locator(".examples").count() == 0
+
+
+def test_a_question_is_asked_under_the_rope_condition_of_the_page(serve: Serve, visit: Visit) -> None:
+    """Beyond the length that the model was made for, where it changes the answer; a wrong one is one line."""
+    document = Document("lockers.txt", f"{BEFORE * 40}{PLANTED} {BEFORE * 40}")
+    expected = {}
+    for spec in ("native", "dynamic:2"):
+        alone = needle_tiny(2048, rope=spec, max_new_tokens=24)
+        asked = alone.prepare(Conversation(document), QUESTION)
+        assert asked.cut is None and len(asked.prompt.ids) > 1024
+        *_, reply = alone.ask(asked)
+        expected[spec] = reply.text
+    assert expected["native"] != expected["dynamic:2"]
+
+    page = visit(serve(needle_tiny(2048, is_rope_free=True, max_new_tokens=24), document=document))
+    page.locator("#rope-panel").get_by_text("RoPE", exact=True).click()
+    for spec in ("native", "dynamic:2"):
+        page.locator("#rope input, #rope textarea").first.fill(spec)
+        ask(page, QUESTION)
+        assert answered(page) == expected[spec]
+        assert spec in page.locator("#facts").inner_text()
+        page.locator("#reset").click()
+        page.locator("#past article").wait_for(state="detached")
+    page.locator("#rope input, #rope textarea").first.fill("spiral:2")
+    ask(page, QUESTION)
+    page.locator("#problem .problem").wait_for()
+    line = page.locator("#problem").inner_text()
+    assert "spiral" in line and "\n" not in line.strip()
+    assert page.locator("#question textarea").input_value() == QUESTION
+
+
 def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Path) -> None:
     """In the file that was named at the start, or as a download where none was; a path is never the page's."""
     samples = tmp_path / "samples.jsonl"
@@ -277,7 +331,7 @@ def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Pa
     assert (first["input"], first["instructions"], first["outputs"]) == (PLANTED, [QUESTION], ["39352"])
 
 
-def test_a_rope_condition_and_a_sampling_are_checked(serve: Serve, visit: Visit) -> None:
+def test_a_sampling_that_cannot_be_is_one_line(serve: Serve, visit: Visit) -> None:
     """What cannot be is one line on the page, and the question is still in its box."""
     page = visit(serve(needle_tiny()))
     page.get_by_text("Sampling").first.click()
