@@ -211,6 +211,13 @@ def test_errors_stand_on_the_page_in_one_line(serve: Serve, visit: Visit, tmp_pa
     page.locator("#past article").nth(1).wait_for()
 
 
+UNDER_LABEL = """() => {
+    const label = document.querySelector("#upload label"), said = document.createRange();
+    said.selectNodeContents(document.querySelector("#upload [data-testid=upload-text]"));
+    return said.getBoundingClientRect().top >= label.getBoundingClientRect().bottom;
+}"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [900, 1400])
 def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int, scheme: str) -> None:
@@ -233,6 +240,7 @@ def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int,
         assert box is not None and box["y"] + box["height"] <= 800
         middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
         assert page.evaluate("([x, y, name]) => !!document.elementFromPoint(x, y).closest(name)", [*middle, name]), name
+    assert page.evaluate(UNDER_LABEL)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(background[:3]) < 200) == (scheme == "dark")
 
