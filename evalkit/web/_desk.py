@@ -14,6 +14,7 @@ from evalkit.chatting import Asked, ChatModel, Conversation, Cut, save_sample
 from evalkit.chatting.roleplay import COUNT, Examples, fitting, read_examples
 from evalkit.documents import Document, document_of
 from evalkit.errors import EvalkitError, UserError
+from evalkit.models import Sampling
 from evalkit.printable import counted
 
 from ._answers import Job, Loading, said
@@ -24,6 +25,8 @@ __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
 LOOKED, LOADED = 0.05, 0.2
 """Seconds between two looks at an answer that grows, and at a model that is loaded."""
+MOST_WAITING = 32
+"""Questions that wait for the model or are answered; more are refused."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
 
@@ -85,6 +88,7 @@ class Desk:
         """What a page begins with."""
         self._model, self._loading, self._samples, self._uploads = model, loading, samples, uploads
         self._sessions = Sessions()
+        self._jobs: list[Job] = []
 
     @property
     def name(self) -> str:
@@ -121,9 +125,10 @@ class Desk:
             await asyncio.sleep(LOADED)
         if self._loading.problem is not None:
             yield self._loading.problem, "problem"
-        else:
-            limit = f"answers up to {self._model.max_new_tokens:,} tokens"
-            yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
+            while not self._model.is_loaded:  # each question tries again
+                await asyncio.sleep(LOADED)
+        limit = f"answers up to {self._model.max_new_tokens:,} tokens"
+        yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
 
     @_told
     async def begin(self, name: str) -> Changes:
@@ -251,7 +256,14 @@ class Desk:
             await asyncio.to_thread(self._choose, examples, conversation, exchange, settings.examples)
         rope = settings.rope if model.is_rope_free else None
         asked = await asyncio.to_thread(model.prepare, conversation, exchange.question, exchange.examples, rope)
-        return Job(model, asked, sampling)
+        return self._begun(asked, sampling)
+
+    def _begun(self, asked: Asked, sampling: Sampling | None) -> Job:
+        self._jobs = [job for job in self._jobs if not job.is_over]
+        if len(self._jobs) >= MOST_WAITING:
+            raise UserError(f"{MOST_WAITING} questions are waiting already; ask again later")
+        self._jobs.append(Job(self._model, asked, sampling))
+        return self._jobs[-1]
 
     def _choose(self, examples: Examples, conversation: Conversation, exchange: Exchange, count: int) -> None:
         """The nearest examples for which there is room beside the conversation."""

@@ -77,17 +77,17 @@ def document_view(document: Document | None, tokens: int | None, unit: str) -> s
     if document is None:
         return '<p class="line quiet">No document: questions are asked alone.</p>'
     size = counted(len(document.text), "character") if tokens is None else f"{tokens:,} {unit}"
-    kind = document.encoding or document.kind.upper()
+    sort = f"{size} · {document.encoding or document.kind.upper()}"
     notes = "".join(line_view(each, "quiet") for each in document.notes)
     return (
         f'<p class="line document"><b dir=auto>{escape(printable(document.name))}</b> '
-        f"<span>{size} · {escape(kind)}</span></p>{notes}"
+        f"<span>{escape(printable(sort))}</span></p>{notes}"
     )
 
 
 def facts_view(facts: Iterable[tuple[str, str]]) -> str:
     """Names and values, one pair a line."""
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    rows = "".join(f"<dt>{escape(printable(name))}</dt><dd>{escape(printable(value))}</dd>" for name, value in facts)
     return f"<dl class=facts>{rows}</dl>"
 
 
@@ -107,7 +107,7 @@ def exchange_view(exchange: Exchange) -> str:
     if exchange.error:
         parts.append(line_view(exchange.error))
     foot = " · ".join(each for each in (exchange.state, *_timings(exchange.reply)) if each)
-    parts.append(f"<p class=foot>{escape(foot)}</p>" if foot else "")
+    parts.append(f"<p class=foot>{escape(printable(foot))}</p>" if foot else "")
     return f"<article>{''.join(parts)}</article>"
 
 
