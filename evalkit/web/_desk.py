@@ -19,7 +19,7 @@ from evalkit.printable import counted
 
 from ._answers import Job, Loading, said
 from ._sessions import Session, Sessions, read_upload
-from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view
+from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view, title_view
 
 __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
@@ -123,12 +123,13 @@ class Desk:
         while self._loading.is_going_on:
             yield "loading the model…", "quiet"
             await asyncio.sleep(LOADED)
-        if self._loading.problem is not None:
-            yield self._loading.problem, "problem"
-            while not self._model.is_loaded:  # each question tries again
-                await asyncio.sleep(LOADED)
+        yield self._can_answer()
+
+    def _can_answer(self) -> tuple[str, str]:
+        if self._loading.problem is not None and not self._model.is_loaded:  # each question tries again
+            return self._loading.problem, "problem"
         limit = f"answers up to {self._model.max_new_tokens:,} tokens"
-        yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
+        return f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
 
     @_told
     async def begin(self, name: str) -> Changes:
@@ -242,6 +243,8 @@ class Desk:
         finally:
             session.stop()
             session.job, session.is_asking = None, False
+        if self._loading.problem is not None:
+            last["status"] = title_view(self.name, *self._can_answer())
         yield {**last, "ask": True, "stop": False}
 
     async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:

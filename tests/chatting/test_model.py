@@ -114,6 +114,22 @@ def test_specs_that_cannot_be_are_one_line(new_chat: NewChat) -> None:
     assert not free.is_loaded
 
 
+@pytest.mark.parametrize("mode", ["middle", "none"])
+def test_what_fits_is_neither_cut_nor_refused(new_chat: NewChat, mode: str) -> None:
+    """To the last token, whatever would be done with more."""
+    model, conversation = new_chat(truncation=mode, max_seq_len=512), about(8)
+    examples = [Turn("word " * 20, "word " * 20)] * 20
+    most = max(count for count in range(20) if model.fits(conversation, QUESTION, examples[:count]))
+
+    assert 0 < most < 19
+    assert model.prepare(conversation, QUESTION, examples[:most]).cut is None
+    if mode == "none":
+        with pytest.raises(SampleError):
+            model.prepare(conversation, QUESTION, examples[: most + 1])
+    else:
+        assert model.prepare(conversation, QUESTION, examples[: most + 1]).cut is not None
+
+
 def test_questions_of_several_threads_are_answered_one_after_the_other(new_chat: NewChat) -> None:
     """First come, first served; who waits sees how many are before."""
     engine = Engine(is_held=True)

@@ -14,6 +14,7 @@ import pytest
 from evalkit.chatting import Conversation
 from evalkit.chatting.roleplay import Examples
 from evalkit.documents import Document
+from evalkit.errors import UserError
 from evalkit.tasks.samples import Turn
 from tests.browser.chat.conftest import Serve, Visit, answered, ask
 from tests.browser.chat.scripted import Gate, needle_tiny, scripted
@@ -209,6 +210,28 @@ def test_errors_stand_on_the_page_in_one_line(serve: Serve, visit: Visit, tmp_pa
     assert "Traceback" not in page.content()
     ask(page, "again?")
     page.locator("#past article").nth(1).wait_for()
+
+
+def test_weights_that_cannot_be_read_are_one_line(serve: Serve, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the head of the page and under the question; the next question tries again, and the head follows."""
+    model, _ = scripted(lambda _: ["yes"])
+    load = model.load
+
+    def fail() -> None:
+        raise UserError("needle-tiny: no weights\nin its folder")
+
+    monkeypatch.setattr(model, "load", fail)
+    page = visit(serve(model))
+    page.locator("#status .problem").wait_for()
+    ask(page, "anything?")
+    page.locator("#past .problem").wait_for()
+    for place in ("#status", "#past"):
+        assert page.locator(f"{place} .problem").inner_text() == "needle-tiny: no weights in its folder"
+    monkeypatch.setattr(model, "load", load)
+    ask(page, "again?")
+    page.locator("#past .said.model").wait_for()
+    page.locator("#status :text('window 512 tokens')").wait_for()
+    assert page.locator("#status .problem").count() == 0
 
 
 UNDER_LABEL = """() => {
