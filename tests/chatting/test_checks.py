@@ -10,11 +10,12 @@ import pytest
 
 from evalkit.cards import Card, CardSampling
 from evalkit.chatting import ChatModel, Conversation
-from evalkit.chatting._checks import with_sampling
+from evalkit.chatting._checks import OF_RUNS, OF_SEVERAL, with_sampling
+from evalkit.cli._chat import TAKEN
 from evalkit.documents import Document
 from evalkit.errors import UserError
 from evalkit.models import Sampling
-from evalkit.settings import RunSettings
+from evalkit.settings import RunSettings, settings_of
 from tests.models.endpoint.scripted_server import ScriptedServer
 
 from .talks import QUESTION, about, whole
@@ -34,6 +35,8 @@ SaveModel = Callable[..., Path]
         ({"options": {"lengths": "256"}}, "--option is for runs of benchmarks"),
         ({"replicas": 2}, "--replicas: a chat asks one engine"),
         ({"shard": "1/2"}, "--shard: a chat asks one engine"),
+        ({"batch": "4"}, "--batch: a chat asks one engine, one question after the other"),
+        ({"reasoning": "scored"}, "--reasoning is for runs of benchmarks"),
         ({"ray": "auto"}, "--ray: a chat asks one engine"),
         ({"base_url": ("http://a/v1", "http://b/v1")}, "--base-url .several.: a chat asks one engine"),
         ({"top_k": 5}, "--top-k: greedy decoding draws nothing; add --temperature"),
@@ -58,6 +61,13 @@ def test_what_no_chat_can_have_is_one_line(
         new_chat(**settings)
 
     assert "\n" not in str(raised.value)
+
+
+def test_every_setting_of_a_run_is_a_flag_of_the_chat_or_refused() -> None:
+    """None is taken and then ignored."""
+    known = {name for name, setting in settings_of(RunSettings).items() if not setting.is_argument}
+
+    assert sorted(known) == sorted((*TAKEN, *OF_RUNS, *OF_SEVERAL))
 
 
 def test_a_model_without_a_chat_format_is_refused_unless_plain_text_is_asked_for(
