@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,10 +119,10 @@ def test_questions_of_several_threads_are_answered_one_after_the_other(new_chat:
     asked = model.prepare(about(2), QUESTION)
     first, waits = model.ask(asked), model.ask(asked)
     engine.go_on.release()
-    assert Heard("one ", None, first_seconds(next(first))) is not None
-    second = [next(waits)]
+    assert "one " == next(first).text
+    second = next(waits)
 
-    assert [1] == [part.waiting for part in second if isinstance(part, Heard)]
+    assert isinstance(second, Heard) and ("", 1) == (second.text, second.waiting)
     assert 2 == model.waiting
     done: list[Heard | Reply] = []
     thread = threading.Thread(target=lambda: done.extend(waits))
@@ -135,11 +133,6 @@ def test_questions_of_several_threads_are_answered_one_after_the_other(new_chat:
     assert isinstance(done[-1], Reply) and "one two three" == done[-1].text
     assert ["begins", "ends", "begins", "ends"] == engine.log
     assert 0 == model.waiting
-
-
-def first_seconds(part: Heard | Reply) -> float | None:
-    """Its time to the first token."""
-    return part.first_token_seconds
 
 
 def test_an_answer_that_is_closed_ends_before_the_next_begins(new_chat: NewChat) -> None:
@@ -220,7 +213,7 @@ def test_what_a_document_takes_of_the_window_is_known_before_a_question(new_chat
     ((start, stop),) = long.cut.gaps
     document = about(40).document
     assert document is not None and 0 < start < stop < len(document.text)
-    assert [] == [each for each in (model.prepare(about(40), "").cut,) if each != long.cut]
+    assert long.cut == model.prepare(about(40), "").cut
     assert 0 == model.measure(Conversation()).document_tokens
 
 
@@ -261,7 +254,7 @@ def test_examples_and_system_message_stand_before_the_document(new_chat: NewChat
     asked = model.prepare(conversation, "And?", [Turn("Hello", "Good day.")])
 
     text = model.session.tokenizer.decode(asked.prompt.ids.tolist(), skip_special=False)
-    assert [*itertools.accumulate([text.find("Be brief."), 1])] < [text.find("Hello")] < [text.find("The workers")]
+    assert -1 < text.find("Be brief.") < text.find("Hello") < text.find("The workers")
     assert asked.cut is not None and asked.cut.gaps and not asked.cut.is_beyond
     document = about(40).document
     assert document is not None
@@ -277,6 +270,5 @@ def test_a_closed_model_reads_its_weights_again(new_chat: NewChat) -> None:
 
     assert ["closed"] == engine.log
     assert not model.is_loaded
-    began = time.perf_counter()
     assert whole(model.ask(model.prepare(about(2), QUESTION))).error is None
-    assert model.is_loaded and time.perf_counter() > began
+    assert model.is_loaded
