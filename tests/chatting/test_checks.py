@@ -128,6 +128,19 @@ def test_a_shipped_card_draws_as_its_makers_do(new_chat: NewChat, notes: list[st
     assert [] == notes
 
 
+@pytest.mark.parametrize(("own", "asked", "drawn"), [
+    (None, 1.0, None), (None, 1.2, 1.2), (1.0, 1.0, 1.0), (1.1, 1.0, 1.0), (1.1, 1.1, 1.1),
+])  # fmt: skip
+def test_a_penalty_of_one_switches_off_what_the_chat_or_its_card_asks_for(
+    own: float | None, asked: float, drawn: float | None, new_chat: NewChat
+) -> None:
+    """None leaves the model's own in force, as in a run that asks for none."""
+    model = new_chat(temperature=0.5, repetition_penalty=own)
+
+    assert Sampling(0.7, None, None, drawn, 0) == model.sampling_under(0.7, repetition_penalty=asked)
+    assert model.sampling_under(0, repetition_penalty=asked) is None
+
+
 def test_a_window_beyond_the_models_is_said(new_chat: NewChat, notes: list[str]) -> None:
     """As a run says it."""
     new_chat(max_seq_len=2048)

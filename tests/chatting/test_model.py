@@ -50,6 +50,16 @@ def test_the_time_to_the_first_token_stands_beside_that_of_the_first_question(ne
     assert other.first_token_seconds_uncached != first.first_token_seconds  # its own, or unknown: it begins alike
 
 
+def test_the_time_without_a_cache_is_unknown_where_nobody_says_what_was_cached(new_chat: NewChat) -> None:
+    """The first question of a chat need not be the first that a server got about the document."""
+    model = new_chat(Engine())
+
+    reply = whole(model.ask(model.prepare(about(2), QUESTION)))
+
+    assert reply.cached_tokens is None and reply.first_token_seconds is not None
+    assert reply.first_token_seconds_uncached is None
+
+
 def test_two_conversations_in_turn_are_answered_as_each_alone(new_chat: NewChat) -> None:
     """One cache, two documents: what the other one left is never read."""
     tales = [about(8), about(8, "The secret code of Lars is 69563. ")]
