@@ -82,6 +82,13 @@ def test_a_question_that_gets_no_answer_is_an_error_and_no_turn(tale: Path) -> N
     assert () == chat.conversation.turns
 
 
+@pytest.mark.parametrize(("question", "said"), [("", "an empty text"), (" \n", "an empty text"), (7, "an int")])
+def test_what_is_no_question_is_one_line(question: Any, said: str) -> None:
+    """As on the command line."""
+    with pytest.raises(evalkit.UserError, match=f"^question: {said}"):
+        evalkit.chat("needle-tiny").ask(question)
+
+
 def test_notes_are_warnings_at_the_callers_line(tale: Path) -> None:
     """As for `evaluate`."""
     with pytest.warns(evalkit.EvalkitWarning, match="window 2048 exceeds") as caught:
