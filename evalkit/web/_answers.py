@@ -17,6 +17,10 @@ MOST_WAITING = 32
 """Questions that wait for the model; more are refused."""
 
 
+PAGE_FIRST = 3.0
+"""Seconds that the weights wait for a page to be opened: reading them would keep it from the processors."""
+
+
 class Loading:
     """The weights, which are read beside the page."""
 
@@ -24,6 +28,7 @@ class Loading:
         self.problem: str | None = None
         """Why they could not be read, in one line; each question tries again."""
         self._model = model
+        self._is_page_there = threading.Event()
         self._thread = threading.Thread(target=self._load, name="loading", daemon=True)
         self._thread.start()
 
@@ -32,7 +37,12 @@ class Loading:
         """Whether they are being read."""
         return self._thread.is_alive()
 
+    def begin(self) -> None:
+        """A page is there: read them now."""
+        self._is_page_there.set()
+
     def _load(self) -> None:
+        self._is_page_there.wait(PAGE_FIRST)
         try:
             self._model.load()
         except Exception as error:

@@ -129,6 +129,7 @@ class Desk:
     @_told
     async def begin(self, name: str) -> Changes:
         """A page was opened."""
+        self._loading.begin()
         first = self.first
         session = self._sessions.begin(name, Session(first.conversation, first.examples))
         return {**self._emptied(), **self._role(session), **await self._measured(session)}
@@ -224,6 +225,7 @@ class Desk:
         session.is_asking = True
         exchange = Exchange(question.strip(), state="reading the question…")
         yield {"now": exchange_view(exchange), "question": "", "problem": "", "saved": "", "ask": False, "stop": True}
+        last: Changes = {}
         try:
             job = session.job = await self._put(session, exchange, settings)
             conversation = session.conversation
@@ -232,13 +234,13 @@ class Desk:
                 yield {"now": exchange_view(exchange)}
             if session.conversation is conversation:  # else somebody began anew meanwhile
                 self._keep(session, job, exchange)
-                yield {"now": "", "past": "".join(map(exchange_view, session.exchanges))}
+                last = {"now": "", "past": "".join(map(exchange_view, session.exchanges))}
         except Exception as error:
-            yield {"now": "", "question": question, "problem": line_view(said(error))}
+            last = {"now": "", "question": question, "problem": line_view(said(error))}
         finally:
             session.stop()
             session.job, session.is_asking = None, False
-        yield {"ask": True, "stop": False}
+        yield {**last, "ask": True, "stop": False}
 
     async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:
         """The question, put to the model; `UserError` or `SampleError` where it cannot be."""

@@ -124,7 +124,7 @@ def _wire(page: gr.Blocks, desk: Desk, status: Any, parts: dict[str, Any]) -> No
     page.load(watch, None, status, **HIDDEN)
     page.unload(end)
     asking = [parts["question"].submit, parts["ask"].click]
-    gr.on(asking, ask, [parts["question"], *settings], shown, trigger_mode="once", **HIDDEN)
+    gr.on(asking, ask, [parts["question"], *settings], shown, trigger_mode="multiple", **HIDDEN)
     parts["save"].click(_event(desk.save, parts), [parts["gold"], parts["kind"]], shown, **HIDDEN)
     parts["upload"].upload(_event(desk.take_upload, parts), parts["upload"], shown, **HIDDEN)
     parts["dialogues"].upload(_event(desk.take_dialogues, parts), parts["dialogues"], shown, **HIDDEN)

@@ -6,14 +6,17 @@ import json
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from evalkit.chatting import Conversation
 from evalkit.documents import LARGEST
 from evalkit.web import _guard, _serve
+from evalkit.web._sessions import Session
 from tests.browser.chat.conftest import Serve
 from tests.browser.chat.scripted import scripted
 
@@ -22,14 +25,16 @@ PATIENT = 30
 """Seconds that an answer may take where the processors are busy."""
 
 
-@pytest.fixture
-def address(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
     """A page of a model, served with a key in the environment, and settings that would open it."""
-    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    monkeypatch.setenv("GRADIO_ALLOWED_PATHS", "/")
-    monkeypatch.setenv("GRADIO_MCP_SERVER", "true")
     model, _ = scripted(lambda _: ["yes"])
-    return serve(model)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", SECRET)
+        patch.setenv("GRADIO_ALLOWED_PATHS", "/")
+        patch.setenv("GRADIO_MCP_SERVER", "true")
+        with _serve.opened(model, Session(Conversation()), port=0, note=lambda _: None) as found:
+            yield found
 
 
 def uploads_folder() -> Path:
@@ -149,9 +154,6 @@ def test_uploads_are_bounded(address: str) -> None:
 
 def test_the_folder_is_the_users_alone_and_goes(notes: list[str]) -> None:
     """Uploads lie in a folder that nobody else can enter, and are gone when the page is."""
-    from evalkit.chatting import Conversation
-    from evalkit.web._sessions import Session
-
     model, _ = scripted(lambda _: ["yes"])
     with _serve.opened(model, Session(Conversation()), port=0, note=notes.append) as address:
         folder = uploads_folder()
@@ -205,9 +207,6 @@ def test_a_port_in_use_is_one_line(serve: Serve, notes: list[str]) -> None:
 
 def test_another_host_warns(notes: list[str]) -> None:
     """In one line that says what it means."""
-    from evalkit.chatting import Conversation
-    from evalkit.web._sessions import Session
-
     model, _ = scripted(lambda _: ["yes"])
     with _serve.opened(model, Session(Conversation()), host="0.0.0.0", port=0, note=notes.append):
         assert len(notes) == 1

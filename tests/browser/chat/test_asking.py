@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +94,7 @@ def test_a_closed_tab_ends_its_answer(serve: Serve, visit: Visit) -> None:
             while True:
                 begun.set()
                 yield "x"
+                time.sleep(0.01)
         yield "mine"
 
     model, adapter = scripted(script)
@@ -221,5 +224,66 @@ def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int,
     left, right = (page.locator(name).bounding_box() for name in ("#left", "#right"))
     assert left is not None and right is not None
     assert left["x"] + left["width"] <= right["x"]
+    page.get_by_role("tab", name="Document and cut").click()
+    page.locator("#cut .seam").first.wait_for()
+    for name in ("#question textarea", "#ask", "#stop", "#reset"):
+        box = page.locator(name).bounding_box()
+        assert box is not None and box["y"] + box["height"] <= 800
+        middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+        assert page.evaluate("([x, y, name]) => !!document.elementFromPoint(x, y).closest(name)", [*middle, name]), name
     background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(background[:3]) < 200) == (scheme == "dark")
+
+
+DIALOGUES = "user: Where do you live?\nHana: In the lighthouse.\n---\nuser: What do you eat?\nHana: Seaweed and rice.\n"
+
+
+def test_the_nearest_examples_of_role_play_are_shown_and_asked(serve: Serve, visit: Visit, tmp_path: Path) -> None:
+    """An uploaded file of dialogues becomes turns before the question, and those that were chosen stand beside it."""
+    model, adapter = scripted(lambda _: ["In the lighthouse, as ever."])
+    page = visit(serve(model))
+    file = tmp_path / "Hana.txt"
+    file.write_text(DIALOGUES)
+    page.locator("#role").get_by_text("Role play by examples").click()
+    page.locator("#dialogues input[type=file]").set_input_files(file)
+    page.locator("#role-name :text('2 examples')").wait_for()
+    ask(page, "Where do you live now?")
+    answered(page)
+    shown = page.locator("#past .examples").inner_text()
+    assert "Where do you live?" in shown and "In the lighthouse." in shown
+    assert adapter.prompts[-1].index("In the lighthouse.") < adapter.prompts[-1].index("Where do you live now?")
+
+
+def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Path) -> None:
+    """In the file that was named at the start, or as a download where none was; a path is never the page's."""
+    samples = tmp_path / "samples.jsonl"
+    for place in (samples, None):
+        model, _ = scripted(lambda _: ["39353"])
+        page = visit(serve(model, document=Document("a.txt", PLANTED), samples=place))
+        ask(page, QUESTION)
+        answered(page)
+        page.get_by_text("Save the last answer as a sample").click()
+        page.locator("#gold textarea, #gold input").first.fill("39352")
+        if place is None:
+            page.locator("#save").click()
+            with page.expect_download() as download:
+                page.locator("#saved a").click()
+            download.value.save_as(tmp_path / "downloaded.jsonl")
+        else:
+            page.locator("#save").click()
+            page.locator("#saved :text('added to samples.jsonl')").wait_for()
+    first, second = (json.loads((tmp_path / name).read_text()) for name in ("samples.jsonl", "downloaded.jsonl"))
+    assert first == second
+    assert (first["input"], first["instructions"], first["outputs"]) == (PLANTED, [QUESTION], ["39352"])
+
+
+def test_a_rope_condition_and_a_sampling_are_checked(serve: Serve, visit: Visit) -> None:
+    """What cannot be is one line on the page, and the question is still in its box."""
+    page = visit(serve(needle_tiny()))
+    page.get_by_text("Sampling").first.click()
+    page.locator("#sampling input").nth(0).fill("1")
+    page.locator("#sampling input").nth(1).fill("0")
+    ask(page, QUESTION)
+    page.locator("#problem .problem").wait_for()
+    assert "top-p" in page.locator("#problem").inner_text()
+    assert page.locator("#question textarea").input_value() == QUESTION
