@@ -100,8 +100,9 @@ def test_a_page_turns_the_model_from_question_to_question(new_chat: NewChat) -> 
 
     answers = [whole(model.ask(model.prepare(conversation, QUESTION, rope=spec))) for spec in specs]
 
+    each_alone = {spec: new_chat(max_new_tokens=16, rope=spec) for spec in specs}
     for spec, reply in zip(specs, answers, strict=True):
-        alone = new_chat(max_new_tokens=16, rope=spec)
+        alone = each_alone[spec]
         asked = alone.prepare(conversation, QUESTION)
         assert model.prepare(conversation, QUESTION, rope=spec).rope == asked.rope
         assert whole(alone.ask(asked)).text == reply.text
