@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards import Card, CardSampling
+from evalkit.cards import load_card
 from evalkit.chatting import ChatModel, Conversation
 from evalkit.chatting._checks import OF_RUNS, OF_SEVERAL, with_sampling
 from evalkit.cli._chat import TAKEN
@@ -97,9 +97,6 @@ def test_a_chat_template_of_ones_own_gives_a_base_model_a_format(
     assert "[system] Be brief.\n[user] Who?\n" == text
 
 
-OWN = CardSampling(temperature=0.3, top_p=0.8, top_k=5, repetition_penalty=1.1)
-
-
 @pytest.mark.parametrize(
     ("given", "drawn"),
     [
@@ -110,19 +107,18 @@ OWN = CardSampling(temperature=0.3, top_p=0.8, top_k=5, repetition_penalty=1.1)
     ],
 )
 def test_flags_win_over_the_sampling_of_the_card(given: dict[str, float], drawn: tuple[float, ...] | None) -> None:
-    """Each by itself; a temperature of 0 is greedy, whatever the card says."""
-    values = {"name": "tiny", "title": "Tiny", "weights": "./tiny", "context_length": 512, "licence": "none"}
-    card = Card.model_validate({**values, "sampling": OWN.model_dump()})
+    """Each by itself; a temperature of 0 is greedy, whatever the card says: here as Index-1.9B-Chat's makers draw."""
+    name = "index-1.9b-chat"
 
-    found = with_sampling(RunSettings("tiny", (), **given), card)  # type: ignore[arg-type]
+    found = with_sampling(RunSettings(name, (), **given), load_card(name))  # type: ignore[arg-type]
 
     assert (found.temperature or None, found.top_p, found.top_k, found.repetition_penalty) == (
         (None, None, None, None) if drawn is None else drawn
     )
 
 
-def test_a_shipped_card_draws_as_its_makers_do(new_chat: NewChat, notes: list[str]) -> None:
-    """needle-tiny has no sampling and is greedy; a temperature draws."""
+def test_a_card_without_sampling_is_greedy_unless_a_temperature_draws(new_chat: NewChat, notes: list[str]) -> None:
+    """As in a run."""
     assert new_chat().sampling is None
     assert Sampling(0.5, 0.9, None, None, 0) == new_chat(temperature=0.5, top_p=0.9).sampling
     assert [] == notes
