@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalkit.documents import document_of
+from evalkit.documents import document_of, read_bytes
 from evalkit.errors import DataError, MissingDependencyError
 from evalkit.files import user_path
 from evalkit.printable import counted
-from evalkit.reading import read_bytes
 from evalkit.tasks.samples import Turn
 
 from ._dialogues import Dialogue, dialogues_of, find_character, turns_of
@@ -61,7 +60,8 @@ def _require_bm25s() -> None:
 
 
 def _file(path: Path) -> tuple[str, bytes]:
-    return path.name, read_bytes(path, LARGEST_FILE, advice="; take a part of it")
+    data, _ = read_bytes(path)
+    return path.name, data
 
 
 def _parts(name: str, text: str) -> tuple[list[Part], str]:

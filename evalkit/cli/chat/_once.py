@@ -71,7 +71,8 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
 def _lines() -> Iterator[str]:
     try:
         for line in sys.stdin or ():
+            line.encode()  # some locales decode bytes that are no text to half characters
             if question := line.removeprefix("\ufeff").strip():
                 yield question
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise UserError("standard input: not text in UTF-8; each of its lines is a question") from None
