@@ -16,7 +16,7 @@ LABEL = 9  # columns before a seam's text
 
 def document_line(document: Document, tokens: int, unit: str) -> str:
     """Its name and size."""
-    sizes = [f"{tokens:,} {unit}"] if unit == "tokens" else []
+    sizes = [counted(tokens, "token")] if unit == "tokens" else []
     how = document.encoding if document.kind == "text" else document.kind.upper()
     return f"{document.name}: {', '.join(filter(None, [*sizes, counted(len(document.text), 'character'), how]))}"
 
