@@ -111,6 +111,16 @@ def test_the_nearest_examples_stand_before_the_question(chat: Command, script: S
     assert prompts()[1].startswith("<s>[user] Where do you sail?")
 
 
+def test_a_long_question_without_a_document_is_cut_itself(chat: Command, script: Script) -> None:
+    """Which is said."""
+    script(["Yes."])
+
+    done = chat("--question", "Is it " * 500)
+
+    assert 0 == done.code
+    assert " tokens are left out, of the conversation\n" in done.err
+
+
 def test_a_backend_that_fails_is_exit_code_one(chat: Command, script: Script) -> None:
     """With its line; what was asked after it is not asked."""
     script(["One."], ["Tw", {"error": "the server went away"}], ["Three."])
