@@ -174,14 +174,19 @@ def chat(
     """
     from evalkit.settings import RunSettings
 
-    from .terminal import check_target
+    from .chat import INTERRUPTED
+    from .terminal import check_target, note
 
     check_target(json)
     asking = Asking(
         file, system, tuple(question or ()), save_sample, gold, examples, web, host, port, json
     )  # fmt: skip
     asking.check()
-    return _chat(RunSettings(**{"model": card, "benchmarks": (), **given}), asking)
+    try:
+        return _chat(RunSettings(**{"model": card, "benchmarks": (), **given}), asking)
+    except KeyboardInterrupt:  # said here: unlike a run, the same command would begin anew
+        note("interrupted")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _chat(settings: RunSettings, asking: Asking) -> int:

@@ -2,8 +2,8 @@
 
 from ._commands import system_message
 from ._loop import converse
-from ._once import ask_all, questions_of
+from ._once import INTERRUPTED, ask_all, questions_of
 from ._screen import Screen
 from ._talk import Talk
 
-__all__ = ["Screen", "Talk", "ask_all", "converse", "questions_of", "system_message"]
+__all__ = ["INTERRUPTED", "Screen", "Talk", "ask_all", "converse", "questions_of", "system_message"]

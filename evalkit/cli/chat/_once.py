@@ -10,9 +10,10 @@ from evalkit.errors import UserError
 
 from ._talk import Exchange, Talk
 
-__all__ = ["ask_all", "exchange_json", "questions_of"]
+__all__ = ["INTERRUPTED", "ask_all", "exchange_json", "questions_of"]
 
 INTERRUPTED = 130
+"""Exit code of Ctrl-C."""
 PIPE = "-"
 
 

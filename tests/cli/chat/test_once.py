@@ -121,6 +121,22 @@ def test_a_long_question_without_a_document_is_cut_itself(chat: Command, script:
     assert " tokens are left out, of the conversation\n" in done.err
 
 
+def test_ctrl_c_before_the_first_answer_promises_nothing(
+    chat: Command, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chat does not go on where it was, as a run does."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    script(["Yes."])
+    monkeypatch.setattr("evalkit.chatting.open_chat", interrupt)
+
+    done = chat("--question", "Is it?")
+
+    assert (130, "evalkit: interrupted\n") == (done.code, done.err)
+
+
 def test_a_backend_that_fails_is_exit_code_one(chat: Command, script: Script) -> None:
     """With its line; what was asked after it is not asked."""
     script(["One."], ["Tw", {"error": "the server went away"}], ["Three."])
