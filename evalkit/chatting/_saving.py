@@ -40,7 +40,7 @@ def save_sample(path: Path, asked: Asked, reply: Reply, gold: str | None = None,
     if reply.completion.error is not None:
         raise UserError(f"nothing to save: the question was not answered ({reply.completion.error})")
     saved = _sample_of(asked, reply, gold, evaluation)
-    target = check_samples_place(path).resolve()  # through a link, which would be replaced by a file
+    target = _place(path).resolve()  # through a link, which would be replaced by a file
     try:
         with filelock.FileLock(target.with_name(f".{target.name}.lock"), timeout=PATIENCE):
             return _add(target, saved)
@@ -52,6 +52,14 @@ def save_sample(path: Path, asked: Asked, reply: Reply, gold: str | None = None,
 
 def check_samples_place(path: Path) -> Path:
     """The file that samples can be added to; `UserError` where that is impossible, as far as a look can tell."""
+    path = _place(path)
+    if path.exists() and _holds_rows(path.read_bytes()):
+        for _ in read_rows(path):
+            pass
+    return path
+
+
+def _place(path: Path) -> Path:
     path = user_path(path)
     if not is_sample_file(str(path)):
         raise UserError(f"{path}: samples go to a file that ends in .jsonl, by which `evalkit run` knows it; rename it")
@@ -114,7 +122,7 @@ def _sample_of(asked: Asked, reply: Reply, gold: str | None, evaluation: str) ->
 
 def _add(path: Path, saved: SavedSample) -> bool:
     content = path.read_bytes() if path.exists() else b""
-    if content.strip(b"\xef\xbb\xbf \t\r\n"):
+    if _holds_rows(content):
         asks = saved.model_dump(exclude=TOLD)
         if any(row.saved.model_dump(exclude=TOLD) == asks for row in read_rows(path)):
             return False
@@ -124,6 +132,10 @@ def _add(path: Path, saved: SavedSample) -> bool:
         raise UserError(f"{path}: the sample has {len(line):,} bytes, and lines of up to {LINE_BYTES:,} can be read")
     replace_bytes(path, content + line)
     return True
+
+
+def _holds_rows(content: bytes) -> bool:
+    return bool(content.strip(b"\xef\xbb\xbf \t\r\n"))
 
 
 def _line(saved: SavedSample) -> bytes:

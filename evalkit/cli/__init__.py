@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -95,11 +97,10 @@ def _evalkit(
 def main() -> None:
     """Entry point: exit code 0 done, 1 samples failed or a check did not hold, 2 wrong input, 130 interrupted."""
     os.environ["PYTHONSAFEPATH"] = "1"  # no helper process imports from the working folder
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another one in its place
+    _ready_streams()
     try:
         code = app(prog_name="evalkit", standalone_mode=False)  # whatever started it: `python -m evalkit` too
+        sys.stdout.flush()
     except EvalkitError as error:
         note(str(error))
         sys.exit(1 if isinstance(error, RunStoppedError) else 2)
@@ -108,6 +109,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to write would fail again as Python ends
+        note(f"what is printed cannot be written ({error.strerror}); make room, or send it elsewhere")
+        sys.exit(2)
     except Exception as error:
         if hasattr(error, "exit_code") and hasattr(error, "show"):  # click's usage errors
             sys.exit(_refuse(error))
@@ -115,6 +122,16 @@ def main() -> None:
     if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
         note("interrupted; what is finished is kept, the same command continues")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ready_streams() -> None:
+    """Standard streams that take any text; what goes to one that is closed goes nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another one in its place
 
 
 def _refuse(error: Any) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evalkit.errors import MissingDependencyError, UserError
+from evalkit.files import user_path
 
 from . import _options as o
 
@@ -131,6 +133,17 @@ class Asking:
             raise UserError("--gold is the right answer to one --question that --save-sample saves; add both")
         if self.json is not None and self.is_talk:
             raise UserError("--json is for scripts; add --question TEXT, or - for the lines of standard input")
+        self._check_json()
+
+    def _check_json(self) -> None:
+        """Raise `UserError` where the JSON would be written over a file that another option names."""
+        if self.json in (None, "-"):
+            return
+        system = Path(self.system[1:]) if self.system is not None and self.system.startswith("@") else None
+        named = {"--file": self.file, "--system": system, "--examples": self.examples, "--save-sample": self.samples}
+        for flag, path in named.items():
+            if path is not None and realpath(user_path(path)) == realpath(self.json):
+                raise UserError(f"--json {self.json}: is the file of {flag}, which would be lost; name another one")
 
     def _check_page(self) -> None:
         for flag, value in (("--question", self.questions), ("--gold", self.gold), ("--json", self.json)):
@@ -161,26 +174,30 @@ def chat(
     """
     from evalkit.settings import RunSettings
 
-    from .terminal import check_target
+    from .chat import INTERRUPTED
+    from .terminal import check_target, note
 
     check_target(json)
     asking = Asking(
         file, system, tuple(question or ()), save_sample, gold, examples, web, host, port, json
     )  # fmt: skip
     asking.check()
-    return _chat(RunSettings(**{"model": card, "benchmarks": (), **given}), asking)
+    try:
+        return _chat(RunSettings(**{"model": card, "benchmarks": (), **given}), asking)
+    except KeyboardInterrupt:  # said here: unlike a run, the same command would begin anew
+        note("interrupted")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _chat(settings: RunSettings, asking: Asking) -> int:
     """Check everything, then talk."""
     from evalkit.chatting import open_chat
     from evalkit.documents import WatchedDocument
-    from evalkit.files import user_path
 
-    from .chat import Screen, Talk
+    from .chat import Screen, Talk, system_message
 
     samples = None if asking.samples is None else _samples(asking.samples)
-    system = _system(asking.system)
+    system = system_message(asking.system or "")
     watched = None if asking.file is None else WatchedDocument(user_path(asking.file))
     examples = None if asking.examples is None else _examples(user_path(asking.examples))
     if asking.web:
@@ -251,16 +268,6 @@ def _check_text(flag: str, text: str | None) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise UserError(f"{flag}: not text in UTF-8") from None
-
-
-def _system(given: str | None) -> str:
-    """The system message, `@FILE` read."""
-    if given is None or not given.startswith("@"):
-        return given or ""
-    from evalkit.documents import read_document
-    from evalkit.files import user_path
-
-    return read_document(user_path(given[1:])).text.strip()
 
 
 def _examples(path: Path) -> Examples:

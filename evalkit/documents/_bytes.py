@@ -94,6 +94,8 @@ def _too_large(path: Path, size: int) -> DataError:
 
 def _cannot_read(path: Path, error: OSError | ValueError) -> DataError:
     if isinstance(error, FileNotFoundError):
+        if path.is_symlink():
+            return DataError(f"{path}: links to {path.readlink()}, which is not there; name a file with text")
         return DataError(f"{path}: no such file{_nearest(path)}")
     reason = getattr(error, "strerror", None) or error  # ValueError: a NUL in the name
     advice = "; let this user read it" if isinstance(error, PermissionError) else ""

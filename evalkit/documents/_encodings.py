@@ -99,7 +99,7 @@ def _marked(data: bytes, place: str) -> Decoded | None:
 
 def _unmarked(data: bytes, place: str) -> Decoded:
     if (zero := data.find(0)) >= 0:  # line ends and blanks of UTF-16 have NULs, and no other text has
-        if found := _wide(data):
+        if not _is_ascii_with_nuls(data) and (found := _wide(data)):
             return found
         raise DataError(f"{place}: is no text (byte {zero + 1:,} is a NUL); name a text, PDF or DOCX file")
     if found := _utf8(data, place) or _guessed(data):
@@ -125,6 +125,12 @@ def _wide(data: bytes) -> Decoded | None:
     _, encoding, text = min(found)  # in the wrong order of bytes a line end is no line end
     note = f"its encoding is a guess: {encoding.upper()}, without a byte order mark; if it reads wrong, {ADVICE}"
     return Decoded(text, encoding, (note,))
+
+
+def _is_ascii_with_nuls(data: bytes) -> bool:
+    """Whether NULs stand in plain ASCII, in pairs of which bytes are ideographs; in UTF-16 every second byte is one."""
+    rest = data.replace(b"\0", b"")
+    return 3 * len(rest) > 2 * len(data) and rest.isascii() and not CONTROLS.search(rest.decode("ascii"))
 
 
 def _is_writing(text: str) -> bool:

@@ -279,7 +279,7 @@ def _changed_options(spec: BenchmarkSpec, options: Mapping[str, str]) -> dict[st
     }
 
 
-MOST_NAME = 120  # characters of a folder's name; file systems take 255 bytes
+MOST_NAME = 120  # bytes of a folder's name; file systems take 255
 
 
 def _folder(name: str, label: str, settings: RunSettings, card: Card) -> Path:
@@ -295,9 +295,9 @@ def _folder(name: str, label: str, settings: RunSettings, card: Card) -> Path:
 
 def default_folder(parts: Sequence[str]) -> Path:
     """Where results of that name go without `--out`: below `results`, in signs and a length that file systems take."""
-    text = re.sub(r"[^A-Za-z0-9._,=-]+", "-", "-".join(parts))
-    if len(text) > MOST_NAME:
-        text = f"{text[: MOST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    text = re.sub(r"[^\w.,=-]+", "-", "-".join(parts))
+    if len(raw := text.encode()) > MOST_NAME:
+        text = f"{raw[: MOST_NAME - 9].decode(errors='ignore')}-{hashlib.sha256(raw).hexdigest()[:8]}"
     return Path("results") / text
 
 

@@ -182,6 +182,21 @@ def test_a_reader_that_goes_away_is_no_error_message() -> None:
 
 
 @pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("streams", "code", "said"),
+    [(">&-", 0, ""), (">&- 2>&-", 0, ""), (">/dev/full", 2, "evalkit: what is printed cannot be written (No space")],
+)
+def test_nowhere_to_print_to_is_no_traceback(streams: str, code: int, said: str) -> None:
+    """A stream that is closed takes everything; a full disk is one line."""
+    command = f"{sys.executable} -m evalkit benchmarks list {streams}"
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert code == done.returncode
+    assert done.stderr.startswith(said) and len(done.stderr.splitlines()) == bool(said)
+
+
+@pytest.mark.usefixtures("bare")
 def test_a_terminal_that_lacks_a_sign_shows_another_one() -> None:
     """Tables hold dashes and dots that old encodings do not have."""
     command = [sys.executable, "-m", "evalkit", "benchmarks", "show", "leval"]

@@ -76,9 +76,10 @@ def test_chinese_without_a_line_end_is_read() -> None:
         (codecs.BOM_UTF16_LE + b"a\0b", r"begins as UTF-16-LE and is none from byte 5 on"),
         (bytes(range(128, 256)) * 20 + bytes(range(1, 32)) * 40, r"is no text, or in an encoding that cannot be told"),
         (b"text\0\0\1\2\3\0more", r"is no text \(byte 5 is a NUL\)"),
+        (b"hello\0world " * 10, r"is no text \(byte 6 is a NUL\)"),
         (bytes(range(1, 9)) * 20, r"too many control characters"),
     ],
-    ids=["cut", "odd UTF-16", "every byte", "NULs", "controls"],
+    ids=["cut", "odd UTF-16", "every byte", "NULs", "fields between NULs", "controls"],
 )
 def test_what_cannot_be_told_is_refused(data: bytes, reason: str) -> None:
     """One line that says where, and how to convert: text with wrong characters would be asked about unseen."""

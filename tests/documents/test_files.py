@@ -47,6 +47,10 @@ def _misspelt(path: Path) -> None:
     path.with_name("docs.txt").write_text("text")
 
 
+def _broken_link(path: Path) -> None:
+    path.symlink_to("gone.txt")
+
+
 def _nowhere(path: Path) -> None:
     path.parent.rmdir()
 
@@ -60,6 +64,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty": (_empty, "is empty; name a file"),
     "blank": (_blank, "holds nothing but blanks"),
     "missing": (_misspelt, "no such file; did you mean 'docs.txt'?"),
+    "broken link": (_broken_link, "links to gone.txt, which is not there"),
     "no folder": (_nowhere, "no such file; there is no folder"),
 }
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from evalkit.documents import WatchedDocument
+from evalkit.documents import WatchedDocument, read_document
 from evalkit.errors import UnknownNameError, UserError
 from evalkit.files import cannot_write, user_path
 from evalkit.printable import counted
@@ -14,14 +14,17 @@ from evalkit.printable import counted
 from ._lines import cut_line, page_of
 from ._talk import Talk
 
-__all__ = ["is_command", "obey"]
+__all__ = ["QUIT", "is_command", "obey", "system_message"]
+
+QUIT = "/quit"
+"""The command that ends the conversation."""
 
 HELP = """\
 /tokens                    what of the window is taken, and by what
 /cut [all]                 what truncation leaves out of the prompt
 /reset                     forget the history; the document stays
 /file PATH                 ask about another document
-/system [TEXT | -]         show the system message, set another one, or none
+/system [TEXT | @FILE | -] show the system message, set another one, or none
 /save FILE.md              write the conversation
 /save FILE.jsonl [GOLD]    add the last exchange as a sample for `evalkit run`, with a right answer
 /quit                      end, as Ctrl-D does
@@ -37,10 +40,10 @@ def is_command(text: str) -> bool:
 
 def obey(talk: Talk, text: str) -> None:
     """Do what the command says; `UserError` for one that does not exist or cannot be done."""
-    name, _, rest = text.partition(" ")
+    name, *rest = text.split(maxsplit=1)
     if name not in COMMANDS:
-        raise UnknownNameError("command", name, COMMANDS, "/help lists them")
-    COMMANDS[name](talk, rest.strip())
+        raise UnknownNameError("command", name, [*COMMANDS, QUIT], "/help lists them")
+    COMMANDS[name](talk, "".join(rest))
 
 
 def _help(talk: Talk, _: str) -> None:
@@ -96,10 +99,15 @@ def _file(talk: Talk, rest: str) -> None:
 
 def _system(talk: Talk, rest: str) -> None:
     if rest:
-        talk.instruct("" if rest == "-" else rest)
+        talk.instruct("" if rest == "-" else system_message(rest))
         talk.screen.tell("system message set, history forgotten" if rest != "-" else "no system message any more")
     else:
         talk.screen.tell(f"system message: {talk.conversation.system or '(none)'}")
+
+
+def system_message(given: str) -> str:
+    """The system message, `@FILE` read."""
+    return read_document(user_path(given[1:])).text.strip() if given.startswith("@") else given
 
 
 def _save(talk: Talk, rest: str) -> None:

@@ -16,7 +16,7 @@ LABEL = 9  # columns before a seam's text
 
 def document_line(document: Document, tokens: int, unit: str) -> str:
     """Its name and size."""
-    sizes = [f"{tokens:,} {unit}"] if unit == "tokens" else []
+    sizes = [counted(tokens, "token")] if unit == "tokens" else []
     how = document.encoding if document.kind == "text" else document.kind.upper()
     return f"{document.name}: {', '.join(filter(None, [*sizes, counted(len(document.text), 'character'), how]))}"
 
@@ -32,7 +32,9 @@ def window_line(model: ChatModel) -> str:
 def cut_line(cut: Cut, document: Document | None, unit: str) -> str:
     """How much truncation leaves out, and where it was."""
     line = f"cut: {cut.before - cut.after:,} of {cut.before:,} {unit} are left out"
-    if document is None or cut.gaps is None:
+    if document is None:
+        return f"{line}, of the conversation"
+    if cut.gaps is None:
         return f"{line}, nobody can tell where"
     size = len(document.text)
     places = " and ".join(

@@ -7,7 +7,7 @@ import sys
 from evalkit.errors import EvalkitError
 
 from ..terminal import say_beside
-from ._commands import is_command, obey
+from ._commands import QUIT, is_command, obey
 from ._talk import Talk
 
 __all__ = ["converse"]
@@ -23,7 +23,7 @@ def converse(talk: Talk) -> int:
     _edit_lines()
     while (text := _typed()) is not None:
         try:
-            if text == "/quit":
+            if text == QUIT:
                 break
             if is_command(text):
                 obey(talk, text)

@@ -10,9 +10,10 @@ from evalkit.errors import UserError
 
 from ._talk import Exchange, Talk
 
-__all__ = ["ask_all", "exchange_json", "questions_of"]
+__all__ = ["INTERRUPTED", "ask_all", "exchange_json", "questions_of"]
 
 INTERRUPTED = 130
+"""Exit code of Ctrl-C."""
 PIPE = "-"
 
 
@@ -71,7 +72,8 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
 def _lines() -> Iterator[str]:
     try:
         for line in sys.stdin or ():
+            line.encode()  # some locales decode bytes that are no text to half characters
             if question := line.removeprefix("\ufeff").strip():
                 yield question
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise UserError("standard input: not text in UTF-8; each of its lines is a question") from None

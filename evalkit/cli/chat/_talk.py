@@ -62,7 +62,7 @@ class Talk:
         self.conversation = Conversation(None if watched is None else watched.document, system)
         """What is said so far."""
         self.last: Exchange | None = None
-        """The last exchange."""
+        """What came of the last question; None where nothing did."""
         self._watched = watched
         self._examples = examples
         self._samples, self._gold = samples, gold
@@ -115,6 +115,7 @@ class Talk:
 
     def ask(self, question: str) -> Exchange:
         """Ask, show the answer as it comes, and keep both; `SampleError` where there is no room for the question."""
+        self.last = None  # a right answer to this question is none to the one before
         self._look()
         examples = self._nearest(question)
         asked = self.model.prepare(self.conversation, question, examples)
@@ -134,7 +135,7 @@ class Talk:
         from evalkit.chatting import run_command, save_sample
 
         if self.last is None:
-            raise UserError("nothing was answered yet, so there is nothing to save")
+            raise UserError("the last question was not answered, so there is nothing to save")
         asked = self.last.asked
         if not save_sample(path, asked, self.last.reply, gold):
             return f"{path} has this question already, with this right answer"

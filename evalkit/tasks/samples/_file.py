@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -24,7 +25,7 @@ __all__ = ["Row", "definition_of", "read_rows", "task_of"]
 TASKS = {"exam": "exact", "human": UNSCORED, "LLM": UNSCORED}
 """Task of those values of `evaluation` that are not the name of one."""
 
-_NO_NAME = re.compile(r"[^\w.=+-]+")  # blanks, and signs that lists of samples and paths need
+_NO_NAME = re.compile(r"[^\w.=-]+")  # signs that folders of runs do not keep either: other names, other folders
 
 
 class Row(NamedTuple):
@@ -78,11 +79,13 @@ def _parsed(record: Record) -> SavedSample:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """What changes when a file does; a missing one is told of by its reader."""
+    """What changes when a file does; a missing one is told of by its reader, and of a pipe none could read twice."""
     try:
         found = path.stat()
     except OSError:
         return 0, 0
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(f"{path}: is no file; name a file of samples")
     return found.st_mtime_ns, found.st_size
 
 

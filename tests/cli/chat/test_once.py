@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -110,6 +111,32 @@ def test_the_nearest_examples_stand_before_the_question(chat: Command, script: S
     assert prompts()[1].startswith("<s>[user] Where do you sail?")
 
 
+def test_a_long_question_without_a_document_is_cut_itself(chat: Command, script: Script) -> None:
+    """Which is said."""
+    script(["Yes."])
+
+    done = chat("--question", "Is it " * 500)
+
+    assert 0 == done.code
+    assert " tokens are left out, of the conversation\n" in done.err
+
+
+def test_ctrl_c_before_the_first_answer_promises_nothing(
+    chat: Command, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chat does not go on where it was, as a run does."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    script(["Yes."])
+    monkeypatch.setattr("evalkit.chatting.open_chat", interrupt)
+
+    done = chat("--question", "Is it?")
+
+    assert (130, "evalkit: interrupted\n") == (done.code, done.err)
+
+
 def test_a_backend_that_fails_is_exit_code_one(chat: Command, script: Script) -> None:
     """With its line; what was asked after it is not asked."""
     script(["One."], ["Tw", {"error": "the server went away"}], ["Three."])
@@ -143,6 +170,12 @@ def test_a_backend_that_fails_is_exit_code_one(chat: Command, script: Script) ->
         (["--rope", "dynamic:x", "--question", "?"], "RoPE spec 'dynamic:x'"),
         (["--truncation", "none", "--file", "long.txt", "--question", "?"], "does not fit 448"),
         (["--json", "nowhere/a.json", "--question", "?"], "nowhere/a.json: cannot be written"),
+        (["--json", "./a.json", "--file", "a.json", "--question", "?"], "./a.json: is the file of --file"),
+        (["--json", "a.json", "--system", "@a.json", "--question", "?"], "a.json: is the file of --system"),
+        (["--json", "a.json", "--examples", "a.json", "--question", "?"], "a.json: is the file of --examples"),
+        (["--json", "a.jsonl", "--save-sample", "a.jsonl", "--question", "?"], "a.jsonl: is the file of --save-sample"),
+        (["--save-sample", "notes.jsonl", "--question", "?"], "notes.jsonl:2: instructions: missing"),
+        (["--examples", "pipe", "--question", "?"], "pipe: is a pipe"),
     ],
     ids=lambda value: " ".join(value).encode("ascii", "replace").decode() if isinstance(value, list) else "",
 )
@@ -151,12 +184,27 @@ def test_wrong_input_is_one_line(
 ) -> None:
     """Before the model is read: the script that it would read is not there."""
     (bare / "empty.txt").touch()
+    (bare / "a.json").write_text('[{"question": "Who?", "answer": "Me."}]')
+    (bare / "notes.jsonl").write_text('{"instructions": ["Who?"]}\n{"text": "A diary."}\n')
     (bare / "long.txt").write_text(FACTS * 20)
+    os.mkfifo(bare / "pipe")
     for name in ("folder", "folder.jsonl"):
         (bare / name).mkdir()
     monkeypatch.setattr(sys, "stdin", io.StringIO("Who?\n"))
 
     assert problem in chat(*options).complaint
+
+
+def test_lines_that_are_no_text_are_refused(chat: Command, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the locale makes half characters of their bytes; what stood before them is answered."""
+    for errors in ("strict", "surrogateescape"):
+        script(["Yes."])
+        lines = io.TextIOWrapper(io.BytesIO(b"Is it?\nCaf\xe9?\n"), "utf-8", errors)
+        monkeypatch.setattr(sys, "stdin", lines)
+
+        done = chat()
+
+        assert (2, "standard input: not text in UTF-8" in done.err) == (done.code, True), errors
 
 
 def test_nothing_on_standard_input_is_no_question(chat: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ def test_commands(talk: Talk, script: Script, bare: Path) -> None:
     """Each shows or does what /help says of it; one that does not exist is one line."""
     script(["It is *blue*."], ["Mine."])
     (bare / "story.txt").write_text(STORY)
+    (bare / "kind.txt").write_text("Be very kind.\n")
     (bare / "other.txt").write_text("Another one.")
     terminal = talk("--file", "story.txt")
     terminal.see("> ")
@@ -73,6 +74,7 @@ def test_commands(talk: Talk, script: Script, bare: Path) -> None:
     assert 512 == int(tokens["window"]) and 0 == int(tokens["system message"]) < int(tokens["history"])
     assert "nothing is cut" in told("/cut")
     assert "unknown command '/rset': did you mean '/reset'?" in told("/rset")
+    assert "did you mean '/quit'?" in told("/quiet")
     assert "written to talk.md" in told("/save talk.md")
     assert "talk.md: is there already" in told("/save talk.md")
     assert "cannot be written" in told("/save nowhere/talk.md")
@@ -80,6 +82,8 @@ def test_commands(talk: Talk, script: Script, bare: Path) -> None:
     assert "nowhere.txt: " in told("/file nowhere.txt")
     assert "other.txt: " in told("/file other.txt")
     assert "system message: (none)" in told("/system")
+    assert "system message set" in told("/system @kind.txt")
+    assert "system message: Be very kind." in told("/system")
     assert "system message set" in told("/system Be kind.")
     assert "system message: Be kind." in told("/system")
     assert "Mine." in told("Whose?")
@@ -123,6 +127,28 @@ def test_an_answer_that_is_stopped_is_kept_as_far_as_it_went(
     assert 0 == terminal.ends()[0]
     assert "[assistant] So far.\n[user] Really?" in prompts()[2]
     assert "Nothing comes?" not in prompts()[2]
+
+
+def test_a_right_answer_is_to_the_last_question(talk: Talk, script: Script, bare: Path) -> None:
+    """Where that was not answered, nothing is saved: the exchange before it would get the answer."""
+    script(["One."], [{"error": "the server went away"}], ["Three."])
+    terminal = talk()
+    terminal.see("> ")
+
+    def told(line: str) -> str:
+        terminal.type(line)
+        return terminal.see("\n> ")
+
+    told("First?")
+    assert "the server went away" in told("Second?")
+    assert "the last question was not answered" in told("/save own.jsonl two")
+    told("Third?")
+    assert "added to own.jsonl" in told("/save own.jsonl three")
+    terminal.type("/quit")
+
+    assert 0 == terminal.ends()[0]
+    (saved,) = map(json.loads, (bare / "own.jsonl").read_text().splitlines())
+    assert (["Third?"], ["three"]) == (saved["instructions"], saved["outputs"])
 
 
 def test_a_file_is_read_again_when_it_changes(talk: Talk, script: Script, prompts: Prompts, bare: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,18 @@ def test_files_are_run_scored_shown_and_compared_like_benchmarks(
     assert 0 == evalkit("report", "runs").code
 
 
+def test_files_of_other_names_are_other_folders(evalkit: Command, tiny_model: Path, write: Write, bare: Path) -> None:
+    """In any script, in bytes that a file system takes."""
+    names = ["问题", "質問", "問" * 80, "問" * 79 + "题"]
+
+    done = evalkit("run", tiny_model, *[write(LEVAL, name=name) for name in names], "--max-new-tokens", 1)
+
+    folders = {path.name for path in (bare / "results").iterdir()}
+    assert (0, 4) == (done.code, len(folders)), done.err
+    assert all(any(f"-samples-{name}-chat" in folder for folder in folders) for name in names[:2])
+    assert max(len(name.encode()) for name in folders) <= 120
+
+
 def test_a_file_that_holds_something_else_now_is_another_run(evalkit: Command, tiny_model: Path, write: Write) -> None:
     """Its answers are not mixed with those of the file as it was."""
     command = ("run", tiny_model, write(LEVAL), "--max-new-tokens", 2, "--out", "one")
@@ -221,6 +234,8 @@ def test_parts_of_a_run_are_joined(evalkit: Command, tiny_model: Path, write: Wr
 
 
 @pytest.mark.parametrize("verb", ["run", "plan"])
-def test_a_file_that_is_not_there_is_one_line(evalkit: Command, tiny_model: Path, verb: str) -> None:
-    """Its name ends as files of samples do, so it is no model that is missing."""
+def test_a_file_that_is_not_there_is_one_line(evalkit: Command, tiny_model: Path, verb: str, bare: Path) -> None:
+    """Its name ends as files of samples do, so it is no model that is missing; a pipe is waited for by nobody."""
+    os.mkfifo(bare / "pipe.jsonl")
+    assert "pipe.jsonl: is no file" in evalkit(verb, tiny_model, "pipe.jsonl").complaint
     assert "nowhere.jsonl: No such file" in evalkit(verb, tiny_model, "nowhere.jsonl").complaint
