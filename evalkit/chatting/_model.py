@@ -150,12 +150,14 @@ class ChatModel:
     ) -> Sampling | None:
         """How answers are drawn at that temperature, greedily at 0; `UserError` for what cannot be.
 
-        A `top_p` of 1, a `top_k` of 0 and a penalty of 1 leave tokens as the model has them.
+        A `top_p` of 1, a `top_k` of 0 and a penalty of 1 leave tokens as the model has them; where the model's sampling
+        has a penalty, 1 switches it off.
         """
+        own = None if self.sampling is None else self.sampling.repetition_penalty
         drawn = {
             "top_p": None if top_p == 1 else top_p,
             "top_k": top_k or None,
-            "repetition_penalty": None if repetition_penalty == 1 else repetition_penalty,
+            "repetition_penalty": None if repetition_penalty == 1 and own is None else repetition_penalty,
             "sampling_seed": self.session.settings.sampling_seed,
         }
         settings = replace(

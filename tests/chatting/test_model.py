@@ -14,7 +14,7 @@ import pytest
 from evalkit.chatting import ChatModel, Conversation, Heard, Reply
 from evalkit.documents import Document
 from evalkit.errors import SampleError, UserError
-from evalkit.models import Completion
+from evalkit.models import Completion, Sampling
 from evalkit.tasks.samples import Turn
 
 from .talks import QUESTION, Engine, about, whole
@@ -98,6 +98,18 @@ def test_a_page_turns_the_model_from_question_to_question(new_chat: NewChat) -> 
         assert model.prepare(conversation, QUESTION, rope=spec).rope == asked.rope
         assert whole(alone.ask(asked)).text == reply.text
     assert len({reply.text for reply in answers}) > 1
+
+
+def test_a_question_may_be_drawn_otherwise_than_the_chat_was_opened_for(new_chat: NewChat) -> None:
+    """A penalty of 1 is the model's own where the chat has none, and switches off the one that the chat has."""
+    plain, penal = new_chat(), new_chat(temperature=0.5, repetition_penalty=1.3, sampling_seed=4)
+
+    assert None is penal.sampling_under(0, repetition_penalty=1.2)
+    assert Sampling(0.5, 0.9, 7, 1.1) == plain.sampling_under(0.5, top_p=0.9, top_k=7, repetition_penalty=1.1)
+    assert Sampling(0.5) == plain.sampling_under(0.5)
+    assert Sampling(0.5, repetition_penalty=1, seed=4) == penal.sampling_under(0.5)
+    with pytest.raises(UserError, match=r"^--temperature -1[^\n]*$"):
+        plain.sampling_under(-1)
 
 
 def test_specs_that_cannot_be_are_one_line(new_chat: NewChat) -> None:
