@@ -80,6 +80,7 @@ class ChatModel:
         self._first_times: dict[str, float] = {}
         self._last_rope: RopeSetting | None = None
         self._is_turning_told = False
+        self._system, self._is_system_told = "", False
         for each in (*notes_of(session, self._chat, self.window), *thinking_notes(card.name, self._reasoning)):
             note(each)
 
@@ -264,6 +265,16 @@ class ChatModel:
                 "question; a fixed rule (ntk:F, yarn:F), or --rope-grid, keeps it"
             )
 
+    def _tell_system(self, system: str) -> None:
+        """Say once that the chat format leaves system messages out, if it does."""
+        if system == self._system or self._is_system_told:
+            return
+        self._system = system
+        shown = self._chat.wrap(messages_of("?", system=system), self._tokenizer)
+        if self._chat.kind == "template" and system.strip() not in shown:
+            self._is_system_told = True
+            self._note(f"the chat template of {self.session.card.name} leaves the system message out: no prompt has it")
+
     def _turning(self) -> Session:
         """The session that the model is loaded for: one that turns, where questions may ask for it."""
         if self.is_rope_free and self.session.rope.kind == "native":
@@ -290,6 +301,7 @@ class ChatModel:
         (prompt,) = self._builder.build([request])
         if prompt.error is not None:
             raise SampleError(prompt.error)
+        self._tell_system(conversation.system)
         turn = request.messages[bool(conversation.system) + 2 * len(examples)].content
         return prompt, cut_of(prompt, request, turn, self._chat, self._tokenizer, self._room)
 
