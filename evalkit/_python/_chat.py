@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
 from evalkit.chatting import Asked, ChatModel, Conversation, Heard, Reply
 from evalkit.errors import SampleError, UserError
@@ -23,6 +25,8 @@ class Chat:
         """The model, which several conversations may share."""
         self.conversation = conversation
         """Document, system message, and what was said so far."""
+        self._under_way: tuple[int, Generator[Any]] | None = None
+        """The answer that was asked for last, and the thread that did."""
 
     def __enter__(self) -> Self:
         return self
@@ -61,13 +65,27 @@ class Chat:
     def stream(self, question: str) -> Iterator[Heard | Reply]:
         """The answer as it grows (`Heard`, whose text is all of it so far), then the `Reply`.
 
-        The answer becomes a turn of the conversation when it is complete, unless there is none (`Reply.error`).
+        The answer becomes a turn of the conversation when it is complete, unless there is none (`Reply.error`), or the
+        conversation is another one by then: begun anew, or gone on with by another thread. An answer that is not read
+        to its end is ended by the next question of its thread.
         """
         with python_words():
-            for part in self.model.ask(self.prepare(question)):
-                if isinstance(part, Reply) and part.error is None:
-                    self.conversation = self.conversation.and_then(question, part.text)
+            asked = self.prepare(question)
+            before, parts = asked.conversation, self._begin(asked)
+            for part in parts:
+                if isinstance(part, Reply) and part.error is None and self.conversation is before:
+                    self.conversation = before.and_then(question, part.text)
                 yield part
+
+    def _begin(self, asked: Asked) -> Generator[Heard | Reply]:
+        """The answer to a question, which the model's next one waits for."""
+        thread, last = threading.get_ident(), self._under_way
+        if last is not None and last[0] == thread:
+            with suppress(ValueError):  # it was handed to another thread, which reads it now
+                last[1].close()
+        parts = cast("Generator[Heard | Reply]", self.model.ask(asked))
+        self._under_way = thread, parts
+        return parts
 
     def reset(self) -> None:
         """Forget the questions; document, system message and what was computed of them stay."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from threading import Lock
+from threading import Lock, RLock
 from types import EllipsisType
 from typing import TypeVar
 
@@ -56,8 +56,10 @@ class ChatModel:
         self.is_rope_free = is_rope_free
         """Whether questions may name another RoPE condition."""
         self._note = note
-        self._line, self._preparing, self._loading = Line(), Lock(), Lock()
+        self._line, self._preparing = Line(), Lock()
+        self._loading = RLock()  # an answer that nobody reads to its end is ended by whatever thread collects it
         self._adapter: ModelAdapter | None = None
+        self._users, self._given_up = 0, list[ModelAdapter]()
         settings, card, tokenizer = session.settings, session.card, session.tokenizer
         self._chat = chat_format_of(session)
         self.window = settings.max_seq_len or card.default_max_seq_len
@@ -78,6 +80,7 @@ class ChatModel:
         self._first_times: dict[str, float] = {}
         self._last_rope: RopeSetting | None = None
         self._is_turning_told = False
+        self._system, self._is_system_told = "", False
         for each in (*notes_of(session, self._chat, self.window), *thinking_notes(card.name, self._reasoning)):
             note(each)
 
@@ -106,11 +109,33 @@ class ChatModel:
             return self._adapter
 
     def close(self) -> None:
-        """Give memory back, once nobody asks any more; the next question would read the weights again."""
+        """Give memory back, now or when the last answer under way has ended; the next question reads the weights again.
+
+        Answers under way and questions that wait are answered.
+        """
         with self._loading:
             if self._adapter is not None:
-                self._adapter.close()
+                self._given_up.append(self._adapter)
                 self._adapter = None
+            self._drop()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[ModelAdapter]:
+        """The loaded model, which stays loaded within."""
+        with self._loading:
+            adapter = self.load()
+            self._users += 1
+        try:
+            yield adapter
+        finally:
+            with self._loading:
+                self._users -= 1
+                self._drop()
+
+    def _drop(self) -> None:
+        """Close what was given up, if nobody uses it."""
+        while self._given_up and not self._users:
+            self._given_up.pop().close()
 
     def check_rope(self, spec: str) -> None:
         """Raise `UserError` where the model cannot be asked under that RoPE condition."""
@@ -183,26 +208,30 @@ class ChatModel:
         `sampling` is another one than the model's (`sampling_under`); None = greedily. Closing the iterator ends the
         answer, and whoever waits is answered. While others are, `waiting` says how many.
         """
-        adapter = self.load()
-        ticket = self._line.join()
-        try:
-            while before := self._line.ahead(ticket):
-                yield Heard("", waiting=before)
-                self._line.ahead(ticket, WAITING_SECONDS)
-            self._tell_turning(asked)
-            began, first = time.perf_counter(), None
-            with closing(
-                self._answers(adapter, asked, draw, self.sampling if sampling is ... else sampling)
-            ) as answers:
-                for each in answers:
-                    now = time.perf_counter() - began
-                    if isinstance(each, Completion):
-                        yield self._reply(asked, each, first, now)
-                    else:
-                        first = now if first is None else first
-                        yield Heard(each.text, each.reasoning, first)
-        finally:
-            self._line.leave(ticket)
+        with self._in_use() as adapter:
+            ticket = self._line.join()
+            try:
+                while before := self._line.ahead(ticket):
+                    yield Heard("", waiting=before)
+                    self._line.ahead(ticket, WAITING_SECONDS)
+                self._tell_turning(asked)
+                yield from self._heard(adapter, asked, draw, self.sampling if sampling is ... else sampling)
+            finally:
+                self._line.leave(ticket)
+
+    def _heard(
+        self, adapter: ModelAdapter, asked: Asked, draw: int, sampling: Sampling | None
+    ) -> Iterator[Heard | Reply]:
+        """The answer and its times, which begin now."""
+        began, first = time.perf_counter(), None
+        with closing(self._answers(adapter, asked, draw, sampling)) as answers:
+            for each in answers:
+                now = time.perf_counter() - began
+                if isinstance(each, Completion):
+                    yield self._reply(asked, each, first, now)
+                else:
+                    first = now if first is None else first
+                    yield Heard(each.text, each.reasoning, first)
 
     def _answers(
         self, adapter: ModelAdapter, asked: Asked, draw: int, sampling: Sampling | None
@@ -242,6 +271,16 @@ class ChatModel:
                 "question; a fixed rule (ntk:F, yarn:F), or --rope-grid, keeps it"
             )
 
+    def _tell_system(self, system: str) -> None:
+        """Say once that the chat format leaves system messages out, if it does."""
+        if system == self._system or self._is_system_told:
+            return
+        self._system = system
+        shown = self._chat.wrap(messages_of("?", system=system), self._tokenizer)
+        if self._chat.kind == "template" and system.strip() not in shown:
+            self._is_system_told = True
+            self._note(f"the chat template of {self.session.card.name} leaves the system message out: no prompt has it")
+
     def _turning(self) -> Session:
         """The session that the model is loaded for: one that turns, where questions may ask for it."""
         if self.is_rope_free and self.session.rope.kind == "native":
@@ -268,6 +307,7 @@ class ChatModel:
         (prompt,) = self._builder.build([request])
         if prompt.error is not None:
             raise SampleError(prompt.error)
+        self._tell_system(conversation.system)
         turn = request.messages[bool(conversation.system) + 2 * len(examples)].content
         return prompt, cut_of(prompt, request, turn, self._chat, self._tokenizer, self._room)
 

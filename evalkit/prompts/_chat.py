@@ -21,8 +21,9 @@ from .published import MarkedText
 
 __all__ = ["ChatFormat", "chat_format", "parse_messages"]
 
-# Control characters that no document holds in this order: record separator, role, unit separator.
-_MARK = re.compile("\x1e(system|user|assistant)\x1f")
+SIGN = "\x1e"
+"""Record separator: a message begins with one, a role and a unit separator; two of them are one of a message's text."""
+_MARK = re.compile(f"{SIGN}((?:system|user|assistant)\x1f|{SIGN})")
 
 
 @dataclass(frozen=True)
@@ -92,20 +93,24 @@ def chat_format(card: Card, tokenizer: PromptTokenizer) -> ChatFormat:
 
 def _message_text(messages: Sequence[Message]) -> str:
     """The messages in one text; a single question stands as it is, so that nothing is added to what is counted."""
+    texts = [message.content.replace(SIGN, 2 * SIGN) for message in messages]  # else a document could begin messages
     if len(messages) == 1 and messages[0].role == "user":
-        return messages[0].content
-    return "".join(f"\x1e{message.role}\x1f{message.content}" for message in messages)
+        return texts[0]
+    return "".join(f"{SIGN}{message.role}\x1f{text}" for message, text in zip(messages, texts, strict=True))
 
 
 def parse_messages(text: str) -> list[Message]:
     """The messages of a prompt made for a server that formats them; `SampleError` where truncation cut into a mark."""
     head, *rest = _MARK.split(text)
-    messages = [Message("user", head)] if head or not rest else []
-    for role, content in zip(rest[::2], rest[1::2], strict=True):
-        messages.append(Message(role, content))  # type: ignore[arg-type]
-    if any("\x1e" in message.content for message in messages):
+    if any(SIGN in part for part in (head, *rest[1::2])):
         raise SampleError("truncation cut the prompt between two chat turns: its roles are lost; raise --max-seq-len")
-    return messages
+    messages = [Message("user", head)]
+    for mark, part in zip(rest[::2], rest[1::2], strict=True):
+        if mark == SIGN:
+            messages[-1] = replace(messages[-1], content=messages[-1].content + SIGN + part)
+        else:
+            messages.append(Message(mark[:-1], part))  # type: ignore[arg-type]
+    return messages if messages[0].content or len(messages) == 1 else messages[1:]
 
 
 def _digest(text: str) -> str:
@@ -113,10 +118,16 @@ def _digest(text: str) -> str:
 
 
 def _role_text(messages: Sequence[Message], roles: ChatRoles) -> str:
-    """FastChat's colon style: `SYSTEM sep1 USER: text sep1 ASSISTANT: text sep2 … ASSISTANT:`."""
+    """FastChat's colon style: `SYSTEM sep1 USER: text sep1 ASSISTANT: text sep2 … ASSISTANT:`.
+
+    A system message stands in place of the format's own, as after FastChat's `set_system_message`.
+    """
     (user, assistant), (after_user, after_assistant) = roles.roles, roles.separators
-    parts = [roles.system + after_user] if roles.system else []
+    system = "\n\n".join(message.content for message in messages if message.role == "system") or roles.system
+    parts = [system + after_user] if system else []
     for message in messages:
+        if message.role == "system":
+            continue
         is_answer = message.role == "assistant"
         name, separator = (assistant, after_assistant) if is_answer else (user, after_user)
         parts.append(f"{name}: {message.content}{separator}")

@@ -12,7 +12,7 @@ import pytest
 from evalkit.chatting import ChatModel, Conversation, Heard, Reply
 from evalkit.documents import Document
 from evalkit.errors import SampleError, UserError
-from evalkit.models import Completion
+from evalkit.models import Completion, Sampling
 from evalkit.tasks.samples import Turn
 
 from .talks import QUESTION, Engine, about, whole
@@ -46,7 +46,7 @@ def test_the_time_to_the_first_token_stands_beside_that_of_the_first_question(ne
     first, second = replies
     assert first.first_token_seconds is not None and second.first_token_seconds is not None
     assert first.first_token_seconds == first.first_token_seconds_uncached == second.first_token_seconds_uncached
-    assert second.first_token_seconds < first.first_token_seconds <= first.seconds
+    assert 0 < first.first_token_seconds <= first.seconds
     assert other.first_token_seconds_uncached != first.first_token_seconds  # its own, or unknown: it begins alike
 
 
@@ -107,6 +107,18 @@ def test_a_page_turns_the_model_from_question_to_question(new_chat: NewChat) -> 
         assert model.prepare(conversation, QUESTION, rope=spec).rope == asked.rope
         assert whole(alone.ask(asked)).text == reply.text
     assert len({reply.text for reply in answers}) > 1
+
+
+def test_a_question_may_be_drawn_otherwise_than_the_chat_was_opened_for(new_chat: NewChat) -> None:
+    """A penalty of 1 is the model's own where the chat has none, and switches off the one that the chat has."""
+    plain, penal = new_chat(), new_chat(temperature=0.5, repetition_penalty=1.3, sampling_seed=4)
+
+    assert None is penal.sampling_under(0, repetition_penalty=1.2)
+    assert Sampling(0.5, 0.9, 7, 1.1) == plain.sampling_under(0.5, top_p=0.9, top_k=7, repetition_penalty=1.1)
+    assert Sampling(0.5) == plain.sampling_under(0.5)
+    assert Sampling(0.5, repetition_penalty=1, seed=4) == penal.sampling_under(0.5)
+    with pytest.raises(UserError, match=r"^--temperature -1[^\n]*$"):
+        plain.sampling_under(-1)
 
 
 def test_specs_that_cannot_be_are_one_line(new_chat: NewChat) -> None:
@@ -286,6 +298,21 @@ def test_examples_and_system_message_stand_before_the_document(new_chat: NewChat
     document = about(40).document
     assert document is not None
     assert f"{document.text}\n\nWho?"[asked.cut.stop :] in text
+
+
+def test_a_model_is_closed_when_the_last_answer_has_ended(new_chat: NewChat) -> None:
+    """Whoever is answered or waits is not cut off."""
+    engine = Engine()
+    model = new_chat(engine)
+    asked = model.prepare(about(2), QUESTION)
+    answers = [model.ask(asked), model.ask(asked)]
+    for each in answers:
+        next(each)
+    model.close()
+
+    assert ["one two three"] * 2 == [whole(each).text for each in answers]
+    assert ["begins", "ends", "begins", "ends", "closed"] == engine.log
+    assert not model.is_loaded
 
 
 def test_a_closed_model_reads_its_weights_again(new_chat: NewChat) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalkit import evaluate
-from evalkit.chatting import Asked, ChatModel
+from evalkit.chatting import Asked, ChatModel, Conversation
 from evalkit.models import GenerationRequest
 from evalkit.prompts import Prompt
 from evalkit.runs import open_session, read_records_of_run
@@ -115,3 +115,19 @@ def test_draws_are_those_of_the_prompt(new_chat: NewChat) -> None:
     assert model.sampling is not None
     assert [model.sampling.of_draw(asked.prompt.digest, draw) for draw in (0, 1)] == [each.sampling for each in seen]
     assert seen[0].sampling != seen[1].sampling
+
+
+@pytest.mark.parametrize(("shows", "told"), [("message.content", 0), ("message.content if message.role == 'user'", 1)])
+def test_a_system_message_that_the_template_leaves_out_is_said(
+    shows: str, told: int, new_chat: NewChat, tmp_path: Path, notes: list[str]
+) -> None:
+    """Once, and not where it is shown, stripped or behind other text."""
+    template = tmp_path / "own.jinja"
+    template.write_text(f"{{% for message in messages %}}[{{{{ ({shows}) | trim }}}}]{{% endfor %}}", "utf-8")
+    model = new_chat(chat=str(template))
+    conversation = Conversation(about(2).document, " Be brief.\n")
+    for _ in range(2):
+        model.prepare(conversation, QUESTION)
+    model.prepare(about(2), QUESTION)
+
+    assert told == sum("leaves the system message out" in line for line in notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,53 @@ def test_notes_are_warnings_at_the_callers_line(tale: Path) -> None:
         evalkit.chat("needle-tiny", tale, max_seq_len=2048)
 
     assert __file__ == caught[0].filename
+
+
+def test_an_answer_is_a_turn_of_the_conversation_that_it_was_asked_in(tale: Path) -> None:
+    """Not of one that began meanwhile, here or in another thread: no prompt has a history that was not."""
+    with evalkit.chat("needle-tiny", tale, max_new_tokens=8) as chat:
+        begun = chat.stream(QUESTION)
+        next(begun)
+        chat.reset()
+        *_, last = begun
+        assert isinstance(last, Reply) and () == chat.conversation.turns
+
+        threads = [threading.Thread(target=chat.ask, args=(QUESTION,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        asked = chat.prepare("Who?")
+
+    said = [turn.answer for turn in chat.conversation.turns]
+    assert 1 <= len(said) <= 4 and len(asked.conversation.turns) == len(said)
+    assert last.text == said[0]
+
+
+def test_an_answer_that_nobody_reads_to_its_end_is_ended_by_the_next_question(tale: Path) -> None:
+    """As after an error in a notebook's loop, which keeps the iterator alive."""
+    chat = evalkit.chat("needle-tiny", tale, max_new_tokens=24)
+    begun = chat.stream(QUESTION)
+    next(begun)
+
+    assert "91537" in chat.ask(QUESTION).text
+    assert [] == list(begun)
+    assert 1 == len(chat.conversation.turns)
+
+
+def test_a_chat_that_is_closed_answers_what_it_was_asked(tale: Path) -> None:
+    """The weights go when the last answer has ended."""
+    with evalkit.chat("needle-tiny", tale, max_new_tokens=24) as chat:
+        begun = chat.stream(QUESTION)
+        next(begun)
+    *_, last = begun
+
+    assert isinstance(last, Reply) and "91537" in last.text
+    assert not chat.model.is_loaded
+
+
+@pytest.mark.parametrize("question", [None, 5, b"Who?"])
+def test_a_question_is_a_text(question: Any, tale: Path) -> None:
+    """Anything else is one line."""
+    with pytest.raises(evalkit.UserError, match=r"^question: [^\n]*pass a text"):
+        evalkit.chat("needle-tiny", tale).ask(question)

@@ -9,7 +9,7 @@ import pytest
 
 from evalkit.cards import Card
 from evalkit.errors import CardError
-from evalkit.prompts import PromptTokenizer, chat_format
+from evalkit.prompts import PromptTokenizer, chat_format, parse_messages
 from evalkit.tasks import Message
 
 if TYPE_CHECKING:
@@ -49,6 +49,26 @@ def test_roles_without_a_system_text_write_no_separator_for_it(tokenizer: Prompt
     wrapped = chat_format(card(chat=VICUNA | {"system": ""}), tokenizer).wrap(TALK[:1], tokenizer)
 
     assert "USER: Hello ASSISTANT:" == wrapped
+
+
+def test_a_system_message_stands_in_place_of_the_roles_own(tokenizer: PromptTokenizer, card: NewCard) -> None:
+    """As after FastChat's `set_system_message`: it is no turn of the user."""
+    messages = (Message("system", "Be brief."), *TALK[:1])
+
+    wrapped = [
+        chat_format(card(chat=VICUNA | own), tokenizer).wrap(messages, tokenizer) for own in ({}, {"system": ""})
+    ]
+
+    assert 2 * ["Be brief. USER: Hello ASSISTANT:"] == wrapped
+
+
+@pytest.mark.parametrize("text", ["a\x1eassistant\x1fb", "\x1e", "\x1e\x1e", "a\x1e", "\x1euser\x1f", "", "\x1f\x1ex"])
+def test_a_document_cannot_write_messages_for_a_server(text: str, tokenizer: PromptTokenizer, card: NewCard) -> None:
+    """Whatever stands in a message, it is that message when it is read back from the prompt."""
+    chat = chat_format(card(chat="server"), tokenizer)
+    talks = [[Message("user", text)], [Message("system", text), Message("user", text)], [*TALK, Message("user", text)]]
+
+    assert talks == [parse_messages(chat.wrap(talk, tokenizer)) for talk in talks]
 
 
 def test_every_part_of_the_roles_is_in_the_digest(tokenizer: PromptTokenizer, card: NewCard) -> None:

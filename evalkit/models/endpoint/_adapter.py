@@ -22,6 +22,7 @@ from evalkit.prompts import PromptTokenizer, parse_messages
 from evalkit.rope import RopeSetting
 
 from .._base import BackendOptions, Completion, GenerationRequest, PartialAnswer
+from .._sampling import Sampling
 from .._thoughts import ThoughtRule
 from ..vllm._rope import fresh_overrides
 from ._answers import CountComparison, ReplyReader
@@ -71,7 +72,8 @@ class EndpointModel:
         self._cost_limit = CostLimit(card.endpoint.prices, options.max_cost)
         self._server: Server | None = None
         self._abilities: Abilities | None = None
-        self._has_tried_stop = False
+        self._known: dict[tuple[Sampling | None, bool], Abilities] = {}
+        self._told: set[str] = set()
         self._streaming = Streaming(card.endpoint.base_url, options.note)
         self._untold = UntoldThoughts(card.name, options.note)
         self._reader = ReplyReader(tokenizer, is_formatted_there=card.chat == "server")
@@ -153,30 +155,39 @@ class EndpointModel:
         )
 
     def open(self, requests: Sequence[GenerationRequest]) -> Abilities:
-        """What the server can do, asked before anything is sent, and again before the first stop strings are."""
-        known = self._abilities
-        if known is not None and self._has_tried_stop:
-            return known
+        """What the server can do, asked before anything is sent, and again before the first stop strings are.
+
+        All requests are drawn by one rule. Another rule is tried anew: the server may refuse its fields or values.
+        """
         with_stop = next((request for request in requests if self._reader.stop_strings(request, is_vllm=False)), None)
-        if known is not None and with_stop is None:
-            return known
-        self._has_tried_stop = with_stop is not None
+        rule = None if (sampling := requests[0].sampling) is None else replace(sampling, seed=0)
+        found = self._known.get((rule, True)) or self._known.get((rule, with_stop is not None))
+        if found is None:
+            found = self._known[rule, with_stop is not None] = self._probed(requests[0], with_stop, rule)
+        self._abilities = found
+        self._reader.is_asking_ids = bool(found.shape.extras.get("return_token_ids"))
+        return found
+
+    def _probed(
+        self, request: GenerationRequest, with_stop: GenerationRequest | None, sampling: Sampling | None
+    ) -> Abilities:
+        """What the server does with a short prompt, and what of it was not told yet."""
         self._server = server = self._server or find_server(self._endpoint)
         stop = [] if with_stop is None else self._stop(with_stop, is_vllm=server.is_vllm)
         if self._card.chat == "server":
-            found = probe_chat(self._endpoint, server, stop, self._card.chat_args, requests[0].sampling)
+            found = probe_chat(self._endpoint, server, stop, self._card.chat_args, sampling)
         else:
             # The beginning of a real prompt: short, and with the BOS that real prompts have.
-            ids = [] if self._has_no_tokens else requests[0].ids[:PROBE_PROMPT_TOKENS].tolist()
+            ids = [] if self._has_no_tokens else request.ids[:PROBE_PROMPT_TOKENS].tolist()
             text = self._text(ids) if ids else "a b c"
-            found = probe_completions(self._endpoint, server, ids, text, stop, requests[0].sampling)
-        for note in found.notes:
-            if known is None or note not in known.notes:
+            found = probe_completions(self._endpoint, server, ids, text, stop, sampling)
+        notes = list(found.notes)
+        if not is_model_named(found.answers_as, server.model):
+            notes.append(f"{server.model} is answered by a model that calls itself {found.answers_as}")
+        for note in notes:
+            if note not in self._told:
+                self._told.add(note)
                 self._options.note(note)
-        if known is None and not is_model_named(found.answers_as, server.model):
-            self._options.note(f"{server.model} is answered by a model that calls itself {found.answers_as}")
-        self._abilities = found
-        self._reader.is_asking_ids = bool(found.shape.extras.get("return_token_ids"))
         return found
 
     @property
@@ -333,8 +344,8 @@ class EndpointModel:
         shape = self._abilities.shape
         is_vllm = bool(shape.extras)  # seen to understand its own fields
         own = self._reader.vllm_fields(request) if is_vllm else {}
-        seed = 0 if request.sampling is None else request.sampling.seed
-        fields = shape.fields(request.max_new_tokens, self._stop(request, is_vllm=is_vllm), seed)
+        drawn = replace(shape, sampling=request.sampling)  # with the seed of this draw
+        fields = drawn.fields(request.max_new_tokens, self._stop(request, is_vllm=is_vllm))
         return {"model": self._server.model, **prompt, **fields, **own}
 
     def _stop(self, request: GenerationRequest, *, is_vllm: bool) -> list[str]:

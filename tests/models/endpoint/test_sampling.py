@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.models import GenerationRequest, Sampling
+from evalkit.models import Completion, GenerationRequest, Sampling
 from evalkit.models.endpoint._adapter import EndpointModel
 from evalkit.prompts import PromptTokenizer
 from evalkit.rope import RopeSetting
@@ -139,3 +139,37 @@ def test_greedy_requests_carry_no_field_of_draws(server: ScriptedServer) -> None
     ask(server, requests_for(["a"]))
 
     assert [{"temperature": 0}] == sent(server)
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+@pytest.mark.parametrize("chat", ["none", "server"])
+def test_each_request_is_drawn_as_it_says_whatever_was_asked_before(
+    server: ScriptedServer, chat: str, is_shown: bool
+) -> None:
+    """A chat may change its sampling from question to question; what is refused is learnt once for each."""
+    server.behaviour.owned_by = "vllm"
+    server.behaviour.refuses = {"top_k": {"error": {"message": "Unknown field: top_k"}}}
+    rules = [None, Sampling(0.7, seed=3), Sampling(0.2, 0.5, 9, 1.2, seed=4), None, Sampling(0.7, seed=5)]
+    requests = [requests_for(["a"], stop=("\n",), sampling=rule)[0] for rule in rules]
+    notes: list[str] = []
+    model = EndpointModel(card_for(server, chat=chat), PromptTokenizer(Bytes()), BackendOptions(note=notes.append))
+    decoded = []
+    for request in requests:
+        *_, last = (
+            model.stream(RopeSetting("native"), request)
+            if is_shown
+            else model.generate(RopeSetting("native"), [request])
+        )
+        assert isinstance(last, Completion) and last.error is None
+        decoded.append((sent(server)[0], model.engine_info["decoding"]))
+
+    off = {"top_p": 1.0, "min_p": 0.0}
+    assert [
+        ({"temperature": 0}, "greedy"),
+        ({"temperature": 0.7, **off, "seed": 3}, "sampled"),
+        ({"temperature": 0.2, "top_p": 0.5, "min_p": 0.0, "repetition_penalty": 1.2, "seed": 4}, "sampled"),
+        ({"temperature": 0}, "greedy"),
+        ({"temperature": 0.7, **off, "seed": 5}, "sampled"),
+    ] == decoded
+    assert 1 == sum("refuses the field top_k" in note for note in notes)
+    assert len(rules) + 3 + 2 == len(server.payloads)  # three rules are tried, the two that draw again without top_k

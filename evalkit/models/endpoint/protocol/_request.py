@@ -55,7 +55,7 @@ class RequestShape:
     sends_temperature: bool = True
     """Whether the temperature is sent, 0 for greedy decoding."""
     sampling: Sampling | None = None
-    """How answers are drawn; None = greedily."""
+    """How an answer is drawn; None = greedily."""
     takes_top_k: bool = False
     """Whether the server is known to take `top_k` and `min_p`, which the API does not have."""
     takes_penalty: bool = False
@@ -90,7 +90,7 @@ class RequestShape:
         """
         if self.sampling is None:
             return {}
-        asked = {"top_p": self.sampling.top_p or 1.0, "seed": 0}
+        asked = {"top_p": self.sampling.top_p or 1.0, "seed": self.sampling.seed % SEEDS}
         top_k, penalty = self.sampling.top_k, self.sampling.repetition_penalty
         if self.takes_top_k:
             asked |= {"top_k": top_k or -1, "min_p": 0.0}
@@ -109,15 +109,13 @@ class RequestShape:
         """Those that are sent."""
         return {name: value for name, value in self.all_sampled.items() if name not in self.refused | self.unknown}
 
-    def fields(self, limit: int, stop: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
-        """The fields beside model and prompt; `seed` is the draw's."""
-        sampled = self._sampled
+    def fields(self, limit: int, stop: Sequence[str] = ()) -> dict[str, Any]:
+        """The fields beside model and prompt."""
         heat = 0 if self.sampling is None else self.sampling.temperature
         return {
             self.limit_field: limit,
             **({"temperature": heat} if self.sends_temperature else {}),
-            **sampled,
-            **({"seed": seed % SEEDS} if "seed" in sampled else {}),
+            **self._sampled,
             **self.extras,
             **({"stop": list(stop)} if stop and self.sends_stop else {}),
         }
