@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from evalkit.cards import Card
 from evalkit.errors import CardError, SampleError, UserError
-from evalkit.models import check_sampling, endpoint_key
+from evalkit.models import check_sampling
 from evalkit.prompts import Budget, ChatFormat, chat_format, require_room
 from evalkit.runs import Session, argument_notes, open_model
 from evalkit.settings import RunSettings, settings_of
@@ -30,8 +30,6 @@ def open_session(settings: RunSettings) -> Session:
     settings.check_decoding()
     session = replace(session, settings=settings)
     check_sampling(session.backend, session.sampling)
-    if session.backend == "endpoint" and session.card.endpoint is not None:
-        endpoint_key(session.card.endpoint)
     session.check_rope()
     return session
 

@@ -10,7 +10,16 @@ from typing import Any
 
 from evalkit.cards import Card, ChatTemplate, check_base, contradictions, foreign_code, read_adapter, read_chat_args
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.models import BackendOptions, LiveCheck, Sampling, backend_names, examine, key_notes, load_model
+from evalkit.models import (
+    BackendOptions,
+    LiveCheck,
+    Sampling,
+    backend_names,
+    endpoint_key,
+    examine,
+    key_notes,
+    load_model,
+)
 from evalkit.prompts import (
     Prompt,
     PromptTokenizer,
@@ -235,6 +244,8 @@ def open_model(settings: RunSettings, refusals: Mapping[str, str]) -> Session:
     if (why := refusals.get(settings.backend or "hf")) is not None:
         raise UserError(f"{card.name}: {why}")
     card = with_overrides(card, settings)
+    if settings.backend == "endpoint" and card.endpoint is not None:
+        endpoint_key(card.endpoint)  # a missing one is said before a tokenizer is looked for
     tokenizer = resolve_tokenizer(settings, card)
     settings, card = resolve_lengths(settings, card, tokenizer)
     of_models = (*_key_notes(settings, card), *_adapter_notes(settings, card), *length_notes(card, tokenizer))
