@@ -10,23 +10,25 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
-from evalkit.chatting import Asked, ChatModel, Cut, save_sample
+from evalkit.chatting import Asked, ChatModel, Conversation, Cut, save_sample
+from evalkit.chatting.roleplay import COUNT, Examples, fitting, read_examples
 from evalkit.documents import Document, document_of
 from evalkit.errors import EvalkitError, UserError
+from evalkit.models import Sampling
 from evalkit.printable import counted
 
 from ._answers import Job, Loading, said
 from ._sessions import Session, Sessions, read_upload
-from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view
+from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view, title_view
 
 __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
 LOOKED, LOADED = 0.05, 0.2
 """Seconds between two looks at an answer that grows, and at a model that is loaded."""
+MOST_WAITING = 32
+"""Questions that wait for the model or are answered; more are refused."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
-EXAMPLES = 3
-"""Examples of role play that are shown to the model where nobody says how many."""
 
 Changes = dict[str, Any]
 """Name of a part of the page → its new value; of a button, whether it can be pressed or is there."""
@@ -59,7 +61,7 @@ class Settings:
         """As the page says them: an empty field is what it says when nobody has touched it."""
         return cls(
             system or "", (rope or "native").strip(), float(temperature or 0), 1.0 if top_p is None else float(top_p),
-            int(top_k or 0), 1.0 if penalty is None else float(penalty), int(examples or EXAMPLES),
+            int(top_k or 0), 1.0 if penalty is None else float(penalty), int(examples or COUNT),
         )  # fmt: skip
 
 
@@ -86,6 +88,7 @@ class Desk:
         """What a page begins with."""
         self._model, self._loading, self._samples, self._uploads = model, loading, samples, uploads
         self._sessions = Sessions()
+        self._jobs: list[Job] = []
 
     @property
     def name(self) -> str:
@@ -97,10 +100,10 @@ class Desk:
         """What stands on the page at first."""
         drawn, own = self._model.sampling, self._model.session.settings
         if drawn is None:
-            return Settings(self.first.conversation.system, own.rope, 0.0, 1.0, 0, 1.0, EXAMPLES)
+            return Settings(self.first.conversation.system, own.rope, 0.0, 1.0, 0, 1.0, COUNT)
         return Settings(
             self.first.conversation.system, own.rope, drawn.temperature, drawn.top_p or 1.0, drawn.top_k or 0,
-            drawn.repetition_penalty or 1.0, EXAMPLES,
+            drawn.repetition_penalty or 1.0, COUNT,
         )  # fmt: skip
 
     @property
@@ -120,11 +123,13 @@ class Desk:
         while self._loading.is_going_on:
             yield "loading the model…", "quiet"
             await asyncio.sleep(LOADED)
-        if self._loading.problem is not None:
-            yield self._loading.problem, "problem"
-        else:
-            limit = f"answers up to {self._model.max_new_tokens:,} tokens"
-            yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
+        yield self._can_answer()
+
+    def _can_answer(self) -> tuple[str, str]:
+        if self._loading.problem is not None and not self._model.is_loaded:  # each question tries again
+            return self._loading.problem, "problem"
+        limit = f"answers up to {self._model.max_new_tokens:,} tokens"
+        return f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
 
     @_told
     async def begin(self, name: str) -> Changes:
@@ -156,8 +161,6 @@ class Desk:
     @_told
     async def take_dialogues(self, name: str, path: str | None) -> Changes:
         """Examples of role play from now on."""
-        from evalkit.chatting.roleplay import read_examples
-
         session = self._sessions.of(name)
         try:
             session.examples = await asyncio.to_thread(lambda: read_examples(read_upload(path or "", self._uploads)))
@@ -240,6 +243,8 @@ class Desk:
         finally:
             session.stop()
             session.job, session.is_asking = None, False
+        if self._loading.problem is not None:
+            last["status"] = title_view(self.name, *self._can_answer())
         yield {**last, "ask": True, "stop": False}
 
     async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:
@@ -251,12 +256,24 @@ class Desk:
             settings.temperature, top_p=settings.top_p, top_k=settings.top_k, repetition_penalty=settings.penalty
         )
         if examples is not None:
-            exchange.examples = await asyncio.to_thread(
-                examples.nearest, exchange.question, conversation.turns, settings.examples
-            )
+            await asyncio.to_thread(self._choose, examples, conversation, exchange, settings.examples)
         rope = settings.rope if model.is_rope_free else None
         asked = await asyncio.to_thread(model.prepare, conversation, exchange.question, exchange.examples, rope)
-        return Job(model, asked, sampling)
+        return self._begun(asked, sampling)
+
+    def _begun(self, asked: Asked, sampling: Sampling | None) -> Job:
+        self._jobs = [job for job in self._jobs if not job.is_over]
+        if len(self._jobs) >= MOST_WAITING:
+            raise UserError(f"{MOST_WAITING} questions are waiting already; ask again later")
+        self._jobs.append(Job(self._model, asked, sampling))
+        return self._jobs[-1]
+
+    def _choose(self, examples: Examples, conversation: Conversation, exchange: Exchange, count: int) -> None:
+        """The nearest examples for which there is room beside the conversation."""
+        question = exchange.question
+        nearest = examples.nearest(question, conversation.turns, count)
+        exchange.examples = fitting(nearest, lambda part: self._model.fits(conversation, question, part))
+        exchange.left_out = len(nearest) - len(exchange.examples)
 
     async def _growing(self, job: Job, exchange: Exchange) -> AsyncIterator[None]:
         """Writes the answer into the exchange; yields whenever there is something new."""

@@ -37,7 +37,7 @@ def build_page(desk: Desk) -> gr.Blocks:
                 parts = _left(desk)
             with gr.Column(scale=2, min_width=280, elem_id="right"):
                 parts |= _right(desk)
-        _wire(page, desk, status, parts)
+        _wire(page, desk, {**parts, "status": status})
     return page
 
 
@@ -104,7 +104,7 @@ def _right(desk: Desk) -> dict[str, Any]:
     return parts
 
 
-def _wire(page: gr.Blocks, desk: Desk, status: Any, parts: dict[str, Any]) -> None:
+def _wire(page: gr.Blocks, desk: Desk, parts: dict[str, Any]) -> None:
     """What each event does."""
     settings = [parts[name] for name in SETTINGS]
     shown = [part for name, part in parts.items() if name not in SETTINGS and name != "kind"]
@@ -121,7 +121,7 @@ def _wire(page: gr.Blocks, desk: Desk, status: Any, parts: dict[str, Any]) -> No
         desk.end(request.session_hash)
 
     page.load(_event(desk.begin, parts), None, shown, **HIDDEN)
-    page.load(watch, None, status, **HIDDEN)
+    page.load(watch, None, parts["status"], **HIDDEN)
     page.unload(end)
     asking = [parts["question"].submit, parts["ask"].click]
     gr.on(asking, ask, [parts["question"], *settings], shown, trigger_mode="multiple", **HIDDEN)
