@@ -187,7 +187,7 @@ class Desk:
         """The last answer as a sample: added to the file of this chat, or as a download."""
         last = self._sessions.of(name).last
         if last is None:
-            raise UserError("there is no answer to save yet")
+            raise UserError("the last question was not answered, so there is nothing to save")
         asked, reply = last
         right = gold.strip() or None
         if self._samples is not None:
@@ -225,7 +225,7 @@ class Desk:
         except Exception as error:
             yield {"problem": line_view(said(error))}
             return
-        session.is_asking = True
+        session.is_asking, session.last = True, None  # a right answer to this question is none to the one before
         exchange = Exchange(question.strip(), state="reading the question…")
         yield {"now": exchange_view(exchange), "question": "", "problem": "", "saved": "", "ask": False, "stop": True}
         last: Changes = {}

@@ -73,6 +73,27 @@ def test_no_more_than_so_many_questions_wait(
         assert "said model" in each["past"] and not each["problem"]
 
 
+def test_a_right_answer_is_to_the_last_question(
+    model: ChatModel, new_desk: Callable[[], Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where that was not answered, nothing is saved: the exchange before it would get the answer."""
+    engine = Engine()
+    monkeypatch.setattr(model, "load", lambda: engine)
+
+    async def two() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        desk = new_desk()
+        await desk.begin("page")
+        await _all(desk, "page")
+        one = await desk.save("page", "39352", "keyword")
+        engine.error = UserError("the server went away")
+        return one, await _all(desk, "page"), await desk.save("page", "39352", "keyword")
+
+    one, failed, other = asyncio.run(asyncio.wait_for(two(), PATIENCE))
+
+    assert one["saved"] and "the server went away" in failed["past"]
+    assert "the last question was not answered" in str(other)
+
+
 def test_the_page_that_was_quiet_longest_goes_for_a_new_one() -> None:
     """Its answer ends; one that was used meanwhile stays."""
     sessions, stopped = Sessions(), []

@@ -50,10 +50,19 @@ class Terminal:
         between, self._seen = self._plain()[self._seen : found], found + len(text)
         return between
 
-    def ends(self) -> tuple[int, str]:
-        """The exit code, and what was written behind the last text that was waited for."""
-        while self._read():
-            pass
+    def ends(self, pressing: str = "") -> tuple[int, str]:
+        """The exit code, and what was written behind the last text that was waited for.
+
+        `pressing` is pressed until it ends: readline does not hear Ctrl-C just as it has written its prompt.
+        """
+        until, again = time.monotonic() + PATIENCE, 0.0
+        while True:
+            if pressing and time.monotonic() >= again:
+                os.write(self._master, pressing.encode())
+                again = time.monotonic() + PATIENCE / 6
+            if not self._read():
+                break
+            assert time.monotonic() < until, f"it goes on:\n{self._plain()}"
         return self._process.wait(PATIENCE), self._plain()[self._seen :]
 
     def close(self) -> None:
