@@ -28,7 +28,7 @@ def main(settings: str) -> None:
     given = json.loads(settings)
     sys.path += given["folders"]  # a process isolated from its folder finds no packages otherwise
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever is interrupted closes our input
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(given["parent"],), daemon=True).start()
     work = _load(given["job"]).start(*given["arguments"])
     if given["is_limited"]:
         _limit_memory(given["memory_bytes"])

@@ -24,6 +24,8 @@ __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
 LOOKED, LOADED = 0.05, 0.2
 """Seconds between two looks at an answer that grows, and at a model that is loaded."""
+SHOWN = 500_000
+"""Characters of growing answers that are shown in a second: each look sends what is new after comparing all of it."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
 EXAMPLES = 3
@@ -224,7 +226,8 @@ class Desk:
         try:
             session = self._sessions.of(name)
             if session.asking is not None and question.strip() in ("", session.asking):
-                return  # asked by a double click
+                yield {"problem": ""}  # a double click; where nothing is yielded, Gradio empties all parts
+                return
             self._check(session, question)
         except Exception as error:
             yield {"problem": line_view(said(error))}
@@ -291,7 +294,7 @@ class Desk:
             if now != before:
                 before = now
                 yield
-            await asyncio.sleep(LOOKED)
+            await asyncio.sleep(LOOKED + len(exchange.text) / SHOWN)
 
     def _state(self, job: Job) -> str:
         if job.is_stopped:

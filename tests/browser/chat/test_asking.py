@@ -286,4 +286,8 @@ def test_a_rope_condition_and_a_sampling_are_checked(serve: Serve, visit: Visit)
     ask(page, QUESTION)
     page.locator("#problem .problem").wait_for()
     assert "top-p" in page.locator("#problem").inner_text()
+    page.locator("#sampling input").nth(1).fill("1")
+    page.locator("#sampling input").nth(0).fill("-1")
+    page.locator("#ask").click()
+    page.locator("#problem :text('temperature -1')").wait_for()
     assert page.locator("#question textarea").input_value() == QUESTION
