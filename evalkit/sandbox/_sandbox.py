@@ -114,6 +114,7 @@ class Sandbox:
     def _settings(self) -> dict[str, Any]:
         return {
             "job": self._job,
+            "parent": os.getpid(),
             "arguments": self._arguments,
             "folders": list(self._folders),
             "is_limited": self.is_limiting_memory,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
-from typing import Any, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from evalkit.chatting import Asked, ChatModel, Heard, Reply
 from evalkit.errors import EvalkitError, one_line
 from evalkit.models import Sampling
 from evalkit.printable import safe_message
 
-__all__ = ["Job", "Loading", "said"]
+__all__ = ["Job", "Loading", "beside", "said"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 
 PAGE_FIRST = 3.0
 """Seconds that the weights wait for a page to be opened: reading them would keep it from the processors."""
@@ -94,3 +101,19 @@ def said(error: BaseException) -> str:
     if isinstance(error, EvalkitError):
         return one_line(error)
     return f"the model failed: {safe_message(one_line(error))}"
+
+
+async def beside(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """What the work returns, done in a thread of its own: neither other work nor the end of the program waits for it,
+    as they would for those of `asyncio.to_thread`."""
+    future: Future[_T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=getattr(work, "__name__", "work"), daemon=True).start()
+    return await asyncio.wrap_future(future)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -17,8 +18,8 @@ from evalkit.errors import EvalkitError, UserError
 from evalkit.models import Sampling
 from evalkit.printable import counted
 
-from ._answers import Job, Loading, said
-from ._sessions import Session, Sessions, read_upload
+from ._answers import Job, Loading, beside, said
+from ._sessions import Reader, Session, Sessions
 from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view, title_view
 
 __all__ = ["KINDS", "Changes", "Desk", "Settings"]
@@ -27,6 +28,8 @@ LOOKED, LOADED = 0.05, 0.2
 """Seconds between two looks at an answer that grows, and at a model that is loaded."""
 MOST_WAITING = 32
 """Questions that wait for the model or are answered; more are refused."""
+SHOWN = 500_000
+"""Characters of growing answers that are shown in a second: each look sends what is new after comparing all of it."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
 
@@ -87,7 +90,7 @@ class Desk:
         self.first = first
         """What a page begins with."""
         self._model, self._loading, self._samples, self._uploads = model, loading, samples, uploads
-        self._sessions = Sessions()
+        self._sessions, self._reader = Sessions(), Reader(uploads)
         self._jobs: list[Job] = []
 
     @property
@@ -141,20 +144,26 @@ class Desk:
 
     @_told
     async def take_upload(self, name: str, path: str | None) -> Changes:
-        """Another document; the conversation begins anew."""
+        """Another document; the conversation begins anew. Of several that are read at once the last one counts."""
         session = self._sessions.of(name)
-        cleared = {"upload": None}
+        mine = session.upload = object()
         try:
-            document = await asyncio.to_thread(lambda: document_of(*read_upload(path or "", self._uploads)))
+            document = await beside(self._reader.read, path or "", lambda upload: document_of(*upload))
         except Exception as error:
-            return {**cleared, "problem": line_view(said(error))}
+            return {"upload": None, "problem": line_view(said(error))} if session.upload is mine else {}
+        finally:
+            is_last = session.upload is mine
+            session.upload = None if is_last else session.upload
+        if not is_last:
+            return {}
         session.restart(replace(session.conversation.anew(), document=document))
-        return {**cleared, **self._emptied(), **await self._measured(session)}
+        return {"upload": None, **self._emptied(), **await self._measured(session)}
 
     @_told
     async def drop(self, name: str) -> Changes:
         """No document any more."""
         session = self._sessions.of(name)
+        session.upload = None
         session.restart(replace(session.conversation.anew(), document=None))
         return {**self._emptied(), **await self._measured(session)}
 
@@ -163,7 +172,7 @@ class Desk:
         """Examples of role play from now on."""
         session = self._sessions.of(name)
         try:
-            session.examples = await asyncio.to_thread(lambda: read_examples(read_upload(path or "", self._uploads)))
+            session.examples = await beside(self._reader.read, path or "", read_examples)
         except Exception as error:
             return {"dialogues": None, "problem": line_view(said(error))}
         return {"dialogues": None, **self._role(session)}
@@ -191,12 +200,12 @@ class Desk:
         asked, reply = last
         right = gold.strip() or None
         if self._samples is not None:
-            is_new = await asyncio.to_thread(save_sample, self._samples, asked, reply, right, kind)
+            is_new = await beside(save_sample, self._samples, asked, reply, right, kind)
             line = f"added to {self._samples.name}" if is_new else f"stands in {self._samples.name} already"
             return {"saved": line_view(line, "quiet"), "gold": ""}
         with tempfile.TemporaryDirectory(dir=self._uploads.parent) as folder:
             file = Path(folder, "samples.jsonl")
-            await asyncio.to_thread(save_sample, file, asked, reply, right, kind)
+            await beside(save_sample, file, asked, reply, right, kind)
             return {"saved": download_view(file.name, file.read_bytes()), "gold": ""}
 
     @_told
@@ -211,55 +220,75 @@ class Desk:
 
     def close(self, seconds: float = 5) -> None:
         """All pages are closed; waits so long for answers under way to end."""
+        end = time.monotonic() + seconds
         for job in self._sessions.end_all():
-            job.wait(seconds)
+            job.wait(max(0.0, end - time.monotonic()))
 
     async def ask(self, name: str, question: str, settings: Settings) -> AsyncIterator[Changes]:
         """Ask, and show the answer as it grows."""
         try:
             session = self._sessions.of(name)
-            if not question.strip():
-                raise UserError("the question is empty")
-            if session.is_asking:
-                raise UserError("one answer at a time: wait for it, or stop it")
+            if session.asking is not None and question.strip() in ("", session.asking):
+                yield {"problem": ""}  # a double click; where nothing is yielded, Gradio empties all parts
+                return
+            self._check(session, question)
         except Exception as error:
             yield {"problem": line_view(said(error))}
             return
-        session.is_asking, session.last = True, None  # a right answer to this question is none to the one before
+        if settings.system != session.conversation.system:
+            session.restart(replace(session.conversation.anew(), system=settings.system))
+            yield self._emptied()
+        session.last = None  # a right answer to this question is none to the one before
         exchange = Exchange(question.strip(), state="reading the question…")
+        session.asking, session.is_stopped, conversation = exchange.question, False, session.conversation
         yield {"now": exchange_view(exchange), "question": "", "problem": "", "saved": "", "ask": False, "stop": True}
         last: Changes = {}
         try:
-            job = session.job = await self._put(session, exchange, settings)
-            conversation = session.conversation
-            yield self._asked(job.asked)
+            job = await self._put(session, exchange, settings)
+            if session.conversation is conversation:
+                yield self._asked(job.asked)
             async for _ in self._growing(job, exchange):
+                if session.conversation is not conversation:
+                    break
                 yield {"now": exchange_view(exchange)}
             if session.conversation is conversation:  # else somebody began anew meanwhile
                 self._keep(session, job, exchange)
                 last = {"now": "", "past": "".join(map(exchange_view, session.exchanges))}
         except Exception as error:
-            last = {"now": "", "question": question, "problem": line_view(said(error))}
+            if session.conversation is conversation:
+                last = {"now": "", "question": question, "problem": line_view(said(error))}
         finally:
             session.stop()
-            session.job, session.is_asking = None, False
-        if self._loading.problem is not None:
-            last["status"] = title_view(self.name, *self._can_answer())
-        yield {**last, "ask": True, "stop": False}
+            session.job, session.asking = None, None
+        yield {**last, **self._head(), "ask": True, "stop": False}
+
+    def _head(self) -> Changes:
+        """The head of the page, where it tells of weights that could not be read."""
+        return {} if self._loading.problem is None else {"status": title_view(self.name, *self._can_answer())}
+
+    def _check(self, session: Session, question: str) -> None:
+        """`UserError` where nothing can be asked now."""
+        if not question.strip():
+            raise UserError("the question is empty")
+        if session.asking is not None:
+            raise UserError("one answer at a time: wait for it, or stop it")
+        if session.upload is not None:
+            raise UserError("the document is being read; ask again once it stands there")
 
     async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:
         """The question, put to the model; `UserError` or `SampleError` where it cannot be."""
-        if settings.system != session.conversation.system:
-            session.restart(replace(session.conversation.anew(), system=settings.system))
         conversation, examples, model = session.conversation, session.examples, self._model
         sampling = model.sampling_under(
             settings.temperature, top_p=settings.top_p, top_k=settings.top_k, repetition_penalty=settings.penalty
         )
         if examples is not None:
-            await asyncio.to_thread(self._choose, examples, conversation, exchange, settings.examples)
+            await beside(self._choose, examples, conversation, exchange, settings.examples)
         rope = settings.rope if model.is_rope_free else None
-        asked = await asyncio.to_thread(model.prepare, conversation, exchange.question, exchange.examples, rope)
-        return self._begun(asked, sampling)
+        asked = await beside(model.prepare, conversation, exchange.question, exchange.examples, rope)
+        job = session.job = self._begun(asked, sampling)
+        if session.is_stopped:  # meanwhile
+            job.stop()
+        return job
 
     def _begun(self, asked: Asked, sampling: Sampling | None) -> Job:
         self._jobs = [job for job in self._jobs if not job.is_over]
@@ -287,7 +316,7 @@ class Desk:
             if now != before:
                 before = now
                 yield
-            await asyncio.sleep(LOOKED)
+            await asyncio.sleep(LOOKED + len(exchange.text) / SHOWN)
 
     def _state(self, job: Job) -> str:
         if job.is_stopped:
@@ -328,7 +357,7 @@ class Desk:
         """What is known of a conversation before a question."""
         document = session.conversation.document
         try:
-            measured = await asyncio.to_thread(self._model.measure, session.conversation)
+            measured = await beside(self._model.measure, session.conversation)
         except EvalkitError as error:
             return {**self._known(document, None, [], None), "problem": line_view(said(error))}
         room = [("Room for the question", f"{measured.room:,} {self._model.unit}")] if measured.room else []
@@ -355,4 +384,4 @@ class Desk:
         return {"role": line_view(f"{examples.name}: {counted(len(examples), 'example')}", "document"), "leave": True}
 
     def _emptied(self) -> Changes:
-        return {"now": "", "past": "", "saved": "", "question": ""}
+        return {"now": "", "past": "", "saved": ""}

@@ -7,6 +7,7 @@ bounded; and the policy of the page forbids it to load anything from elsewhere o
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import ipaddress
@@ -32,7 +33,9 @@ LARGEST_REQUEST = 8 * 2**20
 ENVELOPE = 64 * 2**10
 """Bytes round a file in the request that uploads it."""
 UPLOADS_AT_ONCE, UPLOADS_KEPT = 4, 16
-"""Requests that upload at the same time, and files that wait to be read; an older one is removed."""
+"""Requests that upload at the same time, others wait; and files that are kept, an older one is removed."""
+UPLOAD_STALLS = 30.0
+"""Seconds without a byte after which an upload is given up."""
 
 _GET = re.compile(
     r"/|/assets/[\w.-]+|/static/(?:img|js|fonts)/[\w./-]+|/theme\.css|/favicon\.ico|/manifest\.json"
@@ -62,7 +65,7 @@ class Guard:
         self._app = app
         self._uploads = uploads.resolve()
         self._names = {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-        self._uploading = 0
+        self._uploading = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -111,15 +114,15 @@ class Guard:
         return True
 
     async def _upload(self, scope: Message, receive: Receive, send: Send) -> None:
-        if self._uploading >= UPLOADS_AT_ONCE:
-            await _refuse(send, 503, "others are uploading; try again")
-            return
-        self._uploading += 1
-        try:
+        async def soon() -> Message:
+            try:
+                return await asyncio.wait_for(receive(), UPLOAD_STALLS)
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+
+        async with self._uploading:
             _remove_oldest(self._uploads, UPLOADS_KEPT - 1)
-            await self._app(scope, receive, _with_headers(send))
-        finally:
-            self._uploading -= 1
+            await self._app(scope, soon, _with_headers(send))
 
     async def _join(self, scope: Message, receive: Receive, send: Send) -> None:
         body = b""
@@ -169,7 +172,7 @@ class _Page:
 
 def _size_refusal(scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
     length = headers.get("content-length", "")
-    if not length.isdecimal():
+    if not length.isdecimal() or "transfer-encoding" in headers:  # which would count instead
         return 411, "the size is not said"
     most = LARGEST + ENVELOPE if scope["path"] == _UPLOAD else LARGEST_REQUEST
     return (413, "too large") if int(length) > most else None

@@ -72,7 +72,7 @@ def _right(desk: Desk) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Column(elem_classes="panel"):
         parts["upload"] = gr.File(
-            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=132, elem_id="upload"
+            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=150, elem_id="upload"
         )
         parts["document"] = gr.HTML("", elem_id="document")
         parts["facts"] = gr.HTML("", elem_id="facts")
@@ -82,21 +82,18 @@ def _right(desk: Desk) -> dict[str, Any]:
     )
     with gr.Accordion("Sampling", open=False, elem_id="sampling"), gr.Row():
         drawn = desk.settings
-        parts["temperature"] = gr.Number(
-            drawn.temperature, label="Temperature (0 = greedy)", minimum=0, maximum=10, step=0.1, min_width=110
-        )
-        parts["top_p"] = gr.Number(drawn.top_p, label="Top-p (1 = all)", minimum=0, maximum=1, step=0.05, min_width=110)
-        parts["top_k"] = gr.Number(drawn.top_k, label="Top-k (0 = all)", minimum=0, precision=0, step=1, min_width=110)
-        parts["penalty"] = gr.Number(
-            drawn.penalty, label="Repetition penalty (1 = none)", minimum=0, step=0.05, min_width=110
-        )
+        # No bounds here: Gradio would say them in its own way, with a traceback at the terminal.
+        parts["temperature"] = gr.Number(drawn.temperature, label="Temperature (0 = greedy)", step=0.1, min_width=110)
+        parts["top_p"] = gr.Number(drawn.top_p, label="Top-p (1 = all)", step=0.05, min_width=110)
+        parts["top_k"] = gr.Number(drawn.top_k, label="Top-k (0 = all)", step=1, min_width=110)
+        parts["penalty"] = gr.Number(drawn.penalty, label="Repetition penalty (1 = none)", step=0.05, min_width=110)
     with gr.Accordion("RoPE", open=False, elem_id="rope-panel", visible=desk.is_rope_free):
         parts["rope"] = gr.Textbox(
             desk.settings.rope, label="As --rope: native, dynamic:2, yarn:4, ntk:2, base:1000000…", elem_id="rope"
         )
     with gr.Accordion("Role play by examples", open=desk.first.examples is not None, elem_id="role"):
         parts["dialogues"] = gr.File(
-            label="File of dialogues", file_count="single", type="filepath", height=132, elem_id="dialogues"
+            label="File of dialogues", file_count="single", type="filepath", height=150, elem_id="dialogues"
         )
         parts["role"] = gr.HTML("", elem_id="role-name")
         parts["count"] = gr.Slider(1, 10, value=desk.settings.examples, step=1, label="Examples shown to the model")

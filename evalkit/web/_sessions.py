@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from evalkit.chatting import Asked, Conversation, Reply
 from evalkit.documents import LARGEST
@@ -17,10 +18,14 @@ from ._views import Exchange
 if TYPE_CHECKING:
     from evalkit.chatting.roleplay import Examples
 
-__all__ = ["Session", "Sessions", "read_upload"]
+__all__ = ["Reader", "Session", "Sessions"]
+
+_T = TypeVar("_T")
 
 MOST_SESSIONS = 64
 """Sessions that are kept; the one that was quiet longest is dropped for another."""
+READ_AT_ONCE, MOST_READ = 2, 16
+"""Uploads that are read at the same time (a PDF or DOCX takes up to 2 GiB), and that are read or wait for it."""
 
 
 @dataclass
@@ -37,11 +42,16 @@ class Session:
     """What can be saved as a sample."""
     job: Job | None = None
     """The answer under way."""
-    is_asking: bool = False
-    """Whether a question is being prepared or answered."""
+    asking: str | None = None
+    """The question that is being prepared or answered."""
+    is_stopped: bool = False
+    """Whether nobody wants its answer any more."""
+    upload: object | None = None
+    """The upload whose document is being read; another one takes its place."""
 
     def stop(self) -> None:
-        """End the answer under way, if there is one."""
+        """End the answer under way, or the one that is being prepared."""
+        self.is_stopped = True
         if self.job is not None:
             self.job.stop()
 
@@ -92,14 +102,34 @@ class Sessions:
         return found
 
 
+class Reader:
+    """Reads uploads, a few at a time: each may take a process and much memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._places, self._turns = threading.Semaphore(MOST_READ), threading.Semaphore(READ_AT_ONCE)
+
+    def read(self, path: str, make: Callable[[tuple[str, bytes]], _T]) -> _T:
+        """What is made of an upload's name and bytes, once it is its turn; `UserError` for any other file, and where
+        too many wait."""
+        if not self._places.acquire(blocking=False):
+            raise UserError(f"{MOST_READ} files are being read already; upload yours again later")
+        try:
+            upload = read_upload(path, self._folder)
+            with self._turns:
+                return make(upload)
+        finally:
+            self._places.release()
+
+
 def read_upload(path: str, folder: Path) -> tuple[str, bytes]:
-    """Name and bytes of an uploaded file, which is removed; `UserError` for any other file."""
+    """Name and bytes of an uploaded file; `UserError` for any other file.
+
+    It stays until others take its place: the same file of another session lies there too.
+    """
     file = Path(path)
-    if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+    if not file.resolve().is_relative_to(folder) or not file.is_file():
         raise UserError("the upload is gone; upload it again")
-    try:
-        if file.stat().st_size > LARGEST:
-            raise UserError(f"{file.name}: larger than {LARGEST // 2**20} MiB")
-        return file.name, file.read_bytes()
-    finally:
-        file.unlink(missing_ok=True)
+    if file.stat().st_size > LARGEST:
+        raise UserError(f"{file.name}: larger than {LARGEST // 2**20} MiB")
+    return file.name, file.read_bytes()

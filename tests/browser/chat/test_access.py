@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import pytest
 from evalkit.chatting import Conversation
 from evalkit.documents import LARGEST
 from evalkit.web import _guard, _serve
-from evalkit.web._sessions import Session
+from evalkit.web._sessions import Reader, Session
 from tests.browser.chat.conftest import Serve
 from tests.browser.chat.scripted import scripted
 
 SECRET = "sk-test-0123456789abcdef"
+CHUNKED = "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+"""What would count instead of the size that is said."""
 PATIENT = 30
 """Seconds that an answer may take where the processors are busy."""
 
@@ -146,10 +149,35 @@ def test_uploads_are_bounded(address: str) -> None:
         line.sendall(request.encode())
         assert line.recv(100).startswith(b"HTTP/1.1 413")
     assert httpx.post(f"{address}/gradio_api/upload", content=iter([b"x"])).status_code == 411
+    twice = f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n{CHUNKED}"
+    with socket.create_connection((host, int(port)), timeout=PATIENT) as line:
+        line.sendall(twice.encode())
+        assert line.recv(100).startswith(b"HTTP/1.1 411")
     for number in range(_guard.UPLOADS_KEPT + 3):
         assert upload(address, data=str(number).encode()).status_code == 200
     kept = [path for path in uploads_folder().rglob("*") if path.is_file()]
     assert len(kept) == _guard.UPLOADS_KEPT
+
+
+def test_uploads_that_never_end_are_given_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold nobody up for longer."""
+    monkeypatch.setattr(_guard, "UPLOAD_STALLS", 0.3)
+    host, port = address.removeprefix("http://").split(":")
+    kind = "multipart/form-data; boundary=x"
+    head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\nContent-Length: 99\r\n\r\n"
+    with ExitStack() as lines:
+        for _ in range(_guard.UPLOADS_AT_ONCE):
+            line = lines.enter_context(socket.create_connection((host, int(port)), timeout=PATIENT))
+            line.sendall(head.encode())
+        assert upload(address).status_code == 200
+
+
+def test_two_sessions_may_upload_the_same_file(tmp_path: Path) -> None:
+    """It lies at one place, and whoever reads it first leaves it to the other."""
+    file = tmp_path / "same.txt"
+    file.write_text("same")
+    reader = Reader(tmp_path)
+    assert [reader.read(str(file), lambda upload: upload[1]) for _ in range(2)] == [b"same"] * 2
 
 
 def test_the_folder_is_the_users_alone_and_goes(notes: list[str]) -> None:

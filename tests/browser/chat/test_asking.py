@@ -371,4 +371,8 @@ def test_a_sampling_that_cannot_be_is_one_line(serve: Serve, visit: Visit) -> No
     ask(page, QUESTION)
     page.locator("#problem .problem").wait_for()
     assert "top-p" in page.locator("#problem").inner_text()
+    page.locator("#sampling input").nth(1).fill("1")
+    page.locator("#sampling input").nth(0).fill("-1")
+    page.locator("#ask").click()
+    page.locator("#problem :text('temperature -1')").wait_for()
     assert page.locator("#question textarea").input_value() == QUESTION
