@@ -47,6 +47,19 @@ HABITS = {
 }
 """What users of other harnesses write, and what says it here: hints in messages, never accepted."""
 
+_CHATTING = "the model is the first argument: chat('owner/name', 'report.pdf')"
+HABITS_OF_CHATS = HABITS | {
+    "document": "file= names the document",
+    "model_args": _CHATTING,
+    "pretrained": _CHATTING,
+    "question": "ask(question) of the chat asks it",
+    "revision": "it stands behind the model: chat('owner/name@revision', 'report.pdf')",
+    "seed": "sampling_seed= is that of draws",
+    "stream": "stream(question) of the chat gives the answer as it grows",
+    "system_prompt": "system= is the system message",
+}
+"""The same for a chat."""
+
 
 def read_call(
     model: object, benchmarks: Sequence[object], options: Mapping[str, object], function: str = "evaluate"
@@ -72,7 +85,7 @@ def read_model(model: object, options: Mapping[str, object]) -> RunSettings:
     if isinstance(model, RunSettings):
         _model(model.model)
         return read_settings(model, [*model.benchmarks], options)
-    return read_settings(_model(model), (), loose_options(options))
+    return read_settings(_model(model), (), loose_options(options, HABITS_OF_CHATS))
 
 
 def _model(model: object) -> str:
@@ -127,16 +140,16 @@ def _benchmark(value: object, function: str) -> str:
     raise UserError(f"benchmark: {_shown(value)}; pass a name, as `evalkit benchmarks list` shows them, or a file")
 
 
-def loose_options(options: Mapping[str, object]) -> dict[str, object]:
+def loose_options(options: Mapping[str, object], habits: Mapping[str, str] = HABITS) -> dict[str, object]:
     """Options as settings take them: None is not given, numbers and ranges of numpy are Python's.
 
-    `UserError` for habits of other harnesses, and for what pydantic would silently take for a number or a text.
+    `UserError` for `habits` of other harnesses, and for what pydantic would silently take for a number or a text.
     """
     known = settings_of(RunSettings)
     given = {name: _plain(value) for name, value in options.items() if value is not None}
     for name, value in given.items():
-        if name in HABITS and name not in known:
-            raise UserError(f"{name}= is no setting: {HABITS[name]}")
+        if name in habits and name not in known:
+            raise UserError(f"{name}= is no setting: {habits[name]}")
         if name in known:
             _check_value(name, known[name].kind, value)
     return given

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from evalkit.chatting import Asked, ChatModel, Conversation, Heard, Reply
-from evalkit.errors import SampleError
+from evalkit.errors import SampleError, UserError
 
+from ._arguments import check_text
 from ._wording import python_words
 
 __all__ = ["Chat"]
@@ -37,8 +38,14 @@ class Chat:
         return f"<Chat {self.model.session.card.name} · {about} · {len(self.conversation.turns)} questions>"
 
     def prepare(self, question: str) -> Asked:
-        """The question as the prompt that it would be: its tokens, and what truncation leaves out of the document."""
+        """The question as the prompt that it would be: its tokens, and what truncation leaves out of the document.
+
+        Raises `UserError` for what is no question, and `SampleError` for one that has no room.
+        """
         with python_words():
+            check_text(question=question)
+            if not question.strip():
+                raise UserError("question: an empty text; ask something")
             return self.model.prepare(self.conversation, question)
 
     def ask(self, question: str) -> Reply:

@@ -5,13 +5,14 @@
 """
 
 from evalkit.cards._adapter import Adapter, check_base, read_adapter
-from evalkit.cards._card import Architecture, Card, CardSampling, ChatRoles, ChatTemplate, FactSource, Rope
+from evalkit.cards._card import Architecture, Card, ChatRoles, ChatTemplate, FactSource, Rope
 from evalkit.cards._check import check_card, contradictions
 from evalkit.cards._digest import file_digest, weights_digest
 from evalkit.cards._finding import Finding
 from evalkit.cards._folder import longrope_of
 from evalkit.cards._load import card_names, is_shipped, list_cards, load_card, on_this_machine, split_profile
 from evalkit.cards._positions import positions_without_rope
+from evalkit.cards._sampling import CardSampling
 from evalkit.cards._scaling import LongFactors
 from evalkit.cards._serving import Endpoint, Engine, Prices
 from evalkit.cards._thinking import ChatArgs, Profile, ReasoningTags, chat_args_text, read_chat_args

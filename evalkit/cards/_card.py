@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
 
+from evalkit.cards._sampling import CardSampling
 from evalkit.cards._scaling import SPEC
 from evalkit.cards._serving import CardRecord, Endpoint, Engine
 from evalkit.cards._thinking import ChatArgs, Profile, ReasoningTags
@@ -31,7 +32,7 @@ from evalkit.files import user_path
 from evalkit.paths import from_home
 from evalkit.records import Count, Number
 
-__all__ = ["FACTS", "Architecture", "Card", "CardSampling", "ChatRoles", "ChatTemplate", "FactSource", "Rope"]
+__all__ = ["FACTS", "Architecture", "Card", "ChatRoles", "ChatTemplate", "FactSource", "Rope"]
 
 _HUB_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?"  # old repositories have no owner
 _PATH_SIGNS = (".", "/", "~")  # a path says so by its first character, so that it is never taken for a hub id
@@ -101,19 +102,6 @@ class ChatRoles(CardRecord):
     """Names of the user and of the model."""
     separators: tuple[str, str]
     """What ends the system text and a user turn, and what ends a turn of the model."""
-
-
-class CardSampling(CardRecord):
-    """How the makers draw the model's answers; runs decode greedily unless they are asked otherwise, a chat does so."""
-
-    temperature: Annotated[Number, Field(ge=0.01, le=100)]
-    """What logits are divided by."""
-    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    """Share of the probability that the likeliest tokens must hold; null = all of it."""
-    top_k: Count | None = None
-    """How many of the likeliest tokens are drawn from; null = all."""
-    repetition_penalty: Annotated[Number, Field(gt=0, le=100)] | None = None
-    """Penalty on tokens seen before; null = that of generation_config.json."""
 
 
 class FactSource(CardRecord):
@@ -264,7 +252,7 @@ class Card(CardRecord):
             "notes": "\n".join(filter(None, (self.notes, profile.notes))),
             "profiles": {},
         }
-        given = {field: getattr(profile, field) for field in ("reasoning", "stop", "max_seq_len")}
+        given = {field: getattr(profile, field) for field in ("reasoning", "stop", "sampling", "max_seq_len")}
         return self.model_copy(update=changes | {field: value for field, value in given.items() if value is not None})
 
     @property

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from evalkit.cards._card import CardSampling
+from evalkit.cards._sampling import CardSampling
 from evalkit.cards._weights import read_config
 from evalkit.errors import shown
 from evalkit.records import explain

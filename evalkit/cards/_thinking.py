@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from evalkit.cards._sampling import CardSampling
 from evalkit.cards._serving import CardRecord
 from evalkit.errors import UserError, shown
 from evalkit.records import LARGEST_NUMBER, Count
@@ -114,6 +115,8 @@ class Profile(CardRecord):
     reasoning: ReasoningTags | None = None
     """As in the card."""
     stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    """As in the card."""
+    sampling: CardSampling | None = None
     """As in the card."""
     max_seq_len: Count | None = None
     """As in the card."""

@@ -14,8 +14,10 @@ from evalkit.settings import RunSettings, settings_of
 
 __all__ = ["chat_format_of", "check_room", "notes_of", "open_session"]
 
-OF_RUNS = ("protocol", "tasks", "limit", "samples", "samples_per_question", "options", "partial", "data", "out")
-OF_SEVERAL_ENGINES = ("replicas", "gpus_per_replica", "ray", "shard")
+OF_RUNS = (
+    "protocol", "tasks", "limit", "samples", "samples_per_question", "options", "partial", "data", "out", "reasoning",
+)  # fmt: skip
+OF_SEVERAL = ("replicas", "gpus_per_replica", "ray", "shard", "batch")
 FOLDED = ("top_p", "top_k", "repetition_penalty")
 
 
@@ -35,13 +37,13 @@ def open_session(settings: RunSettings) -> Session:
 
 
 def _refuse_others(settings: RunSettings) -> None:
-    """Raise `UserError` for settings of benchmarks, and for several engines, of which a chat needs one."""
+    """Raise `UserError` for settings of benchmarks, and for those of several engines, or prompts at once."""
     known = settings_of(RunSettings)
     set_ones = {name for name, setting in known.items() if getattr(settings, name) != setting.default}
     for name in OF_RUNS:
         if name in set_ones:
             raise UserError(f"{known[name].flag} is for runs of benchmarks, and a chat has none: leave it out")
-    several = next((known[name].flag for name in OF_SEVERAL_ENGINES if name in set_ones), None)
+    several = next((known[name].flag for name in OF_SEVERAL if name in set_ones), None)
     if several is None and len(settings.base_url) > 1:
         several = f"{known['base_url'].flag} (several)"
     if several is not None:

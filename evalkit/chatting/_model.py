@@ -145,17 +145,25 @@ class ChatModel:
             session.card.name, self.max_new_tokens,
         )  # fmt: skip
 
+    def fits(self, conversation: Conversation, question: str, examples: Sequence[Turn] = ()) -> bool:
+        """Whether all of it goes to the model: nothing would be cut or refused."""
+        with self._preparing:
+            (prompt,) = self._builder.build([self._request(conversation, question, examples)])
+        return prompt.error is None and (prompt.ledger is None or not prompt.ledger.is_truncated)
+
     def sampling_under(
         self, temperature: float, *, top_p: float = 1.0, top_k: int = 0, repetition_penalty: float = 1.0
     ) -> Sampling | None:
         """How answers are drawn at that temperature, greedily at 0; `UserError` for what cannot be.
 
-        A `top_p` of 1, a `top_k` of 0 and a penalty of 1 leave tokens as the model has them.
+        A `top_p` of 1 and a `top_k` of 0 leave tokens as they are, and so does a penalty of 1; where the chat asks for
+        none, that of the model's own generation configuration stays in force then, as everywhere.
         """
+        own = self.session.settings.repetition_penalty
         drawn = {
             "top_p": None if top_p == 1 else top_p,
             "top_k": top_k or None,
-            "repetition_penalty": None if repetition_penalty == 1 else repetition_penalty,
+            "repetition_penalty": None if own is None and repetition_penalty == 1 else repetition_penalty,
             "sampling_seed": self.session.settings.sampling_seed,
         }
         settings = replace(
@@ -218,7 +226,7 @@ class ChatModel:
         document = asked.conversation.document
         uncached = None
         if document is not None and completion.error is None:
-            if first is not None and (cached or 0) <= NOTHING_CACHED * tokens:
+            if first is not None and cached is not None and cached <= NOTHING_CACHED * tokens:
                 _remember(self._first_times, document.text, self._first_times.get(document.text, first))
             uncached = self._first_times.get(document.text)
         return Reply(completion.text, completion.reasoning, completion, tokens, first, seconds, uncached)

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from evalkit.prompts import PromptTokenizer
 
 from ._base import PartialAnswer
-from ._cutting import cut_at_stop, without_beginning_of
+from ._cutting import HALF, certain_part
 from ._thoughts import ThoughtWatch
 
 __all__ = ["AnswerSoFar", "GrowingText"]
 
 STEP = 32
 """Tokens after which the text before is settled: each new token costs decoding at most about three times as many."""
-HALF = "\ufffd"
-"""What decoding puts for bytes that are no character, or none yet."""
 RAREST = "\U0010ffff"
 """A character that no vocabulary has, so that it is spelled in bytes where a vocabulary has bytes."""
 
@@ -106,8 +104,7 @@ class AnswerSoFar:
             self._show((watch.rest(generated) + self._answer.of(generated[end:])).lstrip())
 
     def _show(self, text: str) -> None:
-        may_grow = without_beginning_of(text, self._stop)
-        self._text = min(cut_at_stop(text, self._stop), may_grow, key=len)
+        self._text = certain_part(text, self._stop)
 
     def _think(self, watch: ThoughtWatch, generated: Sequence[int]) -> None:
         if self._reasoning is None:

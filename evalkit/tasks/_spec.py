@@ -142,6 +142,8 @@ class BenchmarkSpec(FrozenRecord):
         if self.default_protocol not in self.protocols:
             raise ValueError(f"default_protocol: no protocol {shown(self.default_protocol, 40)} among protocols")
         for name, group in self.groups.items():
+            if name in self.tasks:
+                raise ValueError(f"groups.{name}: a task is called so too; give the group another name")
             unknown = next((each for each in group.members if each not in {*self.tasks, *self.groups}), None)
             if unknown is not None:
                 raise ValueError(f"groups.{name}.members: {shown(unknown, 40)} is neither a task nor a group")

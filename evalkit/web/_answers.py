@@ -10,18 +10,14 @@ from contextlib import closing
 from typing import Any, ParamSpec, TypeVar, cast
 
 from evalkit.chatting import Asked, ChatModel, Heard, Reply
-from evalkit.errors import EvalkitError, UserError, one_line
+from evalkit.errors import EvalkitError, one_line
 from evalkit.models import Sampling
 from evalkit.printable import safe_message
 
-__all__ = ["MOST_WAITING", "Job", "Loading", "beside", "said"]
+__all__ = ["Job", "Loading", "beside", "said"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-MOST_WAITING = 32
-"""Questions that wait for the model; more are refused."""
-
 
 PAGE_FIRST = 3.0
 """Seconds that the weights wait for a page to be opened: reading them would keep it from the processors."""
@@ -59,9 +55,6 @@ class Job:
     """A question and what is known of its answer. The asker reads it, a thread writes it."""
 
     def __init__(self, model: ChatModel, asked: Asked, sampling: Sampling | None) -> None:
-        """`UserError` where too many wait."""
-        if model.waiting >= MOST_WAITING:
-            raise UserError(f"{MOST_WAITING} questions are waiting already; ask again later")
         self.asked = asked
         """What is asked."""
         self.heard: Heard | None = None

@@ -11,14 +11,16 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
-from evalkit.chatting import Asked, ChatModel, Cut, save_sample
+from evalkit.chatting import Asked, ChatModel, Conversation, Cut, save_sample
+from evalkit.chatting.roleplay import COUNT, Examples, fitting, read_examples
 from evalkit.documents import Document, document_of
 from evalkit.errors import EvalkitError, UserError
+from evalkit.models import Sampling
 from evalkit.printable import counted
 
 from ._answers import Job, Loading, beside, said
 from ._sessions import Reader, Session, Sessions
-from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view
+from ._views import Exchange, cut_view, document_view, download_view, exchange_view, facts_view, line_view, title_view
 
 __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
@@ -26,10 +28,10 @@ LOOKED, LOADED = 0.05, 0.2
 """Seconds between two looks at an answer that grows, and at a model that is loaded."""
 SHOWN = 500_000
 """Characters of growing answers that are shown in a second: each look sends what is new after comparing all of it."""
+MOST_WAITING = 32
+"""Questions that wait for the model or are answered; more are refused."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
-EXAMPLES = 3
-"""Examples of role play that are shown to the model where nobody says how many."""
 
 Changes = dict[str, Any]
 """Name of a part of the page → its new value; of a button, whether it can be pressed or is there."""
@@ -62,7 +64,7 @@ class Settings:
         """As the page says them: an empty field is what it says when nobody has touched it."""
         return cls(
             system or "", (rope or "native").strip(), float(temperature or 0), 1.0 if top_p is None else float(top_p),
-            int(top_k or 0), 1.0 if penalty is None else float(penalty), int(examples or EXAMPLES),
+            int(top_k or 0), 1.0 if penalty is None else float(penalty), int(examples or COUNT),
         )  # fmt: skip
 
 
@@ -89,6 +91,7 @@ class Desk:
         """What a page begins with."""
         self._model, self._loading, self._samples, self._uploads = model, loading, samples, uploads
         self._sessions, self._reader = Sessions(), Reader(uploads)
+        self._jobs: list[Job] = []
 
     @property
     def name(self) -> str:
@@ -100,10 +103,10 @@ class Desk:
         """What stands on the page at first."""
         drawn, own = self._model.sampling, self._model.session.settings
         if drawn is None:
-            return Settings(self.first.conversation.system, own.rope, 0.0, 1.0, 0, 1.0, EXAMPLES)
+            return Settings(self.first.conversation.system, own.rope, 0.0, 1.0, 0, 1.0, COUNT)
         return Settings(
             self.first.conversation.system, own.rope, drawn.temperature, drawn.top_p or 1.0, drawn.top_k or 0,
-            drawn.repetition_penalty or 1.0, EXAMPLES,
+            drawn.repetition_penalty or 1.0, COUNT,
         )  # fmt: skip
 
     @property
@@ -123,11 +126,13 @@ class Desk:
         while self._loading.is_going_on:
             yield "loading the model…", "quiet"
             await asyncio.sleep(LOADED)
-        if self._loading.problem is not None:
-            yield self._loading.problem, "problem"
-        else:
-            limit = f"answers up to {self._model.max_new_tokens:,} tokens"
-            yield f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
+        yield self._can_answer()
+
+    def _can_answer(self) -> tuple[str, str]:
+        if self._loading.problem is not None and not self._model.is_loaded:  # each question tries again
+            return self._loading.problem, "problem"
+        limit = f"answers up to {self._model.max_new_tokens:,} tokens"
+        return f"window {self._model.window:,} {self._model.unit} · {limit}", "quiet"
 
     @_told
     async def begin(self, name: str) -> Changes:
@@ -165,8 +170,6 @@ class Desk:
     @_told
     async def take_dialogues(self, name: str, path: str | None) -> Changes:
         """Examples of role play from now on."""
-        from evalkit.chatting.roleplay import read_examples
-
         session = self._sessions.of(name)
         try:
             session.examples = await beside(self._reader.read, path or "", read_examples)
@@ -218,26 +221,31 @@ class Desk:
     def close(self, seconds: float = 5) -> None:
         """All pages are closed; waits so long for answers under way to end."""
         end = time.monotonic() + seconds
-        for job in self._sessions.end_all():
+        self._sessions.end_all()
+        for job in self._jobs:
             job.wait(max(0.0, end - time.monotonic()))
 
     async def ask(self, name: str, question: str, settings: Settings) -> AsyncIterator[Changes]:
         """Ask, and show the answer as it grows."""
-        try:
-            session = self._sessions.of(name)
-            if session.asking is not None and question.strip() in ("", session.asking):
-                yield {"problem": ""}  # a double click; where nothing is yielded, Gradio empties all parts
-                return
-            self._check(session, question)
-        except Exception as error:
-            yield {"problem": line_view(said(error))}
+        refusal = self._refusal(name, question)
+        if refusal is not None:
+            yield refusal
             return
+        session, first = self._sessions.of(name), Changes()
         if settings.system != session.conversation.system:
             session.restart(replace(session.conversation.anew(), system=settings.system))
-            yield self._emptied()
+            first = self._emptied()
         exchange = Exchange(question.strip(), state="reading the question…")
         session.asking, session.is_stopped, conversation = exchange.question, False, session.conversation
-        yield {"now": exchange_view(exchange), "question": "", "problem": "", "saved": "", "ask": False, "stop": True}
+        first |= {
+            "now": exchange_view(exchange),
+            "question": "",
+            "problem": "",
+            "saved": "",
+            "ask": False,
+            "stop": True,
+        }
+        yield first
         last: Changes = {}
         try:
             job = await self._put(session, exchange, settings)
@@ -256,16 +264,25 @@ class Desk:
         finally:
             session.stop()
             session.job, session.asking = None, None
+        if self._loading.problem is not None:
+            last["status"] = title_view(self.name, *self._can_answer())
         yield {**last, "ask": True, "stop": False}
 
-    def _check(self, session: Session, question: str) -> None:
-        """`UserError` where nothing can be asked now."""
-        if not question.strip():
-            raise UserError("the question is empty")
-        if session.asking is not None:
-            raise UserError("one answer at a time: wait for it, or stop it")
-        if session.upload is not None:
-            raise UserError("the document is being read; ask again once it stands there")
+    def _refusal(self, name: str, question: str) -> Changes | None:
+        """Why nothing can be asked now. Nothing is said of a double click."""
+        try:
+            session = self._sessions.of(name)
+            if session.asking is not None and question.strip() in ("", session.asking):
+                return {"problem": ""}  # where a handler yields nothing at all, Gradio empties all parts of the page
+            if not question.strip():
+                raise UserError("the question is empty")
+            if session.asking is not None:
+                raise UserError("one answer at a time: wait for it, or stop it")
+            if session.upload is not None:
+                raise UserError("the document is being read; ask again once it stands there")
+        except Exception as error:
+            return {"problem": line_view(said(error))}
+        return None
 
     async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:
         """The question, put to the model; `UserError` or `SampleError` where it cannot be."""
@@ -274,13 +291,27 @@ class Desk:
             settings.temperature, top_p=settings.top_p, top_k=settings.top_k, repetition_penalty=settings.penalty
         )
         if examples is not None:
-            exchange.examples = await beside(examples.nearest, exchange.question, conversation.turns, settings.examples)
+            await beside(self._choose, examples, conversation, exchange, settings.examples)
         rope = settings.rope if model.is_rope_free else None
         asked = await beside(model.prepare, conversation, exchange.question, exchange.examples, rope)
-        job = session.job = Job(model, asked, sampling)
+        job = session.job = self._begun(asked, sampling)
         if session.is_stopped:  # meanwhile
             job.stop()
         return job
+
+    def _begun(self, asked: Asked, sampling: Sampling | None) -> Job:
+        self._jobs = [job for job in self._jobs if not job.is_over]
+        if len(self._jobs) >= MOST_WAITING:
+            raise UserError(f"{MOST_WAITING} questions are waiting already; ask again later")
+        self._jobs.append(Job(self._model, asked, sampling))
+        return self._jobs[-1]
+
+    def _choose(self, examples: Examples, conversation: Conversation, exchange: Exchange, count: int) -> None:
+        """The nearest examples for which there is room beside the conversation."""
+        question = exchange.question
+        nearest = examples.nearest(question, conversation.turns, count)
+        exchange.examples = fitting(nearest, lambda part: self._model.fits(conversation, question, part))
+        exchange.left_out = len(nearest) - len(exchange.examples)
 
     async def _growing(self, job: Job, exchange: Exchange) -> AsyncIterator[None]:
         """Writes the answer into the exchange; yields whenever there is something new."""

@@ -37,7 +37,7 @@ def build_page(desk: Desk) -> gr.Blocks:
                 parts = _left(desk)
             with gr.Column(scale=2, min_width=280, elem_id="right"):
                 parts |= _right(desk)
-        _wire(page, desk, status, parts)
+        _wire(page, desk, {**parts, "status": status})
     return page
 
 
@@ -72,7 +72,7 @@ def _right(desk: Desk) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Column(elem_classes="panel"):
         parts["upload"] = gr.File(
-            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=150, elem_id="upload"
+            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=132, elem_id="upload"
         )
         parts["document"] = gr.HTML("", elem_id="document")
         parts["facts"] = gr.HTML("", elem_id="facts")
@@ -93,7 +93,7 @@ def _right(desk: Desk) -> dict[str, Any]:
         )
     with gr.Accordion("Role play by examples", open=desk.first.examples is not None, elem_id="role"):
         parts["dialogues"] = gr.File(
-            label="File of dialogues", file_count="single", type="filepath", height=150, elem_id="dialogues"
+            label="File of dialogues", file_count="single", type="filepath", height=132, elem_id="dialogues"
         )
         parts["role"] = gr.HTML("", elem_id="role-name")
         parts["count"] = gr.Slider(1, 10, value=desk.settings.examples, step=1, label="Examples shown to the model")
@@ -101,7 +101,7 @@ def _right(desk: Desk) -> dict[str, Any]:
     return parts
 
 
-def _wire(page: gr.Blocks, desk: Desk, status: Any, parts: dict[str, Any]) -> None:
+def _wire(page: gr.Blocks, desk: Desk, parts: dict[str, Any]) -> None:
     """What each event does."""
     settings = [parts[name] for name in SETTINGS]
     shown = [part for name, part in parts.items() if name not in SETTINGS and name != "kind"]
@@ -118,7 +118,7 @@ def _wire(page: gr.Blocks, desk: Desk, status: Any, parts: dict[str, Any]) -> No
         desk.end(request.session_hash)
 
     page.load(_event(desk.begin, parts), None, shown, **HIDDEN)
-    page.load(watch, None, status, **HIDDEN)
+    page.load(watch, None, parts["status"], **HIDDEN)
     page.unload(end)
     asking = [parts["question"].submit, parts["ask"].click]
     gr.on(asking, ask, [parts["question"], *settings], shown, trigger_mode="multiple", **HIDDEN)

@@ -39,6 +39,8 @@ class Exchange:
     """The question."""
     examples: Sequence[Turn] = ()
     """Turns of role play that were shown to the model."""
+    left_out: int = 0
+    """Nearest examples for which there was no room."""
     text: str = ""
     """The answer so far."""
     reasoning: str | None = None
@@ -75,23 +77,24 @@ def document_view(document: Document | None, tokens: int | None, unit: str) -> s
     if document is None:
         return '<p class="line quiet">No document: questions are asked alone.</p>'
     size = counted(len(document.text), "character") if tokens is None else f"{tokens:,} {unit}"
-    kind = document.encoding or document.kind.upper()
+    sort = f"{size} · {document.encoding or document.kind.upper()}"
     notes = "".join(line_view(each, "quiet") for each in document.notes)
     return (
         f'<p class="line document"><b dir=auto>{escape(printable(document.name))}</b> '
-        f"<span>{size} · {escape(kind)}</span></p>{notes}"
+        f"<span>{escape(printable(sort))}</span></p>{notes}"
     )
 
 
 def facts_view(facts: Iterable[tuple[str, str]]) -> str:
     """Names and values, one pair a line."""
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    rows = "".join(f"<dt>{escape(printable(name))}</dt><dd>{escape(printable(value))}</dd>" for name, value in facts)
     return f"<dl class=facts>{rows}</dl>"
 
 
 def exchange_view(exchange: Exchange) -> str:
     """A question with its answer, as far as it is known."""
-    parts = [f'<div class="said user" dir=auto>{text_of(exchange.question)}</div>', _examples(exchange.examples)]
+    question = f'<div class="said user" dir=auto>{text_of(exchange.question)}</div>'
+    parts = [question, _examples(exchange.examples, exchange.left_out)]
     if exchange.reasoning:
         parts.append(
             f"<details class=thoughts><summary>Thoughts ({len(exchange.reasoning):,} characters)</summary>"
@@ -104,19 +107,22 @@ def exchange_view(exchange: Exchange) -> str:
     if exchange.error:
         parts.append(line_view(exchange.error))
     foot = " · ".join(each for each in (exchange.state, *_timings(exchange.reply)) if each)
-    parts.append(f"<p class=foot>{escape(foot)}</p>" if foot else "")
+    parts.append(f"<p class=foot>{escape(printable(foot))}</p>" if foot else "")
     return f"<article>{''.join(parts)}</article>"
 
 
-def _examples(examples: Sequence[Turn]) -> str:
+def _examples(examples: Sequence[Turn], left_out: int) -> str:
+    summary = f"{counted(len(examples), 'nearest example')} shown to the model"
+    if left_out:
+        nearest = counted(len(examples) + left_out, "nearest example")
+        summary = f"{len(examples)} of the {nearest} shown to the model: no room for the rest"
     if not examples:
-        return ""
+        return line_view(summary, "quiet") if left_out else ""
     turns = "".join(
         f"<li><div class=text dir=auto>{text_of(turn.question)}</div>"
         f'<div class="text reply" dir=auto>{text_of(turn.answer)}</div></li>'
         for turn in examples
     )
-    summary = f"{counted(len(examples), 'nearest example')} shown to the model"
     return f"<details class=examples open><summary>{summary}</summary><ol>{turns}</ol></details>"
 
 

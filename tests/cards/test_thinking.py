@@ -96,6 +96,8 @@ def test_a_profile_is_the_card_with_what_it_says_instead(write_card: WriteCard) 
         slow.name, slow.title, slow.chat_args, slow.stop, slow.max_seq_len, slow.notes,
     )  # fmt: skip
     assert path == fast.origin
+    shipped = [load_card(name).sampling for name in ("qwen3-8b", "qwen3-8b@thinking", "qwen3-8b@nonthinking")]
+    assert [0.6, 0.6, 0.7] == [sampling.temperature for sampling in shipped if sampling is not None]
     assert fast.weights_path == slow.weights_path == path.parent
 
 

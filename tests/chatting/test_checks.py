@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from evalkit.cards import Card, CardSampling
+from evalkit.cards import load_card
 from evalkit.chatting import ChatModel, Conversation
-from evalkit.chatting._checks import with_sampling
+from evalkit.chatting._checks import OF_RUNS, OF_SEVERAL, with_sampling
+from evalkit.cli._chat import TAKEN
 from evalkit.documents import Document
 from evalkit.errors import UserError
 from evalkit.models import Sampling
-from evalkit.settings import RunSettings
+from evalkit.settings import RunSettings, settings_of
 from tests.models.endpoint.scripted_server import ScriptedServer
 
 from .talks import QUESTION, about, whole
@@ -34,6 +35,8 @@ SaveModel = Callable[..., Path]
         ({"options": {"lengths": "256"}}, "--option is for runs of benchmarks"),
         ({"replicas": 2}, "--replicas: a chat asks one engine"),
         ({"shard": "1/2"}, "--shard: a chat asks one engine"),
+        ({"batch": "4"}, "--batch: a chat asks one engine, one question after the other"),
+        ({"reasoning": "scored"}, "--reasoning is for runs of benchmarks"),
         ({"ray": "auto"}, "--ray: a chat asks one engine"),
         ({"base_url": ("http://a/v1", "http://b/v1")}, "--base-url .several.: a chat asks one engine"),
         ({"top_k": 5}, "--top-k: greedy decoding draws nothing; add --temperature"),
@@ -58,6 +61,13 @@ def test_what_no_chat_can_have_is_one_line(
         new_chat(**settings)
 
     assert "\n" not in str(raised.value)
+
+
+def test_every_setting_of_a_run_is_a_flag_of_the_chat_or_refused() -> None:
+    """None is taken and then ignored."""
+    known = {name for name, setting in settings_of(RunSettings).items() if not setting.is_argument}
+
+    assert sorted(known) == sorted((*TAKEN, *OF_RUNS, *OF_SEVERAL))
 
 
 def test_a_model_without_a_chat_format_is_refused_unless_plain_text_is_asked_for(
@@ -87,9 +97,6 @@ def test_a_chat_template_of_ones_own_gives_a_base_model_a_format(
     assert "[system] Be brief.\n[user] Who?\n" == text
 
 
-OWN = CardSampling(temperature=0.3, top_p=0.8, top_k=5, repetition_penalty=1.1)
-
-
 @pytest.mark.parametrize(
     ("given", "drawn"),
     [
@@ -100,22 +107,34 @@ OWN = CardSampling(temperature=0.3, top_p=0.8, top_k=5, repetition_penalty=1.1)
     ],
 )
 def test_flags_win_over_the_sampling_of_the_card(given: dict[str, float], drawn: tuple[float, ...] | None) -> None:
-    """Each by itself; a temperature of 0 is greedy, whatever the card says."""
-    values = {"name": "tiny", "title": "Tiny", "weights": "./tiny", "context_length": 512, "licence": "none"}
-    card = Card.model_validate({**values, "sampling": OWN.model_dump()})
+    """Each by itself; a temperature of 0 is greedy, whatever the card says: here as Index-1.9B-Chat's makers draw."""
+    name = "index-1.9b-chat"
 
-    found = with_sampling(RunSettings("tiny", (), **given), card)  # type: ignore[arg-type]
+    found = with_sampling(RunSettings(name, (), **given), load_card(name))  # type: ignore[arg-type]
 
     assert (found.temperature or None, found.top_p, found.top_k, found.repetition_penalty) == (
         (None, None, None, None) if drawn is None else drawn
     )
 
 
-def test_a_shipped_card_draws_as_its_makers_do(new_chat: NewChat, notes: list[str]) -> None:
-    """needle-tiny has no sampling and is greedy; a temperature draws."""
+def test_a_card_without_sampling_is_greedy_unless_a_temperature_draws(new_chat: NewChat, notes: list[str]) -> None:
+    """As in a run."""
     assert new_chat().sampling is None
     assert Sampling(0.5, 0.9, None, None, 0) == new_chat(temperature=0.5, top_p=0.9).sampling
     assert [] == notes
+
+
+@pytest.mark.parametrize(("own", "asked", "drawn"), [
+    (None, 1.0, None), (None, 1.2, 1.2), (1.0, 1.0, 1.0), (1.1, 1.0, 1.0), (1.1, 1.1, 1.1),
+])  # fmt: skip
+def test_a_penalty_of_one_switches_off_what_the_chat_or_its_card_asks_for(
+    own: float | None, asked: float, drawn: float | None, new_chat: NewChat
+) -> None:
+    """None leaves the model's own in force, as in a run that asks for none."""
+    model = new_chat(temperature=0.5, repetition_penalty=own)
+
+    assert Sampling(0.7, None, None, drawn, 0) == model.sampling_under(0.7, repetition_penalty=asked)
+    assert model.sampling_under(0, repetition_penalty=asked) is None
 
 
 def test_a_window_beyond_the_models_is_said(new_chat: NewChat, notes: list[str]) -> None:

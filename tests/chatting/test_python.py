@@ -10,7 +10,7 @@ import pytest
 import evalkit
 from evalkit.chatting import Heard, Reply
 
-from .talks import PLANTED, QUESTION, about
+from .talks import PLANTED, QUESTION, Engine, about
 
 
 @pytest.fixture
@@ -57,6 +57,8 @@ def test_without_a_file_the_conversation_is_all_there_is(tale: Path) -> None:
         ({"file": 7}, "file: an int; pass the path"),
         ({"file": "nowhere.txt"}, "nowhere.txt"),
         ({"batch_size": 2}, "batch_size= is no setting"),
+        ({"system_prompt": "Be brief."}, "system_prompt= is no setting: system= is the system message"),
+        ({"pretrained": "a/b"}, "pretrained= is no setting: the model is the first argument: chat"),
         ({"model": object()}, "model: an object"),
     ],
 )
@@ -71,10 +73,20 @@ def test_wrong_arguments_are_one_line_in_pythons_words(given: dict[str, Any], sa
 def test_a_question_that_gets_no_answer_is_an_error_and_no_turn(tale: Path) -> None:
     """Whether it has no room or the backend fails."""
     chat = evalkit.chat("needle-tiny", tale, truncation="none")
+    chat.model._adapter = Engine(error=evalkit.UserError("the server is gone"))
 
     with pytest.raises(evalkit.SampleError, match="truncation is 'none'"):
         chat.ask("Why? " * 2000)
+    with pytest.raises(evalkit.SampleError, match="the server is gone"):
+        chat.ask(QUESTION)
     assert () == chat.conversation.turns
+
+
+@pytest.mark.parametrize(("question", "said"), [("", "an empty text"), (" \n", "an empty text"), (7, "an int")])
+def test_what_is_no_question_is_one_line(question: Any, said: str) -> None:
+    """As on the command line."""
+    with pytest.raises(evalkit.UserError, match=f"^question: {said}"):
+        evalkit.chat("needle-tiny").ask(question)
 
 
 def test_notes_are_warnings_at_the_callers_line(tale: Path) -> None:

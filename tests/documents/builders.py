@@ -81,7 +81,10 @@ def _saved(document: Any) -> bytes:
 def repacked(data: bytes, name: str, content: bytes) -> bytes:
     """The DOCX with another content of one of its files."""
     target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+    ):
         for each in old.namelist():
             new.writestr(each, content if each == name else old.read(each))
         if name not in old.namelist():

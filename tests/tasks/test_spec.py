@@ -60,6 +60,7 @@ NEEDLE = yaml.safe_load((shipped("benchmarks") / "needle.yaml").read_text("utf-8
     [
         ({"default_protocol": "other"}, "default_protocol: no protocol 'other' among protocols"),
         ({"groups": {"a": {"title": "A", "members": {"b": 1}}}}, "groups.a.members: 'b' is neither a task nor a group"),
+        ({"groups": {"single": {"title": "S"}}}, "groups.single: a task is called so too; give the group another name"),
         ({"groups": {"a": {"title": "A", "members": {"a": 1}}}}, "groups.a.members: a group that holds itself"),
         (
             {"groups": {n: {"title": n, "members": {o: 1}} for n, o in ("ab", "ba")}},

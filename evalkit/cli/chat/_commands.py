@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalkit.documents import WatchedDocument
 from evalkit.errors import UnknownNameError, UserError
-from evalkit.files import user_path
+from evalkit.files import cannot_write, user_path
 from evalkit.printable import counted
 
 from ._lines import cut_line, page_of
@@ -121,7 +121,7 @@ def _write(path: Path, text: str) -> None:
     except FileExistsError:
         raise UserError(f"{path}: is there already; name another file") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+        raise cannot_write(path, error) from error
 
 
 def _markdown(talk: Talk) -> str:

@@ -177,18 +177,12 @@ class Talk:
         from evalkit.chatting.roleplay import fitting
 
         nearest = self._examples.nearest(question, self.conversation.turns)
-        found = fitting(nearest, lambda part: self._fits(question, part))
+        found = fitting(nearest, lambda part: self.model.fits(self.conversation, question, part))
         if len(found) < len(nearest):
             self.screen.tell(f"{len(found)} of the {counted(len(nearest), 'nearest example')} fit into the window")
         for turn in found:
             self.screen.tell(f"example: {turn.question} → {turn.answer}", is_faint=True)
         return found
-
-    def _fits(self, question: str, examples: Sequence[Turn]) -> bool:
-        try:
-            return self.model.prepare(self.conversation, question, examples).cut is None
-        except SampleError:  # under a truncation mode that cuts nothing
-            return False
 
     def _warn(self, asked: Asked) -> None:
         """Say that something is cut the first time that it is, and what helps where it is the history's fault."""

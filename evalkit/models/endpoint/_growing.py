@@ -12,30 +12,17 @@ from evalkit.cards import ReasoningTags
 from evalkit.prompts import KNOWN_TAGS, split_reasoning
 
 from .._base import GenerationRequest, PartialAnswer
-from .._stopping import AnswerEnd, cut_at_stop, watch_of
+from .._cutting import HALF, certain_part
+from .._stopping import AnswerEnd, watch_of
 from .._thoughts import TAIL_TOKENS, ThoughtRule
 from ._answers import SLACK_TOKENS, ReplyReader
 from .protocol import Reply
 
-__all__ = ["GrowingAnswer", "certain_part"]
+__all__ = ["GrowingAnswer"]
 
-HALF_SIGN = "\ufffd"
 NOTHING = ("", None)
 Parts = tuple[str, str | None]
 """Answer and thoughts; None where there are none."""
-
-
-def certain_part(text: str, ends: Sequence[str]) -> str:
-    """The beginning of a text that stays whatever comes, where the first of `ends` in it will cut it."""
-    whole = text.rstrip(HALF_SIGN)
-    held = max((_begun(whole, each) for each in ends), default=0)
-    return min(cut_at_stop(whole, ends), whole[: len(whole) - held], key=len)
-
-
-def _begun(text: str, end: str) -> int:
-    """How many signs at the end of a text are the beginning of `end`, but not all of it."""
-    longest = min(len(text), len(end) - 1)
-    return next((count for count in range(longest, 0, -1) if text.endswith(end[:count])), 0)
 
 
 class GrowingAnswer:
@@ -146,4 +133,4 @@ class GrowingAnswer:
         ids = self._reader.tokenizer.encode(sure)
         if len(ids) <= limit:
             return sure
-        return self._reader.tokenizer.decode(ids[:limit], skip_special=False).rstrip(HALF_SIGN)
+        return self._reader.tokenizer.decode(ids[:limit], skip_special=False).rstrip(HALF)

@@ -76,9 +76,10 @@ class ScriptedModel:
         """Nothing to give back."""
 
 
-def needle_tiny(window: int = 512) -> ChatModel:
+def needle_tiny(window: int = 512, *, is_rope_free: bool = False, **settings: Any) -> ChatModel:
     """The chat of the model that ships with evalkit."""
-    return open_chat(RunSettings(model="needle-tiny", benchmarks=(), max_seq_len=window), lambda _: None)
+    asked = RunSettings(model="needle-tiny", benchmarks=(), max_seq_len=window, **settings)
+    return open_chat(asked, lambda _: None, is_rope_free=is_rope_free)
 
 
 def scripted(script: Script, window: int = 512) -> tuple[ChatModel, ScriptedModel]:

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from evalkit.chatting import Conversation
+from evalkit.chatting.roleplay import Examples
 from evalkit.documents import Document
+from evalkit.errors import UserError
+from evalkit.tasks.samples import Turn
 from tests.browser.chat.conftest import Serve, Visit, answered, ask
 from tests.browser.chat.scripted import Gate, needle_tiny, scripted
 
@@ -209,6 +212,35 @@ def test_errors_stand_on_the_page_in_one_line(serve: Serve, visit: Visit, tmp_pa
     page.locator("#past article").nth(1).wait_for()
 
 
+def test_weights_that_cannot_be_read_are_one_line(serve: Serve, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the head of the page and under the question; the next question tries again, and the head follows."""
+    model, _ = scripted(lambda _: ["yes"])
+    load = model.load
+
+    def fail() -> None:
+        raise UserError("needle-tiny: no weights\nin its folder")
+
+    monkeypatch.setattr(model, "load", fail)
+    page = visit(serve(model))
+    page.locator("#status .problem").wait_for()
+    ask(page, "anything?")
+    page.locator("#past .problem").wait_for()
+    for place in ("#status", "#past"):
+        assert page.locator(f"{place} .problem").inner_text() == "needle-tiny: no weights in its folder"
+    monkeypatch.setattr(model, "load", load)
+    ask(page, "again?")
+    page.locator("#past .said.model").wait_for()
+    page.locator("#status :text('window 512 tokens')").wait_for()
+    assert page.locator("#status .problem").count() == 0
+
+
+UNDER_LABEL = """() => {
+    const label = document.querySelector("#upload label"), said = document.createRange();
+    said.selectNodeContents(document.querySelector("#upload [data-testid=upload-text]"));
+    return said.getBoundingClientRect().top >= label.getBoundingClientRect().bottom;
+}"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [900, 1400])
 def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int, scheme: str) -> None:
@@ -231,6 +263,7 @@ def test_nothing_lies_over_anything_else(serve: Serve, visit: Visit, width: int,
         assert box is not None and box["y"] + box["height"] <= 800
         middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
         assert page.evaluate("([x, y, name]) => !!document.elementFromPoint(x, y).closest(name)", [*middle, name]), name
+    assert page.evaluate(UNDER_LABEL)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(background[:3]) < 200) == (scheme == "dark")
 
@@ -252,6 +285,58 @@ def test_the_nearest_examples_of_role_play_are_shown_and_asked(serve: Serve, vis
     shown = page.locator("#past .examples").inner_text()
     assert "Where do you live?" in shown and "In the lighthouse." in shown
     assert adapter.prompts[-1].index("In the lighthouse.") < adapter.prompts[-1].index("Where do you live now?")
+
+
+def test_examples_without_room_are_left_out(serve: Serve, visit: Visit) -> None:
+    """The farthest first, until the document is whole; the page says how many."""
+    text = words(70)
+    turns = (Turn("Where do you sail with the baker?", "far " * 400), Turn("Where do you sail?", "To the island."))
+    model, adapter = scripted(lambda _: ["Away."])
+    page = visit(serve(model, document=Document("words.txt", text), examples=Examples("role.jsonl", turns)))
+    ask(page, "Where do you sail?")
+    answered(page)
+    assert page.locator("#past .examples summary").inner_text() == (
+        "1 of the 2 nearest examples shown to the model: no room for the rest"
+    )
+    assert (
+        text in adapter.prompts[-1] and "To the island." in adapter.prompts[-1] and "far far" not in adapter.prompts[-1]
+    )
+    ask(page, "Where do you sail with the baker" + " and the sailor" * 80 + "?")
+    answered(page, 2)
+    second = page.locator("#past article").nth(1)
+    assert (
+        second.locator(".line").inner_text() == "0 of the 2 nearest examples shown to the model: no room for the rest"
+    )
+    assert second.locator(".examples").count() == 0
+
+
+def test_a_question_is_asked_under_the_rope_condition_of_the_page(serve: Serve, visit: Visit) -> None:
+    """Beyond the length that the model was made for, where it changes the answer; a wrong one is one line."""
+    document = Document("lockers.txt", f"{BEFORE * 40}{PLANTED} {BEFORE * 40}")
+    expected = {}
+    for spec in ("native", "dynamic:2"):
+        alone = needle_tiny(2048, rope=spec, max_new_tokens=24)
+        asked = alone.prepare(Conversation(document), QUESTION)
+        assert asked.cut is None and len(asked.prompt.ids) > 1024
+        *_, reply = alone.ask(asked)
+        expected[spec] = reply.text
+    assert expected["native"] != expected["dynamic:2"]
+
+    page = visit(serve(needle_tiny(2048, is_rope_free=True, max_new_tokens=24), document=document))
+    page.locator("#rope-panel").get_by_text("RoPE", exact=True).click()
+    for spec in ("native", "dynamic:2"):
+        page.locator("#rope input, #rope textarea").first.fill(spec)
+        ask(page, QUESTION)
+        assert answered(page) == expected[spec]
+        assert spec in page.locator("#facts").inner_text()
+        page.locator("#reset").click()
+        page.locator("#past article").wait_for(state="detached")
+    page.locator("#rope input, #rope textarea").first.fill("spiral:2")
+    ask(page, QUESTION)
+    page.locator("#problem .problem").wait_for()
+    line = page.locator("#problem").inner_text()
+    assert "spiral" in line and "\n" not in line.strip()
+    assert page.locator("#question textarea").input_value() == QUESTION
 
 
 def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Path) -> None:
@@ -277,7 +362,7 @@ def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Pa
     assert (first["input"], first["instructions"], first["outputs"]) == (PLANTED, [QUESTION], ["39352"])
 
 
-def test_a_rope_condition_and_a_sampling_are_checked(serve: Serve, visit: Visit) -> None:
+def test_a_sampling_that_cannot_be_is_one_line(serve: Serve, visit: Visit) -> None:
     """What cannot be is one line on the page, and the question is still in its box."""
     page = visit(serve(needle_tiny()))
     page.get_by_text("Sampling").first.click()

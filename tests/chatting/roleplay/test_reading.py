@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -141,8 +142,11 @@ def test_a_file_has_bounds(tmp_path: Path) -> None:
         read_examples(("a.txt", big.read_bytes()))
     with pytest.raises(DataError, match="10,001 examples, 10,000 are the most"):
         read_examples(("a.csv", "".join(f"q{number},a\n" for number in range(10_001)).encode()))
-    with pytest.raises(DataError, match="nowhere"):
+    with pytest.raises(DataError, match=r"nowhere\.txt: no such file"):
         read_examples(tmp_path / "nowhere.txt")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="is a pipe"):  # and is not waited for
+        read_examples(tmp_path / "pipe")
     with pytest.raises(DataError, match="says nothing in it; its speakers are"):
         read_examples(("a.txt", LINES.encode()), "Bob")
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from evalkit.cards import ReasoningTags
 from evalkit.models import GenerationRequest, ThoughtRule
+from evalkit.models._cutting import certain_part
 from evalkit.models.endpoint._answers import ReplyReader
-from evalkit.models.endpoint._growing import GrowingAnswer, certain_part
+from evalkit.models.endpoint._growing import GrowingAnswer
 from evalkit.models.endpoint.protocol import Reply, Usage
 from evalkit.prompts import PromptTokenizer, token_array
 from tests.models.endpoint.byte_tokenizer import Bytes

@@ -81,7 +81,7 @@ ENDLESS = {
 }
 LARGE = {
     "repetition": "{{ 'a' * (3 * 10**9) }}",
-    "format": "{{ '%0999999999d' | format(1) }}",
+    "format": "{{ '%01999999999d' | format(1) }}",
     "centre": "{{ 'a'.center(10**9) }}",
     "doubling": "{% set n = namespace(x='ab') %}{% for a in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
     "join": "{{ (['a'] * 10**5) | join('b' * 10**5) }}",
