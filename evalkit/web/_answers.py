@@ -19,7 +19,6 @@ __all__ = ["Job", "Loading", "beside", "said"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-
 PAGE_FIRST = 3.0
 """Seconds that the weights wait for a page to be opened: reading them would keep it from the processors."""
 

@@ -26,10 +26,10 @@ __all__ = ["KINDS", "Changes", "Desk", "Settings"]
 
 LOOKED, LOADED = 0.05, 0.2
 """Seconds between two looks at an answer that grows, and at a model that is loaded."""
-MOST_WAITING = 32
-"""Questions that wait for the model or are answered; more are refused."""
 SHOWN = 500_000
 """Characters of growing answers that are shown in a second: each look sends what is new after comparing all of it."""
+MOST_WAITING = 32
+"""Questions that wait for the model or are answered; more are refused."""
 KINDS = ("keyword", "exact", "f1", "rouge")
 """How a saved sample is scored."""
 
@@ -196,7 +196,7 @@ class Desk:
         """The last answer as a sample: added to the file of this chat, or as a download."""
         last = self._sessions.of(name).last
         if last is None:
-            raise UserError("the last question was not answered, so there is nothing to save")
+            raise UserError("there is no answer to save yet")
         asked, reply = last
         right = gold.strip() or None
         if self._samples is not None:
@@ -221,27 +221,32 @@ class Desk:
     def close(self, seconds: float = 5) -> None:
         """All pages are closed; waits so long for answers under way to end."""
         end = time.monotonic() + seconds
-        for job in self._sessions.end_all():
+        self._sessions.end_all()
+        for job in self._jobs:
             job.wait(max(0.0, end - time.monotonic()))
 
     async def ask(self, name: str, question: str, settings: Settings) -> AsyncIterator[Changes]:
         """Ask, and show the answer as it grows."""
-        try:
-            session = self._sessions.of(name)
-            if session.asking is not None and question.strip() in ("", session.asking):
-                yield {"problem": ""}  # a double click; where nothing is yielded, Gradio empties all parts
-                return
-            self._check(session, question)
-        except Exception as error:
-            yield {"problem": line_view(said(error))}
+        refusal = self._refusal(name, question)
+        if refusal is not None:
+            yield refusal
             return
+        session, first = self._sessions.of(name), Changes()
         if settings.system != session.conversation.system:
             session.restart(replace(session.conversation.anew(), system=settings.system))
-            yield self._emptied()
+            first = self._emptied()
         session.last = None  # a right answer to this question is none to the one before
         exchange = Exchange(question.strip(), state="reading the question…")
         session.asking, session.is_stopped, conversation = exchange.question, False, session.conversation
-        yield {"now": exchange_view(exchange), "question": "", "problem": "", "saved": "", "ask": False, "stop": True}
+        first |= {
+            "now": exchange_view(exchange),
+            "question": "",
+            "problem": "",
+            "saved": "",
+            "ask": False,
+            "stop": True,
+        }
+        yield first
         last: Changes = {}
         try:
             job = await self._put(session, exchange, settings)
@@ -260,20 +265,25 @@ class Desk:
         finally:
             session.stop()
             session.job, session.asking = None, None
-        yield {**last, **self._head(), "ask": True, "stop": False}
+        if self._loading.problem is not None:
+            last["status"] = title_view(self.name, *self._can_answer())
+        yield {**last, "ask": True, "stop": False}
 
-    def _head(self) -> Changes:
-        """The head of the page, where it tells of weights that could not be read."""
-        return {} if self._loading.problem is None else {"status": title_view(self.name, *self._can_answer())}
-
-    def _check(self, session: Session, question: str) -> None:
-        """`UserError` where nothing can be asked now."""
-        if not question.strip():
-            raise UserError("the question is empty")
-        if session.asking is not None:
-            raise UserError("one answer at a time: wait for it, or stop it")
-        if session.upload is not None:
-            raise UserError("the document is being read; ask again once it stands there")
+    def _refusal(self, name: str, question: str) -> Changes | None:
+        """Why nothing can be asked now. Nothing is said of a double click."""
+        try:
+            session = self._sessions.of(name)
+            if session.asking is not None and question.strip() in ("", session.asking):
+                return {"problem": ""}  # where a handler yields nothing at all, Gradio empties all parts of the page
+            if not question.strip():
+                raise UserError("the question is empty")
+            if session.asking is not None:
+                raise UserError("one answer at a time: wait for it, or stop it")
+            if session.upload is not None:
+                raise UserError("the document is being read; ask again once it stands there")
+        except Exception as error:
+            return {"problem": line_view(said(error))}
+        return None
 
     async def _put(self, session: Session, exchange: Exchange, settings: Settings) -> Job:
         """The question, put to the model; `UserError` or `SampleError` where it cannot be."""

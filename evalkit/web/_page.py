@@ -72,7 +72,7 @@ def _right(desk: Desk) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Column(elem_classes="panel"):
         parts["upload"] = gr.File(
-            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=150, elem_id="upload"
+            label="Document (text, PDF, DOCX)", file_count="single", type="filepath", height=132, elem_id="upload"
         )
         parts["document"] = gr.HTML("", elem_id="document")
         parts["facts"] = gr.HTML("", elem_id="facts")
@@ -93,7 +93,7 @@ def _right(desk: Desk) -> dict[str, Any]:
         )
     with gr.Accordion("Role play by examples", open=desk.first.examples is not None, elem_id="role"):
         parts["dialogues"] = gr.File(
-            label="File of dialogues", file_count="single", type="filepath", height=150, elem_id="dialogues"
+            label="File of dialogues", file_count="single", type="filepath", height=132, elem_id="dialogues"
         )
         parts["role"] = gr.HTML("", elem_id="role-name")
         parts["count"] = gr.Slider(1, 10, value=desk.settings.examples, step=1, label="Examples shown to the model")
