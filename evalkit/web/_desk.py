@@ -194,10 +194,12 @@ class Desk:
     @_told
     async def save(self, name: str, gold: str, kind: str) -> Changes:
         """The last answer as a sample: added to the file of this chat, or as a download."""
-        last = self._sessions.of(name).last
-        if last is None:
+        session = self._sessions.of(name)
+        if session.last is None and not session.exchanges:
             raise UserError("there is no answer to save yet")
-        asked, reply = last
+        if session.last is None:
+            raise UserError("the last question was not answered, so there is nothing to save")
+        asked, reply = session.last
         right = gold.strip() or None
         if self._samples is not None:
             is_new = await beside(save_sample, self._samples, asked, reply, right, kind)
