@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 help:
 	@echo "make demo    a needle heatmap with the embedded model (makes the environment first)"
 	@echo "make test    tests (makes the environment first, or completes that of make demo)"
-	@echo "make test-browser  tests of the report page in the system's Chromium (some 2 minutes)"
+	@echo "make test-browser  tests of the report page and of the chat's page in the system's Chromium (some 5 minutes)"
 	@echo "make test-ray  tests of replicas on a local Ray (some 6 minutes)"
 	@echo "make test-slurm  tests of the recipes for Slurm, where it is installed (some 3 minutes)"
 	@echo "make test-vllm  tests with real vLLM, in an environment of its own (3 GB)"

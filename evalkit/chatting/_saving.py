@@ -28,14 +28,17 @@ __all__ = ["check_samples_place", "run_command", "save_sample"]
 PATIENCE = 30.0  # seconds for others who write: each takes as long as copying the file
 TOLD = {"model", "answer"}
 """Fields that no prompt and no score depends on."""
+SCORED = {"outputs", "evaluation"}
+"""Fields that a score depends on, and no prompt."""
 
 
 def save_sample(path: Path, asked: Asked, reply: Reply, gold: str | None = None, evaluation: str = "keyword") -> bool:
     """Add the exchange to the file as one line; False where the same question with the same gold answer is there.
 
-    The line holds everything that the prompt was made of. The file is as it was or has the whole line, whoever else
-    writes and whenever power fails. Raises `UserError` for a file that is none of samples or cannot be written, for an
-    evaluation that cannot be, and for a question without an answer.
+    Without a gold answer it is also False where the question is there with one; with one, the line of the question
+    without any is replaced. The line holds everything that the prompt was made of. The file is as it was or has the
+    whole line, whoever else writes and whenever power fails. Raises `UserError` for a file that is none of samples or
+    cannot be written, for an evaluation that cannot be, and for a question without an answer.
     """
     if reply.completion.error is not None:
         raise UserError(f"nothing to save: the question was not answered ({reply.completion.error})")
@@ -121,17 +124,34 @@ def _sample_of(asked: Asked, reply: Reply, gold: str | None, evaluation: str) ->
 
 
 def _add(path: Path, saved: SavedSample) -> bool:
-    content = path.read_bytes() if path.exists() else b""
-    if _holds_rows(content):
-        asks = saved.model_dump(exclude=TOLD)
-        if any(row.saved.model_dump(exclude=TOLD) == asks for row in read_rows(path)):
-            return False
-        content += b"" if content.endswith(b"\n") else b"\n"
     line = _line(saved)
     if len(line) > LINE_BYTES:
         raise UserError(f"{path}: the sample has {len(line):,} bytes, and lines of up to {LINE_BYTES:,} can be read")
-    replace_bytes(path, content + line)
+    content = path.read_bytes() if path.exists() else b""
+    if not _holds_rows(content):
+        replace_bytes(path, content + line)
+        return True
+    asked = {row.line: row.saved for row in read_rows(path) if _asks(row.saved) == _asks(saved)}
+    if asked and (not saved.outputs or any(_scores(each) == _scores(saved) for each in asked.values())):
+        return False
+    lines = content.removesuffix(b"\n").split(b"\n")
+    unscored = next((number for number, each in asked.items() if not each.outputs), None)
+    if unscored is None:
+        lines.append(line.removesuffix(b"\n"))
+    else:  # now somebody says what is right
+        lines[unscored - 1] = line.removesuffix(b"\n")
+    replace_bytes(path, b"\n".join(lines) + b"\n")
     return True
+
+
+def _asks(saved: SavedSample) -> dict[str, Any]:
+    """All that its prompt is made of."""
+    return saved.model_dump(exclude={*TOLD, *SCORED})
+
+
+def _scores(saved: SavedSample) -> dict[str, Any]:
+    """How its answer is scored."""
+    return saved.model_dump(include=SCORED)
 
 
 def _holds_rows(content: bytes) -> bool:

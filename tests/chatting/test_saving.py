@@ -104,9 +104,9 @@ def test_the_line_says_all_that_the_prompt_was_made_of(tiny: ChatModel, tmp_path
     conversation = Conversation(LONG, "Be brief.").and_then("Who?", "The baker.\n\u2028")
     asked, reply = answered(tiny, conversation, QUESTION, (Turn("a", "b"),))
 
-    assert [True, False, True] == [
-        save_sample(path, asked, reply, "39352", "f1"), save_sample(path, asked, reply, "39352", "f1"),
-        save_sample(path, asked, reply),
+    assert [True, True, False] == [
+        save_sample(path, asked, reply, "39352", "f1"), save_sample(path, asked, reply, "39352"),
+        save_sample(path, asked, reply, "39352", "f1"),
     ]  # fmt: skip
 
     first, second = (row.saved for row in read_rows(path))
@@ -118,7 +118,7 @@ def test_the_line_says_all_that_the_prompt_was_made_of(tiny: ChatModel, tmp_path
     )
     assert ("Be brief.", (Turn("a", "b"),), conversation.turns) == (first.system, first.examples, first.turns)
     assert (64, "needle-tiny", reply.text) == (first.max_new_tokens, first.model, first.answer)
-    assert ((), "keyword") == (second.outputs, second.evaluation)
+    assert (("39352",), "keyword") == (second.outputs, second.evaluation)
 
 
 @pytest.mark.parametrize("before", ["", "\ufeff", '{"instructions": ["a"]}', '{"instructions": ["a"]}\r\n\r\n'])
@@ -204,3 +204,16 @@ def test_a_power_cut_leaves_the_file_as_it_was(
         save_sample(path, asked, reply, "39352")
 
     assert before == path.read_bytes()
+
+
+def test_a_right_answer_given_later_takes_the_place_of_none(tiny: ChatModel, tmp_path: Path) -> None:
+    """One question is one sample; another right answer to it is another one, and order and other lines stay."""
+    path, (asked, reply) = tmp_path / "own.jsonl", answered(tiny, Conversation(SHORT), QUESTION)
+    other = answered(tiny, Conversation(SHORT, system="Be brief."), QUESTION)
+    added = [save_sample(path, asked, reply), save_sample(path, *other), save_sample(path, asked, reply, "39352")]
+
+    assert [True, True, True] == added
+    assert [("39352",), ()] == [row.saved.outputs for row in read_rows(path)]
+    assert not save_sample(path, asked, reply) and not save_sample(path, asked, reply, "39352")
+    assert save_sample(path, asked, reply, "39")
+    assert [("39352",), (), ("39",)] == [row.saved.outputs for row in read_rows(path)]
