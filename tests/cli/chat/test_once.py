@@ -232,6 +232,7 @@ def test_the_page_gets_what_was_said(chat: Command, monkeypatch: pytest.MonkeyPa
     """With a model that is not read yet, and that any question may turn."""
     (bare / "doc.txt").write_text(FACTS)
     shown: dict[str, Any] = {}
+    monkeypatch.setattr("evalkit.cli._chat._check_gradio", lambda: None)
     monkeypatch.setattr("evalkit.web.serve", lambda model, **said: shown.update(said, model=model), raising=False)
 
     done = chat("--web", "--file", "doc.txt", "--system", "Be kind.", "--save-sample", "a.jsonl", "--port", 8123)
