@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.errors import UserError
 from evalkit.models import GenerationRequest
+from evalkit.models._greedy import GreedyTokens
 from evalkit.prompts import token_array
 from evalkit.rope import RopeModel, RopeSetting, parse_rope, rope_setting
 
@@ -191,12 +192,14 @@ def test_an_answer_that_crosses_the_original_length_is_the_one_of_whole_passes(
         ids = [0, *(3 + (7 * place + length) % 200 for place in range(1, length))]
         request = GenerationRequest(0, token_array(ids), 8)
         model._rotary.reset()
-        found = model._decode(request, model._cache.start(request.ids), model._end(request)).ids
+        answer = GreedyTokens()
+        for _ in model._decode(answer, request, model._cache.start(request.ids), model._end(request)):
+            pass
         model._cache.clear()
         with torch.inference_mode():
-            for place, token in enumerate(found):
+            for place, token in enumerate(answer.ids):
                 model._rotary.reset()
-                if int(model._feeding.whole([*ids, *found[:place]]).argmax()) != token:
+                if int(model._feeding.whole([*ids, *answer.ids[:place]]).argmax()) != token:
                     wrong[length, place] = token
 
     assert {} == wrong
