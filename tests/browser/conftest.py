@@ -65,7 +65,7 @@ def playwright() -> Iterator[Playwright]:
 
 
 class Chromium:
-    """One Chromium for all tests, started again where it is gone: now and then one stops answering for ever."""
+    """One Chromium for many tests, started again where it is gone: one that is old stops drawing for ever at times."""
 
     def __init__(self, playwright: Playwright) -> None:
         self._playwright = playwright
@@ -81,7 +81,7 @@ class Chromium:
             self._browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_chromium(playwright: Playwright) -> Iterator[Chromium]:
     """What starts the browser."""
     one = Chromium(playwright)

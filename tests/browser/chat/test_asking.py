@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +19,9 @@ from evalkit.errors import UserError
 from evalkit.tasks.samples import Turn
 from tests.browser.chat.conftest import Serve, Visit, answered, ask
 from tests.browser.chat.scripted import Gate, needle_tiny, scripted
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PLANTED = "The locker that belongs to Mona has the number 39352."
 QUESTION = "Which number has the locker that belongs to Mona?"
@@ -362,17 +366,28 @@ def test_an_answer_is_saved_as_a_sample(serve: Serve, visit: Visit, tmp_path: Pa
     assert (first["input"], first["instructions"], first["outputs"]) == (PLANTED, [QUESTION], ["39352"])
 
 
+def choose(page: Page, place: int, value: str) -> None:
+    """Write one number of the sampling; a panel that has just been opened may write its own value over it once."""
+    box = page.locator("#sampling input").nth(place)
+    box.fill(value)
+    box.press("Tab")
+    page.wait_for_timeout(300)
+    if box.input_value() != value:
+        box.fill(value)
+        box.press("Tab")
+
+
 def test_a_sampling_that_cannot_be_is_one_line(serve: Serve, visit: Visit) -> None:
     """What cannot be is one line on the page, and the question is still in its box."""
     page = visit(serve(needle_tiny()))
     page.get_by_text("Sampling").first.click()
-    page.locator("#sampling input").nth(0).fill("1")
-    page.locator("#sampling input").nth(1).fill("0")
+    choose(page, 0, "1")
+    choose(page, 1, "0")
     ask(page, QUESTION)
     page.locator("#problem .problem").wait_for()
     assert "top-p" in page.locator("#problem").inner_text()
-    page.locator("#sampling input").nth(1).fill("1")
-    page.locator("#sampling input").nth(0).fill("-1")
+    choose(page, 1, "1")
+    choose(page, 0, "-1")
     page.locator("#ask").click()
     page.locator("#problem :text('temperature -1')").wait_for()
     assert page.locator("#question textarea").input_value() == QUESTION
