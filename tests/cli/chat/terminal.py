@@ -50,6 +50,11 @@ class Terminal:
         between, self._seen = self._plain()[self._seen : found], found + len(text)
         return between
 
+    def told(self, line: str) -> str:
+        """Type a line; what is shown up to the next prompt."""
+        self.type(line)
+        return self.see("\n> ")
+
     def ends(self, pressing: str = "") -> tuple[int, str]:
         """The exit code, and what was written behind the last text that was waited for.
 

@@ -63,10 +63,7 @@ def test_commands(talk: Talk, script: Script, bare: Path) -> None:
     (bare / "other.txt").write_text("Another one.")
     terminal = talk("--file", "story.txt")
     terminal.see("> ")
-
-    def told(line: str) -> str:
-        terminal.type(line)
-        return terminal.see("\n> ")
+    told = terminal.told
 
     told("Which colour?")
     assert "/save FILE.md" in told("/help")
@@ -133,10 +130,7 @@ def test_a_right_answer_is_to_the_last_question(talk: Talk, script: Script, bare
     script(["One."], [{"error": "the server went away"}], ["Three."])
     terminal = talk()
     terminal.see("> ")
-
-    def told(line: str) -> str:
-        terminal.type(line)
-        return terminal.see("\n> ")
+    told = terminal.told
 
     told("First?")
     assert "the server went away" in told("Second?")
@@ -157,10 +151,7 @@ def test_a_file_is_read_again_when_it_changes(talk: Talk, script: Script, prompt
     path.write_text(STORY)
     terminal = talk("--file", "story.txt")
     terminal.see("> ")
-
-    def told(line: str) -> str:
-        terminal.type(line)
-        return terminal.see("\n> ")
+    told = terminal.told
 
     told("First?")
     path.write_text("The baker sold the key to a sailor, who lost it.\n")

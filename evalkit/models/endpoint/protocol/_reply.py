@@ -25,7 +25,17 @@ from ._meaning import (
     usage_of,
 )
 
-__all__ = ["THOUGHTS", "Finish", "Reply", "UnfinishedError", "answer_in", "parse_reply", "raise_error", "reply_so_far"]
+__all__ = [
+    "THOUGHTS",
+    "Finish",
+    "Reply",
+    "UnfinishedError",
+    "answer_in",
+    "json_object",
+    "parse_reply",
+    "raise_error",
+    "reply_so_far",
+]
 
 Finish = Literal["stop", "length", "unknown"]
 
@@ -74,7 +84,7 @@ class UnfinishedError(TryAgainError):
 
 def parse_reply(body: bytes) -> Reply:
     """The answer in a response of status 200; `TryAgainError` where there is none in it."""
-    data = _object(body)
+    data = json_object(body)
     usage = usage_of(data)
     choices = data.get("choices")
     if data.get("error"):
@@ -218,11 +228,12 @@ def _is_thinking(content: object) -> bool:
     return any(map(_is_thought, parts))
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes, what: str = "the answer") -> dict[str, Any]:
+    """The object that those bytes are; `TryAgainError`, which calls them `what`, where they are none."""
     try:
         data = load_json(body)
     except ValueError as error:
-        raise TryAgainError(f"the answer is not JSON ({len(body)} bytes)") from error
+        raise TryAgainError(f"{what} is not JSON ({len(body)} bytes)") from error
     if not isinstance(data, dict):
-        raise TryAgainError(f"the answer is no JSON object but {type(data).__name__}")
+        raise TryAgainError(f"{what} is no JSON object but {type(data).__name__}")
     return data

@@ -16,8 +16,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ._meaning import SpoiledError, TryAgainError, Usage, error_message, load_json, usage_of
-from ._reply import THOUGHTS, Reply, answer_in, raise_error, reply_so_far
+from ._meaning import SpoiledError, TryAgainError, Usage, error_message, usage_of
+from ._reply import THOUGHTS, Reply, answer_in, json_object, raise_error, reply_so_far
 
 __all__ = ["StreamedAnswer"]
 
@@ -53,12 +53,7 @@ class StreamedAnswer:
         if data.strip() == DONE:
             self.is_done = True
             return
-        try:
-            event = load_json(data)
-        except ValueError as error:
-            raise TryAgainError(f"a part of the answer is not JSON ({len(data)} bytes)") from error
-        if not isinstance(event, dict):
-            raise TryAgainError(f"a part of the answer is no JSON object but {type(event).__name__}")
+        event = json_object(data, "a part of the answer")
         if event.get("error") or event.get("object") == "error":
             raise_error(event.get("error") or event, data, usage_of(event), has_choices=self._choice is not None)
         model, self._usage = event.get("model"), event.get("usage") or self._usage
